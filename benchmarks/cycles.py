@@ -1,0 +1,171 @@
+"""Does self-supervision help? D against D+ED against D+ED+DE.
+
+    python benchmarks/cycles.py --json cycles.json
+
+A simulated subject with few paired trials; each arm starts from the same
+encoder, the same decoder weights and the same paired batches, and takes the
+same number of steps. Prints a table over seeds: identification, pixel
+correlation and the paired difference to D alone with its 95 % interval
+(bootstrap over test pictures, seeds pooled).
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+
+import jax
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+
+from brainjax import experiment, files
+from brainjax.evaluation import identification, pixels, statistics
+from brainjax.methods import selfsup
+from brainjax.recordings import average_repeats, normalise
+
+ARMS = {'D': (0.0, 0.0), 'D+ED': (1.0, 0.0), 'D+ED+DE': (1.0, 1.0)}
+
+
+def small_config(seed: int, epochs: int, trials: int):
+    """The demo's networks at 32 px, with few paired trials."""
+    config = load_demo()
+    with config.unlocked():
+        config.seed = seed
+        config.size = 32
+        config.simulated.n_train = trials
+        config.simulated.n_test = 100
+        config.decoder.epochs = epochs
+        config.decoder.drops = ((epochs * 3 // 4, 0.2),)
+    return config
+
+
+def load_demo():
+    """Loads configs/demo.py."""
+    from absl import flags
+    from ml_collections import config_flags
+
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file('config', flag_values=values)
+    path = pathlib.Path(__file__).parents[1] / 'configs' / 'demo.py'
+    values(['cycles', f'--config={path}'])
+    return values.config
+
+
+def run_arm(config, recording, pictures, folder, encoder):
+    """Fits one arm; returns scores of each test picture and seconds."""
+    if encoder is not None:
+        shutil.copytree(
+            encoder / 'checkpoints' / 'encoder',
+            folder / 'checkpoints' / 'encoder',
+            dirs_exist_ok=True,
+        )
+    began = time.monotonic()
+    fitted = selfsup.fit(recording, pictures, config, folder)
+    seconds = time.monotonic() - began
+    test = average_repeats(normalise(recording).test)
+    truth = recording.stimuli.images[test.stimulus]
+    images = selfsup.reconstruct(fitted, test.fmri, config)
+    matrix = identification.similarity(
+        truth.reshape(len(truth), -1) / 255, images.reshape(len(images), -1)
+    )
+    return {
+        'two_way': identification.two_way(matrix),
+        'fifty_way': identification.n_way(matrix, 50),
+        'pixcorr': pixels.pixel_correlation(truth, images),
+    }, seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--trials', type=int, default=100)
+    parser.add_argument('--epochs', type=int, default=12)
+    parser.add_argument('--workdir')
+    parser.add_argument('--json')
+    args = parser.parse_args()
+    jax.config.update(
+        'jax_compilation_cache_dir', str(files.cache_folder('compiled'))
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        workdir = pathlib.Path(args.workdir or temporary)
+        results = {arm: [] for arm in ARMS}
+        for seed in range(args.seeds):
+            config = small_config(seed, args.epochs, args.trials)
+            recording = experiment.load_recording(config)
+            pictures = experiment.load_pictures(config)
+            first = None
+            for arm, (pictures_weight, fmri_weight) in ARMS.items():
+                with config.unlocked():
+                    config.decoder.encoder_decoder = pictures_weight
+                    config.decoder.decoder_encoder = fmri_weight
+                folder = workdir / f'{seed}-{arm}'
+                scores, seconds = run_arm(
+                    config, recording, pictures, folder, first
+                )
+                first = first or folder
+                results[arm].append(scores)
+                print(
+                    f'seed {seed}  {arm:8s}'
+                    + ''.join(
+                        f'  {k} {v.mean():.3f}' for k, v in scores.items()
+                    )
+                    + f'  {seconds:.0f} s',
+                    flush=True,
+                )
+    report(args, results)
+
+
+def report(args, results):
+    table = {}
+    print(f'\n{"":8s}  {"two-way":>24s}  {"fifty-way":>24s}  {"pixcorr":>24s}')
+    for arm, seeds in results.items():
+        pooled = {
+            k: np.concatenate([scores[k] for scores in seeds]) for k in seeds[0]
+        }
+        base = {
+            k: np.concatenate([scores[k] for scores in results['D']])
+            for k in pooled
+        }
+        table[arm] = {}
+        row = f'{arm:8s}'
+        for k, values in pooled.items():
+            low, high = statistics.bootstrap_interval(values - base[k], seed=0)
+            gain = float(np.mean(values - base[k]))
+            table[arm][k] = {
+                'value': float(values.mean()),
+                'by_seed': [float(scores[k].mean()) for scores in seeds],
+                'gain_over_D': gain,
+                'low': float(low),
+                'high': float(high),
+            }
+            row += (
+                f'  {values.mean():.3f} ({gain:+.3f}: {low:+.3f} {high:+.3f})'
+            )
+        print(row)
+    if args.json:
+        files.write_json(
+            args.json,
+            {
+                'name': 'cycles',
+                'unit': 'identification accuracy',
+                'ours': table['D+ED']['two_way']['value'],
+                'peer': table['D']['two_way']['value'],
+                'peer_name': 'D alone',
+                'ratio': table['D+ED']['two_way']['value']
+                / table['D']['two_way']['value'],
+                'accuracy': table,
+                'threads': os.cpu_count(),
+                'device': jax.devices()[0].device_kind,
+                'simulated': True,
+                'trials': args.trials,
+                'seeds': args.seeds,
+            },
+        )
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,19 @@
+"""The one exception for what a user can put right."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used.
+
+    The message is one sentence that names the file, what is wrong in it and
+    what to do. The command line prints it without a traceback and exits with
+    status 2.
+    """
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Returns ' Did you mean X?' for the nearest known word, or ''."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f' Did you mean {near[0]!r}?' if near else ''

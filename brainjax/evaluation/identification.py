@@ -1,0 +1,216 @@
+"""Which picture was seen: telling the true one from others.
+
+A similarity matrix R [n, n] holds in its rows the pictures that were seen and
+in its columns the reconstructions. Each reconstruction, a column, is compared
+with all pictures, and `R[j, j]` is its similarity to the true one. The
+transposed matrix answers the other question, which of the reconstructions was
+made from a given picture.
+
+Ties count as misses, so that a score cannot gain from them. A similarity that
+is not defined is NaN and never chosen; a reconstruction for which none is
+defined (one without contrast, for the correlation of pixels) says nothing
+about what was seen, and scores what a guess would.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from brainjax.errors import InputError
+
+FEATURES_AT_A_TIME = 8192
+
+
+def similarity(
+    truth: np.ndarray, reconstruction: np.ndarray, centre: bool = True
+) -> np.ndarray:
+    """Pearson correlation of every picture with every reconstruction.
+
+    Computed in float64, over blocks of features, so that the memory needed
+    beyond the features themselves is small. With constant features the
+    correlation is not defined, and NaN.
+
+    Args:
+      truth: [n, features] features or pixels of the pictures that were seen.
+      reconstruction: [m, features] the same of the reconstructions.
+      centre: False for the cosine, which does not subtract the mean over
+        features.
+
+    Returns:
+      [n, m] float64, rounded to 12 decimals so that equal features tie.
+
+    Raises:
+      InputError: the shapes differ, or a value is not finite.
+    """
+    truth, reconstruction = np.asarray(truth), np.asarray(reconstruction)
+    if (
+        truth.ndim != 2
+        or reconstruction.ndim != 2
+        or truth.shape[1] != reconstruction.shape[1]
+        or 0 in truth.shape + reconstruction.shape
+    ):
+        raise InputError(
+            f'the features of the pictures have shape {truth.shape} and those '
+            f'of the reconstructions {reconstruction.shape}; give '
+            '[pictures, features] with the same features in both.'
+        )
+    if not (_finite(truth) and _finite(reconstruction)):
+        raise InputError(
+            'the features hold values that are not finite; check the network '
+            'or the pictures that they come from.'
+        )
+    product = np.zeros((len(truth), len(reconstruction)))
+    squares = [np.zeros(len(truth)), np.zeros(len(reconstruction))]
+    offsets = [_offset(x, centre) for x in (truth, reconstruction)]
+    for start in range(0, truth.shape[1], FEATURES_AT_A_TIME):
+        block = slice(start, start + FEATURES_AT_A_TIME)
+        x, y = (
+            features[:, block] - offset
+            for features, offset in zip((truth, reconstruction), offsets)
+        )
+        product += x @ y.T
+        squares[0] += (x**2).sum(axis=1)
+        squares[1] += (y**2).sum(axis=1)
+    norms = np.sqrt(np.outer(*squares))
+    matrix = np.divide(
+        product, norms, out=np.full_like(product, np.nan), where=norms > 0
+    )
+    matrix[~_varies(truth, centre)] = np.nan
+    matrix[:, ~_varies(reconstruction, centre)] = np.nan
+    return np.clip(np.round(matrix, 12), -1, 1)
+
+
+def _finite(features):
+    # Row by row, for features that fill much of the memory.
+    return all(np.isfinite(row).all() for row in features)
+
+
+def _offset(features, centre):
+    mean = features.mean(axis=1, keepdims=True, dtype=np.float64)
+    return mean if centre else np.zeros_like(mean)
+
+
+def _varies(features, centre):
+    low, high = features.min(axis=1), features.max(axis=1)
+    return low < high if centre else (low != 0) | (high != 0)
+
+
+def rank(matrix: np.ndarray) -> np.ndarray:
+    """Place of the true picture among all, for each reconstruction.
+
+    Args:
+      matrix: R [n, n].
+
+    Returns:
+      [n] int, 1 for the most similar to n; ties take the worst place.
+
+    Raises:
+      InputError: R is not square or smaller than 2 x 2.
+    """
+    matrix = _check_matrix(matrix)
+    matrix = np.where(np.isnan(matrix), -np.inf, matrix)
+    return (matrix >= np.diagonal(matrix)).sum(axis=0)
+
+
+def two_way(matrix: np.ndarray) -> np.ndarray:
+    """Two-way identification, over all n - 1 distractors.
+
+    For reconstruction j the share of the other pictures i for which
+    R[i, j] < R[j, j], strictly. Chance is 0.5. If all reconstructions are the
+    same picture the mean is exactly 0.5, and that of the transposed R is 0.
+
+    Args:
+      matrix: R [n, n].
+
+    Returns:
+      [n] float64, 0 to 1.
+
+    Raises:
+      InputError: as `rank`.
+    """
+    matrix = _check_matrix(matrix)
+    n = len(matrix)
+    score = (n - rank(matrix)) / (n - 1)
+    return np.where(_undefined(matrix), 0.5, score)
+
+
+def n_way(matrix: np.ndarray, n: int, top: int = 1) -> np.ndarray:
+    """n-way identification: chance to find the true picture among n.
+
+    The exact expectation over all ways to draw the n - 1 distractors from the
+    other pictures, without replacement; nothing is sampled. The number of
+    drawn pictures that are at least as similar as the true one follows the
+    hypergeometric distribution, and the answer is right if it is below `top`.
+
+    Args:
+      matrix: R [N, N].
+      n: how many pictures to tell apart, the true one included.
+      top: how many guesses are allowed.
+
+    Returns:
+      [N] float64, 0 to 1.
+
+    Raises:
+      InputError: as `rank`, or there are fewer than n pictures.
+    """
+    matrix = _check_matrix(matrix)
+    others = len(matrix) - 1
+    if not 2 <= n <= others + 1:
+        raise InputError(
+            f'{n}-way identification needs 2 to {others + 1} pictures to '
+            'choose from; set n accordingly.'
+        )
+    success = np.array(_success(others, n, top))
+    guess = chance(n, top)
+    score = success[rank(matrix) - 1]
+    return np.where(_undefined(matrix), guess, score)
+
+
+@functools.lru_cache
+def _success(others, n, top):
+    """Probability of success, for each number of better distractors."""
+    draws = math.comb(others, n - 1)
+    return [
+        sum(
+            math.comb(better, k) * math.comb(others - better, n - 1 - k)
+            for k in range(min(top, n))
+        )
+        / draws
+        for better in range(others + 1)
+    ]
+
+
+def top_k(matrix: np.ndarray, k: int = 1) -> np.ndarray:
+    """Whether the true picture is among the k most similar of all.
+
+    Args:
+      matrix: R [n, n].
+      k: how many guesses are allowed.
+
+    Returns:
+      [n] float64, 0 or 1 (k / n where no similarity is defined).
+
+    Raises:
+      InputError: as `rank`.
+    """
+    return n_way(matrix, len(matrix), k)
+
+
+def chance(n: int, top: int = 1) -> float:
+    """Score of a guess in n-way identification with `top` guesses."""
+    return min(top, n) / n
+
+
+def _undefined(matrix):
+    return np.isnan(matrix).all(axis=0)
+
+
+def _check_matrix(matrix):
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2 or len(set(matrix.shape)) != 1 or len(matrix) < 2:
+        raise InputError(
+            f'the similarities have shape {matrix.shape}; identification '
+            'needs as many reconstructions as pictures, and at least two.'
+        )
+    return matrix

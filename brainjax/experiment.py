@@ -1,0 +1,239 @@
+"""One experiment from a config to a report: `brainjax run`."""
+
+import importlib.metadata
+import json
+import pathlib
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+from PIL import Image
+
+import brainjax
+from brainjax import evaluation, files, pictures
+from brainjax.errors import InputError, suggestion
+from brainjax.methods import selfsup
+from brainjax.recordings import (
+    Recording,
+    average_repeats,
+    digits69,
+    normalise,
+    open_recording,
+    select_roi,
+    simulated,
+)
+from brainjax.reports import figures, page
+
+# method -> module with fit, reconstruct and findings.
+METHODS = {'selfsup': selfsup}
+
+
+def load_recording(config: ConfigDict) -> Recording:
+    """Opens or simulates the recording that a config names.
+
+    Raises:
+      InputError: the file cannot be used, or the ROI does not exist.
+    """
+    c = config.recording
+    if not c.path and c.required:
+        raise InputError(
+            f'config.recording.path is empty: this config wants {c.required}.'
+        )
+    if not c.path:
+        recording = simulated.simulated_subject(
+            size=config.size, seed=config.seed, **config.simulated
+        )
+    else:
+        options: dict[str, Any] = {}
+        if c.images:
+            options['pictures'] = c.images
+        if c.fold >= 0:
+            options['test_rows'] = digits69.folds()[c.fold]
+        recording = open_recording(c.path, **options)
+    return select_roi(recording, c.roi) if c.roi else recording
+
+
+def load_pictures(config: ConfigDict) -> np.ndarray:
+    """Loads or generates the unpaired pictures, [n, size, size, 3] uint8.
+
+    Raises:
+      InputError: the source cannot be used.
+    """
+    c = config.pictures
+    if c.path:
+        images, _ = pictures.load(
+            c.path, config.size, limit=c.number, seed=config.seed
+        )
+        return images
+    if config.recording.path:
+        raise InputError(
+            'config.pictures.path is empty: name a folder, a .tar or '
+            "'tfds:NAME/SPLIT' with unpaired pictures."
+        )
+    return simulated.unpaired_scenes(
+        c.number, seed=config.seed, size=config.size
+    )[0]
+
+
+def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
+    """Fits, reconstructs the test trials, scores and reports.
+
+    Args:
+      config: of the experiment.
+      workdir: gets scores.json, report.html, reconstructions.npz, images/ and
+        checkpoints/; a run that was cut off goes on from there.
+
+    Returns:
+      What scores.json holds.
+
+    Raises:
+      InputError: something given cannot be used.
+      Interrupted: SIGINT or SIGTERM came; the same call resumes.
+    """
+    if config.method not in METHODS:
+        raise InputError(
+            f'config.method {config.method!r} does not exist.'
+            f'{suggestion(config.method, METHODS)} There are: '
+            f'{", ".join(METHODS)}.'
+        )
+    method = METHODS[config.method]
+    timings: dict[str, float] = {}
+    with _claimed(workdir, config) as workdir:
+        with _timed(timings, 'Open the recording and the pictures'):
+            recording = load_recording(config)
+            unpaired = load_pictures(config)
+        with _timed(timings, 'Fit'):
+            fitted = method.fit(recording, unpaired, config, workdir)
+    test = average_repeats(normalise(recording).test)
+    truth = recording.stimuli.images[test.stimulus]
+    names = [recording.stimuli.names[i] for i in test.stimulus]
+    with _timed(timings, 'Reconstruct'):
+        images = method.reconstruct(fitted, test.fmri, config)
+    with _timed(timings, 'Score'):
+        scores = evaluation.score(truth, images, seed=config.seed)
+        found = method.findings(fitted, recording, config)
+    results = {
+        'scores': scores | found.scores,
+        'method': config.method,
+        'simulated': recording.simulated,
+        'transductive': found.transductive,
+        'config': json.loads(config.to_json_best_effort()),
+        'versions': versions(),
+    }
+    results = files.json_ready(results)
+    files.write_npz(
+        workdir / 'reconstructions.npz', images=images, names=np.array(names)
+    )
+    for name, image in zip(_file_names(names), images):
+        with files.atomic(workdir / 'images' / name) as temporary:
+            Image.fromarray(np.uint8(np.round(image * 255))).save(temporary)
+    files.write_json(workdir / 'scores.json', results)
+    page.render(
+        workdir / 'report.html',
+        title=f'{recording.subject}: what was seen and what was reconstructed',
+        method=found.method,
+        simulated=recording.simulated,
+        transductive=found.transductive,
+        scores=results['scores'],
+        figures=[
+            (
+                'Seen and reconstructed',
+                'Test pictures, each beside its reconstruction from fMRI '
+                'averaged over repeats.',
+                figures.montage(truth, images, names=None),
+            ),
+            *found.figures,
+        ],
+        config_text=config.to_json_best_effort(indent=2),
+        versions=results['versions'],
+        timings=timings,
+        notes=[f'Recording: {recording.source}.', *found.notes],
+    )
+    return results
+
+
+@contextmanager
+def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    timings[name] = time.monotonic() - began
+
+
+def _file_names(names: list[str]) -> list[str]:
+    """Returns a PNG's name for each picture's name, all different."""
+    stems = [pathlib.PurePath(name).stem for name in names]
+    if len(set(stems)) < len(stems):
+        stems = [name.replace('/', '_') for name in names]
+    return [f'{stem}.png' for stem in stems]
+
+
+@contextmanager
+def _claimed(
+    workdir: files.PathLike, config: ConfigDict
+) -> Iterator[pathlib.Path]:
+    """Yields the folder, made if need be, which is for this config only.
+
+    If bad input stops the body before a checkpoint was saved, the folder is
+    left as it was.
+    """
+    existed = pathlib.Path(workdir).exists()
+    workdir = files.writable_folder(workdir)
+    path = workdir / 'config.json'
+    fresh = not path.exists()
+    try:
+        _claim(path, config)
+        yield workdir
+    except InputError:
+        checkpoints = workdir / 'checkpoints'
+        if fresh and not any(p.is_file() for p in checkpoints.rglob('*')):
+            path.unlink(missing_ok=True)
+            shutil.rmtree(checkpoints, ignore_errors=True)
+            if not existed:
+                workdir.rmdir()
+        raise
+
+
+def _claim(path: pathlib.Path, config: ConfigDict) -> None:
+    """Writes the config to a file, or checks that it is what it holds."""
+    ours = json.loads(config.to_json_best_effort())
+    if path.exists():
+        try:
+            theirs = json.loads(path.read_text(encoding='utf-8'))
+        except ValueError as error:
+            raise InputError(
+                f'{path} is damaged; use another --workdir.'
+            ) from error
+        for name in sorted({*_flat(ours), *_flat(theirs)}):
+            here, there = _flat(ours).get(name), _flat(theirs).get(name)
+            if here != there:
+                raise InputError(
+                    f'{path.parent} holds a run with config.{name}={there!r}, '
+                    f'and this one has {here!r}; use another --workdir.'
+                )
+    else:
+        files.write_json(path, ours)
+
+
+def _flat(tree: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+    result = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            result |= _flat(value, f'{prefix}{name}.')
+        else:
+            result[f'{prefix}{name}'] = value
+    return result
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on, and the kind of device."""
+    packages = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
+    return {
+        'brainjax': brainjax.__version__,
+        **{name: importlib.metadata.version(name) for name in packages},
+        'devices': f'{jax.device_count()} x {jax.devices()[0].device_kind}',
+    }

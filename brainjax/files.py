@@ -1,0 +1,150 @@
+"""Reading and writing files: whole or not at all, and nothing executed."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from brainjax.errors import InputError
+
+PathLike = str | os.PathLike
+
+
+@contextlib.contextmanager
+def atomic(path: PathLike) -> Iterator[pathlib.Path]:
+    """Yields a temporary path beside `path`, renamed to it on success.
+
+    If the body raises, the temporary file is removed and an older file at
+    `path` stays as it was.
+
+    Raises:
+      InputError: the folder cannot be written to.
+    """
+    path = pathlib.Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f'.{path.stem}.', suffix=path.suffix, dir=path.parent
+        )
+    except OSError as error:
+        raise InputError(
+            f'{path.parent} cannot be written to ({error.strerror}); '
+            'name another folder or change its permissions.'
+        ) from error
+    os.close(handle)
+    temporary = pathlib.Path(name)
+    umask = os.umask(0)
+    os.umask(umask)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Writes `text` as UTF-8."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
+
+
+def write_json(path: PathLike, value: Any) -> None:
+    """Writes `value` as indented JSON."""
+    write_text(path, json.dumps(value, indent=2) + '\n')
+
+
+def write_npz(path: PathLike, **arrays: np.ndarray) -> None:
+    """Writes arrays to a compressed npz file."""
+    with atomic(path) as temporary, open(temporary, 'wb') as stream:
+        np.savez_compressed(stream, **arrays)
+
+
+def read_npz(path: PathLike) -> dict[str, np.ndarray]:
+    """Reads all arrays of an npz file; pickled objects are refused.
+
+    Raises:
+      InputError: the file is missing, damaged, or holds pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise InputError(f'{path} does not exist; check the path.') from error
+    except ValueError as error:
+        if 'pickle' in str(error).lower():
+            raise InputError(
+                f'{path} holds pickled Python objects, which are never '
+                'loaded; save it again with plain numeric arrays.'
+            ) from error
+        raise InputError(
+            f'{path} is damaged ({error}); copy or download it again.'
+        ) from error
+    except (
+        OSError,
+        EOFError,
+        KeyError,
+        AttributeError,
+        NotImplementedError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise InputError(
+            f'{path} is not a complete npz file ({error}); copy or download '
+            'it again.'
+        ) from error
+
+
+def sha256(path: PathLike) -> str:
+    """Returns the hexadecimal SHA-256 of a file's bytes."""
+    with open(path, 'rb') as stream:
+        return hashlib.file_digest(stream, 'sha256').hexdigest()
+
+
+def writable_folder(path: PathLike) -> pathlib.Path:
+    """Makes a folder if need be and returns its absolute path.
+
+    Raises:
+      InputError: it cannot be made or written to.
+    """
+    path = pathlib.Path(path).absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise InputError(
+            f'{path} cannot be written to ({error.strerror}); name another '
+            'folder with --workdir or change its permissions.'
+        ) from error
+    return path
+
+
+def cache_folder(*parts: str) -> pathlib.Path:
+    """Returns a path under `BRAINJAX_CACHE`, by default `~/.cache/brainjax`."""
+    base = os.environ.get('BRAINJAX_CACHE') or os.path.join(
+        os.environ.get('XDG_CACHE_HOME', os.path.expanduser('~/.cache')),
+        'brainjax',
+    )
+    return pathlib.Path(base, *parts)
+
+
+def json_ready(value: Any) -> Any:
+    """Turns NumPy scalars, arrays, tuples and mappings into JSON's types."""
+    if isinstance(value, Mapping):
+        return {str(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_ready(item) for item in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    return value

@@ -1,0 +1,297 @@
+"""Losses and regularisers of the self-supervised method: pure functions.
+
+Every function returns a scalar. Means run over all axes unless said
+otherwise; the coefficients of the papers only make sense with these
+reductions. `Gaziv` is Gaziv et al. 2022 (values of the PyTorch release
+unless said otherwise), `Beliy` is Beliy et al. 2019.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+
+from brainjax.networks.backbone import check_known
+
+
+def _safe_sqrt(x: jax.Array) -> jax.Array:
+    """Square root whose derivative at exactly 0 is 0 rather than infinite."""
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
+
+
+def _unit(features: jax.Array) -> jax.Array:
+    norm = jnp.sqrt(jnp.sum(features**2, axis=-1, keepdims=True) + 1e-10)
+    return features / (norm + 1e-10)
+
+
+# Pictures.
+
+
+def pixel_loss(
+    prediction: jax.Array,
+    target: jax.Array,
+    scale: jax.Array | float = 1.0,
+    distance: str = 'absolute',
+) -> jax.Array:
+    """mean |prediction - target| / scale, or the mean of its square.
+
+    The first is least at the median of what a picture may be given the fMRI,
+    the second at its mean.
+
+    Args:
+      prediction, target: [n, height, width, 3] in 0..1.
+      scale: [3], the mean absolute pixel of each channel over the training
+        pictures (`pixel_scale`), or 1.
+      distance: 'absolute' (all releases) or 'squared'.
+
+    Raises:
+      InputError: no such distance.
+    """
+    check_known('pixel_distance', distance, ('absolute', 'squared'))
+    difference = (prediction - target) / scale
+    if distance == 'squared':
+        return jnp.mean(difference**2)
+    return jnp.mean(jnp.abs(difference))
+
+
+def pixel_scale(images: jax.Array) -> jax.Array:
+    """Mean absolute pixel of each channel, at least 1e-6; images -> [3]."""
+    return jnp.maximum(jnp.mean(jnp.abs(images), axis=(0, 1, 2)), 1e-6)
+
+
+def cosine_feature_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """mean over pictures and places of 1 - cos over channels (Gaziv).
+
+    With g(f) = f / (sqrt(sum_c f^2 + 1e-10) + 1e-10): mean(1 - <g, g'>).
+
+    Args:
+      prediction, target: [n, height, width, channels].
+    """
+    return jnp.mean(1 - jnp.sum(_unit(prediction) * _unit(target), axis=-1))
+
+
+def absolute_feature_loss(
+    prediction: jax.Array, target: jax.Array, scale: jax.Array | float = 1.0
+) -> jax.Array:
+    """mean |prediction - target| / scale, scale [channels] (Beliy)."""
+    return jnp.mean(jnp.abs(prediction - target) / scale)
+
+
+def total_variation(images: jax.Array) -> jax.Array:
+    """mean of (d_y^2 + d_x^2)^1.25 (Gaziv, Beliy).
+
+    Differences are taken against the bottom-right pixel, over the
+    [height - 1, width - 1] pixels that have both neighbours.
+    """
+    corner = images[:, 1:, 1:]
+    vertical = corner - images[:, :-1, 1:]
+    horizontal = corner - images[:, 1:, :-1]
+    square = vertical**2 + horizontal**2
+    positive = square > 0
+    return jnp.mean(
+        jnp.where(positive, jnp.where(positive, square, 1.0) ** 1.25, 0.0)
+    )
+
+
+def image_loss(
+    prediction: jax.Array,
+    target: jax.Array,
+    prediction_features: Mapping[str, jax.Array],
+    target_features: Mapping[str, jax.Array],
+    *,
+    pixel_weight: float,
+    feature_weights: Mapping[str, float],
+    variation_weight: float,
+    scale: jax.Array | float = 1.0,
+    feature_scales: Mapping[str, jax.Array] | None = None,
+    pixel_distance: str = 'absolute',
+) -> jax.Array:
+    """Weighted sum of pixel, feature and total-variation losses.
+
+    Args:
+      prediction, target: [n, height, width, 3].
+      prediction_features, target_features: tap -> features; the target's
+        carry no gradient.
+      pixel_weight: of `pixel_loss`.
+      feature_weights: tap -> weight.
+      variation_weight: of `total_variation` of the prediction.
+      scale: of `pixel_loss`.
+      feature_scales: tap -> [channels]: if given, features are compared with
+        `absolute_feature_loss` (Beliy), else with `cosine_feature_loss`.
+      pixel_distance: of `pixel_loss`.
+    """
+    loss = pixel_weight * pixel_loss(prediction, target, scale, pixel_distance)
+    for tap, weight in feature_weights.items():
+        truth = jax.lax.stop_gradient(target_features[tap])
+        if feature_scales is None:
+            distance = cosine_feature_loss(prediction_features[tap], truth)
+        else:
+            distance = absolute_feature_loss(
+                prediction_features[tap], truth, feature_scales[tap]
+            )
+        loss += weight * distance
+    if variation_weight:
+        loss += variation_weight * total_variation(prediction)
+    return loss
+
+
+# fMRI.
+
+
+def cosine(prediction: jax.Array, target: jax.Array) -> jax.Array:
+    """Mean over trials of the cosine over voxels; both [trials, voxels]."""
+    dot = jnp.sum(prediction * target, axis=-1)
+    squares = jnp.sum(prediction**2, axis=-1) * jnp.sum(target**2, axis=-1)
+    return jnp.mean(dot / jnp.maximum(_safe_sqrt(squares), 1e-8))
+
+
+def fmri_loss(
+    prediction: jax.Array, target: jax.Array, cosine_weight: float = 0.3
+) -> jax.Array:
+    """mean squared error + weight (1 - cos) / 2: trains the encoder.
+
+    The Keras release and Beliy write -0.1 cos: weight 0.2 here, which differs
+    by a constant.
+    """
+    return (
+        jnp.mean((prediction - target) ** 2)
+        + cosine_weight * (1 - cosine(prediction, target)) / 2
+    )
+
+
+def fmri_cycle_loss(
+    prediction: jax.Array,
+    target: jax.Array,
+    snr: jax.Array | float = 1.0,
+    cosine_weight: float = 0.2,
+) -> jax.Array:
+    """mean(SNR |difference|) + weight (1 - cos) / 2: the DE cycle.
+
+    Args:
+      prediction, target: [trials, voxels].
+      snr: [voxels], divided by its mean (`scaled`).
+      cosine_weight: 0.2 in all releases.
+    """
+    return (
+        jnp.mean(snr * jnp.abs(prediction - target))
+        + cosine_weight * (1 - cosine(prediction, target)) / 2
+    )
+
+
+def scaled(values: jax.Array) -> jax.Array:
+    """Divides by the mean, as both SNR weights of the papers are."""
+    return values / jnp.mean(values)
+
+
+# Regularisers.
+
+
+def _shifted(x: jax.Array, neighbours: int, padding: str) -> jax.Array:
+    """Mean over the 4 or 8 neighbours in axes 1 and 2 of x [n, h, w, ...]."""
+    offsets = [(0, 1), (1, 0), (1, 2), (2, 1)]
+    if neighbours == 8:
+        offsets += [(0, 0), (0, 2), (2, 0), (2, 2)]
+    widths = [(0, 0)] * x.ndim
+    widths[1] = widths[2] = (1, 1)
+    padded = jnp.pad(x, widths, mode=padding)
+    height, width = x.shape[1:3]
+    return sum(
+        padded[:, y : y + height, z : z + width] for y, z in offsets
+    ) / len(offsets)
+
+
+def neighbour_group_sparsity(
+    weights: jax.Array,
+    *,
+    absolute: float,
+    group: float,
+    neighbours: int = 8,
+    padding: str = 'reflect',
+    inverse_snr: jax.Array | float = 1.0,
+) -> jax.Array:
+    """Sparsity of dense weights over space, grouped over channels.
+
+    absolute mean(|W| inverse_snr) + group mean_{v,y,x} sqrt(mean_c Q), with
+    Q = (W^2 + (mean of the neighbours' W^2) / 2) / 1.5.
+
+    Gaziv's decoder: 40, 400, 8 neighbours, 'reflect', inverse SNR; the Keras
+    release: 20, 400, 4, 'symmetric'. Beliy's encoder: 10, 800, 4, 'symmetric'.
+
+    Args:
+      weights: [voxels, height, width, channels].
+      absolute, group: the two coefficients.
+      neighbours: 4 or 8.
+      padding: 'reflect' or 'symmetric', as NumPy.
+      inverse_snr: [voxels], `scaled`; or 1.
+    """
+    if not isinstance(inverse_snr, (int, float)):
+        inverse_snr = inverse_snr[:, None, None, None]
+    square = jnp.mean(weights**2, axis=-1)
+    grouped = (square + 0.5 * _shifted(square, neighbours, padding)) / 1.5
+    return absolute * jnp.mean(
+        jnp.abs(weights) * inverse_snr
+    ) + group * jnp.mean(_safe_sqrt(grouped))
+
+
+def second_moment(space: jax.Array) -> jax.Array:
+    """Spread of each voxel's spatial map around its centroid (Gaziv 2.2).
+
+    p = S^2; sum_v sum_xy ((x - cx)^2 + (y - cy)^2) p / (2 d V), with the
+    centroid (cx, cy) of p. Not divided by the mass of p, so that it shrinks
+    magnitudes too.
+
+    Args:
+      space: [d * d, voxels].
+    """
+    d = round(space.shape[0] ** 0.5)
+    p = (space**2).reshape(d, d, -1)
+    place = jnp.arange(d, dtype=space.dtype)
+    mass = jnp.sum(p, axis=(0, 1))
+    total = 0.0
+    for axis in (0, 1):
+        marginal = jnp.sum(p, axis=1 - axis)
+        centroid = jnp.sum(place[:, None] * marginal, axis=0) / jnp.where(
+            mass > 0, mass, 1.0
+        )
+        # The moment is least there: moving the centroid does not change it.
+        centroid = jax.lax.stop_gradient(centroid)
+        total += jnp.sum((place[:, None] - centroid) ** 2 * marginal)
+    return total / (2 * d * space.shape[1])
+
+
+def map_sparsity(
+    space: jax.Array,
+    *,
+    absolute: float = 5e-6,
+    neighbour: float = 1e-5,
+    padding: str = 'reflect',
+) -> jax.Array:
+    """absolute sum|S| + neighbour sum sqrt(mean of 4 neighbours' S^2).
+
+    The centre is not among the neighbours.
+
+    Args:
+      space: [d * d, voxels].
+      absolute, neighbour: the two coefficients.
+      padding: 'reflect' (PyTorch release) or 'symmetric' (Keras release).
+    """
+    d = round(space.shape[0] ** 0.5)
+    square = (space**2).T.reshape(-1, d, d)
+    return absolute * jnp.sum(jnp.abs(space)) + neighbour * jnp.sum(
+        _safe_sqrt(_shifted(square, 4, padding))
+    )
+
+
+def sum_absolute(tree) -> jax.Array:
+    """Sum of absolute values over all leaves."""
+    return sum(jnp.sum(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree))
+
+
+def convolution_kernels(params) -> list[jax.Array]:
+    """All convolution kernels [h, w, in, out] of a parameter tree."""
+    return [
+        leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+        if leaf.ndim == 4 and getattr(path[-1], 'key', None) == 'kernel'
+    ]

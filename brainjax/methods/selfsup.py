@@ -1,0 +1,237 @@
+"""Self-supervised encoder and decoder (Gaziv et al. 2022; Beliy et al. 2019).
+
+First the encoder learns fMRI from pictures. Then it is frozen and the decoder
+learns pictures from fMRI, from three losses at once: D on paired data, ED
+(picture -> encoder -> decoder -> picture) on unpaired pictures and DE (fMRI ->
+decoder -> encoder -> fMRI) on unpaired fMRI.
+"""
+
+import functools
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from brainjax.errors import InputError
+from brainjax.evaluation import encoding
+from brainjax.files import PathLike
+from brainjax.methods.selfsup_checks import check
+from brainjax.methods.selfsup_networks import (
+    build_decoder,
+    build_encoder,
+    freeze,
+    in_chunks,
+    load_backbone,
+    predict,
+)
+from brainjax.methods.selfsup_training import (
+    Data,
+    fit_decoder,
+    fit_encoder,
+    voxel_snr,
+)
+from brainjax.recordings import (
+    Recording,
+    average_repeats,
+    normalise,
+    split_trials,
+)
+from brainjax.reports import figures
+from brainjax.training.loop import History
+
+
+class Fitted(NamedTuple):
+    """A fitted encoder and decoder with what they were fitted with."""
+
+    encoder: Any
+    decoder: Any
+    backbone: Any
+    snr: np.ndarray
+    history: dict[str, History]
+    notes: list[str]
+
+
+def prepare(
+    recording: Recording, pictures: np.ndarray, config: ConfigDict
+) -> Data:
+    """Splits a normalised recording into what the losses need.
+
+    Raises:
+      InputError: picture sizes differ from the config's, or the DE loss is
+        asked for without unpaired fMRI.
+    """
+    size = config.size
+    for images, what in (
+        (recording.stimuli.images, f'{recording.source}: the stimuli'),
+        (pictures, f'{config.pictures.path or "generated"}: the pictures'),
+    ):
+        if images.shape[1:3] != (size, size):
+            raise InputError(
+                f'{what} are {images.shape[1]} x {images.shape[2]} px and '
+                f'config.size is {size}; set it to the size of the stimuli.'
+            )
+    rng = np.random.default_rng([config.seed, 1])
+    stimuli = rng.permutation(np.unique(recording.train.stimulus))
+    held_out = round(config.validation * len(stimuli))
+    aside = round(config.unpaired_fmri * len(stimuli))
+    rest, validation = split_trials(recording.train, stimuli[:held_out])
+    rest, unpaired = split_trials(rest, stimuli[held_out : held_out + aside])
+    if not len(rest):
+        raise InputError(
+            f'{recording.source}: no training trial is left beside '
+            'config.validation and config.unpaired_fmri; lower them.'
+        )
+    fmri = recording.unpaired_fmri
+    if config.transductive_test_fmri:
+        fmri = average_repeats(recording.test).fmri
+    elif fmri is None and len(unpaired):
+        fmri = unpaired.fmri
+    if config.decoder.decoder_encoder and fmri is None:
+        raise InputError(
+            f'{recording.source} has no unpaired fMRI for the DE loss; set '
+            'aside training trials with config.unpaired_fmri=0.1, or set '
+            'config.decoder.decoder_encoder=0.'
+        )
+    return Data(
+        rest,
+        average_repeats(validation) if len(validation) else validation,
+        recording.stimuli.images,
+        fmri,
+        pictures,
+    )
+
+
+def fit(
+    recording: Recording,
+    pictures: np.ndarray,
+    config: ConfigDict,
+    workdir: PathLike,
+) -> Fitted:
+    """Trains the encoder, then the decoder; resumes what `workdir` holds.
+
+    Args:
+      recording: see `Recording`; it is normalised here.
+      pictures: [n, size, size, 3] uint8, unpaired.
+      config: see `selfsup_config.gaziv2022`.
+      workdir: gets 'checkpoints/encoder' and 'checkpoints/decoder'.
+
+    Raises:
+      InputError: the recording, the config or a checkpoint cannot be used.
+      Interrupted: SIGINT or SIGTERM came; the same call resumes.
+    """
+    config = FrozenConfigDict(config)
+    folder = pathlib.Path(workdir, 'checkpoints')
+    check(config, recording)
+    data = prepare(normalise(recording), pictures, config)
+    backbone = load_backbone(config.encoder, config.seed)
+    encoder = build_encoder(config, recording.voxels)
+    encoder_variables, encoder_history = fit_encoder(
+        config, encoder, backbone, data, folder / 'encoder'
+    )
+    frozen = freeze(config, encoder, encoder_variables, backbone)
+    snr, notes = voxel_snr(config, recording, data, encoder, frozen)
+    decoder_variables, decoder_history = fit_decoder(
+        config, encoder, frozen, data, snr, folder / 'decoder'
+    )
+    if config.transductive_test_fmri:
+        notes.append(
+            'Transductive: the decoder-encoder loss was trained on the fMRI '
+            'of the test trials.'
+        )
+    return Fitted(
+        encoder_variables,
+        decoder_variables,
+        backbone,
+        snr,
+        {'encoder': encoder_history, 'decoder': decoder_history},
+        notes,
+    )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _decode(decoder, variables, fmri):
+    return decoder.apply(variables, fmri)
+
+
+def reconstruct(
+    fitted: Fitted, fmri: np.ndarray, config: ConfigDict
+) -> np.ndarray:
+    """Reconstructs pictures.
+
+    Args:
+      fitted: from `fit`.
+      fmri: [trials, voxels], normalised as `fit` does.
+      config: as in `fit`.
+
+    Returns:
+      [trials, size, size, 3] float32 in 0..1.
+    """
+    config = FrozenConfigDict(config)
+    decoder = build_decoder(config)
+    return in_chunks(functools.partial(_decode, decoder, fitted.decoder), fmri)
+
+
+def predict_fmri(
+    fitted: Fitted, images: np.ndarray, config: ConfigDict
+) -> np.ndarray:
+    """Predicts fMRI [n, voxels] of uint8 images [n, size, size, 3]."""
+    config = FrozenConfigDict(config)
+    encoder = build_encoder(config, len(fitted.snr))
+    frozen = freeze(config, encoder, fitted.encoder, fitted.backbone)
+    return predict(config, encoder, frozen, images)
+
+
+class Findings(NamedTuple):
+    """What a report says beside the pictures' own scores."""
+
+    method: str
+    transductive: bool
+    scores: dict[str, dict[str, float]]
+    figures: list[tuple[str, str, Any]]
+    notes: list[str]
+
+
+def findings(
+    fitted: Fitted, recording: Recording, config: ConfigDict
+) -> Findings:
+    """Scores the encoder on the test stimuli and draws the training."""
+    test = average_repeats(normalise(recording).test)
+    predicted = predict_fmri(
+        fitted, recording.stimuli.images[test.stimulus], config
+    )
+    correlation = encoding.voxel_correlation(predicted, test.fmri)
+    c = config.decoder
+    parts = {
+        'D': c.paired,
+        'ED': c.encoder_decoder,
+        'DE': c.decoder_encoder,
+    }
+    return Findings(
+        'the self-supervised encoder and decoder (Gaziv et al. 2022; losses '
+        + ' + '.join(name for name, weight in parts.items() if weight)
+        + ')',
+        config.transductive_test_fmri
+        or config.voxel_snr.startswith('transductive'),
+        {'encoder_correlation': encoding.score(predicted, test.fmri)},
+        [
+            (
+                'Encoder on the test stimuli',
+                'Correlation of predicted and measured responses, voxel by '
+                'voxel, against the noise ceiling where it is known.',
+                figures.voxel_correlation(
+                    correlation, recording.noise_ceiling, recording.rois
+                ),
+            ),
+            *(
+                (
+                    f'Training of the {name}',
+                    'Mean of each loss over an epoch.',
+                    figures.loss_curves(history),
+                )
+                for name, history in fitted.history.items()
+            ),
+        ],
+        fitted.notes,
+    )

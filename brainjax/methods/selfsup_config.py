@@ -1,0 +1,147 @@
+"""Every setting of the self-supervised method, at the published values.
+
+The files in `configs/` start from here and say what they change. Values are
+those of the PyTorch release of Gaziv et al. 2022 unless a comment says
+otherwise; 'Keras' is the authors' other release.
+"""
+
+from ml_collections import ConfigDict
+
+
+def gaziv2022() -> ConfigDict:
+    """Returns the setting of Gaziv et al. 2022, typed and locked."""
+    c = ConfigDict()
+    c.method = 'selfsup'
+    c.seed = 0
+    c.size = 112  # Height and width of all pictures, in pixels.
+
+    # What was measured. Formats: brainjax inspect PATH.
+    c.recording = ConfigDict()
+    c.recording.path = ''  # sbj_3.npz, digits69.mat ...; '' simulates.
+    # If not '', nothing stands in for the file: what it is and where it is.
+    c.recording.required = ''
+    c.recording.images = ''  # images_112.npz, where the format wants one.
+    c.recording.roi = ''  # 'V1|V2', 'HVC' ...; '' takes every voxel.
+    c.recording.fold = -1  # digits69: one of ten folds; -1 the usual split.
+
+    # The simulated subject, if recording.path is ''.
+    c.simulated = ConfigDict()
+    c.simulated.n_train = 300  # Pictures with fMRI to fit on.
+    c.simulated.n_test = 50
+    c.simulated.n_unpaired_fmri = 300  # Responses to pictures not known.
+    c.simulated.test_repeats = 10
+    c.simulated.unpaired_repeats = 1
+    c.simulated.noise_ceiling = 0.8  # Of the averaged test responses.
+    c.simulated.voxels = ConfigDict(
+        {'V1': 200, 'V2': 200, 'V3': 150, 'V4': 150, 'HVC': 200}
+    )
+
+    # Pictures without fMRI: a folder, a .tar, 'tfds:NAME/SPLIT' ...
+    c.pictures = ConfigDict()
+    c.pictures.path = ''  # '' generates scenes for the simulated subject.
+    c.pictures.number = 50_000  # Greatest number to use.
+
+    # Honest by default: a part of the training stimuli chooses the epoch.
+    # The published scripts choose the encoder by its loss on the test set.
+    c.validation = 0.1
+    # Part of the training stimuli whose pictures are set aside so that their
+    # fMRI feeds the DE cycle, where a recording brings no unpaired fMRI.
+    c.unpaired_fmri = 0.0
+    # The only way to feed test fMRI to the DE cycle, as published.
+    c.transductive_test_fmri = False
+    # Weights of voxels: 'encoder' (r^2 / (1 - r^2) of the encoder on
+    # validation trials), 'repeats' (from repeats in the training trials),
+    # 'uniform', or 'transductive_source' (the file's own, which the authors
+    # measured on repeats of the test set).
+    c.voxel_snr = 'encoder'
+
+    c.encoder = ConfigDict()
+    c.encoder.kind = 'separable'  # Or 'dense' (Beliy et al. 2019).
+    c.encoder.backbone = 'vgg19'  # Keras: vgg16 (vgg19 before April 2022).
+    c.encoder.weights = 'vgg19'  # brainjax fetch vgg19; 'random' needs none.
+    c.encoder.width = 1.0  # Factor on channels of a random backbone.
+    c.encoder.taps = ('relu1_2', 'relu2_2', 'relu3_4', 'relu4_4')
+    c.encoder.pools = (True, False, False, False)
+    c.encoder.kernels = (3, 3, 3, 1)
+    c.encoder.strides = (2, 2, 2, 1)  # Keras: (2, 2, 1, 1).
+    c.encoder.channels = 32
+    c.encoder.dropout = 0.5
+    c.encoder.cosine = 0.3  # Keras, Beliy: 0.2 in these units.
+    c.encoder.convolutions = 1e-4  # L1, sum. Keras: 1e-5.
+    c.encoder.second_moment = 10.0  # Keras: 0.
+    # Factor of both map penalties, widest map first. The PyTorch release
+    # counts the 26-map three times and the 12-map once; Keras: (1, 1).
+    c.encoder.map_uses = (3.0, 1.0)
+    c.encoder.map_absolute = 5e-6
+    c.encoder.map_neighbour = 1e-5
+    c.encoder.map_padding = 'reflect'  # Keras: 'symmetric'.
+    c.encoder.channel_mix = 5e-6
+    c.encoder.branch_mix = 5e-2
+    c.encoder.dense_absolute = 10.0  # Dense encoder only (Beliy).
+    c.encoder.dense_group = 800.0
+    c.encoder.optimizer = 'adam'  # Keras: 'amsgrad'; Beliy: 'sgd'.
+    c.encoder.learning_rate = 1e-3
+    c.encoder.drops = ((11, 0.2), (21, 0.2), (31, 0.2), (41, 0.2))
+    c.encoder.epochs = 50
+    c.encoder.steps = 19  # An epoch.
+    c.encoder.batch = 64
+    c.encoder.shift = 3  # Pixels, edges repeated. Keras: 5.
+    c.encoder.select = 'validation'  # Or 'last'.
+
+    c.image_loss = ConfigDict()
+    c.image_loss.backbone = 'vgg16'
+    c.image_loss.weights = 'vgg16'
+    c.image_loss.width = 1.0
+    # Keras: relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 with 2 each.
+    c.image_loss.taps = ('pool1', 'pool2', 'pool3', 'pool4', 'pool5')
+    c.image_loss.tap_weights = (10.0, 10.0, 10.0, 10.0, 2.0)
+    c.image_loss.distance = 'cosine'  # Beliy: 'absolute'.
+    c.image_loss.pixels = 1.0
+    # Ours, not published: 'squared' asks for the mean of what may have been
+    # seen, 'absolute' for the median.
+    c.image_loss.pixel_distance = 'absolute'
+    c.image_loss.variation = 0.3
+
+    c.decoder = ConfigDict()
+    c.decoder.blocks = 3
+    c.decoder.channels = 64
+    c.decoder.kernel = 5
+    c.decoder.upsampling = 'bicubic'  # Keras: 'bilinear'; Beliy: 'nearest'.
+    c.decoder.padding = 'reflect'  # Keras, Beliy: 'zero'.
+    c.decoder.activation = 'swish'  # Keras, Beliy: 'relu'.
+    c.decoder.norm = 'group'  # Beliy: 'batch'.
+    c.decoder.groups = 32
+    c.decoder.order = 'upsample conv norm activation'
+    c.decoder.paired = 1.0  # Weight of D.
+    c.decoder.encoder_decoder = 1.0  # Weight of ED.
+    # Weight of DE: 0 in all published scripts, 1 in the release's default.
+    # With test fMRI (as published) it needs transductive_test_fmri too.
+    c.decoder.decoder_encoder = 0.0
+    c.decoder.batch_paired = 24
+    c.decoder.batch_pictures = 48
+    c.decoder.batch_fmri = 16
+    c.decoder.cycle_cosine = 0.2
+    c.decoder.dense_absolute = 40.0  # Keras, Beliy: 20.
+    c.decoder.dense_group = 400.0
+    c.decoder.dense_neighbours = 8  # Keras, Beliy: 4.
+    c.decoder.dense_padding = 'reflect'  # Keras, Beliy: 'symmetric'.
+    c.decoder.convolutions = 1e-4  # L1, sum. Keras: 1e-5.
+    c.decoder.pictures_shift = 0  # Of the ED input only, pixels. Keras: 5.
+    c.decoder.pictures_dropout = 0.0  # Of the encoder in ED. Keras: 0.25.
+    # Ours, not published: noise like the encoder's own errors, added to the
+    # fMRI it predicts for ED. 1 adds it in full.
+    c.decoder.pictures_noise = 0.0
+    c.decoder.optimizer = 'amsgrad'
+    c.decoder.learning_rate = 5e-3  # Keras, Beliy: 1e-3.
+    c.decoder.drops = ((100, 0.2), (140, 0.2))
+    c.decoder.epochs = 150
+    c.decoder.steps = 50  # An epoch.
+    c.decoder.select = 'last'  # Or 'validation'.
+    # Keep what does not change between steps in memory: the fMRI predicted
+    # for unpaired pictures (4 V bytes a picture) and the targets' features
+    # (1.5 MB a picture at 112 px). Neither changes a result.
+    c.decoder.cache_predictions = True
+    c.decoder.cache_features = False
+
+    c.checkpoint_every = 1  # Epochs.
+    return c.lock()

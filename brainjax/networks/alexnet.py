@@ -1,0 +1,112 @@
+"""AlexNet's convolutions as a frozen feature extractor.
+
+Torchvision's variant (Krizhevsky 2014, 'One weird trick'): 64, 192, 384, 256
+and 256 channels, no local response normalisation.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import jax
+
+from brainjax.networks import backbone
+
+# (name, kernel size, channels)
+LAYERS = (
+    ('conv1', 11, 64),
+    ('conv2', 5, 192),
+    ('conv3', 3, 384),
+    ('conv4', 3, 256),
+    ('conv5', 3, 256),
+)
+POOLED = ('conv1', 'conv2', 'conv5')
+Padding = str | tuple[tuple[int, int], tuple[int, int]]
+
+
+def shapes(
+    width: float = 1.0, last: str | None = None
+) -> dict[str, tuple[int, ...]]:
+    """Returns layer -> shape of its kernel, HWIO.
+
+    Args:
+      width: factor of the channels, rounded to a multiple of 4.
+      last: the deepest convolution to keep, such as 'conv4'; None for all.
+
+    Raises:
+      InputError: there is no convolution `last`.
+    """
+    return backbone.shapes(LAYERS, width, last)
+
+
+def init(
+    key: jax.Array, width: float = 1.0, last: str | None = None
+) -> backbone.Params:
+    """Draws random parameters (He-normal kernels, zero biases).
+
+    Args:
+      key: a JAX random key.
+      width: factor of the channels, rounded to a multiple of 4.
+      last: the deepest convolution to keep, such as 'conv4'; None for all.
+
+    Returns:
+      {'conv1': {'kernel': [11, 11, 3, O], 'bias': [O]}, ...}.
+
+    Raises:
+      InputError: there is no convolution `last`.
+    """
+    return backbone.init(key, shapes(width, last))
+
+
+def _steps(
+    params: Mapping, normalise: bool, stride: int, padding: Padding
+) -> Iterator[backbone.Step]:
+    if normalise:
+        yield '', backbone.normalise
+    for name in sorted(params):
+        layer, number = params[name], name.removeprefix('conv')
+        if name == 'conv1':
+            options = {'stride': stride, 'padding': padding}
+        else:
+            options = {'stride': 1, 'padding': 'SAME'}
+        yield (
+            name,
+            lambda x, layer=layer, options=options: backbone.convolve(
+                x, layer, **options
+            ),
+        )
+        yield f'relu{number}', jax.nn.relu
+        if name in POOLED:
+            yield f'pool{number}', lambda x: backbone.max_pool(x, 3, 2)
+
+
+def apply(
+    params: backbone.Params,
+    images: jax.Array,
+    taps: Iterable[str],
+    normalise: bool = True,
+    stride: int = 4,
+    padding: Padding = ((2, 2), (2, 2)),
+) -> dict[str, jax.Array]:
+    """Computes features of images.
+
+    Args:
+      params: from `init` or `weights.load`; nothing past the deepest tap is
+        computed.
+      images: [n, height, width, 3] floating point, RGB; in 0..1 if normalise.
+      taps: 'conv2' is a convolution before its ReLU, 'relu2' after it; 'pool1',
+        'pool2' and 'pool5' the 3x3 maximum at stride 2 that follows.
+      normalise: whether to apply ImageNet's mean and deviation; if not, the
+        images enter as they are (Gaziv et al. 2022 classify 2 * images - 1).
+      stride: of the first convolution.
+      padding: of the first convolution, as `jax.lax.conv_general_dilated`
+        takes it. Stride 2 with 'SAME' gives 56x56 features at 112 px (the
+        encoder of Beliy et al. 2019).
+
+    Returns:
+      {tap: [n, height', width', channels]}; at 112 px 'relu4' is 6x6x256.
+
+    Raises:
+      InputError: a tap is unknown.
+      ValueError: the images are not floating-point RGB, or too small.
+    """
+    steps = _steps(params, normalise, stride, padding)
+    return backbone.run(steps, images, taps)

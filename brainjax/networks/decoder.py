@@ -1,0 +1,137 @@
+"""The decoder: fMRI to picture (Gaziv et al. 2022; Beliy et al. 2019)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from brainjax.errors import InputError
+from brainjax.networks import layers
+from brainjax.networks.backbone import check_known
+
+ACTIVATIONS = {'swish': jax.nn.swish, 'relu': jax.nn.relu}
+OPERATIONS = ('upsample', 'conv', 'norm', 'activation')
+
+
+def torch_uniform(key, shape, dtype=jnp.float32):
+    """PyTorch's default for weights: U(-b, b), b = 1 / sqrt(fan in)."""
+    fan_in = 1
+    for n in shape[:-1]:
+        fan_in *= n
+    bound = fan_in**-0.5
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+def torch_uniform_bias(fan_in: int):
+    """PyTorch's default for biases: U(-b, b), b = 1 / sqrt(fan in)."""
+
+    def init(key, shape, dtype=jnp.float32):
+        bound = fan_in**-0.5
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return init
+
+
+class Decoder(nn.Module):
+    """A dense layer, then blocks that double the grid, then a sigmoid.
+
+    With the defaults and 112-px pictures it has 12544 V + 325 123 parameters
+    for V voxels.
+
+    Attributes:
+      size: height and width of the picture in pixels.
+      blocks: doublings; the dense layer's grid is size / 2**blocks wide.
+      channels: feature maps of every block.
+      kernel: width of the convolutions.
+      upsampling: 'bicubic', 'bilinear' or 'nearest'.
+      padding: 'reflect' or 'zero'.
+      activation: 'swish' or 'relu'.
+      norm: 'group' or 'batch'.
+      groups: groups of the group norm.
+      order: 'upsample, conv, norm, activation' for every block, separated by
+        spaces, in the order of computation.
+      axis_name: device axis over which batch norm takes its statistics.
+    """
+
+    size: int = 112
+    blocks: int = 3
+    channels: int = 64
+    kernel: int = 5
+    upsampling: str = 'bicubic'
+    padding: str = 'reflect'
+    activation: str = 'swish'
+    norm: str = 'group'
+    groups: int = 32
+    order: str = 'upsample conv norm activation'
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, fmri: jax.Array, train: bool = False) -> jax.Array:
+        """Maps fmri [n, voxels] to images [n, size, size, 3] in 0..1.
+
+        Raises:
+          InputError: an attribute is none of those above, or the sizes do
+            not go together.
+        """
+        base = self.size // 2**self.blocks
+        if base == 0 or base * 2**self.blocks != self.size:
+            raise InputError(
+                f'A decoder with {self.blocks} blocks, each of which doubles '
+                f'the grid, cannot make pictures of {self.size} px; choose a '
+                f'multiple of {2**self.blocks}, or other blocks.'
+            )
+        x = nn.Dense(
+            base * base * self.channels,
+            kernel_init=torch_uniform,
+            bias_init=torch_uniform_bias(fmri.shape[-1]),
+            name='dense',
+        )(fmri)
+        x = x.reshape(-1, base, base, self.channels)
+        for block in range(self.blocks):
+            for operation in self.order.split():
+                x = self._apply(operation, x, block, train)
+        return jax.nn.sigmoid(self._conv(x, 3, 'top'))
+
+    def _apply(self, operation, x, block, train):
+        if operation == 'upsample':
+            return layers.upsample(x, self.upsampling)
+        if operation == 'conv':
+            return self._conv(x, self.channels, f'conv_{block}')
+        if operation == 'activation':
+            check_known('activation', self.activation, ACTIVATIONS)
+            return ACTIVATIONS[self.activation](x)
+        check_known('operation', operation, OPERATIONS)
+        check_known('norm', self.norm, ('group', 'batch'))
+        if self.norm == 'group':
+            if x.shape[-1] % self.groups:
+                raise InputError(
+                    f'{x.shape[-1]} channels of the decoder do not divide '
+                    f'into {self.groups} groups; choose a divisor.'
+                )
+            return nn.GroupNorm(
+                self.groups, epsilon=1e-5, name=f'norm_{block}'
+            )(x)
+        return nn.BatchNorm(
+            use_running_average=not train,
+            momentum=0.9,
+            epsilon=1e-5,
+            axis_name=self.axis_name,
+            name=f'norm_{block}',
+        )(x)
+
+    def _conv(self, x, channels, name):
+        x = layers.pad(x, self.kernel // 2, self.padding)
+        return nn.Conv(
+            channels,
+            (self.kernel, self.kernel),
+            padding='VALID',
+            kernel_init=torch_uniform,
+            bias_init=torch_uniform_bias(self.kernel**2 * x.shape[-1]),
+            conv_general_dilated=_without_padding,
+            name=name,
+        )(x)
+
+
+def _without_padding(x, kernel, *unused, **also_unused):
+    """`layers.convolve` in the place where Flax calls JAX's."""
+    del unused, also_unused
+    return layers.convolve(x, kernel)

@@ -1,0 +1,205 @@
+"""Where unpaired pictures come from: folder, archive, TFDS, digits69."""
+
+import contextlib
+import lzma
+import os
+import pathlib
+import tarfile
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.files import PathLike
+from brainjax.recordings import digits69
+
+SUFFIXES = ('.png', '.jpg', '.jpeg')
+
+Encoded = PathLike | bytes | np.ndarray
+
+
+class Source(NamedTuple):
+    """Pictures that are fetched by index, encoded.
+
+    Attributes:
+      names: one a picture.
+      fetch: indices in ascending order -> for each of them the path of a
+        file, its bytes, or an array.
+      version: changes when the pictures do.
+    """
+
+    names: list[str]
+    fetch: Callable[[Sequence[int]], Iterable[Encoded]]
+    version: str
+
+
+def open_source(
+    source: PathLike,
+    data_dir: PathLike | None,
+    stack: contextlib.ExitStack,
+) -> Source:
+    """Opens a folder, tar archive, `digits69.mat` or 'tfds:NAME/SPLIT'.
+
+    Args:
+      source: as for `pictures.load`.
+      data_dir: where TFDS data sets are, or None for the usual place.
+      stack: closes the files that stay open while pictures are fetched.
+
+    Raises:
+      InputError: no such source, or it is damaged.
+    """
+    text = os.fspath(source)
+    if text.startswith('tfds:'):
+        return _tfds(text, data_dir)
+    path = pathlib.Path(source)
+    if path.is_dir():
+        return _folder(path)
+    if not path.exists():
+        raise InputError(
+            f'{source} does not exist; give a folder or tar archive of '
+            'pictures, digits69.mat or tfds:NAME/SPLIT.'
+        )
+    if path.suffix == '.mat':
+        return _digits(path)
+    return _tar(path, stack)
+
+
+def first_line(error: Exception) -> str:
+    """Returns what an error says, in one line."""
+    return str(error).partition('\n')[0].rstrip(':') or type(error).__name__
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not os.path.basename(
+        name
+    ).startswith('.')
+
+
+def _stamp(path: pathlib.Path) -> str:
+    stat = path.stat()
+    return f'{path.absolute()} {stat.st_size} {stat.st_mtime_ns}'
+
+
+def _folder(path: pathlib.Path) -> Source:
+    files = sorted(
+        file
+        for file in path.rglob('*')
+        if _is_picture(file.name) and file.is_file()
+    )
+    return Source(
+        [file.relative_to(path).as_posix() for file in files],
+        lambda indices: [files[i] for i in indices],
+        '\n'.join(map(_stamp, files)),
+    )
+
+
+def _tar(path: pathlib.Path, stack: contextlib.ExitStack) -> Source:
+    damage = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
+
+    def broken(error: Exception) -> InputError:
+        return InputError(
+            f'{path} is not a complete tar archive ({first_line(error)}); '
+            'copy or download it again.'
+        )
+
+    try:
+        opened = tarfile.open(path)  # noqa: SIM115 - closed by the stack.
+        archive = stack.enter_context(opened)
+        members = [
+            member
+            for member in archive.getmembers()
+            if member.isfile() and _is_picture(member.name)
+        ]
+    except damage as error:
+        raise broken(error) from error
+
+    def fetch(indices: Sequence[int]) -> list[bytes]:
+        try:
+            return [archive.extractfile(members[i]).read() for i in indices]
+        except damage as error:
+            raise broken(error) from error
+
+    return Source(
+        [member.name.removeprefix('./') for member in members],
+        fetch,
+        _stamp(path),
+    )
+
+
+def _digits(path: pathlib.Path) -> Source:
+    images = digits69.prior_pictures(path)
+    return Source(
+        [f'prior-{i:04d}' for i in range(len(images))],
+        lambda indices: list(images[indices]),
+        _stamp(path),
+    )
+
+
+def _tfds(spec: str, data_dir: PathLike | None) -> Source:
+    name, _, split = spec.removeprefix('tfds:').rpartition('/')
+    if not name or not split:
+        raise InputError(
+            f'{spec} lacks the name or the split of a data set; write '
+            'tfds:NAME/SPLIT, for example tfds:imagenet2012/validation.'
+        )
+    import tensorflow_datasets as tfds  # Takes 0.6 s; few runs need it.
+
+    folder = os.path.expanduser(
+        data_dir or os.environ.get('TFDS_DATA_DIR', '~/tensorflow_datasets')
+    )
+    try:
+        examples = tfds.data_source(
+            name,
+            split=split,
+            data_dir=folder,
+            download=False,
+            decoders={'image': tfds.decode.SkipDecoding()},
+            builder_kwargs={'file_format': 'array_record'},
+        )
+    except Exception as error:  # TFDS raises many kinds, some misleading.
+        raise _tfds_error(name, spec, folder, error) from error
+    if 'image' not in examples.dataset_info.features:
+        raise InputError(
+            f"{spec} in {folder} has no feature named 'image'; name a data "
+            'set of pictures.'
+        )
+
+    def fetch(indices: Sequence[int]) -> list[bytes]:
+        try:
+            found = examples.__getitems__(indices)
+        except Exception as error:
+            raise InputError(
+                f'{spec} in {folder} is damaged ({first_line(error)}); '
+                'prepare it again.'
+            ) from error
+        return [example['image'] for example in found]
+
+    return Source(
+        [f'{name}/{split}/{i:06d}' for i in range(len(examples))],
+        fetch,
+        f'{folder} {spec} {len(examples)}',
+    )
+
+
+def _tfds_error(
+    name: str, spec: str, folder: str, error: Exception
+) -> InputError:
+    reason = first_line(error)
+    if 'Unknown split' in reason:
+        return InputError(f'{spec} in {folder} cannot be used: {reason}')
+    if 'file format' in reason.lower():
+        return InputError(
+            f'{name} in {folder} is in a file format that only TensorFlow '
+            'reads; convert it once, where TensorFlow is installed, with: '
+            f'tfds convert_format --dataset_dir={folder}/{name} '
+            '--out_file_format=array_record'
+        )
+    absent = 'splits` is empty' in reason or 'not found' in reason
+    return InputError(
+        f'{name} is not prepared in {folder}'
+        f'{"" if absent else f" ({reason})"}; prepare it once, where '
+        f'TensorFlow is installed, with: tfds build {name} '
+        f'--data_dir={folder} --file_format=array_record'
+    )

@@ -1,0 +1,165 @@
+"""Unpaired pictures: a folder, an archive or a TFDS data set to one array."""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import io
+import json
+import pathlib
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from brainjax.errors import InputError
+from brainjax.files import PathLike, atomic, cache_folder
+from brainjax.picture_sources import (
+    SUFFIXES,
+    Encoded,
+    Source,
+    first_line,
+    open_source,
+)
+
+_CHUNK = 512  # Encoded pictures held in memory at once.
+
+
+def load(
+    source: PathLike,
+    size: int,
+    limit: int | None = None,
+    seed: int = 0,
+    data_dir: PathLike | None = None,
+    cached: bool = False,
+) -> tuple[np.ndarray, list[str]]:
+    """Loads pictures: the short side resized to `size`, the centre cropped.
+
+    Resizing is Pillow's bilinear filter (Gaziv et al. 2022). Grey pictures
+    get three equal channels.
+
+    Args:
+      source: a folder, searched with its subfolders for PNG and JPEG files;
+        a tar archive, read in place; `digits69.mat`, for its digits that
+        were not shown; or 'tfds:NAME/SPLIT', for example
+        'tfds:imagenet2012/validation', a TFDS data set that was prepared
+        before with file format array_record. Nothing is downloaded, and
+        TensorFlow is not needed.
+      size: of the pictures returned, in pixels.
+      limit: how many pictures at most, drawn without replacement; None for
+        all of them. Their order stays that of the source.
+      seed: of the draw.
+      data_dir: where TFDS data sets are; by default TFDS_DATA_DIR or
+        ~/tensorflow_datasets.
+      cached: keep the array in the cache folder and return it mapped into
+        memory, read-only; it is made anew when file names, sizes or times
+        have changed.
+
+    Returns:
+      [n, size, size, 3] uint8, and n names.
+
+    Raises:
+      InputError: no such source, no picture in it, or one that is damaged.
+    """
+    with contextlib.ExitStack() as stack:
+        found = open_source(source, data_dir, stack)
+        chosen = _choose(len(found.names), limit, seed, source)
+        names = [found.names[i] for i in chosen]
+        shape = (len(chosen), size, size, 3)
+        if not cached:
+            images = np.empty(shape, np.uint8)
+            _fill(images, found, chosen, source)
+            return images, names
+        path = _cache_path(found.version, names, size)
+        if not path.exists():
+            with atomic(path) as temporary:
+                images = np.lib.format.open_memmap(
+                    temporary, 'w+', np.uint8, shape
+                )
+                _fill(images, found, chosen, source)
+                images.flush()
+    return np.load(path, mmap_mode='r'), names
+
+
+def resize(images: np.ndarray, size: int) -> np.ndarray:
+    """Resizes [n, height, width, 3] uint8 to [n, size, size, 3] as `load`."""
+    if images.shape[1:3] == (size, size):
+        return images
+    out = np.empty((len(images), size, size, 3), np.uint8)
+    for i, image in enumerate(images):
+        out[i] = _fit(Image.fromarray(image), size)
+    return out
+
+
+def _choose(
+    n: int, limit: int | None, seed: int, source: PathLike
+) -> np.ndarray:
+    """Returns the indices to load, ascending."""
+    if n == 0:
+        raise InputError(
+            f'{source} holds no pictures; give one with '
+            f'{", ".join(SUFFIXES)} files.'
+        )
+    if limit is None or limit >= n:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, limit, replace=False))
+
+
+def _cache_path(version: str, names: list[str], size: int) -> pathlib.Path:
+    key = json.dumps([version, names, size]).encode()
+    return cache_folder(
+        'pictures', f'{hashlib.sha256(key).hexdigest()[:32]}.npy'
+    )
+
+
+def _fit(image: Image.Image, size: int) -> Image.Image:
+    """Resizes the short side to `size` and crops the centre."""
+    width, height = image.size
+    if width < height:
+        width, height = size, size * height // width
+    else:
+        width, height = size * width // height, size
+    if (width, height) != image.size:
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    return image.crop((left, top, left + size, top + size))
+
+
+def _decode(picture: Encoded) -> Image.Image:
+    """Decodes an array, an encoded picture or a file of one, to RGB."""
+    if isinstance(picture, np.ndarray):
+        return Image.fromarray(picture)
+    if isinstance(picture, bytes):
+        picture = io.BytesIO(picture)
+    with Image.open(picture, formats=('PNG', 'JPEG')) as image:
+        if image.mode.startswith('I'):  # 16-bit grey; convert() would clip.
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        return image.convert('RGB')
+
+
+def _fill(
+    images: np.ndarray,
+    found: Source,
+    chosen: np.ndarray,
+    source: PathLike,
+) -> None:
+    """Decodes the chosen pictures into `images`, in threads."""
+    size = images.shape[1]
+
+    def make(place: int, picture: Encoded) -> None:
+        try:
+            images[place] = _fit(_decode(picture), size)
+        except Exception as error:  # A damaged file makes Pillow raise many.
+            if isinstance(error, UnidentifiedImageError):
+                reason = 'neither PNG nor JPEG'
+            else:
+                reason = first_line(error)
+            raise InputError(
+                f'{source}: picture {found.names[chosen[place]]} cannot be '
+                f'decoded ({reason}); replace or remove it.'
+            ) from error
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for start in range(0, len(chosen), _CHUNK):
+            part = chosen[start : start + _CHUNK].tolist()
+            fetched = list(found.fetch(part))
+            for _ in pool.map(make, range(start, start + len(part)), fetched):
+                pass

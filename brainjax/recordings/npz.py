@@ -1,0 +1,109 @@
+"""npz files from elsewhere, looked at before they are loaded."""
+
+import contextlib
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.files import PathLike
+
+LARGEST = 32 * 2**30  # Bytes that all arrays of one file may hold.
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def names(path: PathLike) -> frozenset[str]:
+    """Returns the names of the arrays; none if it is no whole npz file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(
+                name.removesuffix('.npy') for name in archive.namelist()
+            )
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return frozenset()
+
+
+def shapes(path: PathLike) -> dict[str, tuple[int, ...]]:
+    """Returns the declared shape of each array, loading none of them.
+
+    Raises:
+      InputError: the file is missing, damaged or too large, or an array is
+        not numeric.
+    """
+    found = {}
+    total = 0
+    with _damage(path), zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if not member.filename.endswith('.npy'):
+                continue
+            name = member.filename.removesuffix('.npy')
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                if version not in _HEADERS:
+                    raise ValueError(f'{name} has npy version {version}')
+                shape, _, dtype = _HEADERS[version](stream)
+                held = member.file_size - stream.tell()
+            if dtype.kind not in 'biuf':
+                raise InputError(
+                    f'{path}: {name} has dtype {dtype}, which is never '
+                    'loaded; save it again as a plain numeric array.'
+                )
+            size = math.prod(shape) * dtype.itemsize
+            total += size
+            if total > LARGEST:
+                raise InputError(
+                    f'{path}: {name} declares {size / 2**30:.1f} GiB; more '
+                    f'than {LARGEST / 2**30:.0f} GiB a file are not read, so '
+                    'check that it is the right one.'
+                )
+            if size != held:
+                raise ValueError(f'{name} holds {held} of {size} bytes')
+            found[name] = shape
+    return found
+
+
+def load(path: PathLike, wanted: Sequence[str]) -> dict[str, np.ndarray]:
+    """Loads some of the arrays that `shapes` has found fit to load.
+
+    Raises:
+      InputError: the file is damaged.
+    """
+    with _damage(path), np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in wanted}
+
+
+@contextlib.contextmanager
+def _damage(path: PathLike) -> Iterator[None]:
+    """Turns what reading a damaged archive raises into one sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(f'{path} does not exist; check the path.') from error
+    except (
+        ArithmeticError,
+        EOFError,
+        KeyError,
+        MemoryError,
+        NotImplementedError,
+        OSError,
+        RuntimeError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        reason = str(error).partition('\n')[0] or type(error).__name__
+        raise InputError(
+            f'{path} is not a complete npz file ({reason}); copy or '
+            'download it again.'
+        ) from error

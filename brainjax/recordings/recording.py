@@ -1,0 +1,352 @@
+"""The Recording: what one subject was shown and how the brain answered."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from brainjax.errors import InputError, suggestion
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trials:
+    """Single responses, or averages of them, in the order of measurement.
+
+    Attributes:
+      fmri: [trials, voxels] float32.
+      stimulus: [trials] int32, the row in `Stimuli` of what was shown.
+      run: [trials] int32, the scanning run, or None where it is not known.
+    """
+
+    fmri: np.ndarray
+    stimulus: np.ndarray
+    run: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.fmri)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stimuli:
+    """The pictures that were shown.
+
+    Attributes:
+      images: [stimuli, height, width, 3] uint8.
+      names: one unique name a picture.
+      categories: one category a picture, or None where there are none.
+    """
+
+    images: np.ndarray
+    names: tuple[str, ...]
+    categories: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Recording:
+    """One subject's responses to pictures; an immutable, checked value.
+
+    Attributes:
+      subject: a short name.
+      train: trials to fit on.
+      test: trials to reconstruct, of stimuli that `train` does not hold.
+      stimuli: the pictures of both.
+      rois: region of interest -> [voxels] bool; regions may overlap.
+      source: where the recording came from, for reports and messages.
+      simulated: True if no brain was measured.
+      unpaired_fmri: [n, voxels] float32 responses to pictures that are not
+        known, none of them a test trial; or None.
+      snr: [voxels] signal-to-noise ratio as the source states it, or None.
+        Published values come from the repeats of the test stimuli, so a
+        method that weights voxels with them has seen test data;
+        `reliability.snr_from_repeats` can do with training trials.
+      noise_ceiling: [voxels] highest correlation a perfect model of the
+        averaged test responses could reach, or None where it is not known.
+      format: the file format it was read from.
+      problems: sentences on what a person should know of before trusting
+        it; none of them prevents its use.
+    """
+
+    subject: str
+    train: Trials
+    test: Trials
+    stimuli: Stimuli
+    rois: Mapping[str, np.ndarray]
+    source: str
+    simulated: bool
+    unpaired_fmri: np.ndarray | None = None
+    snr: np.ndarray | None = None
+    noise_ceiling: np.ndarray | None = None
+    format: str = 'arrays'
+    problems: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        check(self)
+
+    @property
+    def voxels(self) -> int:
+        return self.train.fmri.shape[1]
+
+    def __repr__(self) -> str:
+        _, height, width, _ = self.stimuli.images.shape
+        return (
+            f'<Recording {self.subject}'
+            f'{" (simulated)" if self.simulated else ""}: '
+            f'{len(self.train)} training and {len(self.test)} test trials, '
+            f'{self.voxels} voxels, {len(self.rois)} ROIs, '
+            f'{len(self.stimuli)} pictures of {height} x {width}>'
+        )
+
+
+def check(recording: Recording) -> None:
+    """Checks shapes, types, finiteness and indices.
+
+    Raises:
+      InputError: naming the source, the thing and the fix.
+    """
+    where = recording.source
+    stimuli = recording.stimuli
+    _check_stimuli(stimuli, where)
+    for part in ('train', 'test'):
+        trials = getattr(recording, part)
+        _check_trials(trials, len(stimuli), f'{where}: {part}')
+    voxels = recording.voxels
+    if recording.test.fmri.shape[1] != voxels:
+        raise InputError(
+            f'{where}: {voxels} voxels in the training trials and '
+            f'{recording.test.fmri.shape[1]} in the test trials; both must '
+            'come from one mask.'
+        )
+    constant = np.flatnonzero(np.ptp(recording.train.fmri, axis=0) == 0)
+    if len(constant):
+        raise InputError(
+            f'{where}: voxel {constant[0]} has the same value in every '
+            f'training trial ({len(constant)} such voxels); leave them out.'
+        )
+    if recording.unpaired_fmri is not None:
+        check_fmri(recording.unpaired_fmri, f'{where}: the unpaired fMRI')
+        if recording.unpaired_fmri.shape[1] != voxels:
+            raise InputError(
+                f'{where}: the unpaired fMRI has '
+                f'{recording.unpaired_fmri.shape[1]} voxels, the trials '
+                f'{voxels}; both must come from one mask.'
+            )
+    for name, mask in recording.rois.items():
+        if mask.shape != (voxels,) or mask.dtype != bool:
+            raise InputError(
+                f'{where}: ROI {name!r} is {mask.dtype} of shape '
+                f'{mask.shape}; it must be bool of shape ({voxels},).'
+            )
+    for what in ('snr', 'noise_ceiling'):
+        values = getattr(recording, what)
+        if values is not None and values.shape != (voxels,):
+            raise InputError(
+                f'{where}: {what} has shape {values.shape}; it must be '
+                f'({voxels},), one value a voxel.'
+            )
+    shared = np.intersect1d(recording.train.stimulus, recording.test.stimulus)
+    if len(shared):
+        raise InputError(
+            f'{where}: picture {stimuli.names[shared[0]]!r} was shown in '
+            f'training and in test trials ({len(shared)} such pictures); '
+            'test on pictures that training never saw.'
+        )
+
+
+def _check_stimuli(stimuli: Stimuli, where: str) -> None:
+    if stimuli.images.ndim != 4 or stimuli.images.shape[-1] != 3:
+        raise InputError(
+            f'{where}: the pictures have shape {stimuli.images.shape}; '
+            'they must be [stimuli, height, width, 3].'
+        )
+    if stimuli.images.dtype != np.uint8:
+        raise InputError(
+            f'{where}: the pictures are {stimuli.images.dtype}; they must be '
+            'uint8, 0 to 255.'
+        )
+    for what, names in (
+        ('names', stimuli.names),
+        ('categories', stimuli.categories),
+    ):
+        if names is not None and len(names) != len(stimuli):
+            raise InputError(
+                f'{where}: {len(names)} {what} for {len(stimuli)} pictures; '
+                'give one to each.'
+            )
+    if len(set(stimuli.names)) < len(stimuli.names):
+        twice = next(n for n in stimuli.names if stimuli.names.count(n) > 1)
+        raise InputError(
+            f'{where}: two pictures are named {twice!r}; names must differ.'
+        )
+
+
+def _check_trials(trials: Trials, pictures: int, where: str) -> None:
+    check_fmri(trials.fmri, f'{where} fMRI')
+    if trials.stimulus.shape != (len(trials),):
+        raise InputError(
+            f'{where}: {trials.stimulus.shape} stimulus labels for '
+            f'{len(trials)} trials; give one to each.'
+        )
+    if trials.run is not None and trials.run.shape != (len(trials),):
+        raise InputError(
+            f'{where}: {trials.run.shape} run numbers for {len(trials)} '
+            'trials; give one to each.'
+        )
+    if not np.issubdtype(trials.stimulus.dtype, np.integer):
+        raise InputError(
+            f'{where}: the stimulus labels are {trials.stimulus.dtype}; they '
+            'must be integers that count the pictures from 0.'
+        )
+    wrong = np.flatnonzero(
+        (trials.stimulus < 0) | (trials.stimulus >= pictures)
+    )
+    if len(wrong):
+        raise InputError(
+            f'{where}: trial {wrong[0]} has label '
+            f'{trials.stimulus[wrong[0]]}, but there are {pictures} pictures '
+            f'(labels 0 to {pictures - 1}); the labels and the pictures must '
+            'belong together.'
+        )
+
+
+def check_fmri(fmri: np.ndarray, where: str) -> None:
+    """Checks that fMRI is [trials, voxels], numeric and finite.
+
+    Raises:
+      InputError: naming the first wrong trial and voxel.
+    """
+    if fmri.ndim != 2 or 0 in fmri.shape:
+        raise InputError(
+            f'{where} has shape {fmri.shape}; it must be [trials, voxels] '
+            'with at least one of each.'
+        )
+    if not np.issubdtype(fmri.dtype, np.floating):
+        raise InputError(f'{where} is {fmri.dtype}; it must be floating point.')
+    finite = np.isfinite(fmri)
+    if not finite.all():
+        trial, voxel = np.argwhere(~finite)[0]
+        raise InputError(
+            f'{where}: voxel {voxel} is {fmri[trial, voxel]} in trial {trial} '
+            f'({int((~finite).any(axis=0).sum())} such voxels); leave those '
+            'voxels or trials out.'
+        )
+
+
+def take_voxels(recording: Recording, voxels: np.ndarray) -> Recording:
+    """Returns the recording with only some voxels.
+
+    Args:
+      recording: the whole.
+      voxels: [voxels] bool, or the indices of those to keep, in their order.
+    """
+    index = np.arange(recording.voxels)[voxels]
+
+    def take(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else np.take(values, index, axis=-1)
+
+    def trials(part: Trials) -> Trials:
+        return dataclasses.replace(part, fmri=take(part.fmri))
+
+    return dataclasses.replace(
+        recording,
+        train=trials(recording.train),
+        test=trials(recording.test),
+        rois={name: take(mask) for name, mask in recording.rois.items()},
+        unpaired_fmri=take(recording.unpaired_fmri),
+        snr=take(recording.snr),
+        noise_ceiling=take(recording.noise_ceiling),
+    )
+
+
+def roi_mask(
+    rois: Mapping[str, np.ndarray], name: str, where: str
+) -> np.ndarray:
+    """Returns the [voxels] bool mask of one ROI, or of several joined by '|'.
+
+    Args:
+      rois: region of interest -> [voxels] bool.
+      name: for example 'VC' or 'V1|V2'.
+      where: what to name in messages, for example the file.
+
+    Raises:
+      InputError: no such ROI, or it is empty.
+    """
+    parts = [part.strip() for part in name.split('|')]
+    for part in parts:
+        if part not in rois:
+            raise InputError(
+                f'{where} has no ROI {part!r}, only '
+                f'{", ".join(rois) or "none at all"}.{suggestion(part, rois)}'
+            )
+    mask = np.any([rois[part] for part in parts], axis=0)
+    if not mask.any():
+        raise InputError(
+            f'{where}: ROI {name!r} holds no voxel; choose another of '
+            f'{", ".join(rois)}.'
+        )
+    return mask
+
+
+def select_roi(recording: Recording, name: str) -> Recording:
+    """Keeps the voxels of one ROI, or of several joined by '|'.
+
+    Raises:
+      InputError: no such ROI, or it is empty.
+    """
+    mask = roi_mask(recording.rois, name, recording.source)
+    return take_voxels(recording, mask)
+
+
+def average_repeats(trials: Trials) -> Trials:
+    """Averages the trials of each stimulus.
+
+    Returns:
+      One trial a stimulus, in ascending order of stimulus; run is dropped.
+    """
+    order = np.argsort(trials.stimulus, kind='stable')
+    stimulus, start, count = np.unique(
+        trials.stimulus[order], return_index=True, return_counts=True
+    )
+    total = np.add.reduceat(trials.fmri[order], start, 0, np.float64)
+    return Trials(
+        (total / count[:, None]).astype(np.float32), stimulus.astype(np.int32)
+    )
+
+
+def normalise(recording: Recording) -> Recording:
+    """z-scores each voxel with the training trials' mean and deviation.
+
+    The deviation is that of the population (division by n). Signal-to-noise
+    ratio and noise ceiling do not depend on scale and stay as they are.
+    """
+    mean = recording.train.fmri.mean(axis=0, dtype=np.float64)
+    deviation = recording.train.fmri.std(axis=0, dtype=np.float64)
+
+    def scale(fmri):
+        return ((fmri - mean) / deviation).astype(np.float32)
+
+    def trials(part: Trials) -> Trials:
+        return dataclasses.replace(part, fmri=scale(part.fmri))
+
+    unpaired = recording.unpaired_fmri
+    return dataclasses.replace(
+        recording,
+        train=trials(recording.train),
+        test=trials(recording.test),
+        unpaired_fmri=None if unpaired is None else scale(unpaired),
+    )
+
+
+def split_trials(
+    trials: Trials, held_out: Sequence[int]
+) -> tuple[Trials, Trials]:
+    """Splits trials by stimulus: (those kept, those of `held_out` stimuli)."""
+    out = np.isin(trials.stimulus, np.asarray(held_out))
+
+    def take(mask):
+        run = None if trials.run is None else trials.run[mask]
+        return Trials(trials.fmri[mask], trials.stimulus[mask], run)
+
+    return take(~out), take(out)

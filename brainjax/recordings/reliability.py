@@ -1,0 +1,151 @@
+"""How reliable each voxel is, from stimuli that were shown more than once.
+
+All functions take trials, so the caller decides which repeats are looked at.
+What weights voxels while fitting should come from `recording.train`: repeats
+of the test stimuli are test data, and so are published values made from them
+(`recording.snr`).
+"""
+
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.recordings.recording import Trials, average_repeats
+
+
+def snr_from_repeats(trials: Trials) -> np.ndarray:
+    """Signal-to-noise ratio of each voxel.
+
+    The variance over stimuli of the responses averaged over repeats, divided
+    by the mean over stimuli of the variance across repeats:
+
+      var_s(mean_r y[s, r]) / mean_s(var_r y[s, r])
+
+    Both variances divide by n, and the noise left in the average is not
+    taken off, as in the published values for 'fMRI on ImageNet' (Beliy et
+    al. 2019, Gaziv et al. 2022). Stimuli shown once are left out.
+
+    Returns:
+      [voxels] float32; infinite where repeats do not differ at all.
+
+    Raises:
+      InputError: fewer than two stimuli were repeated.
+    """
+    averaged, within, _ = _repeats(trials)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        return averaged.var(axis=0) / within.mean(axis=0)
+
+
+def noise_ceiling_from_repeats(
+    trials: Trials, repeats_averaged: int
+) -> np.ndarray:
+    """Highest correlation a perfect model reaches with averaged responses.
+
+    With signal variance s2 over stimuli and noise variance n2 over repeats,
+    estimated without bias from `trials`, the correlation of the noiseless
+    response with the average of n repeats is
+
+      sqrt(s2 / (s2 + n2 / n))
+
+    the root of the explainable variance of Allen et al. 2022 (the Natural
+    Scenes Dataset), ncsnr^2 / (ncsnr^2 + 1 / n). A negative s2 counts as 0.
+
+    Args:
+      trials: with repeats; the number may differ between stimuli.
+      repeats_averaged: n, the repeats in the average that is predicted.
+
+    Returns:
+      [voxels] float32 in 0..1.
+
+    Raises:
+      InputError: fewer than two stimuli were repeated.
+    """
+    averaged, within, count = _repeats(trials)
+    noise = (within * count[:, None]).sum(axis=0) / (count - 1).sum()
+    signal = averaged.var(axis=0, ddof=1) - noise * (1 / count).mean()
+    signal = np.maximum(signal, 0)
+    total = signal + noise / repeats_averaged
+    explained = np.divide(
+        signal, total, out=np.zeros_like(total), where=total > 0
+    )
+    return np.sqrt(explained).astype(np.float32)
+
+
+def split_half(trials: Trials, splits: int = 20, seed: int = 0) -> np.ndarray:
+    """Split-half reliability with the Spearman-Brown correction.
+
+    The repeats of every stimulus are divided at random into two halves (one
+    repeat of an odd number is left out), each half is averaged, and the two
+    are correlated over stimuli. The mean correlation r of several divisions,
+    corrected to 2 r / (1 + |r|), is the reliability of the average of all
+    repeats: the squared correlation a perfect model would reach with it. The
+    modulus keeps voxels without signal, where r may be negative, in -1..1.
+
+    Args:
+      trials: with repeats.
+      splits: how many random divisions are averaged.
+      seed: of the divisions.
+
+    Returns:
+      [voxels] float32 in -1..1.
+
+    Raises:
+      InputError: fewer than two stimuli were repeated.
+    """
+    trials = _repeated(trials)
+    _, place, count = np.unique(
+        trials.stimulus, return_inverse=True, return_counts=True
+    )
+    start = np.cumsum(count) - count
+    half = (count // 2)[place]
+    random = np.random.default_rng(seed)
+    correlation = np.zeros(trials.fmri.shape[1])
+    for _ in range(splits):
+        order = np.lexsort((random.random(len(trials)), place))
+        rank = np.empty(len(trials), np.int64)
+        rank[order] = np.arange(len(trials)) - start[place[order]]
+        first = _average(trials, rank < half)
+        second = _average(trials, (rank >= half) & (rank < 2 * half))
+        correlation += _correlation(first, second) / splits
+    corrected = 2 * correlation / (1 + np.abs(correlation))
+    return corrected.astype(np.float32)
+
+
+def _repeated(trials: Trials) -> Trials:
+    """Keeps the trials of stimuli that were shown more than once."""
+    stimulus, count = np.unique(trials.stimulus, return_counts=True)
+    if (count > 1).sum() < 2:
+        raise InputError(
+            'Reliability cannot be estimated: '
+            f'{(count > 1).sum()} of {len(stimulus)} stimuli were shown more '
+            'than once, and at least two are needed; give trials with repeats.'
+        )
+    return _take(trials, np.isin(trials.stimulus, stimulus[count > 1]))
+
+
+def _repeats(trials: Trials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, variance (divided by n) and number of each stimulus' repeats."""
+    trials = _repeated(trials)
+    averaged = average_repeats(trials)
+    place = np.searchsorted(averaged.stimulus, trials.stimulus)
+    squared = np.square(trials.fmri - averaged.fmri[place])
+    within = average_repeats(Trials(squared, trials.stimulus))
+    return averaged.fmri, within.fmri, np.bincount(place)
+
+
+def _take(trials: Trials, mask: np.ndarray) -> Trials:
+    return Trials(trials.fmri[mask], trials.stimulus[mask])
+
+
+def _average(trials: Trials, mask: np.ndarray) -> np.ndarray:
+    return average_repeats(_take(trials, mask)).fmri.astype(np.float64)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Correlation of columns; 0 where one of them is constant."""
+    a = a - a.mean(axis=0)
+    b = b - b.mean(axis=0)
+    scale = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
+    product = (a * b).sum(axis=0)
+    return np.divide(
+        product, scale, out=np.zeros_like(product), where=scale > 0
+    )

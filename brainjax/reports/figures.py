@@ -1,0 +1,303 @@
+"""Figures of a report. They return Matplotlib figures and show nothing.
+
+No function touches pyplot or any other global state, so that they work
+without a display and beside a user's own plots.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from brainjax.errors import InputError
+from brainjax.reports import describe, in_words
+
+INK, MUTED, LINE = '#22262b', '#6a7079', '#d5d8dc'
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
+WIDTH = 9.2
+
+
+def to_png_base64(figure: Figure, dpi: int = 150) -> str:
+    """Returns a figure as the base64 text of a PNG file."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format='png', dpi=dpi, metadata={'Software': None})
+    return base64.b64encode(stream.getvalue()).decode('ascii')
+
+
+def montage(
+    truth: np.ndarray,
+    reconstructions: np.ndarray | Mapping[str, np.ndarray],
+    names: Sequence[str] | None = None,
+    columns: int | None = None,
+) -> Figure:
+    """What was seen beside what was reconstructed, picture by picture.
+
+    Args:
+      truth: [n, height, width, 3] the pictures, floats in 0..1 or uint8.
+      reconstructions: pictures of the same shape, or several sets of them by
+        label, shown from left to right.
+      names: [n] what to write under each group, or None.
+      columns: how many groups of pictures to a row; by default chosen so that
+        the pictures are not too small.
+
+    Raises:
+      InputError: the sets differ in shape.
+    """
+    if not isinstance(reconstructions, Mapping):
+        reconstructions = {'reconstructed': reconstructions}
+    sets = {'seen': truth, **reconstructions}
+    for label, images in sets.items():
+        if np.shape(images) != np.shape(truth):
+            raise InputError(
+                f'the pictures {label!r} have shape {np.shape(images)} and '
+                f'those that were seen {np.shape(truth)}; give one a picture, '
+                'of the same size.'
+            )
+    n, height, width, _ = np.shape(truth)
+    columns = min(n, columns or max(1, 10 // len(sets)))
+    rows = math.ceil(n / columns)
+    # In units of a picture's width.
+    gap, margin, label_height = 0.04, 0.22, 0.2 if names is not None else 0.06
+    picture = height / width
+    group = len(sets) * (1 + gap) - gap
+    across = columns * (group + margin) - margin
+    down = rows * (picture + label_height + 0.06)
+    inch = min(WIDTH / across, 1.9)
+    top = 0.28 / inch
+    figure = Figure(figsize=(inch * across, inch * (down + top)))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set(xlim=(0, across), ylim=(down, -top))
+    for i in range(n):
+        row, column = divmod(i, columns)
+        y = row * (picture + label_height + 0.06)
+        x = column * (group + margin)
+        for place, (label, images) in enumerate(sets.items()):
+            left = x + place * (1 + gap)
+            axes.imshow(
+                np.clip(images[i], 0, 255 if images.dtype == np.uint8 else 1),
+                extent=(left, left + 1, y + picture, y),
+                interpolation='nearest',
+                aspect='auto',
+            )
+            if row == 0:
+                axes.text(
+                    left + 0.5,
+                    -0.3 * top,
+                    label,
+                    ha='center',
+                    va='center',
+                    size=8,
+                    color=INK if place else MUTED,
+                )
+        if names is not None:
+            axes.text(
+                x + group / 2,
+                y + picture + label_height / 2,
+                _shorten(names[i], 12 * len(sets)),
+                ha='center',
+                va='center',
+                size=7,
+                color=MUTED,
+            )
+    axes.set(xlim=(0, across), ylim=(down, -top))
+    return figure
+
+
+def _shorten(name, length):
+    name = str(name)
+    return name if len(name) <= length else name[: length - 1] + '…'
+
+
+def loss_curves(history: Sequence[Mapping[str, float]]) -> Figure:
+    """One small panel for each quantity that training recorded.
+
+    Args:
+      history: records with 'epoch' and any named scalars; a record may lack
+        some of them. Names that differ only by the prefix 'train_' or
+        'validation_' share a panel.
+    """
+    curves = {}
+    for record in history:
+        for name, value in record.items():
+            if name != 'epoch' and _is_number(value):
+                curves.setdefault(name, []).append((record['epoch'], value))
+    panels = {}
+    for name in curves:
+        part, _, rest = name.partition('_')
+        if part not in ('train', 'validation'):
+            part, rest = 'train', name
+        panels.setdefault(rest, {})[part] = name
+    across = min(3, max(1, len(panels)))
+    down = max(1, math.ceil(len(panels) / across))
+    figure = Figure(
+        figsize=(WIDTH * max(across, 2) / 3, 2.1 * down), layout='constrained'
+    )
+    grid = figure.subplots(down, across, squeeze=False)
+    for axes, (title, parts) in zip(grid.flat, panels.items()):
+        _style(axes)
+        for part, name in parts.items():
+            epochs, values = np.transpose(sorted(curves[name]))
+            axes.plot(
+                epochs,
+                values,
+                color=COLOURS[part == 'validation'],
+                linewidth=1.4,
+                marker='o' if len(epochs) < 15 else None,
+                markersize=2.5,
+                label=part,
+            )
+        values = np.concatenate(
+            [[value for _, value in curves[name]] for name in parts.values()]
+        )
+        if values.min() > 0 and values.max() > 20 * values.min():
+            axes.set_yscale('log')
+        if len(parts) > 1:
+            axes.legend(frameon=False, fontsize=7, labelcolor=INK)
+        axes.set_title(
+            title.replace('_', ' '), loc='left', fontsize=8.5, color=INK
+        )
+        axes.set_xlabel('epoch', fontsize=7.5, color=MUTED)
+    for axes in list(grid.flat)[len(panels) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def _is_number(value):
+    try:
+        return math.isfinite(value)
+    except TypeError:
+        return False
+
+
+def score_bars(
+    scores: Mapping[str, Mapping[str, float]], axes: Axes | None = None
+) -> Figure:
+    """Each score with its 95 % interval, beside its own chance.
+
+    Args:
+      scores: as returned by `brainjax.evaluation.score`.
+      axes: where to draw; by default in a new figure.
+    """
+    if axes is None:
+        figure = Figure(
+            figsize=(WIDTH, 0.7 + 0.36 * len(scores)), layout='constrained'
+        )
+        axes = figure.subplots()
+    _style(axes)
+    for y, (name, entry) in enumerate(scores.items()):
+        value, chance = entry['value'], entry['chance']
+        axes.plot(
+            [chance, value], [y, y], color=LINE, linewidth=7, zorder=1,
+            solid_capstyle='butt',
+        )  # fmt: skip
+        axes.plot(
+            [chance, chance], [y - 0.32, y + 0.32], color=MUTED, linewidth=1.2,
+            zorder=2, label='chance' if y == 0 else None,
+        )  # fmt: skip
+        axes.plot(
+            [entry['low'], entry['high']], [y, y], color=COLOURS[0],
+            linewidth=1.8, zorder=3, label='95 % interval' if y == 0 else None,
+        )  # fmt: skip
+        axes.plot(
+            value, y, 'o', color=COLOURS[0], markersize=6, zorder=4,
+            clip_on=False,
+            label='score' if y == 0 else None,
+        )  # fmt: skip
+        axes.text(
+            1.02, y, in_words(value, describe(name).percent), va='center',
+            fontsize=8.5, color=INK, transform=axes.get_yaxis_transform(),
+        )  # fmt: skip
+    axes.set_yticks(
+        range(len(scores)), [describe(name).label for name in scores]
+    )
+    axes.tick_params(axis='y', length=0, labelsize=8.5, labelcolor=INK)
+    lowest = [min(e['low'], e['chance'], 0) for e in scores.values()]
+    axes.set_xlim(min(lowest, default=0) * 1.05, 1)
+    axes.set_ylim(len(scores) - 0.4, -0.6)
+    axes.spines['left'].set_visible(False)
+    axes.grid(axis='x', color=LINE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.legend(
+        frameon=False, fontsize=7.5, ncols=3, labelcolor=MUTED,
+        loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0.2,
+    )  # fmt: skip
+    return axes.figure
+
+
+def voxel_correlation(
+    correlation: np.ndarray,
+    noise_ceiling: np.ndarray | None = None,
+    rois: Mapping[str, np.ndarray] | None = None,
+) -> Figure:
+    """How well the encoder predicts each voxel, beside what is possible.
+
+    Args:
+      correlation: [voxels] of predicted and measured test responses.
+      noise_ceiling: [voxels] highest correlation a perfect model could reach;
+        without it a histogram is drawn.
+      rois: name -> [voxels] bool, to colour voxels by the first region that
+        holds them.
+    """
+    figure = Figure(figsize=(5.4, 4.2), layout='constrained')
+    axes = figure.subplots()
+    _style(axes)
+    correlation = np.asarray(correlation)
+    groups = _regions(len(correlation), rois or {})
+    colours = [COLOURS[i % len(COLOURS)] for i in range(len(groups))]
+    labels = [
+        f'{name} ({mask.sum()}), median {np.nanmedian(correlation[mask]):.2f}'
+        for name, mask in groups.items()
+    ]
+    if noise_ceiling is None:
+        axes.hist(
+            [correlation[mask] for mask in groups.values()],
+            bins=40,
+            stacked=True,
+            color=colours,
+            label=labels,
+        )
+        axes.axvline(0, color=MUTED, linewidth=0.8)
+        axes.set_xlabel('correlation of predicted and measured responses')
+        axes.set_ylabel('voxels')
+    else:
+        for (_, mask), colour, label in zip(groups.items(), colours, labels):
+            axes.scatter(
+                np.asarray(noise_ceiling)[mask], correlation[mask], s=7,
+                alpha=0.55, linewidths=0, color=colour, label=label,
+            )  # fmt: skip
+        low = min(0, np.nanmin(correlation))
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle='--')
+        axes.set(xlim=(0, 1), ylim=(low - 0.03, 1))
+        axes.set_xlabel('noise ceiling')
+        axes.set_ylabel('correlation of predicted and measured responses')
+    axes.legend(frameon=False, fontsize=7.5, labelcolor=INK)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set(fontsize=8.5, color=INK)
+    return figure
+
+
+def _regions(voxels, rois):
+    """Masks that do not overlap; voxels of no region come last."""
+    left = np.ones(voxels, bool)
+    groups = {}
+    for name, mask in rois.items():
+        if (left & mask).any():
+            groups[name] = left & mask
+            left &= ~mask
+    if left.any():
+        groups['other voxels' if groups else 'voxels'] = left
+    return groups
+
+
+def _style(axes):
+    for side in ('top', 'right'):
+        axes.spines[side].set_visible(False)
+    for side in ('bottom', 'left'):
+        axes.spines[side].set_color(LINE)
+    axes.tick_params(which='both', labelsize=7.5, color=LINE, labelcolor=MUTED)

@@ -1,0 +1,179 @@
+"""The report: one HTML file that needs nothing but itself."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import jinja2
+from matplotlib.figure import Figure
+
+from brainjax import files
+from brainjax.reports import PERCENT, describe, figures, in_words
+
+TEMPLATE = pathlib.Path(__file__).with_name('page.html')
+
+
+def render(
+    path: files.PathLike,
+    *,
+    title: str,
+    method: str,
+    simulated: bool,
+    transductive: bool,
+    scores: Mapping[str, Mapping[str, float]],
+    figures: Sequence[tuple[str, str, Figure]],
+    config_text: str = '',
+    versions: Mapping[str, str] | None = None,
+    timings: Mapping[str, float] | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Writes a report as one self-contained HTML file, whole or not at all.
+
+    Args:
+      path: file to write.
+      title: heading of the page.
+      method: what made the reconstructions, as in 'from brain activity by X'.
+      simulated: True if no brain was measured; the page says so.
+      transductive: True if the method used the test pictures' responses when
+        it was fitted; the page says so.
+      scores: as returned by `brainjax.evaluation.score`; may be empty.
+      figures: (title, caption, figure), the montage first.
+      config_text: the configuration, shown as it is.
+      versions: package -> version.
+      timings: what -> seconds.
+      notes: sentences on how this was made.
+
+    Raises:
+      InputError: the file cannot be written.
+    """
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.from_string(TEMPLATE.read_text(encoding='utf-8'))
+    page = template.render(
+        title=title,
+        method=method,
+        simulated=simulated,
+        transductive=transductive,
+        summary=summary(scores),
+        n=next((entry['n'] for entry in scores.values()), None),
+        scores=_rows(scores),
+        figures=[_figure(*figure) for figure in figures],
+        config_text=config_text,
+        versions=versions or {},
+        timings={
+            what: duration(seconds) for what, seconds in (timings or {}).items()
+        },
+        notes=notes,
+    )
+    files.write_text(path, page)
+
+
+def summary(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """The identification of pixels, in sentences for the top of the page."""
+    sentences = []
+    if 'two_way_pixels' in scores:
+        value, chance, interval = _rates(scores['two_way_pixels'])
+        sentences.append(
+            'Take a reconstruction, the picture that was seen and one other: '
+            f'the one that was seen is the more similar in {value} of all '
+            f'cases ({interval}), where a guess is right in {chance}.'
+        )
+    for name, others in (
+        ('fifty_way_pixels', '50 pictures'),
+        ('all_way_pixels', 'all {n} test pictures'),
+    ):
+        if name in scores:
+            value, chance, interval = _rates(scores[name])
+            sentences.append(
+                f'Among {others.format(**scores[name])}, the one that was '
+                f'seen is the most similar in {value} ({interval}; a guess: '
+                f'{chance}).'
+            )
+    return sentences
+
+
+def _rates(entry):
+    value, chance, low, high = (
+        in_words(entry[key], True) for key in ('value', 'chance', 'low', 'high')
+    )
+    low = low.removesuffix(PERCENT)
+    return value, chance, f'95{PERCENT} interval {low} to {high}'
+
+
+def verdict(entry: Mapping[str, float]) -> str:
+    """'above chance', 'below chance' or 'not told from chance'.
+
+    Above means that both the interval and the permutation test (p < 0.05)
+    say so.
+    """
+    if entry['low'] > entry['chance'] and entry['p'] < 0.05:
+        return 'above chance'
+    if entry['high'] < entry['chance']:
+        return 'below chance'
+    return 'not told from chance'
+
+
+def _rows(scores):
+    """What the table shows of each score, with places for its small plot."""
+    ends = [
+        entry[key] for entry in scores.values() for key in ('low', 'chance')
+    ]
+    left = min([0, *ends])
+
+    def place(value):
+        return round(100 * (value - left) / (1 - left), 2)
+
+    rows = []
+    for name, entry in scores.items():
+        score = describe(name)
+        places = {
+            key: place(entry[key]) for key in ('value', 'chance', 'low', 'high')
+        }
+        rows.append(
+            {
+                'name': name,
+                'score': score,
+                'constant': entry.get('constant', 0),
+                'value': _number(entry['value'], score.percent),
+                'chance': _number(entry['chance'], score.percent),
+                'low': _number(entry['low'], score.percent),
+                'high': _number(entry['high'], score.percent),
+                'p': _p(entry['p']),
+                'n': entry['n'],
+                'verdict': verdict(entry),
+                'places': places,
+            }
+        )
+    return rows
+
+
+def _number(value, percent):
+    return f'{100 * value:.1f}{PERCENT}' if percent else f'{value:.3f}'
+
+
+def _p(p):
+    return f'{p:.3f}' if p >= 0.001 else f'{p:.1g}'
+
+
+def _figure(title, caption, figure):
+    return {
+        'title': title,
+        'caption': caption,
+        'png': figures.to_png_base64(figure),
+        'width': round(104 * figure.get_figwidth()),
+    }
+
+
+def duration(seconds: float) -> str:
+    """Writes seconds as '2 h 5 min', '3 min 20 s', '12.3 s' or '45 ms'."""
+    if seconds < 1:
+        return f'{1000 * seconds:.0f} ms'
+    if seconds < 59.95:
+        return f'{seconds:.1f} s'
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f'{minutes} min {rest} s'
+    return f'{minutes // 60} h {minutes % 60} min'

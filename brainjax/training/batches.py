@@ -1,0 +1,72 @@
+"""Which examples a step sees, and getting them to the devices in time."""
+
+import functools
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+
+@functools.lru_cache(maxsize=16)
+def _permutation(seed: int, stream: int, round_: int, n: int) -> np.ndarray:
+    return np.random.default_rng([seed, stream, round_]).permutation(n)
+
+
+def indices(
+    seed: int, stream: int, n: int, step: int, batch: int
+) -> np.ndarray:
+    """Returns which of n examples batch number `step` holds.
+
+    Examples come in shuffled rounds, each once a round; a pure function of
+    its arguments, so that a resumed run sees what it would have seen.
+
+    Args:
+      seed: of the run.
+      stream: tells apart streams of one run (paired, unpaired ...).
+      n: number of examples.
+      step: counted from 0.
+      batch: examples in a batch.
+    """
+    place = np.arange(step * batch, (step + 1) * batch)
+    return np.array(
+        [_permutation(seed, stream, int(i // n), n)[i % n] for i in place]
+    )
+
+
+def prefetch(
+    batch_at: Callable[[int], Any], start: int, stop: int, depth: int = 2
+) -> Iterator[Any]:
+    """Yields batch_at(start) ... batch_at(stop - 1), made ahead in a thread."""
+    ready: queue.Queue = queue.Queue(maxsize=depth)
+    done = threading.Event()
+
+    def offer(item) -> bool:
+        while not done.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work():
+        try:
+            for step in range(start, stop):
+                if not offer((batch_at(step), None)):
+                    return
+        except BaseException as error:  # Raised again by the consumer.
+            offer((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        for _ in range(start, stop):
+            batch, error = ready.get()
+            if error is not None:
+                raise error
+            yield batch
+    finally:
+        done.set()
+        thread.join()

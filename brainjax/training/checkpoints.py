@@ -1,0 +1,162 @@
+"""Checkpoints with Orbax: all or nothing, verified, compatible."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from brainjax.errors import InputError
+from brainjax.files import PathLike
+from brainjax.training.state import TrainState
+
+
+@contextlib.contextmanager
+def manager(folder: PathLike, keep: int = 2) -> Iterator[ocp.CheckpointManager]:
+    """Yields a manager whose pending saves are finished on the way out.
+
+    Raises:
+      InputError: a checkpoint could not be written.
+    """
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=keep, cleanup_tmp_directories=True
+    )
+    folder = os.path.abspath(folder)
+    with _writing(folder):
+        m = ocp.CheckpointManager(folder, options=options)
+    try:
+        yield m
+    finally:
+        with _writing(folder):
+            m.close()
+
+
+@contextlib.contextmanager
+def _writing(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        # What the system says stands at the end.
+        reason = str(error).splitlines()[0].split(': ')[-1]
+        raise InputError(
+            f'{folder} cannot be written to ({reason}); make room or change '
+            'its permissions and run the same command again.'
+        ) from error
+
+
+def _plain(state: TrainState) -> Any:
+    """The state as nested dicts and NumPy arrays, its key as numbers."""
+    state = state.replace(key=jax.random.key_data(state.key))
+    return jax.device_get(state)
+
+
+def _digest(tree: Any) -> str:
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        digest.update(jax.tree_util.keystr(path).encode())
+        digest.update(str(leaf.dtype).encode())
+        digest.update(np.ascontiguousarray(leaf))
+    return digest.hexdigest()
+
+
+def save(
+    m: ocp.CheckpointManager, state: TrainState, history: list[dict[str, float]]
+) -> None:
+    """Saves the state and the epochs' metrics under the state's step.
+
+    A step that is already saved is left as it is.
+
+    Raises:
+      InputError: this checkpoint, or the one before, could not be written.
+    """
+    plain = _plain(state)
+    step = int(plain.step)
+    if step in m.all_steps():
+        return
+    about = {
+        'state': _digest(plain),
+        'shapes': _shapes(plain),
+        'history': history,
+    }
+    about = {'about': about, 'sha256': _text_digest(about)}
+    args = ocp.args.Composite(
+        state=ocp.args.StandardSave(plain), about=ocp.args.JsonSave(about)
+    )
+    with _writing(os.fspath(m.directory)):
+        m.save(step, args=args)
+
+
+def _text_digest(about: dict[str, Any]) -> str:
+    text = json.dumps(about, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _shapes(tree: Any) -> dict[str, str]:
+    return {
+        jax.tree_util.keystr(path): f'{leaf.dtype}{list(leaf.shape)}'
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+def restore(
+    m: ocp.CheckpointManager, like: TrainState
+) -> tuple[TrainState, list[dict[str, float]]] | None:
+    """Returns the newest state and history, or None if there is none.
+
+    Args:
+      m: the manager.
+      like: a state of the same shapes.
+
+    Raises:
+      InputError: the checkpoint is of another network, or damaged.
+    """
+    step = m.latest_step()
+    if step is None:
+        return None
+    plain = _plain(like)
+    folder = os.path.join(m.directory, str(step))
+    try:
+        found = m.restore(
+            step, args=ocp.args.Composite(about=ocp.args.JsonRestore())
+        )['about']
+        about = found['about']
+        intact = _text_digest(about) == found['sha256']
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(_damaged(folder)) from error
+    if not intact:
+        raise InputError(_damaged(folder))
+    expected = _shapes(plain)
+    for name in sorted(
+        {*expected, *about['shapes']},
+        key=lambda name: (not name.startswith('.params'), name),
+    ):
+        ours, theirs = expected.get(name), about['shapes'].get(name)
+        if ours != theirs:
+            raise InputError(
+                f'{folder} holds another network: {name} is {theirs} there '
+                f'and {ours} here; use another --workdir or the config it '
+                'was made with.'
+            )
+    try:
+        restored = m.restore(
+            step,
+            args=ocp.args.Composite(state=ocp.args.StandardRestore(plain)),
+        )['state']
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(_damaged(folder)) from error
+    if _digest(restored) != about['state']:
+        raise InputError(_damaged(folder))
+    key = jax.random.wrap_key_data(restored.key)
+    return restored.replace(key=key), about['history']
+
+
+def _damaged(folder: str) -> str:
+    return (
+        f'{folder} is a damaged checkpoint; delete that folder to go on from '
+        'the one before it.'
+    )

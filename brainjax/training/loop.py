@@ -1,0 +1,163 @@
+"""The one training loop."""
+
+import contextlib
+import math
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.files import PathLike
+from brainjax.training import checkpoints, parallel
+from brainjax.training.batches import prefetch
+from brainjax.training.progress import progress
+from brainjax.training.state import TrainState
+
+History = list[dict[str, float]]
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and has saved where it was."""
+
+
+@contextlib.contextmanager
+def _stop_requests() -> Iterator[Callable[[], bool]]:
+    """Yields a function that tells whether SIGINT or SIGTERM has come.
+
+    A second signal acts as it would have without this.
+    """
+    received = []
+    before = {}
+
+    def note(number, frame):
+        del frame
+        received.append(number)
+        signal.signal(number, before[number])
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, note)
+    except ValueError:  # Not in the main thread: signals stay as they are.
+        pass
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def train(
+    step: Callable,
+    state: TrainState,
+    frozen: Any,
+    batch_at: Callable[[int], Any],
+    *,
+    epochs: int,
+    steps_per_epoch: int,
+    folder: PathLike,
+    label: str,
+    validate: Callable[[Any], dict[str, float]] | None = None,
+    checkpoint_every: int = 1,
+) -> tuple[TrainState, History]:
+    """Runs `step` until `epochs` are done, from a checkpoint if there is one.
+
+    A run that is killed and started again ends with the same numbers: batches
+    and random draws follow from the step's number alone.
+
+    Args:
+      step: (state, frozen, batch) -> (state, metrics), for one device.
+      state: the state before the first step; its buffers are consumed.
+      frozen: arrays that no step changes.
+      batch_at: step number -> pytree of NumPy arrays [batch, ...].
+      epochs, steps_per_epoch: how long to run.
+      folder: for the checkpoints.
+      label: for the progress bar.
+      validate: {'params', 'batch_stats'} -> scores after each epoch; the one
+        named 'score' (higher is better) chooses `state.best`.
+      checkpoint_every: epochs between checkpoints.
+
+    Returns:
+      The last state, on all devices, and one record of mean metrics an epoch.
+
+    Raises:
+      Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
+      InputError: the folder's checkpoint does not fit, or a loss is not finite.
+    """
+    run = parallel.parallel(step)
+    frozen = parallel.replicate(frozen)
+    total = epochs * steps_per_epoch
+    history: History = []
+    with checkpoints.manager(folder) as manager, _stop_requests() as stopping:
+        restored = checkpoints.restore(manager, state)
+        if restored is not None:
+            state, history = restored
+        state = parallel.replicate(state)
+        start = int(state.step)
+        previous = None
+        batches = prefetch(lambda i: parallel.shard(batch_at(i)), start, total)
+        with progress(label, total, start) as show, contextlib.closing(batches):
+            for done, batch in enumerate(batches, start + 1):
+                state, metrics = run(state, frozen, batch)
+                if previous is not None:  # Read a step late: no waiting.
+                    show(done - 1, _text(jax.device_get(previous)))
+                previous = metrics
+                if done % steps_per_epoch == 0:
+                    state, record = _close_epoch(
+                        label,
+                        state,
+                        done // steps_per_epoch,
+                        steps_per_epoch,
+                        validate,
+                    )
+                    history.append(record)
+                    show(done, _text(record))
+                    if record['epoch'] % checkpoint_every == 0 or done == total:
+                        checkpoints.save(manager, state, history)
+                if stopping() and done < total:
+                    checkpoints.save(manager, state, history)
+                    raise Interrupted(
+                        f'{label}: stopped after {done} of {total} steps'
+                    )
+    return state, history
+
+
+def _close_epoch(label, state, epoch, steps, validate):
+    record = {'epoch': epoch}
+    totals = jax.device_get(state.totals)
+    record |= {name: float(value) / steps for name, value in totals.items()}
+    state = state.replace(totals=jax.tree.map(jnp.zeros_like, state.totals))
+    _check_finite(label, record)
+    if validate is not None:
+        now = {'params': state.params, 'batch_stats': state.batch_stats}
+        scores = validate(now)
+        record |= {f'validation_{k}': float(v) for k, v in scores.items()}
+        score = np.float32(scores['score'])
+        if score > state.best_score:
+            state = state.replace(
+                best=jax.tree.map(jnp.copy, now),
+                best_score=score,
+            )
+    # On all devices, as the step returned it: else it would compile anew.
+    return parallel.replicate(state), record
+
+
+def _check_finite(label, record):
+    for name, value in record.items():
+        if not math.isfinite(value):
+            raise InputError(
+                f'{label}: {name} is {value} in epoch {record["epoch"]}, the '
+                'training has diverged; lower its learning rate and use '
+                'another --workdir.'
+            )
+
+
+def _text(record: dict[str, float]) -> str:
+    return '  '.join(
+        f'{name} {value:.3g}'
+        for name, value in record.items()
+        if name != 'epoch'
+    )

@@ -1,0 +1,112 @@
+"""Optimisers and learning-rate schedules of the papers."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from brainjax.errors import InputError, suggestion
+
+
+class AmsgradState(NamedTuple):
+    """Step count, first moment, second moment, its running maximum."""
+
+    count: jax.Array
+    mean: optax.Updates
+    square: optax.Updates
+    largest: optax.Updates
+
+
+def amsgrad(
+    learning_rate: optax.ScalarOrSchedule,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+) -> optax.GradientTransformation:
+    """AMSGrad as PyTorch and Keras compute it.
+
+    With gradient g: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
+    w = max(w, v), update = -rate m / (1 - b1^t) / (sqrt(w / (1 - b2^t)) + eps).
+    `optax.amsgrad` takes the maximum of the bias-corrected v instead, which
+    after a large first gradient makes its steps about 1.6 times smaller.
+
+    Reference: Reddi et al. 2018, On the convergence of Adam and beyond.
+    """
+
+    def init(params):
+        def zeros():
+            return jax.tree.map(jnp.zeros_like, params)
+
+        return AmsgradState(jnp.zeros([], jnp.int32), zeros(), zeros(), zeros())
+
+    def update(gradients, state, params=None):
+        del params
+        count = state.count + 1
+        mean = jax.tree.map(
+            lambda m, g: b1 * m + (1 - b1) * g, state.mean, gradients
+        )
+        square = jax.tree.map(
+            lambda v, g: b2 * v + (1 - b2) * g * g, state.square, gradients
+        )
+        largest = jax.tree.map(jnp.maximum, state.largest, square)
+        rate = (
+            learning_rate(state.count)
+            if callable(learning_rate)
+            else learning_rate
+        )
+        t = count.astype(jnp.float32)
+        # 1 - b**t, without the cancellation that float32 suffers from.
+        first, second = (
+            -jnp.expm1(t * math.log(b)) if b else 1.0 for b in (b1, b2)
+        )
+        step = rate / first
+        correction = jnp.sqrt(second)
+        updates = jax.tree.map(
+            lambda m, w: -step * m / (jnp.sqrt(w) / correction + eps),
+            mean,
+            largest,
+        )
+        return updates, AmsgradState(count, mean, square, largest)
+
+    return optax.GradientTransformation(init, update)
+
+
+def optimizer(
+    name: str, learning_rate: optax.ScalarOrSchedule
+) -> optax.GradientTransformation:
+    """Returns 'adam', 'amsgrad' or 'sgd' (momentum 0.9, Nesterov).
+
+    Raises:
+      InputError: no such optimiser.
+    """
+    if name not in OPTIMIZERS:
+        raise InputError(
+            f'There is no optimizer {name!r}.{suggestion(name, OPTIMIZERS)} '
+            f'There are: {", ".join(OPTIMIZERS)}.'
+        )
+    return OPTIMIZERS[name](learning_rate)
+
+
+OPTIMIZERS = {
+    'adam': optax.adam,
+    'amsgrad': amsgrad,
+    'sgd': lambda rate: optax.sgd(rate, momentum=0.9, nesterov=True),
+}
+
+
+def stepwise(
+    base: float, drops: Sequence[tuple[int, float]], steps_per_epoch: int
+) -> optax.Schedule:
+    """Multiplies the rate by a factor from the given epochs on.
+
+    Args:
+      base: rate of the first epoch.
+      drops: (epoch counted from 0, factor).
+      steps_per_epoch: steps of one epoch.
+    """
+    return optax.piecewise_constant_schedule(
+        base, {epoch * steps_per_epoch: factor for epoch, factor in drops}
+    )

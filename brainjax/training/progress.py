@@ -1,0 +1,113 @@
+"""Progress of long work: a live bar in a terminal, lines elsewhere."""
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+SECONDS_BETWEEN_LINES = 10
+
+
+@contextlib.contextmanager
+def progress(
+    label: str, total: int | None, start: int = 0, unit: str = 'steps'
+) -> Iterator[Callable[..., None]]:
+    """Yields update(done, text='', total=total), which shows how far it is.
+
+    It shows what is done, the rate, the time left and the text. The rate
+    counts from the first update, so that what comes once, such as
+    compilation, is left out.
+
+    Args:
+      label: what is being done.
+      total: how much there is to do; None if not known yet.
+      start: how much of it was done before, by a run that was cut off.
+      unit: of `total`, for the rate.
+    """
+    console = Console(stderr=True)
+    show = _bar if console.is_terminal else _lines
+    with show(console, label, total, start, unit) as update:
+        yield update
+
+
+def _meter() -> Callable[[int], float | None]:
+    """Returns a function from what is done to how much a second, or None."""
+    first = None
+
+    def rate(done: int) -> float | None:
+        nonlocal first
+        now = time.monotonic()
+        if first is None:
+            first = now, done
+        seconds = now - first[0]
+        return (done - first[1]) / seconds if seconds > 0 else None
+
+    return rate
+
+
+@contextlib.contextmanager
+def _lines(console, label, total, start, unit):
+    del console, start
+    shown = time.monotonic()
+    meter = _meter()
+
+    def update(done: int, text: str = '', total: int | None = total) -> None:
+        nonlocal shown
+        rate = meter(done)
+        now = time.monotonic()
+        if now - shown < SECONDS_BETWEEN_LINES and done != total:
+            return
+        shown = now
+        parts = [f'{done}{f"/{total}" if total else ""} {unit}']
+        if rate:
+            parts.append(f'{rate:.2f} {unit}/s')
+            if total:
+                parts.append(f'{math.ceil((total - done) / rate)} s left')
+        print(
+            f'{label}: {", ".join(parts)}  {text}'.rstrip(),
+            file=sys.stderr,
+            flush=True,
+        )
+
+    yield update
+
+
+@contextlib.contextmanager
+def _bar(console, label, total, start, unit):
+    with Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn('{task.fields[rate]}'),
+        TimeRemainingColumn(),
+        TextColumn('{task.fields[text]}'),
+        console=console,
+    ) as bar:
+        task = bar.add_task(
+            label, total=total, completed=start, rate='', text=''
+        )
+        meter = _meter()
+
+        def update(
+            done: int, text: str = '', total: int | None = total
+        ) -> None:
+            rate = meter(done)
+            bar.update(
+                task,
+                completed=done,
+                total=total,
+                rate=f'{rate:.2f} {unit}/s' if rate else '',
+                text=text,
+            )
+
+        yield update

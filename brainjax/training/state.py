@@ -1,0 +1,94 @@
+"""What a training run carries from step to step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Everything that a resumed run needs; an immutable pytree.
+
+    Attributes:
+      step: steps done; the place in the data follows from it.
+      key: the run's random key; steps fold their number into it.
+      params, batch_stats: of the network that is trained.
+      opt_state: of the optimiser.
+      totals: sums of the metrics since the epoch began.
+      best: params and batch_stats with the best validation score so far.
+      best_score: that score; higher is better.
+    """
+
+    step: jax.Array
+    key: jax.Array
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+    totals: dict[str, jax.Array]
+    best: Any
+    best_score: jax.Array
+
+
+def initialise(module: nn.Module, key: jax.Array, *inputs: Any) -> Any:
+    """Returns a Flax module's first variables.
+
+    It runs once, so it is compiled with less optimisation: a third of the
+    time to compile, the same numbers.
+    """
+    options = {'xla_backend_optimization_level': 1}
+    return jax.jit(module.init, compiler_options=options)(key, *inputs)
+
+
+def create(
+    variables: Any,
+    optimizer: optax.GradientTransformation,
+    key: jax.Array,
+    metrics: Sequence[str],
+) -> TrainState:
+    """Returns the state before the first step.
+
+    Args:
+      variables: a Flax module's, with 'params' and perhaps 'batch_stats'.
+      optimizer: its state is initialised here.
+      key: a typed key.
+      metrics: names of the scalars that the step returns.
+    """
+    params = variables['params']
+    batch_stats = variables.get('batch_stats', {})
+    return TrainState(
+        step=jnp.zeros([], jnp.int32),
+        key=key,
+        params=params,
+        batch_stats=batch_stats,
+        opt_state=optimizer.init(params),
+        totals={name: jnp.zeros([]) for name in metrics},
+        best=jax.tree.map(
+            jnp.copy, {'params': params, 'batch_stats': batch_stats}
+        ),
+        best_score=jnp.full([], -jnp.inf, jnp.float32),
+    )
+
+
+def advance(
+    state: TrainState,
+    optimizer: optax.GradientTransformation,
+    gradients: Any,
+    batch_stats: Any,
+    metrics: dict[str, jax.Array],
+) -> TrainState:
+    """Applies gradients and adds the metrics to the epoch's totals."""
+    updates, opt_state = optimizer.update(
+        gradients, state.opt_state, state.params
+    )
+    return state.replace(
+        step=state.step + 1,
+        params=optax.apply_updates(state.params, updates),
+        batch_stats=batch_stats,
+        opt_state=opt_state,
+        totals={k: state.totals[k] + metrics[k] for k in state.totals},
+    )

@@ -1,0 +1,97 @@
+"""Real fMRI: handwritten sixes and nines, V1 to V3 (van Gerven et al. 2010).
+
+    brainjax run --config configs/digits69.py --workdir runs/digits69 \
+      --config.recording.path=digits69.mat --config.pictures.path=digits69.mat
+
+File: `digits69.mat` holds one subject's single responses to 100 digits and
+2000 digits that were never shown; `brainjax/recordings/digits69.py` describes
+it. Add `--config.recording.fold=0` (to 9) for one of ten folds.
+
+Time: 1.5 minutes on one CPU core, 2 to 3.5 where the core is shared.
+Scores to expect (95 % intervals over pictures; ridge from voxels to pixels):
+
+                                   brainjax          ridge   difference
+  usual split, 10 pictures
+    pixel correlation      .826 (.790 .858)           .787   +.040 (+.014 +.059)
+    two-way                .967 (.933 1.00)           .933   +.033 (-.022 +.089)
+  ten folds, 100 pictures
+    pixel correlation      .796 (.779 .812)           .732   +.064 (+.053 +.075)
+    two-way                .949 (.934 .962)           .895   +.054 (+.039 +.068)
+    two-way within class   .909 (.886 .930)           .815   +.094 (+.070 +.118)
+
+`benchmarks/digits69.py` measures them, over the folds against the 99 other
+pictures. On the usual split ten pictures are too few to tell the two-way
+scores apart.
+
+How the settings were chosen: by cross-validation within the 90 training
+trials of the usual split (three of five inner folds, 54 pictures; eight
+settings of the encoder and eight of the decoder). There this one reached .800
+and .958, the ridge .721 and .883, and, tried afterwards, D without ED .775
+and .950. A first draft had been scored on the usual test set before; nothing
+was chosen by that. The settings then stayed as they are for the ten folds.
+The trials that nine of those test on took part in the choice; only the usual
+split, which is also fold 9, is free of it.
+"""
+
+from brainjax.methods.selfsup_config import gaziv2022
+
+
+def get_config():
+    config = gaziv2022()
+    # Given by the user; there is no embedded substitute.
+    config.recording.required = (
+        'digits69.mat (also as config.pictures.path), the data of van Gerven '
+        'et al. 2010 that '
+        'https://github.com/umguec/Decoding-brain-representations gives out'
+    )
+    config.size = 28
+    config.pictures.number = 2000
+    # 90 trials: all of them train, and the last epoch is taken.
+    config.validation = 0.0
+    config.voxel_snr = 'uniform'
+
+    # With so few trials the dense read-out of Beliy et al. 2019, on a random
+    # frozen layer: strong group sparsity keeps it from overfitting.
+    encoder = config.encoder
+    encoder.kind = 'dense'
+    encoder.backbone = 'vgg16'
+    encoder.weights = 'random'
+    encoder.width = 0.25
+    encoder.taps = ('relu1_1',)
+    encoder.channels = 16
+    encoder.convolutions = 1e-5
+    encoder.dense_absolute = 1.0
+    encoder.dense_group = 100.0
+    encoder.drops = ((8, 0.3), (12, 0.3))
+    encoder.epochs = 15
+    encoder.steps = 10
+    encoder.batch = 16
+
+    # The mean of what may have been seen, and no features: a random backbone
+    # knows nothing of digits.
+    loss = config.image_loss
+    loss.weights = 'random'
+    loss.width = 0.25
+    loss.taps = ()
+    loss.tap_weights = ()
+    loss.pixels = 0.2
+    loss.pixel_distance = 'squared'
+    loss.variation = 0.0
+
+    decoder = config.decoder
+    decoder.blocks = 2
+    decoder.channels = 16
+    decoder.groups = 8
+    decoder.kernel = 3
+    decoder.paired = 0.3
+    decoder.batch_paired = 16
+    decoder.batch_pictures = 32
+    # ED sees the encoder's predictions with noise like its own errors. In the
+    # inner folds 0 did as well with half the steps: .797 and .974.
+    decoder.pictures_noise = 1.0
+    decoder.learning_rate = 3e-3
+    decoder.drops = ((6, 0.2), (8, 0.2))
+    decoder.epochs = 10
+    decoder.steps = 40
+    config.checkpoint_every = 5
+    return config

@@ -1,0 +1,39 @@
+"""Gaziv et al. 2022 in full: Generic Object Decoding, subject 3, 112 px.
+
+    brainjax fetch vgg16 && brainjax fetch vgg19
+    brainjax run --config configs/gaziv2022.py --workdir runs/gaziv2022 \
+      --config.recording.path=sbj_3.npz \
+      --config.recording.images=images_112.npz \
+      --config.pictures.path=tfds:imagenet2012/validation
+
+Files: `sbj_3.npz` and `images_112.npz` are in the authors' release; the
+stimuli are given out by the Kamitani lab on request; the 50 000 unpaired
+pictures are ImageNet's validation set, prepared once with TFDS, in a folder
+or in a tar archive.
+
+Time: 950 encoder and 7500 decoder steps, about 2e15 multiplications for the
+image loss alone: a task for a GPU. On two CPU cores a step takes minutes.
+Score to expect: the released reconstructions of subject 3 reach .952 +- .014
+5-way and .920 +- .024 10-way identification by uncalibrated LPIPS distance
+(chance .2 and .1); that run chose its encoder by its loss on the test set,
+which this one does not.
+
+Every value is the PyTorch release's (`brainjax/methods/selfsup_config.py`
+says which differ in the Keras release). As in all its scripts the DE loss has
+weight 0. To feed it the fMRI of the test set, as the paper describes, set
+`--config.decoder.decoder_encoder=1 --config.transductive_test_fmri=True`; the
+report then says so.
+"""
+
+from brainjax.methods.selfsup_config import gaziv2022
+
+
+def get_config():
+    config = gaziv2022()
+    # Given by the user; there is no embedded substitute.
+    config.recording.required = (
+        'sbj_3.npz, with config.recording.images=images_112.npz, from '
+        'https://github.com/WeizmannVision/SelfSuperReconst/releases'
+    )
+    config.recording.roi = 'VC'  # 4643 voxels of subject 3.
+    return config

@@ -1,0 +1,24 @@
+"""What all tests share: a compilation cache and the way to real data."""
+
+import os
+import pathlib
+
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+
+import jax
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).parents[1]
+
+jax.config.update('jax_compilation_cache_dir', str(REPOSITORY / '.compiled'))
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
+jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
+def shared_data(name: str) -> pathlib.Path:
+    """Returns the path of a file of real data, or skips the test."""
+    folder = os.environ.get('BRAINJAX_DATA', REPOSITORY / '../shared/data')
+    path = pathlib.Path(folder) / name
+    if not path.exists():
+        pytest.skip(f'{name} is not in {folder} (set BRAINJAX_DATA)')
+    return path

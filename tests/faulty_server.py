@@ -1,0 +1,52 @@
+"""A local web server that fails as servers on the way to weights do."""
+
+import contextlib
+import http.server
+import threading
+
+
+@contextlib.contextmanager
+def serve(content, cuts=(), ranges=True, statuses=(), length=True):
+    """Serves `content` at every path and yields (address, requests).
+
+    Args:
+      content: the file's bytes.
+      cuts: for each request in turn, how many bytes to send before the
+        connection is cut; all afterwards.
+      ranges: whether Range is understood.
+      statuses: for each request in turn, a status to refuse with, or 200.
+      length: whether Content-Length is told.
+    """
+    cuts, statuses, requests = list(cuts), list(statuses), []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            wanted = self.headers.get('Range')
+            requests.append(wanted)
+            status = statuses.pop(0) if statuses else 200
+            start = 0
+            if status == 200 and wanted and ranges:
+                start = int(wanted.removeprefix('bytes=').rstrip('-'))
+                status = 206 if start < len(content) else 416
+            body = content[start:] if status in (200, 206) else b''
+            self.send_response(status)
+            if length:
+                self.send_header('Content-Length', str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: cuts.pop(0)] if cuts else body)
+            self.close_connection = True
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={'poll_interval': 0.01}
+    )
+    thread.start()
+    try:
+        yield f'http://127.0.0.1:{server.server_port}/file.pth', requests
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

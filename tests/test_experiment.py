@@ -1,0 +1,168 @@
+"""The parts of an experiment; whole runs are in test_command.py."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny
+from recording_files import write_digits, write_weizmann
+
+from brainjax import experiment
+from brainjax.errors import InputError
+
+
+def config(**changes):
+    c = tiny.get_config()
+    c.update_from_flattened_dict(
+        {name.replace('__', '.'): value for name, value in changes.items()}
+    )
+    return c
+
+
+def recording_of(paths, **changes):
+    return config(
+        recording__path=str(paths[0]),
+        recording__images=str(paths[1]),
+        **changes,
+    )
+
+
+def test_without_a_path_a_subject_is_simulated():
+    recording = experiment.load_recording(config())
+    assert recording.simulated
+    assert len(recording.train) == 100 and len(recording.test) == 24
+    assert recording.stimuli.images.shape == (112, 16, 16, 3)
+    assert recording.voxels == 50 and len(recording.unpaired_fmri) == 20
+    pictures = experiment.load_pictures(config())
+    assert pictures.shape == (64, 16, 16, 3) and pictures.dtype == np.uint8
+    seen = {image.tobytes() for image in recording.stimuli.images}
+    assert not any(image.tobytes() in seen for image in pictures)
+    v1 = experiment.load_recording(config(recording__roi='V1'))
+    assert v1.voxels == 20
+    np.testing.assert_array_equal(
+        v1.train.fmri, recording.train.fmri[:, recording.rois['V1']]
+    )
+
+
+def test_files_name_the_recording(tmp_path):
+    paths = write_weizmann(tmp_path)
+    recording = experiment.load_recording(recording_of(paths))
+    assert (recording.voxels, recording.format) == (10, 'weizmann')
+    assert not recording.simulated
+    recording = experiment.load_recording(
+        recording_of(paths, recording__roi='V1|V2')
+    )
+    assert recording.voxels == 6
+
+
+def test_folds_of_digits69(tmp_path):
+    path = str(write_digits(tmp_path))
+    usual = experiment.load_recording(config(recording__path=path))
+    assert len(usual.test) == 10
+    tested = [
+        set(
+            experiment.load_recording(
+                config(recording__path=path, recording__fold=fold)
+            ).test.stimulus.tolist()
+        )
+        for fold in (0, 9)
+    ]
+    assert not tested[0] & tested[1]
+    assert [len(rows) for rows in tested] == [10, 10]
+
+
+def test_unpaired_pictures_have_to_be_named_for_real_fmri(tmp_path):
+    paths = write_weizmann(tmp_path)
+    with pytest.raises(InputError, match=r'config\.pictures\.path is empty'):
+        experiment.load_pictures(recording_of(paths))
+    flags = tiny.write(tmp_path)
+    folder = flags[-1].split('=')[1]
+    pictures = experiment.load_pictures(
+        config(pictures__path=folder, pictures__number=10)
+    )
+    assert pictures.shape == (10, 16, 16, 3)
+
+
+def test_names_of_the_pictures_files():
+    assert experiment._file_names(['a.png', 'b/c.jpg', 'n01_2.JPEG']) == [
+        'a.png',
+        'c.png',
+        'n01_2.png',
+    ]
+    # Where they would be the same, the whole names.
+    assert experiment._file_names(['a/x.png', 'b/x.png', 'img.1']) == [
+        'a_x.png.png',
+        'b_x.png.png',
+        'img.1.png',
+    ]
+
+
+def test_folder_is_for_one_config(tmp_path):
+    folder = tmp_path / 'runs' / 'a'
+    with experiment._claimed(folder, config()) as workdir:
+        assert workdir == folder
+    held = json.loads((folder / 'config.json').read_text())
+    assert held['encoder']['taps'] == ['relu1_2', 'relu2_2']
+    with experiment._claimed(folder, config()):
+        pass
+    other = config(decoder__epochs=7)
+    with (
+        pytest.raises(InputError) as caught,
+        experiment._claimed(folder, other),
+    ):
+        pass
+    assert str(caught.value) == (
+        f'{folder} holds a run with config.decoder.epochs=6, and this one has '
+        '7; use another --workdir.'
+    )
+    assert json.loads((folder / 'config.json').read_text()) == held
+    (folder / 'config.json').write_text('{"a": ')
+    with (
+        pytest.raises(InputError, match=r'config\.json is damaged'),
+        experiment._claimed(folder, config()),
+    ):
+        pass
+
+
+def stopped(folder, checkpoint=None):
+    """Claims a folder, perhaps saves a checkpoint, and meets bad input."""
+
+    def run():
+        with experiment._claimed(folder, config()):
+            checkpoints = folder / 'checkpoints'
+            (checkpoints / 'encoder').mkdir(parents=True, exist_ok=True)
+            if checkpoint:
+                (checkpoints / checkpoint).write_text('saved')
+            raise InputError('bad')
+
+    with pytest.raises(InputError, match='bad'):
+        run()
+
+
+def test_bad_input_leaves_the_folder_as_it_was(tmp_path):
+    stopped(tmp_path / 'new')
+    assert not (tmp_path / 'new').exists()
+    (tmp_path / 'old').mkdir()
+    (tmp_path / 'old' / 'notes.txt').write_text('mine')
+    stopped(tmp_path / 'old')
+    assert [p.name for p in (tmp_path / 'old').iterdir()] == ['notes.txt']
+
+
+def test_what_was_trained_is_kept(tmp_path):
+    stopped(tmp_path / 'run', checkpoint='encoder/5')
+    for _ in range(2):
+        assert (tmp_path / 'run' / 'checkpoints' / 'encoder' / '5').exists()
+        assert (tmp_path / 'run' / 'config.json').exists()
+        stopped(tmp_path / 'run')
+
+
+def test_method_that_does_not_exist(tmp_path):
+    with pytest.raises(InputError, match=r"'selfsub'.*Did you mean 'selfsup'"):
+        experiment.run(config(method='selfsub'), tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
+
+
+def test_versions_name_what_results_depend_on():
+    found = experiment.versions()
+    assert {'brainjax', 'jax', 'flax', 'numpy', 'devices'} <= found.keys()
+    assert found['devices'].startswith('1 x ')

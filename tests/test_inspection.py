@@ -1,0 +1,121 @@
+"""What `brainjax inspect` says of a recording."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from recording_files import weizmann_arrays, write_digits, write_weizmann
+
+from brainjax import inspection
+from brainjax.errors import InputError
+
+CONTRACT = [
+    'format',
+    'subject',
+    'simulated',
+    'trials',
+    'stimuli',
+    'voxels',
+    'rois',
+    'repeats',
+    'problems',
+]
+
+
+def test_weizmann_summary_has_the_keys_of_the_contract(tmp_path):
+    for paths in (
+        write_weizmann(tmp_path),
+        write_weizmann(tmp_path)[::-1],
+    ):
+        (recording,) = inspection.open_all(paths)
+        found = inspection.summary(recording)
+        assert list(found) == CONTRACT
+        assert json.loads(json.dumps(found)) == {
+            'format': 'weizmann',
+            'subject': 'sbj_3',
+            'simulated': False,
+            'trials': {'train': 8, 'test': 15},
+            'stimuli': {'train': 8, 'test': 3},
+            'voxels': 10,
+            'rois': {'V1': 3, 'V2': 4, 'FFA': 0, 'VC': 10},
+            'repeats': {'train': 1, 'test': 5},
+            'problems': ['No voxel lies in ROI FFA.'],
+        }
+
+
+def test_digits_summary(tmp_path):
+    (recording,) = inspection.open_all([write_digits(tmp_path)])
+    found = json.loads(json.dumps(inspection.summary(recording)))
+    assert list(found) == CONTRACT
+    assert found['format'] == found['subject'] == 'digits69'
+    assert found['trials'] == found['stimuli'] == {'train': 90, 'test': 10}
+    assert found['repeats'] == {'train': 1, 'test': 1}
+    assert len(found['rois']) == 13
+
+
+def test_problems_are_sentences(tmp_path):
+    arrays = weizmann_arrays()
+    arrays['arr_4'][np.flatnonzero(arrays['arr_4'] == 1)[:2]] = 0
+    arrays['arr_5'][3] = np.nan
+    arrays['arr_1'][:, 6] = 2
+    arrays['VC'] = arrays['V1'] | arrays['V2']
+    del arrays['arr_2'], arrays['FFA']
+    paths = write_weizmann(tmp_path, without=['arr_2', 'FFA'], **arrays)
+    (recording,) = inspection.open_all(paths, roi=None)
+    images = recording.stimuli.images.copy()
+    images[9] = images[4]
+    recording = dataclasses.replace(
+        recording,
+        stimuli=dataclasses.replace(recording.stimuli, images=images),
+        problems=('Said by the reader.',),
+    )
+    found = inspection.summary(recording)
+    assert found['repeats'] == {'train': 1, 'test': 3}
+    assert found['problems'] == [
+        'Said by the reader.',
+        'Stimuli of the test trials were shown 3 to 7 times.',
+        '1 test pictures are the same, pixel by pixel, as a training picture '
+        '(train-0005 and test-0002).',
+        '6 voxels lie in no ROI.',
+        'noise_ceiling is not finite in 1 voxels.',
+        '1 voxels have the same value in every test trial.',
+    ]
+
+
+def test_text_for_a_terminal(tmp_path):
+    (recording,) = inspection.open_all(write_weizmann(tmp_path))
+    assert inspection.render(inspection.summary(recording)) == (
+        'format          weizmann\n'
+        'subject         sbj_3\n'
+        'training trials 8 of 8 pictures, at least 1 of each\n'
+        'test trials     15 of 3 pictures, at least 5 of each\n'
+        'voxels          10\n'
+        'ROIs            V1 3, V2 4, FFA 0, VC 10\n'
+        'problem         No voxel lies in ROI FFA.'
+    )
+    bare = dataclasses.replace(recording, rois={}, simulated=True)
+    text = inspection.render(inspection.summary(bare))
+    assert 'sbj_3 (simulated)\n' in text
+    assert text.endswith('ROIs            none\nproblem         none')
+
+
+def test_several_recordings_share_pictures(tmp_path):
+    path, pictures = write_weizmann(tmp_path)
+    copy = tmp_path / 'sbj_4.npz'
+    copy.write_bytes(path.read_bytes())
+    found = inspection.open_all([path, copy, pictures])
+    assert [recording.subject for recording in found] == ['sbj_3', 'sbj_4']
+
+
+def test_what_cannot_be_inspected_is_one_sentence(tmp_path):
+    path, pictures = write_weizmann(tmp_path)
+    for paths, words in (
+        ([], 'No file with responses was given; give'),
+        ([pictures], 'No file with responses was given, only .*images_16'),
+        ([path, pictures, str(pictures)], 'both hold pictures; give one'),
+        ([path], 'sbj_3.npz holds no pictures'),
+        ([tmp_path / 'no.npz'], 'no.npz does not exist'),
+    ):
+        with pytest.raises(InputError, match=words):
+            inspection.open_all(paths)

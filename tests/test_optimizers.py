@@ -1,0 +1,124 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from brainjax.errors import InputError
+from brainjax.training.optimizers import amsgrad, optimizer, stepwise
+
+
+def gradients(steps=12, large=100.0):
+    """A large first gradient, then small ones."""
+    g = np.random.default_rng(0).standard_normal((steps, 5))
+    g[0] *= large
+    return np.float32(g)
+
+
+def run(transform, g):
+    params = jnp.zeros(g.shape[1])
+    state = transform.init(params)
+
+    @jax.jit
+    def step(params, state, gradient):
+        updates, state = transform.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state
+
+    path = []
+    for gradient in g:
+        params, state = step(params, state, gradient)
+        path.append(params)
+    return np.array(path)
+
+
+def torch_amsgrad(g, rates, b1=0.9, b2=0.999, eps=1e-8):
+    """PyTorch's: the maximum is of the raw moment, corrected afterwards."""
+    p = m = v = largest = np.zeros(g.shape[1])
+    path = []
+    for t, gradient in enumerate(np.float64(g), 1):
+        m = b1 * m + (1 - b1) * gradient
+        v = b2 * v + (1 - b2) * gradient**2
+        largest = np.maximum(largest, v)
+        denominator = np.sqrt(largest) / np.sqrt(1 - b2**t) + eps
+        p = p - rates[t - 1] / (1 - b1**t) * m / denominator
+        path.append(p)
+    return np.array(path)
+
+
+@pytest.mark.parametrize('large', [1.0, 100.0, 1e4])
+def test_amsgrad_is_pytorchs(large):
+    g = gradients(large=large)
+    np.testing.assert_allclose(
+        run(amsgrad(5e-3), g), torch_amsgrad(g, [5e-3] * 12), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    'options', [{'b1': 0.5, 'b2': 0.9, 'eps': 1e-3}, {'b1': 0.0}]
+)
+def test_amsgrad_options(options):
+    g = gradients()
+    np.testing.assert_allclose(
+        run(amsgrad(0.1, **options), g),
+        torch_amsgrad(g, [0.1] * 12, **options),
+        rtol=1e-5,
+    )
+
+
+def test_amsgrad_never_seen_gradient_leaves_a_parameter_where_it_is():
+    g = gradients()
+    g[:, 2] = 0
+    path = run(amsgrad(0.1), g)
+    assert not path[:, 2].any() and path[:, :2].all()
+
+
+def test_optaxs_amsgrad_is_another():
+    g = gradients(steps=10)
+    ours, theirs = (
+        np.abs(run(make(5e-3), g)).sum() for make in (amsgrad, optax.amsgrad)
+    )
+    # Its maximum stays at the first step's corrected moment.
+    assert ours > 1.1 * theirs
+
+
+@pytest.mark.parametrize('name', ['amsgrad', 'adam', 'sgd'])
+def test_schedule_counts_the_steps_before_the_update(name):
+    rate = stepwise(0.1, ((1, 0.2), (3, 0.5)), steps_per_epoch=2)
+    rates = [0.1] * 2 + [0.02] * 4 + [0.01] * 6
+    np.testing.assert_allclose([rate(i) for i in range(12)], rates, rtol=1e-6)
+    g = gradients()
+    path = run(optimizer(name, rate), g)
+    if name == 'amsgrad':
+        expected = torch_amsgrad(g, rates)
+    elif name == 'adam':
+        m = v = np.zeros(5)
+        updates = []
+        for t, gradient in enumerate(np.float64(g), 1):
+            m = 0.9 * m + 0.1 * gradient
+            v = 0.999 * v + 0.001 * gradient**2
+            corrected = np.sqrt(v / (1 - 0.999**t)) + 1e-8
+            updates.append(-rates[t - 1] * m / (1 - 0.9**t) / corrected)
+        expected = np.cumsum(updates, axis=0)
+    else:
+        # Nesterov: the momentum is added once more, ahead.
+        momentum, updates = np.zeros(5), []
+        for t, gradient in enumerate(np.float64(g)):
+            momentum = 0.9 * momentum + gradient
+            updates.append(-rates[t] * (gradient + 0.9 * momentum))
+        expected = np.cumsum(updates, axis=0)
+    np.testing.assert_allclose(path, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_published_schedule_of_the_decoder():
+    rate = stepwise(5e-3, ((100, 0.2), (140, 0.2)), steps_per_epoch=50)
+    epochs = [0, 99.98, 100, 139.98, 140, 149]
+    np.testing.assert_allclose(
+        [rate(round(50 * epoch)) for epoch in epochs],
+        [5e-3, 5e-3, 1e-3, 1e-3, 2e-4, 2e-4],
+        rtol=1e-6,
+    )
+
+
+def test_no_such_optimizer():
+    with pytest.raises(InputError, match=r"'amsgrd'.*Did you mean 'amsgrad'"):
+        optimizer('amsgrd', 1.0)

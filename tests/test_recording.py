@@ -1,0 +1,253 @@
+"""The Recording's checks and operations, and telling formats apart."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import scipy.stats
+from recording_files import write_digits, write_weizmann
+
+from brainjax.errors import InputError
+from brainjax.recordings import (
+    Recording,
+    Stimuli,
+    Trials,
+    average_repeats,
+    normalise,
+    open_recording,
+    select_roi,
+    split_trials,
+    take_voxels,
+)
+
+
+def parts():
+    """The arguments of a recording with 6 training and 4 test trials."""
+    rng = np.random.default_rng(0)
+    return {
+        'subject': 'S1',
+        'train': Trials(
+            rng.normal(2, 3, (6, 5)).astype(np.float32),
+            np.int32([0, 2, 1, 0, 2, 2]),
+            np.int32([1, 1, 1, 2, 2, 2]),
+        ),
+        'test': Trials(
+            rng.normal(size=(4, 5)).astype(np.float32), np.int32([4, 3, 3, 4])
+        ),
+        'stimuli': Stimuli(
+            rng.integers(0, 256, (5, 4, 4, 3)).astype(np.uint8),
+            ('a', 'b', 'c', 'd', 'e'),
+        ),
+        'rois': {
+            'V1': np.array([True, True, False, False, False]),
+            'V2': np.array([False, True, False, True, False]),
+            'none': np.zeros(5, bool),
+        },
+        'source': 'S1.file',
+        'simulated': False,
+        'unpaired_fmri': rng.normal(size=(3, 5)).astype(np.float32),
+        'snr': np.arange(5.0),
+        'noise_ceiling': np.linspace(0, 1, 5),
+    }
+
+
+def changed(array, index, value):
+    array = array.copy()
+    array[index] = value
+    return array
+
+
+def test_recording_is_an_immutable_value_that_says_what_it_is():
+    recording = Recording(**parts())
+    assert recording.voxels == 5
+    assert repr(recording) == (
+        '<Recording S1: 6 training and 4 test trials, 5 voxels, 3 ROIs, 5 '
+        'pictures of 4 x 4>'
+    )
+    assert 'S1 (simulated)' in repr(
+        dataclasses.replace(recording, simulated=True)
+    )
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        recording.subject = 'S2'
+
+
+WHOLE = parts()
+TRAIN, TEST, STIMULI = (WHOLE[key] for key in ('train', 'test', 'stimuli'))
+
+
+def train(**changes):
+    return {'train': dataclasses.replace(TRAIN, **changes)}
+
+
+def held_out(**changes):
+    return {'test': dataclasses.replace(TEST, **changes)}
+
+
+def stimuli(**changes):
+    return {'stimuli': dataclasses.replace(STIMULI, **changes)}
+
+
+BAD = [
+    (
+        train(fmri=changed(TRAIN.fmri, (3, 2), np.nan)),
+        'train fMRI: voxel 2 is nan in trial 3 .1 such voxels',
+    ),
+    (
+        held_out(fmri=changed(TEST.fmri, (1, 4), np.inf)),
+        'test fMRI: voxel 4 is inf in trial 1',
+    ),
+    (
+        train(fmri=changed(TRAIN.fmri, (slice(None), 3), 7)),
+        'voxel 3 has the same value in every training trial',
+    ),
+    (train(fmri=TRAIN.fmri[:, 0]), 'must be .trials, voxels.'),
+    (train(fmri=TRAIN.fmri[:0]), 'at least one of each'),
+    (train(fmri=TRAIN.fmri.astype(int)), 'int64; it must be floating'),
+    (held_out(fmri=TEST.fmri[:, :4]), '5 voxels in the training trials and 4'),
+    (
+        train(stimulus=np.int32([0, 2, 1, 0, 2, 5])),
+        'trial 5 has label 5, but there are 5 pictures',
+    ),
+    (train(stimulus=np.int32([0, 2, 1, 0, 2, -1])), 'trial 5 has label -1'),
+    (train(stimulus=np.zeros(6)), 'float64; they must be integers'),
+    (train(stimulus=np.int32([0, 1])), 'stimulus labels for 6 trials'),
+    (train(run=np.int32([0, 1])), 'run numbers for 6 trials'),
+    (
+        train(stimulus=np.int32([0, 2, 1, 0, 2, 3])),
+        "picture 'd' was shown in training and in test trials",
+    ),
+    (stimuli(images=STIMULI.images[..., 0]), 'must be .stimuli, height'),
+    (stimuli(images=STIMULI.images[..., :1]), 'must be .stimuli, height'),
+    (stimuli(images=STIMULI.images / 255), 'float64; they must be uint8'),
+    (stimuli(names=('a', 'b')), '2 names for 5 pictures'),
+    (stimuli(names=('a', 'b', 'c', 'b', 'e')), "two pictures are named 'b'"),
+    (stimuli(categories=('x',)), '1 categories for 5 pictures'),
+    ({'unpaired_fmri': np.ones((2, 4), np.float32)}, 'unpaired fMRI has 4'),
+    (
+        {'unpaired_fmri': np.full((2, 5), np.nan, np.float32)},
+        'unpaired fMRI: voxel 0 is nan',
+    ),
+    ({'rois': {'V1': np.ones(4, bool)}}, "ROI 'V1' is bool of shape .4,.;"),
+    ({'rois': {'V1': np.ones(5)}}, "ROI 'V1' is float64"),
+    ({'snr': np.ones(4)}, 'snr has shape .4,.; it must be .5,.'),
+    ({'noise_ceiling': np.ones((5, 1))}, 'noise_ceiling has shape .5, 1.'),
+]
+
+
+@pytest.mark.parametrize(('change', 'words'), BAD)
+def test_what_is_wrong_is_named_with_its_source(change, words):
+    with pytest.raises(InputError, match=f'^S1.file.*{words}'):
+        Recording(**{**parts(), **change})
+
+
+def test_voxels_are_taken_by_mask_or_index_everywhere():
+    whole = Recording(**parts())
+    for voxels, order in (
+        (np.array([True, False, False, True, False]), [0, 3]),
+        (np.array([3, 0, 1]), [3, 0, 1]),
+    ):
+        some = take_voxels(whole, voxels)
+        for values, expected in (
+            (some.train.fmri, whole.train.fmri[:, order]),
+            (some.test.fmri, whole.test.fmri[:, order]),
+            (some.unpaired_fmri, whole.unpaired_fmri[:, order]),
+            (some.snr, whole.snr[order]),
+            (some.noise_ceiling, whole.noise_ceiling[order]),
+            (some.rois['V2'], whole.rois['V2'][order]),
+        ):
+            np.testing.assert_array_equal(values, expected)
+        assert some.train.fmri.flags.c_contiguous
+        assert some.train.run is whole.train.run
+    bare = {'unpaired_fmri': None, 'snr': None, 'noise_ceiling': None}
+    some = take_voxels(Recording(**{**parts(), **bare}), np.array([1]))
+    assert some.unpaired_fmri is some.snr is some.noise_ceiling is None
+
+
+def test_roi_selection_joins_rois_and_names_what_is_missing():
+    whole = Recording(**parts())
+    np.testing.assert_array_equal(select_roi(whole, 'V2').snr, [1, 3])
+    np.testing.assert_array_equal(select_roi(whole, 'V1 | V2').snr, [0, 1, 3])
+    with pytest.raises(
+        InputError, match=r"S1.file has no ROI 'v1', only V1, V2, none. Did"
+    ):
+        select_roi(whole, 'v1')
+    with pytest.raises(InputError, match="ROI 'none' holds no voxel"):
+        select_roi(whole, 'none')
+
+
+def test_repeats_are_averaged_in_order_of_stimulus():
+    rng = np.random.default_rng(1)
+    stimulus = rng.integers(3, 9, 40).astype(np.int32)
+    fmri = rng.normal(100, 1, (40, 7)).astype(np.float32)
+    average = average_repeats(Trials(fmri, stimulus, stimulus))
+    np.testing.assert_array_equal(average.stimulus, sorted(set(stimulus)))
+    for row, i in zip(average.fmri, average.stimulus):
+        expected = fmri[stimulus == i].astype(np.float64).mean(axis=0)
+        np.testing.assert_allclose(row, expected, rtol=1e-7)
+    assert average.fmri.dtype == np.float32
+    assert average.run is None
+
+
+def test_normalising_uses_training_trials_only():
+    recording = Recording(**parts())
+    scaled = normalise(recording)
+    np.testing.assert_allclose(
+        scaled.train.fmri, scipy.stats.zscore(TRAIN.fmri), rtol=1e-4
+    )
+    for after, before in (
+        (scaled.test.fmri, TEST.fmri),
+        (scaled.unpaired_fmri, WHOLE['unpaired_fmri']),
+    ):
+        np.testing.assert_allclose(
+            after,
+            scipy.stats.zmap(before, TRAIN.fmri),
+            rtol=1e-4,
+            atol=1e-6,
+        )
+        assert after.dtype == np.float32
+    assert scaled.snr is recording.snr
+
+
+def test_trials_are_split_by_stimulus():
+    kept, out = split_trials(TRAIN, [2])
+    np.testing.assert_array_equal(kept.stimulus, [0, 1, 0])
+    np.testing.assert_array_equal(out.stimulus, [2, 2, 2])
+    np.testing.assert_array_equal(kept.fmri, TRAIN.fmri[[0, 2, 3]])
+    np.testing.assert_array_equal(out.run, [1, 2, 2])
+
+
+def test_formats_are_told_by_content(tmp_path):
+    fmri, pictures = write_weizmann(tmp_path)
+    digits = write_digits(tmp_path)
+    for path, name, options in (
+        (fmri, 'weizmann', {'pictures': pictures, 'roi': 'V1'}),
+        (digits, 'digits69', {'test_rows': [3, 60]}),
+    ):
+        renamed = path.rename(tmp_path / f'{name}.data')
+        assert open_recording(renamed, **options).format == name
+
+
+def test_what_cannot_be_opened_is_one_sentence(tmp_path):
+    fmri, pictures = write_weizmann(tmp_path)
+    text = tmp_path / 'notes.txt'
+    text.write_text('hello')
+    other = tmp_path / 'other.npz'
+    np.savez(other, x=np.ones(3))
+    cut = tmp_path / 'cut.npz'
+    cut.write_bytes(fmri.read_bytes()[:3000])
+    for path, options, words in (
+        (tmp_path / 'absent.npz', {}, 'absent.npz does not exist'),
+        (text, {}, 'notes.txt is no recording .* weizmann, digits69'),
+        (other, {}, 'other.npz is no recording'),
+        (tmp_path, {}, 'cannot be read'),
+        (cut, {'pictures': pictures}, 'cut.npz is not a complete npz file'),
+        (fmri, {}, 'sbj_3.npz holds no pictures; name the file'),
+        (pictures, {'pictures': fmri}, 'images_16.npz has no arr_0'),
+        (
+            fmri,
+            {'pictures': pictures, 'rois': 'V1'},
+            "as weizmann, which has no option 'rois'.* Did you mean 'roi'",
+        ),
+    ):
+        with pytest.raises(InputError, match=words):
+            open_recording(path, **options)

@@ -1,0 +1,225 @@
+"""Intervals and permutation tests against enumeration and known nulls."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from brainjax import evaluation
+from brainjax.errors import InputError
+from brainjax.evaluation import identification, pixels, statistics
+
+
+def test_interval_is_the_normal_one_for_many_stimuli():
+    scores = np.random.default_rng(0).normal(0.3, 0.1, 500)
+    low, high = statistics.bootstrap_interval(scores, seed=1)
+    half = 1.96 * scores.std() / np.sqrt(500)
+    assert low == pytest.approx(scores.mean() - half, abs=0.05 * half)
+    assert high == pytest.approx(scores.mean() + half, abs=0.05 * half)
+    assert statistics.bootstrap_interval(scores, seed=1) == (low, high)
+    assert statistics.bootstrap_interval(scores, seed=2) != (low, high)
+
+
+def test_interval_does_not_depend_on_the_memory_used(monkeypatch):
+    scores = np.random.default_rng(0).normal(size=20)
+    whole = statistics.bootstrap_interval(scores, draws=1000)
+    monkeypatch.setattr(statistics, 'PERMUTED_AT_A_TIME', 130)
+    assert statistics.bootstrap_interval(scores, draws=1000) == whole
+
+
+def test_intervals_cover():
+    generator = np.random.default_rng(0)
+    inside = []
+    for experiment in range(300):
+        low, high = statistics.bootstrap_interval(
+            generator.exponential(size=100), experiment, draws=500
+        )
+        inside.append(low <= 1 <= high)
+    # 0.95 less what the percentile bootstrap loses on skewed scores.
+    assert 0.90 < np.mean(inside) < 0.98
+
+
+@pytest.mark.parametrize('statistic', [np.diagonal, identification.two_way])
+def test_assignments_are_scores_of_permuted_matrices(statistic):
+    matrix = np.random.default_rng(0).normal(size=(5, 5))
+    table = statistics.assignments(matrix, statistic)
+    for permutation in itertools.permutations(range(5)):
+        permuted = matrix[:, list(permutation)]
+        np.testing.assert_allclose(
+            table[range(5), list(permutation)], statistic(permuted)
+        )
+
+
+def test_p_is_that_of_all_permutations():
+    generator = np.random.default_rng(1)
+    matrix = generator.normal(size=(5, 5)) + 1.5 * np.eye(5)
+    means = [
+        matrix[range(5), list(permutation)].mean()
+        for permutation in itertools.permutations(range(5))
+    ]
+    exact = np.mean(np.array(means) >= np.trace(matrix) / 5 - 1e-12)
+    assert 0.02 < exact < 0.5
+    found = statistics.permutation_p(matrix, draws=40_000)
+    assert found == pytest.approx(exact, abs=4 * np.sqrt(exact / 40_000))
+
+
+def test_p_has_a_floor_and_a_ceiling():
+    assert statistics.permutation_p(np.eye(30), draws=99) == 0.01
+    # Reconstructions that are all alike can be exchanged without effect.
+    alike = np.tile(np.random.default_rng(0).normal(size=(30, 1)), 30)
+    for statistic in (np.diagonal, identification.two_way):
+        assert statistics.permutation_p(alike, statistic, draws=99) == 1
+
+
+def uniform(p_values):
+    return stats.kstest(p_values, 'uniform').pvalue
+
+
+def test_p_is_uniform_under_the_null():
+    generator = np.random.default_rng(0)
+    found = {np.diagonal: [], identification.two_way: []}
+    for experiment in range(400):
+        # Reconstructions that share a common part but know nothing.
+        truth = generator.normal(size=(12, 20))
+        guess = generator.normal(size=(12, 20)) + generator.normal(size=20)
+        matrix = identification.similarity(truth, guess)
+        for statistic, p_values in found.items():
+            p_values.append(
+                statistics.permutation_p(
+                    matrix, statistic, draws=199, seed=experiment
+                )
+            )
+    for p_values in found.values():
+        assert uniform(p_values) > 0.01
+
+
+def test_a_binomial_p_over_pairs_would_not_be_uniform():
+    generator = np.random.default_rng(0)
+    p_values = []
+    for _ in range(400):
+        wins = identification.two_way(generator.normal(size=(12, 12))).sum()
+        p_values.append(stats.binom.sf(round(wins * 11) - 1, 132, 0.5))
+    assert uniform(p_values) < 1e-6
+
+
+def test_permutation_within_groups_is_valid_too():
+    generator = np.random.default_rng(0)
+    p_values = []
+    for experiment in range(300):
+        tables = generator.normal(size=(3, 4, 4))
+        observed = np.mean([np.trace(table) / 4 for table in tables])
+        null = statistics.permutation_null(tables, 199, experiment)
+        p_values.append(statistics.p_value(observed, null))
+    assert uniform(p_values) > 0.01
+
+
+def pictures(n, side=16, seed=0):
+    return np.random.default_rng(seed).random((n, side, side, 3))
+
+
+def test_score_of_good_reconstructions():
+    truth = pictures(52)
+    noise = pictures(52, seed=1)
+    reconstruction = 0.4 * truth + 0.6 * noise
+
+    def coarse_pixels(images):
+        return images[:, ::4, ::4]
+
+    scores = evaluation.score(
+        truth, reconstruction, features={'coarse': coarse_pixels}, draws=2000
+    )
+    assert list(scores) == [
+        'pixcorr',
+        'ssim_2d',
+        'ssim_1d',
+        'two_way_pixels',
+        'fifty_way_pixels',
+        'two_way_coarse',
+        'fifty_way_coarse',
+    ]
+    assert json.loads(json.dumps(scores)) == scores
+    for name, entry in scores.items():
+        assert entry['n'] == 52
+        assert entry['p'] == pytest.approx(1 / 2001)
+        assert (
+            entry['chance'] < entry['low'] <= entry['value'] <= entry['high']
+        ), name
+    for name, function in (
+        ('pixcorr', pixels.pixel_correlation),
+        ('ssim_2d', pixels.ssim_2d),
+        ('ssim_1d', pixels.ssim_1d),
+    ):
+        per_picture = function(truth, reconstruction)
+        assert scores[name]['value'] == pytest.approx(per_picture.mean())
+        interval = statistics.bootstrap_interval(per_picture, 0, 2000)
+        found = scores[name]['low'], scores[name]['high']
+        assert found == pytest.approx(interval, abs=0.002)
+    mismatched = [
+        pixels.pixel_correlation(truth, np.roll(reconstruction, shift, 0))
+        for shift in range(1, 52)
+    ]
+    assert scores['pixcorr']['chance'] == pytest.approx(np.mean(mismatched))
+    assert scores['two_way_pixels']['chance'] == 0.5
+    assert scores['fifty_way_pixels']['chance'] == 1 / 50
+    coarse = [
+        coarse_pixels(images).reshape(52, -1)
+        for images in (truth, reconstruction)
+    ]
+    matrix = identification.similarity(*coarse)
+    assert scores['fifty_way_coarse']['value'] == pytest.approx(
+        identification.n_way(matrix, 50).mean()
+    )
+
+
+def test_score_names_and_chance_with_few_pictures():
+    truth = pictures(5)
+    scores = evaluation.score(truth, truth, draws=200)
+    assert list(scores)[3:] == ['two_way_pixels', 'all_way_pixels']
+    assert scores['all_way_pixels']['chance'] == 1 / 5
+    assert scores['all_way_pixels']['n'] == 5
+    for name in ('pixcorr', 'ssim_2d', 'ssim_1d', 'all_way_pixels'):
+        assert scores[name]['value'] == pytest.approx(1)
+
+
+def test_score_does_not_depend_on_groups_for_its_value(monkeypatch):
+    truth, reconstruction = pictures(11), pictures(11, seed=1)
+    whole = evaluation.score(truth, reconstruction, draws=500)
+    monkeypatch.setattr(evaluation, 'SSIM_GROUP', 4)
+    grouped = evaluation.score(truth, reconstruction, draws=500)
+    for name in ('ssim_2d', 'ssim_1d'):
+        assert grouped[name]['value'] == pytest.approx(whole[name]['value'])
+        assert abs(grouped[name]['p'] - whole[name]['p']) < 0.3
+
+
+def test_constant_reconstructions_score_chance():
+    scores = evaluation.score(pictures(6), np.full((6, 16, 16, 3), 0.1))
+    assert scores['pixcorr']['value'] == 0
+    assert scores['pixcorr']['constant'] == 6
+    assert scores['two_way_pixels']['value'] == 0.5
+    assert scores['all_way_pixels']['value'] == pytest.approx(1 / 6)
+    assert all(entry['p'] == 1 for entry in scores.values())
+
+
+def test_uint8_pictures_reach_features_as_floats():
+    seen = []
+
+    def feature(images):
+        seen.append((images.dtype, images.max()))
+        return images
+
+    bytes_ = np.round(pictures(3) * 255).astype(np.uint8)
+    evaluation.score(bytes_, pictures(3), features={'net': feature}, draws=10)
+    assert seen[0][0] == np.float32 and seen[0][1] <= 1
+
+
+def test_bad_pictures_are_named():
+    with pytest.raises(InputError, match='1 test picture'):
+        evaluation.score(pictures(1), pictures(1))
+    with pytest.raises(InputError, match='at least 11'):
+        evaluation.score(pictures(3, side=8), pictures(3, side=8))
+    with pytest.raises(InputError, match='not finite'):
+        evaluation.score(
+            pictures(3), pictures(3), features={'net': lambda x: x * np.nan}
+        )
