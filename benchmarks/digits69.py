@@ -28,7 +28,7 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from brainjax import experiment, files
-from brainjax.__main__ import parse_run
+from brainjax.commands.run import parse_run
 from brainjax.errors import InputError
 from brainjax.evaluation import identification, statistics
 from brainjax.recordings import digits69

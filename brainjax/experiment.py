@@ -22,6 +22,7 @@ from brainjax.recordings import (
     Recording,
     average_repeats,
     digits69,
+    need_pictures,
     normalise,
     open_recording,
     select_roi,
@@ -106,11 +107,12 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
     with _claimed(workdir, config) as workdir:
         with _timed(timings, 'Open the recording and the pictures'):
             recording = load_recording(config)
+            shown = need_pictures(recording)
             unpaired = load_pictures(config)
         with _timed(timings, 'Fit'):
             fitted = method.fit(recording, unpaired, config, workdir)
     test = average_repeats(normalise(recording).test)
-    truth = recording.stimuli.images[test.stimulus]
+    truth = shown[test.stimulus]
     names = [recording.stimuli.names[i] for i in test.stimulus]
     with _timed(timings, 'Reconstruct'):
         images = method.reconstruct(fitted, test.fmri, config)

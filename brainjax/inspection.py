@@ -139,6 +139,8 @@ def _problems(recording: Recording) -> list[str]:
 def _twins(recording: Recording) -> list[tuple[int, int]]:
     """Returns (training, test) stimuli that are one and the same picture."""
     images = recording.stimuli.images
+    if images is None:
+        return []
     train = {images[i].tobytes(): i for i in recording.train.stimulus}
     return [
         (train[key], i)

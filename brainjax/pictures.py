@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import pathlib
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -89,6 +90,55 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     return out
 
 
+def decode(
+    found: Source,
+    chosen: Sequence[int],
+    source: PathLike,
+    size: int | None = None,
+) -> np.ndarray:
+    """Decodes pictures of a source in any order.
+
+    Args:
+      found: from `open_source`.
+      chosen: indices of the pictures, each at most once.
+      source: what to name in messages.
+      size: as for `load`; None keeps the pictures' own, which must then be
+        square and the same for all.
+
+    Returns:
+      [n, size, size, 3] uint8 in the order of `chosen`.
+
+    Raises:
+      InputError: a picture is damaged, or has another size.
+    """
+    order = np.argsort(chosen)
+    ascending = np.asarray(chosen)[order]
+    if size is None:
+        size = _own_size(found, int(ascending[0]), source)
+        fit = _same_size
+    else:
+        fit = _fit
+    images = np.empty((len(order), size, size, 3), np.uint8)
+    _fill(images, found, ascending, source, fit)
+    return images[np.argsort(order)]
+
+
+def _own_size(found: Source, index: int, source: PathLike) -> int:
+    """Returns the width of one picture."""
+    [picture] = found.fetch([index])
+    with _telling(found.names[index], source):
+        return _decode(picture).width
+
+
+def _same_size(image: Image.Image, size: int) -> Image.Image:
+    if image.size != (size, size):
+        raise ValueError(
+            f'{image.width} x {image.height} px where others have {size} x '
+            f'{size}; name a size to bring all to'
+        )
+    return image
+
+
 def _choose(
     n: int, limit: int | None, seed: int, source: PathLike
 ) -> np.ndarray:
@@ -140,22 +190,14 @@ def _fill(
     found: Source,
     chosen: np.ndarray,
     source: PathLike,
+    fit: Callable[[Image.Image, int], Image.Image] = _fit,
 ) -> None:
     """Decodes the chosen pictures into `images`, in threads."""
     size = images.shape[1]
 
     def make(place: int, picture: Encoded) -> None:
-        try:
-            images[place] = _fit(_decode(picture), size)
-        except Exception as error:  # A damaged file makes Pillow raise many.
-            if isinstance(error, UnidentifiedImageError):
-                reason = 'neither PNG nor JPEG'
-            else:
-                reason = first_line(error)
-            raise InputError(
-                f'{source}: picture {found.names[chosen[place]]} cannot be '
-                f'decoded ({reason}); replace or remove it.'
-            ) from error
+        with _telling(found.names[chosen[place]], source):
+            images[place] = fit(_decode(picture), size)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for start in range(0, len(chosen), _CHUNK):
@@ -163,3 +205,19 @@ def _fill(
             fetched = list(found.fetch(part))
             for _ in pool.map(make, range(start, start + len(part)), fetched):
                 pass
+
+
+@contextlib.contextmanager
+def _telling(name: str, source: PathLike) -> Iterator[None]:
+    """Names the picture that cannot be decoded, and why."""
+    try:
+        yield
+    except Exception as error:  # A damaged file makes Pillow raise many.
+        if isinstance(error, UnidentifiedImageError):
+            reason = 'neither PNG nor JPEG'
+        else:
+            reason = first_line(error)
+        raise InputError(
+            f'{source}: picture {name} cannot be decoded ({reason}); replace '
+            'or remove it.'
+        ) from error

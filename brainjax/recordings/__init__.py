@@ -14,9 +14,11 @@ from brainjax.recordings.recording import (
     Trials,
     average_repeats,
     check,
+    need_pictures,
     normalise,
     select_roi,
     split_trials,
+    take_trials,
     take_voxels,
 )
 
@@ -27,10 +29,12 @@ __all__ = [
     'Trials',
     'average_repeats',
     'check',
+    'need_pictures',
     'normalise',
     'open_recording',
     'select_roi',
     'split_trials',
+    'take_trials',
     'take_voxels',
 ]
 

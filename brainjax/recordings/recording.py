@@ -15,12 +15,15 @@ class Trials:
     Attributes:
       fmri: [trials, voxels] float32.
       stimulus: [trials] int32, the row in `Stimuli` of what was shown.
-      run: [trials] int32, the scanning run, or None where it is not known.
+      run: [trials] int32, the scanning run, or None where it is not known;
+        numbers do not repeat between sessions.
+      session: [trials] int32, the scanning session, or None.
     """
 
     fmri: np.ndarray
     stimulus: np.ndarray
     run: np.ndarray | None = None
+    session: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.fmri)
@@ -28,20 +31,21 @@ class Trials:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stimuli:
-    """The pictures that were shown.
+    """What was shown.
 
     Attributes:
-      images: [stimuli, height, width, 3] uint8.
-      names: one unique name a picture.
-      categories: one category a picture, or None where there are none.
+      images: [stimuli, height, width, 3] uint8, or None where only the names
+        are at hand, as for stimuli that are given out on request.
+      names: one unique name a stimulus.
+      categories: one category a stimulus, or None where there are none.
     """
 
-    images: np.ndarray
+    images: np.ndarray | None
     names: tuple[str, ...]
     categories: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.names)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -90,13 +94,15 @@ class Recording:
         return self.train.fmri.shape[1]
 
     def __repr__(self) -> str:
-        _, height, width, _ = self.stimuli.images.shape
+        shown = f'{len(self.stimuli)} stimuli without pictures'
+        if self.stimuli.images is not None:
+            _, height, width, _ = self.stimuli.images.shape
+            shown = f'{len(self.stimuli)} pictures of {height} x {width}'
         return (
             f'<Recording {self.subject}'
             f'{" (simulated)" if self.simulated else ""}: '
             f'{len(self.train)} training and {len(self.test)} test trials, '
-            f'{self.voxels} voxels, {len(self.rois)} ROIs, '
-            f'{len(self.stimuli)} pictures of {height} x {width}>'
+            f'{self.voxels} voxels, {len(self.rois)} ROIs, {shown}>'
         )
 
 
@@ -156,25 +162,30 @@ def check(recording: Recording) -> None:
 
 
 def _check_stimuli(stimuli: Stimuli, where: str) -> None:
-    if stimuli.images.ndim != 4 or stimuli.images.shape[-1] != 3:
-        raise InputError(
-            f'{where}: the pictures have shape {stimuli.images.shape}; '
-            'they must be [stimuli, height, width, 3].'
-        )
-    if stimuli.images.dtype != np.uint8:
-        raise InputError(
-            f'{where}: the pictures are {stimuli.images.dtype}; they must be '
-            'uint8, 0 to 255.'
-        )
-    for what, names in (
-        ('names', stimuli.names),
-        ('categories', stimuli.categories),
-    ):
-        if names is not None and len(names) != len(stimuli):
+    images = stimuli.images
+    if images is not None:
+        if images.ndim != 4 or images.shape[-1] != 3:
             raise InputError(
-                f'{where}: {len(names)} {what} for {len(stimuli)} pictures; '
-                'give one to each.'
+                f'{where}: the pictures have shape {images.shape}; they must '
+                'be [stimuli, height, width, 3].'
             )
+        if images.dtype != np.uint8:
+            raise InputError(
+                f'{where}: the pictures are {images.dtype}; they must be '
+                'uint8, 0 to 255.'
+            )
+        if len(images) != len(stimuli.names):
+            raise InputError(
+                f'{where}: {len(stimuli.names)} names for {len(images)} '
+                'pictures; give one to each.'
+            )
+    if stimuli.categories is not None and len(stimuli.categories) != len(
+        stimuli
+    ):
+        raise InputError(
+            f'{where}: {len(stimuli.categories)} categories for '
+            f'{len(stimuli)} pictures; give one to each.'
+        )
     if len(set(stimuli.names)) < len(stimuli.names):
         twice = next(n for n in stimuli.names if stimuli.names.count(n) > 1)
         raise InputError(
@@ -189,11 +200,13 @@ def _check_trials(trials: Trials, pictures: int, where: str) -> None:
             f'{where}: {trials.stimulus.shape} stimulus labels for '
             f'{len(trials)} trials; give one to each.'
         )
-    if trials.run is not None and trials.run.shape != (len(trials),):
-        raise InputError(
-            f'{where}: {trials.run.shape} run numbers for {len(trials)} '
-            'trials; give one to each.'
-        )
+    for what in ('run', 'session'):
+        numbers = getattr(trials, what)
+        if numbers is not None and numbers.shape != (len(trials),):
+            raise InputError(
+                f'{where}: {numbers.shape} {what} numbers for {len(trials)} '
+                'trials; give one to each.'
+            )
     if not np.issubdtype(trials.stimulus.dtype, np.integer):
         raise InputError(
             f'{where}: the stimulus labels are {trials.stimulus.dtype}; they '
@@ -303,7 +316,8 @@ def average_repeats(trials: Trials) -> Trials:
     """Averages the trials of each stimulus.
 
     Returns:
-      One trial a stimulus, in ascending order of stimulus; run is dropped.
+      One trial a stimulus, in ascending order of stimulus; run and session
+      are dropped.
     """
     order = np.argsort(trials.stimulus, kind='stable')
     stimulus, start, count = np.unique(
@@ -344,9 +358,29 @@ def split_trials(
 ) -> tuple[Trials, Trials]:
     """Splits trials by stimulus: (those kept, those of `held_out` stimuli)."""
     out = np.isin(trials.stimulus, np.asarray(held_out))
+    return take_trials(trials, ~out), take_trials(trials, out)
 
-    def take(mask):
-        run = None if trials.run is None else trials.run[mask]
-        return Trials(trials.fmri[mask], trials.stimulus[mask], run)
 
-    return take(~out), take(out)
+def take_trials(trials: Trials, which: np.ndarray) -> Trials:
+    """Returns some trials: [trials] bool, or their indices in a new order."""
+    return Trials(
+        trials.fmri[which],
+        trials.stimulus[which],
+        None if trials.run is None else trials.run[which],
+        None if trials.session is None else trials.session[which],
+    )
+
+
+def need_pictures(recording: Recording) -> np.ndarray:
+    """Returns the pictures [stimuli, height, width, 3].
+
+    Raises:
+      InputError: only their names are known.
+    """
+    if recording.stimuli.images is None:
+        raise InputError(
+            f'{recording.source} names its stimuli but holds no pictures; '
+            'name a folder, an archive or an HDF5 file of them with '
+            'config.recording.images.'
+        )
+    return recording.stimuli.images

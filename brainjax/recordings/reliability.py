@@ -9,7 +9,11 @@ of the test stimuli are test data, and so are published values made from them
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.recordings.recording import Trials, average_repeats
+from brainjax.recordings.recording import (
+    Trials,
+    average_repeats,
+    take_trials,
+)
 
 
 def snr_from_repeats(trials: Trials) -> np.ndarray:
@@ -119,7 +123,7 @@ def _repeated(trials: Trials) -> Trials:
             f'{(count > 1).sum()} of {len(stimulus)} stimuli were shown more '
             'than once, and at least two are needed; give trials with repeats.'
         )
-    return _take(trials, np.isin(trials.stimulus, stimulus[count > 1]))
+    return take_trials(trials, np.isin(trials.stimulus, stimulus[count > 1]))
 
 
 def _repeats(trials: Trials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -132,12 +136,8 @@ def _repeats(trials: Trials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return averaged.fmri, within.fmri, np.bincount(place)
 
 
-def _take(trials: Trials, mask: np.ndarray) -> Trials:
-    return Trials(trials.fmri[mask], trials.stimulus[mask])
-
-
 def _average(trials: Trials, mask: np.ndarray) -> np.ndarray:
-    return average_repeats(_take(trials, mask)).fmri.astype(np.float64)
+    return average_repeats(take_trials(trials, mask)).fmri.astype(np.float64)
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:

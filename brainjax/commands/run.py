@@ -1,0 +1,155 @@
+"""brainjax run: fits, reconstructs, scores and reports."""
+
+import argparse
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from brainjax.commands.jax_setup import set_up_jax
+from brainjax.errors import InputError, suggestion
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = (
+        'brainjax run --config FILE --workdir FOLDER [--config.key=value ...]'
+    )
+
+
+def run(known: argparse.Namespace, rest: list[str]) -> int:
+    del known
+    config, workdir = parse_run(rest)
+    set_up_jax()
+    from brainjax import experiment
+    from brainjax.training.loop import Interrupted
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        results = experiment.run(config, workdir)
+    except Interrupted as error:
+        print(f'brainjax: {error}; the same command goes on.', file=sys.stderr)
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    for name, score in results['scores'].items():
+        print(
+            f'{name:20s} {score["value"]:.3f}  (chance {score["chance"]:.3f}, '
+            f'95% {score["low"]:.3f} to {score["high"]:.3f})'
+        )
+    print(os.path.join(workdir, 'report.html'))
+    return 0
+
+
+def parse_run(argv: Sequence[str]):
+    """Reads --config, --workdir and overrides by ml_collections' conventions.
+
+    Returns:
+      The locked config and the workdir.
+
+    Raises:
+      InputError: a flag or config key does not exist or has a wrong type, or
+        the config file cannot be loaded.
+    """
+    overrides = [arg for arg in argv if OVERRIDE.match(arg)]
+    plain = [arg for arg in argv if arg not in overrides]
+    path = _config_file(plain)
+    config, workdir = _parse_flags(plain, path)
+    for missing, value in (
+        ('--config FILE', path),
+        ('--workdir FOLDER', workdir),
+    ):
+        if not value:
+            raise InputError(f'{missing} is missing.')
+    keys = dict(_keys(config))
+    for override in overrides:
+        name = OVERRIDE.match(override)[1]
+        if name not in keys:
+            raise InputError(
+                f'{name} does not exist in {path}.'
+                + (suggestion(name, keys) or f' There are: {", ".join(keys)}.')
+            )
+        if '=' not in override and not isinstance(keys[name], bool):
+            raise InputError(f'{override} has no value; write {override}=...')
+    try:
+        return _parse_flags(argv, path)
+    except InputError as error:
+        for override in overrides:
+            name = OVERRIDE.match(override)[1]
+            wanted = TYPES.get(type(keys[name]))
+            if wanted and f'--{name}=' in str(error):
+                raise InputError(
+                    f'{override} cannot be used: {name} is {keys[name]!r} in '
+                    f'{path}; give {wanted}.'
+                ) from error
+        raise
+
+
+# --config.key=value; --noconfig.key stands for False.
+OVERRIDE = re.compile(r'--?(?:no)?(config\.[^=]*)')
+TYPES = {
+    bool: 'True or False',
+    int: 'a whole number',
+    float: 'a number',
+    tuple: "a tuple such as '(1, 2)'",
+}
+
+
+def _config_file(argv: Sequence[str]) -> str | None:
+    """Returns the value of --config, or None.
+
+    Raises:
+      InputError: it is no file.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--config', '-config', nargs='?')
+    path = parser.parse_known_args(argv)[0].config
+    # After a colon may come an argument of get_config.
+    if path and not any(
+        os.path.isfile(name) for name in (path, path.rpartition(':')[0])
+    ):
+        raise InputError(f'{path} is no config file; check --config.')
+    return path
+
+
+def _parse_flags(argv: Sequence[str], path: str | None):
+    from absl import flags
+    from ml_collections import config_flags
+
+    # Names of a config loaded before would stay in the module.
+    sys.modules.pop('config_config', None)
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file(
+        'config', lock_config=True, flag_values=values, sys_argv=list(argv)
+    )
+    flags.DEFINE_string('workdir', None, 'Folder.', flag_values=values)
+    try:
+        left = values(['brainjax run', *argv])[1:]
+        if values.config is not None:
+            values.config.keys()  # Raises what a broken file has raised.
+    except flags.Error as error:
+        raise InputError(_one_line(error)) from error
+    except Exception as error:  # The config file is a program of the user's.
+        raise InputError(
+            f'{path} cannot be loaded as a config file: {_one_line(error)} '
+            f'({type(error).__name__}).'
+        ) from error
+    if left:
+        raise InputError(
+            f'{left[0]!r} is no flag; write --config FILE, --workdir FOLDER '
+            'and --config.key=value.'
+        )
+    return values.config, values.workdir
+
+
+def _one_line(error: Exception) -> str:
+    return ' '.join(str(error).split())
+
+
+def _keys(section, prefix: str = 'config') -> Iterator[tuple[str, Any]]:
+    """Yields the full name and the value of every key of a config."""
+    for name, value in section.items():
+        yield f'{prefix}.{name}', value
+        if hasattr(value, 'items'):
+            yield from _keys(value, f'{prefix}.{name}')
