@@ -136,7 +136,7 @@ def build_step(config: ConfigDict) -> Callable:
     def step(state, frozen, batch):
         del frozen
         params, stats = state.params, state.batch_stats
-        images, noise, prior = _draws(config, state, batch['images'])
+        images, noise, prior = draws(config, state, batch['images'])
         n = len(images)
 
         # Forward, each network's way back kept apart from the others'.
@@ -233,7 +233,7 @@ def _scale(gradient, wanted, had):
     return ratio[:, None, None, None] * gradient
 
 
-def _draws(config, state, images):
+def draws(config, state, images):
     """Returns the pictures as floats, noise and latents from the prior."""
     key = jax.random.fold_in(state.key, state.step)
     keys = parallel.example_keys(key, len(images))
