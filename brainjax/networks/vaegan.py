@@ -270,23 +270,28 @@ def _encode(variables, images):
     if images.dtype == jnp.uint8:
         images = images.astype(jnp.float32) / 255
     params = variables['params']
-    encoder = Encoder(len(params['mu']['bias']), _channels(params))
+    encoder = Encoder(len(params['mu']['bias']), channels(params))
     return encoder.apply(variables, images).mean
 
 
 @functools.partial(jax.jit, static_argnames='brightness')
 def _generate(variables, latents, brightness):
     params = variables['params']
-    channels = _channels(params)
-    base = round((len(params['fc']['bias']) / channels[0]) ** 0.5)
-    generator = Generator(base * 2 ** len(channels), channels)
+    generator = Generator(size(params), channels(params))
     return displayed(generator.apply(variables, latents), brightness)
 
 
-def _channels(params):
-    """Returns an encoder's layers' outputs, or a generator's inputs."""
+def channels(params: Any) -> tuple[int, ...]:
+    """Returns an encoder's channels, or a generator's, of its parameters."""
     layers = sum(name.startswith('layer') for name in params)
     return tuple(
         params[f'layer{i}']['convolution']['kernel'].shape[-1]
         for i in range(1, 1 + layers)
     )
+
+
+def size(params: Any) -> int:
+    """Returns the width of a generator's pictures, of its parameters."""
+    first, *others = channels(params)
+    base = round((len(params['fc']['bias']) / first) ** 0.5)
+    return base * 2 ** (1 + len(others))
