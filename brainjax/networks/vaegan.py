@@ -277,7 +277,7 @@ def _encode(variables, images):
 @functools.partial(jax.jit, static_argnames='brightness')
 def _generate(variables, latents, brightness):
     params = variables['params']
-    generator = Generator(size(params), channels(params))
+    generator = Generator(picture_size(params), channels(params))
     return displayed(generator.apply(variables, latents), brightness)
 
 
@@ -290,7 +290,7 @@ def channels(params: Any) -> tuple[int, ...]:
     )
 
 
-def size(params: Any) -> int:
+def picture_size(params: Any) -> int:
     """Returns the width of a generator's pictures, of its parameters."""
     first, *others = channels(params)
     base = round((len(params['fc']['bias']) / first) ** 0.5)

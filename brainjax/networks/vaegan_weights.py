@@ -182,7 +182,7 @@ def _expected(variables):
         part: vaegan.channels(params[part]) for part in ('encoder', 'generator')
     }
     latents = len(params['encoder']['mu']['bias'])
-    size = vaegan.size(params['generator'])
+    size = vaegan.picture_size(params['generator'])
     encoder = vaegan.Encoder(latents, channels['encoder'])
     generator = vaegan.Generator(size, channels['generator'])
     result = {}
