@@ -5,7 +5,12 @@ import optax
 import pytest
 
 from brainjax.errors import InputError
-from brainjax.training.optimizers import amsgrad, optimizer, stepwise
+from brainjax.training.optimizers import (
+    amsgrad,
+    optimizer,
+    separate,
+    stepwise,
+)
 
 
 def gradients(steps=12, large=100.0):
@@ -145,7 +150,5 @@ def test_separate_optimisers_with_gates():
                 )
             else:
                 expected = jax.tree.map(jnp.zeros_like, params[name])
-            jax.tree.map(
-                np.testing.assert_array_equal, updates[name], expected
-            )
+            jax.tree.map(np.testing.assert_array_equal, updates[name], expected)
             jax.tree.map(np.testing.assert_array_equal, state[name], own[name])

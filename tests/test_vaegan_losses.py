@@ -106,5 +106,5 @@ def test_gates_over_all_cases():
 
 def test_unknown_game():
     losses.check_game('cadl')
-    with pytest.raises(InputError, match="'minmax'. Did you mean 'minimax'"):
+    with pytest.raises(InputError, match=r"'minmax'. Did you mean 'minimax'"):
         losses.check_game('minmax')

@@ -157,7 +157,7 @@ def test_configs_that_cannot_be(tmp_path, images, section, values, message):
 
 def test_pictures_that_cannot_be(tmp_path, images):
     config = tiny_faces.get_config()
-    with pytest.raises(InputError, match='are 16 x 8 px and config.size is 16'):
+    with pytest.raises(InputError, match=r'are 16 x 8 px and config\.size'):
         training.fit(images[:, :, :8], config, tmp_path)
     with pytest.raises(InputError, match='no pictures to train on'):
         training.fit(images[:0], config, tmp_path)

@@ -319,6 +319,7 @@ def reconstruct(
 
 def _check(config, images):
     losses.check_game(config.training.game)
+    vaegan.check_brightness(config.networks.brightness)
     layers = len(config.networks.discriminator_channels)
     if not 0 <= config.training.first_feature < layers:
         raise InputError(

@@ -207,6 +207,15 @@ def grid(size: int, layers: int) -> int:
     return base
 
 
+def check_brightness(brightness: str) -> None:
+    """Raises InputError unless `displayed` knows it."""
+    if brightness not in ('maximum', 'clip'):
+        raise InputError(
+            f"There is no brightness {brightness!r}; choose 'maximum' or "
+            "'clip'."
+        )
+
+
 def displayed(images: jax.Array, brightness: str = 'maximum') -> jax.Array:
     """Brings the generator's pictures [n, size, size, 3] to 0..1.
 
@@ -216,11 +225,7 @@ def displayed(images: jax.Array, brightness: str = 'maximum') -> jax.Array:
         as the authors do for one picture (in a batch of theirs a picture
         depends on those before it); 'clip' does not. Both clip.
     """
-    if brightness not in ('maximum', 'clip'):
-        raise InputError(
-            f"There is no brightness {brightness!r}; choose 'maximum' or "
-            "'clip'."
-        )
+    check_brightness(brightness)
     if brightness == 'maximum':
         greatest = images.max(axis=(1, 2, 3), keepdims=True)
         images = images / jnp.maximum(greatest, 1e-6)
