@@ -61,8 +61,10 @@ def vanrullen2019() -> ConfigDict:
     c.training.equilibrium = 0.693
     c.training.margin = 0.4
     c.training.optimizer = 'adam'
-    # The same for all three. CADL.
-    c.training.learning_rate = 1e-5
+    c.training.learning_rate = 1e-5  # CADL.
+    # Ours: its factors for encoder, generator and discriminator. An encoder
+    # that learns fast drives its tanh to -1 and 1 for good.
+    c.training.rates = (1.0, 1.0, 1.0)
     c.training.drops = ()  # Ours: (epoch from 0, factor), ...
     c.training.batch = 64  # Code.
     c.training.epochs = 50  # Code: 50 000 steps, 15.8 times CelebA.

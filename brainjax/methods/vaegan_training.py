@@ -85,8 +85,15 @@ def initialise(config: ConfigDict, key: jax.Array) -> dict[str, Any]:
 def build_optimizer(config: ConfigDict):
     """Returns the three optimisers, as one with a gate a part."""
     c = config.training
-    rate = stepwise(c.learning_rate, c.drops, c.steps)
-    return separate({part: optimizer(c.optimizer, rate) for part in PARTS})
+    return separate(
+        {
+            part: optimizer(
+                c.optimizer,
+                stepwise(factor * c.learning_rate, c.drops, c.steps),
+            )
+            for part, factor in zip(PARTS, c.rates)
+        }
+    )
 
 
 def build_step(config: ConfigDict) -> Callable:
