@@ -26,6 +26,7 @@ import numpy as np
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 PUBLISHED_STEPS = 50_000
+PARTS = ('encoder', 'generator', 'discriminator')
 TERMS = ('kl', 'likeness', 'real', 'fake')
 
 
@@ -153,7 +154,7 @@ def torch_side(options):
             reference.GeneratorReference(size, channels('generator'), latents),
             reference.DiscriminatorReference(size, channels('discriminator')),
         ]
-        for part, network in zip(params, networks):
+        for part, network in zip(PARTS, networks):
             reference.load(network, params[part])
             network.to(place)
         optimizers = reference.adam(networks, config.training.learning_rate)
