@@ -65,6 +65,7 @@ def vanrullen2019() -> ConfigDict:
     # Ours: its factors for encoder, generator and discriminator. An encoder
     # that learns fast drives its tanh to -1 and 1 for good.
     c.training.rates = (1.0, 1.0, 1.0)
+    c.training.warmup = 0  # Ours: steps over which the rates rise to that.
     c.training.drops = ()  # Ours: (epoch from 0, factor), ...
     c.training.batch = 64  # Code.
     c.training.epochs = 50  # Code: 50 000 steps, 15.8 times CelebA.

@@ -1,7 +1,11 @@
 """Training of the VAE-GAN (VanRullen & Reddy 2019; Larsen et al. 2016).
 
-variables, history = fit(images, config, folder)
-latents = vaegan.encode(variables, images)
+Three networks learn at once, each from a loss of its own:
+
+    variables, history = fit(images, config, folder)
+    latents = vaegan.encode(variables, images)
+
+The losses are sums over units, as in CADL; see `faces_config`.
 """
 
 from collections.abc import Callable
@@ -85,12 +89,16 @@ def initialise(config: ConfigDict, key: jax.Array) -> dict[str, Any]:
 def build_optimizer(config: ConfigDict):
     """Returns the three optimisers, as one with a gate a part."""
     c = config.training
+
+    def rate(factor):
+        later = stepwise(factor * c.learning_rate, c.drops, c.steps)
+        if not c.warmup:
+            return later
+        return lambda step: later(step) * jnp.minimum(1, (step + 1) / c.warmup)
+
     return separate(
         {
-            part: optimizer(
-                c.optimizer,
-                stepwise(factor * c.learning_rate, c.drops, c.steps),
-            )
+            part: optimizer(c.optimizer, rate(factor))
             for part, factor in zip(PARTS, c.rates)
         }
     )
