@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
 from brainjax.files import PathLike
-from brainjax.recordings import digits69, matlab, weizmann
+from brainjax.recordings import bdata_recording, digits69, matlab, weizmann
 from brainjax.recordings.recording import (
     Recording,
     Stimuli,
@@ -47,6 +47,7 @@ class Format(NamedTuple):
 
 
 FORMATS = {
+    'bdata': Format(bdata_recording.looks_like, bdata_recording.read),
     'weizmann': Format(weizmann.looks_like, weizmann.read),
     'digits69': Format(matlab.looks_like, digits69.read),
 }
