@@ -57,17 +57,20 @@ def open_recording(path: PathLike, **options: Any) -> Recording:
     """Reads a recording whatever its format, which its content tells.
 
     Args:
-      path: the file with the responses.
-      **options: what the format's `read` takes besides: for 'weizmann'
-        `pictures` (needed), `roi`, `select_voxels`; for 'digits69'
-        `test_rows`, `roi`.
+      path: the file with the responses; for 'bdata' also a folder, or files
+        joined by ','.
+      **options: what the format's `read` takes besides: for 'bdata'
+        `pictures`, `size`, `roi`, `test`; for 'weizmann' `pictures` (needed),
+        `roi`, `select_voxels`; for 'digits69' `test_rows`, `roi`.
 
     Raises:
       InputError: no such file, a format that is not known, an option that
         the format does not have, or what the format's `read` raises.
     """
-    if not os.path.exists(path):
-        raise InputError(f'{path} does not exist; check the path.')
+    whole = os.path.exists(path)
+    for part in [path] if whole else os.fspath(path).split(','):
+        if not os.path.exists(part):
+            raise InputError(f'{part} does not exist; check the path.')
     for name, (looks_like, read) in FORMATS.items():
         if _tried(looks_like, path):
             known = [*inspect.signature(read).parameters][1:]

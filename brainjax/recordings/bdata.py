@@ -160,9 +160,9 @@ def read(path: PathLike) -> BData:
         )
         return BData(
             hdf5.read(file, samples).astype(np.float64, copy=False),
-            _texts(hdf5.read(file, f'{metadata}/key', 'SO'), 'key', path),
+            _texts(hdf5.read(file, f'{metadata}/key', 'S'), 'key', path),
             _texts(
-                hdf5.read(file, f'{metadata}/description', 'SO'),
+                hdf5.read(file, f'{metadata}/description', 'S'),
                 'description',
                 path,
             ),
@@ -213,7 +213,7 @@ def _read_vmap(file: h5py.File, path: PathLike) -> dict[str, dict[float, str]]:
             )
         vmap[key] = {}
         for number in group:
-            found = hdf5.read(group, number, 'SO')
+            found = hdf5.read(group, number, 'S')
             if not isinstance(found, bytes):
                 raise InputError(
                     f'{path}: vmap/{key}/{number} must be one text.'

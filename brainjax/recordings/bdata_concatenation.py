@@ -42,7 +42,7 @@ def concatenate(
     first = parts[0]
     common = [k for k in first.keys if all(k in part.keys for part in parts)]
     for part in parts:
-        odd = {*part.keys, *first.keys} - {*common}
+        odd = {*part.keys} ^ {*first.keys}
         if odd and keys == 'strict':
             raise InputError(
                 f'{first.source} and {part.source} do not both have key '

@@ -216,9 +216,8 @@ def _runs(data: BData, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Where no session is known, runs with one number in two sets count as two,
     unless the file says that its numbers are unique.
     """
-    unknown = np.full(len(kinds), np.nan)
     run, session = (
-        data.numbers(key) if key in data.keys else unknown
+        data.numbers(key) if key in data.keys else np.full(len(kinds), np.nan)
         for key in ('Run', 'Session')
     )
     for what, values in (('Run', run), ('Session', session)):
@@ -228,16 +227,17 @@ def _runs(data: BData, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                 f'{data.source}: {what} is {values[wrong[0]]} in trial '
                 f'{wrong[0]}; it must be a whole number.'
             )
-    if np.isnan(run).any():
-        return unknown, session
-    apart = session
-    if np.isnan(session).any():
+    known = ~np.isnan(run)
+    if not known.any():
+        return run, session
+    apart = session[known]
+    if np.isnan(apart).any():
         unique = data.descriptions[data.keys.index('Run')] == UNIQUE_RUNS
-        _, apart = np.unique(kinds.astype(str), return_inverse=True)
-        apart = np.zeros(len(run)) if unique else apart
+        sets = np.zeros(len(kinds)) if unique else kinds.astype(str)
+        apart = np.unique(sets[known], return_inverse=True)[1]
     pairs, which = np.unique(
-        np.stack([apart, run], axis=1), axis=0, return_inverse=True
+        np.stack([apart, run[known]], axis=1), axis=0, return_inverse=True
     )
-    if len(pairs) > len(np.unique(run)):
-        run = 1.0 + which.ravel()
+    if len(pairs) > len(np.unique(run[known])):
+        run[known] = 1.0 + which.ravel()
     return run, session

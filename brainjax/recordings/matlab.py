@@ -5,6 +5,7 @@ with it, instead of raising an error.
 """
 
 import math
+import mmap
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -57,7 +58,8 @@ def names(path: PathLike) -> frozenset[str]:
     """Returns the names of the variables; none if it is no whole v5 file."""
     try:
         with open(path, 'rb') as stream:
-            content = memoryview(stream.read())
+            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            content = memoryview(mapped)
         return frozenset(name for name, *_ in _variables(content))
     except (OSError, ValueError, zlib.error):
         return frozenset()

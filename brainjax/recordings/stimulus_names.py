@@ -8,7 +8,6 @@ cues are counted from 1 (Shen et al. 2019, OpenNeuro ds001506).
 import itertools
 import math
 import re
-from collections.abc import Sequence
 
 from brainjax.errors import InputError
 
@@ -64,19 +63,23 @@ def name(number: float, kind: str, where: str) -> str:
     Raises:
       InputError: no stimulus has this number.
     """
-    if math.isfinite(number) and (number % 1 or number >= _LOWEST_SYNSET):
+    listed = _COUNTED.get(kind)
+    if not math.isfinite(number) or number < 0:
+        pass
+    elif number % 1 or number >= _LOWEST_SYNSET:
         # Six decimals put back the zeros that writers drop at the end.
         synset, picture = f'{number:.6f}'.split('.')
-        known = f'n{int(synset):08d}' if number > 0 else ''
+        known = f'n{int(synset):08d}'
         if _SYNSET.fullmatch(known):
             return f'{known}_{int(picture)}' if int(picture) else known
-    elif kind not in _COUNTED and number >= 0:
+    elif listed is None:
         return f'{kind}-{int(number):04d}'
-    elif 1 <= number <= len(_COUNTED.get(kind, ())):
-        return _COUNTED[kind][int(number) - 1]
+    elif 1 <= number <= len(listed):
+        return listed[int(number) - 1]
+    count = f'from 1 to {len(listed)}' if listed else 'from 0'
     raise InputError(
-        f'{where}: {number} is the number of no {kind} stimulus; numbers are '
-        f'{_range(_COUNTED.get(kind))}like 1443537.022563 for '
+        f'{where}: {number} is the number of no {kind} stimulus; stimuli are '
+        f'counted {count}, or numbered like 1443537.022563 for '
         'n01443537_22563.'
     )
 
@@ -89,7 +92,3 @@ def category(stimulus: str) -> str | None:
     if stimulus in SHAPES or stimulus in LETTERS:
         return stimulus.rpartition('_')[2]
     return None
-
-
-def _range(names: Sequence[str] | None) -> str:
-    return f'1 to {len(names)}, or ' if names else 'counted from 0, or '
