@@ -85,17 +85,23 @@ def read(
     files = _files(path)
     where = ', '.join(map(str, files))
     parts, voxels, simulated, problems = [], None, False, []
+    there: set[str] = set()
     for file in files:
         data = bdata.read(file)
         voxels = bdata_voxels.same(
             voxels, bdata_voxels.read(data, roi), f'{files[0]} and {file}'
         )
-        part, found = bdata_trials.read(data, voxels.column)
-        parts.append(part)
-        problems += found
+        kinds = bdata_trials.kinds(data)
+        there.update(kinds)
+        wanted = np.isin(kinds, ('training', test, 'unpaired'))
+        if wanted.any():
+            rows, found = bdata_trials.read(data, kinds, wanted, voxels.column)
+            parts.append(rows)
+            problems += found
         simulated |= SIMULATED in data.descriptions
+    _check_sets(there, test, where)
     rows = bdata_trials.join(parts)
-    train, tested = _sets(rows, test, where)
+    train, tested = rows.kinds == 'training', rows.kinds == test
     names, categories, found = _stimuli(rows, train | tested, where)
     problems += found
     if not tested.any():
@@ -206,27 +212,25 @@ def _subject(files: Sequence[PathLike]) -> str:
     return found[1] if found else pathlib.Path(files[0]).stem
 
 
-def _sets(rows: Rows, test: str, where: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns which trials are for training and for testing, perhaps none.
+def _check_sets(there: set[str], test: str, where: str) -> None:
+    """Checks that there are trials for training, and the test set wanted.
 
     Raises:
-      InputError: no trial is for training, or others are for testing.
+      InputError: there are none of these, but others.
     """
-    train, tested = rows.kinds == 'training', rows.kinds == test
-    there = [kind for kind in TESTS if (rows.kinds == kind).any()]
-    if not train.any():
+    tests = [kind for kind in TESTS if kind in there]
+    if 'training' not in there:
         raise InputError(
             f'{where} holds no training trials, only '
-            f'{", ".join(there) or "unpaired"} trials; give the file with the '
+            f'{", ".join(tests) or "unpaired"} trials; give the file with the '
             'training trials as well.'
         )
-    if not tested.any() and (there or test != 'test'):
+    if test not in there and (tests or test != 'test'):
         raise InputError(
             f'{where} holds no trials of the test set {test!r}, only '
-            f'{", ".join(there) or "training trials"}; choose with `test`, or '
+            f'{", ".join(tests) or "training trials"}; choose with `test`, or '
             'give the file as well.'
         )
-    return train, tested
 
 
 def _stimuli(

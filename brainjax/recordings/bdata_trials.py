@@ -49,73 +49,12 @@ class Rows(NamedTuple):
     session: np.ndarray
 
 
-def read(data: BData, voxels: np.ndarray) -> tuple[Rows, list[str]]:
-    """Returns the trials of a file, and sentences on those left out.
-
-    Rest, one-back repeats and trials without a stimulus are left out.
-
-    Args:
-      data: the file.
-      voxels: their columns in the dataset, in the order wanted.
+def kinds(data: BData) -> np.ndarray:
+    """Returns the set of each trial, by DataType or one for the whole file.
 
     Raises:
-      InputError: the file names no stimuli, or with wrong numbers.
+      InputError: DataType is none of the known.
     """
-    kinds = _kinds(data)
-    keep = _presented(data, kinds)
-    names, numbers = _stimuli(data, kinds, keep)
-    unnamed = keep & np.isin(names, _NOTHING) & (kinds != 'unpaired')
-    problems = []
-    if unnamed.any():
-        problems.append(
-            f'{data.source}: {unnamed.sum()} of the {len(names)} trials have '
-            'no stimulus and are left out.'
-        )
-        keep &= ~unnamed
-    if not keep.any():
-        raise InputError(
-            f'{data.source} holds no trial that names a stimulus; check '
-            'that it is the right file.'
-        )
-    whole = Rows(
-        np.empty(0),
-        kinds,
-        names,
-        numbers,
-        _categories(data, names),
-        *_runs(data, kinds),
-    )
-    rows = Rows(*(values[keep] if values.size else values for values in whole))
-    fmri = data.dataset[np.ix_(keep, voxels)].astype(np.float32)
-    return rows._replace(fmri=fmri), problems
-
-
-def join(parts: Sequence[Rows]) -> Rows:
-    """Puts the trials of several files after each other.
-
-    Runs and sessions go on where those of the file before ended; stimuli of
-    an earlier file have lower numbers.
-    """
-    done = [parts[0]]
-    for part in parts[1:]:
-        before = done[-1]
-        shifted = {
-            what: getattr(part, what)
-            + np.nan_to_num(np.fmax.reduce(getattr(before, what)))
-            for what in ('run', 'session')
-        }
-        lowest = np.nan_to_num(np.fmin.reduce(part.numbers))
-        highest = np.nan_to_num(np.fmax.reduce(before.numbers))
-        done.append(
-            part._replace(
-                numbers=part.numbers - lowest + highest + 1, **shifted
-            )
-        )
-    return Rows(*(np.concatenate(values) for values in zip(*done)))
-
-
-def _kinds(data: BData) -> np.ndarray:
-    """Returns the set of each trial, from DataType or for the whole file."""
     if 'DataType' not in data.keys:
         return np.full(len(data.dataset), _kind_of_file(data), object)
     numbers = data.numbers('DataType')
@@ -126,6 +65,67 @@ def _kinds(data: BData) -> np.ndarray:
             f'{wrong[0]}; it must be 1 (training), 2 (test) or 3 (imagery).'
         )
     return np.array([DATA_TYPES[int(n)] for n in numbers], object)
+
+
+def read(
+    data: BData, kinds: np.ndarray, wanted: np.ndarray, voxels: np.ndarray
+) -> tuple[Rows, list[str]]:
+    """Returns trials of a file, and sentences on those left out.
+
+    Rest, one-back repeats and trials without a stimulus are left out.
+
+    Args:
+      data: the file.
+      kinds: [trials] the set of each, from `kinds`.
+      wanted: [trials] bool, those to return if they qualify.
+      voxels: their columns in the dataset, in the order wanted.
+
+    Raises:
+      InputError: the file names no stimuli, or with wrong numbers.
+    """
+    keep = wanted & _presented(data, kinds)
+    names, numbers = _stimuli(data, kinds, keep)
+    unnamed = keep & np.isin(names, _NOTHING) & (kinds != 'unpaired')
+    problems = []
+    if unnamed.any():
+        problems.append(
+            f'{data.source}: {unnamed.sum()} of the {keep.sum()} trials have '
+            'no stimulus and are left out.'
+        )
+        keep &= ~unnamed
+    if not keep.any():
+        raise InputError(
+            f'{data.source} holds no trial that names a stimulus; check '
+            'that it is the right file.'
+        )
+    design = (kinds, names, numbers, _categories(data, names))
+    design += _runs(data, kinds)
+    fmri = data.dataset[np.ix_(keep, voxels)].astype(np.float32)
+    return Rows(fmri, *(values[keep] for values in design)), problems
+
+
+def join(parts: Sequence[Rows]) -> Rows:
+    """Puts the trials of several files after each other.
+
+    Runs and sessions go on where those of the file before ended; stimuli of
+    an earlier file have lower numbers.
+    """
+    done = [parts[0]]
+
+    def highest(what: str) -> float:
+        numbers = np.concatenate([getattr(part, what) for part in done])
+        return np.nan_to_num(np.fmax.reduce(numbers))
+
+    for part in parts[1:]:
+        lowest = np.nan_to_num(np.fmin.reduce(part.numbers))
+        done.append(
+            part._replace(
+                numbers=part.numbers - lowest + highest('numbers') + 1,
+                run=part.run + highest('run'),
+                session=part.session + highest('session'),
+            )
+        )
+    return Rows(*(np.concatenate(values) for values in zip(*done)))
 
 
 def _kind_of_file(data: BData) -> str:
