@@ -16,6 +16,7 @@ from recording_files import cell, write_digits
 
 from brainjax import inspection
 from brainjax.errors import InputError
+from brainjax.experiment import load_recording
 from brainjax.recordings import (
     bdata_recording,
     digits69,
@@ -442,6 +443,7 @@ def test_pictures_are_joined_by_name(tmp_path):
             "'name-0' was shown in training and in test trials",
         ),
         ({'Run': [1.5] * 12}, {}, 'Run is 1.5 in trial 0; it must be a whole'),
+        ({'Session': [np.inf] * 12}, {}, 'Session is inf in trial 0'),
         ({'event_type': [2] * 12}, {}, 'holds no trial that names a stimulus'),
         ({}, {'rows': 3}, "read as bdata, which has no option 'rows'"),
     ],
@@ -486,6 +488,51 @@ def test_files_without_stimuli(tmp_path):
     bdata_files.write(path, responses(3), {'stimulus_id': [-1, 2, 3]})
     with pytest.raises(InputError, match=r'-1.0 is the number of no training'):
         open_recording(path)
+
+
+@pytest.mark.filterwarnings('error')
+def test_wrong_numbers_never_get_past(tmp_path):
+    """Any cell, row or column of a file may hold what nobody expects."""
+    rng = np.random.default_rng(1)
+    folder = tmp_path / 'several'
+    folder.mkdir()
+    sentences = []
+    for i in range(100):
+        if i % 2:
+            path = changed = bdata_files.god(tmp_path)
+        else:
+            path = bdata_files.deep_reconstruction(folder)
+            changed = sorted(path.iterdir())[i // 2 % 5]
+        with h5py.File(changed, 'r+') as file:
+            values = file[rng.choice(['dataset', 'metadata/value'])]
+            rows, columns = values.shape
+            odd = [np.nan, np.inf, -np.inf, 1e300, 3e9, -1, 0, 0.5, 2]
+            which = [
+                (rng.integers(rows), rng.integers(columns)),
+                (rng.integers(rows), slice(None)),
+                (slice(None), rng.integers(columns)),
+            ]
+            values[which[i % 3]] = rng.choice(odd)
+        try:
+            open_recording(path)
+        except InputError as error:
+            sentences.append(str(error))
+    assert len(sentences) > 25
+    assert all(text.startswith(str(tmp_path)) for text in sentences)
+
+
+def test_an_experiment_opens_it(tmp_path):
+    subject = tiny.subject()
+    bdata_recording.write(subject, tmp_path / 'x.h5', tmp_path / 'pictures')
+    config = tiny.get_config()
+    config.recording.path = str(tmp_path / 'x.h5')
+    config.recording.images = str(tmp_path / 'pictures')
+    config.recording.roi = 'V1'
+    found = load_recording(config)
+    np.testing.assert_array_equal(
+        found.train.fmri, subject.train.fmri[:, subject.rois['V1']]
+    )
+    np.testing.assert_array_equal(found.stimuli.images, subject.stimuli.images)
 
 
 def test_unknown_runs_are_none(tmp_path):

@@ -16,6 +16,7 @@ DATA_TYPES = {1: 'training', 2: 'test', 3: 'imagery', 4: 'unpaired'}
 UNIQUE_RUNS = '1 = Run, unique in the file'
 
 _NOTHING = (NO_LABEL, 'on/a', '', stimulus_names.FIXATION)
+_LARGEST = 10**9  # Numbers of runs and sessions, dates among them.
 _PERCEIVED, _IMAGINED = 1, 2  # Event types; perceived 2 is a one-back repeat.
 _BY_NAME = {
     'imagery': re.compile('imagery', re.IGNORECASE),
@@ -100,7 +101,8 @@ def read(
         )
     design = (kinds, names, numbers, _categories(data, names))
     design += _runs(data, kinds)
-    fmri = data.dataset[np.ix_(keep, voxels)].astype(np.float32)
+    with np.errstate(over='ignore'):  # `Recording` tells of what is infinite.
+        fmri = data.dataset[np.ix_(keep, voxels)].astype(np.float32)
     return Rows(fmri, *(values[keep] for values in design)), problems
 
 
@@ -221,7 +223,8 @@ def _runs(data: BData, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         for key in ('Run', 'Session')
     )
     for what, values in (('Run', run), ('Session', session)):
-        wrong = np.flatnonzero(~np.isnan(values) & (values % 1 != 0))
+        whole = (np.abs(values) < _LARGEST) & (values == np.round(values))
+        wrong = np.flatnonzero(~np.isnan(values) & ~whole)
         if len(wrong):
             raise InputError(
                 f'{data.source}: {what} is {values[wrong[0]]} in trial '
