@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
 from brainjax.files import PathLike
-from brainjax.recordings import digits69, matlab, weizmann
+from brainjax.recordings import bdata_recording, digits69, matlab, weizmann
 from brainjax.recordings.recording import (
     Recording,
     Stimuli,
@@ -47,6 +47,7 @@ class Format(NamedTuple):
 
 
 FORMATS = {
+    'bdata': Format(bdata_recording.looks_like, bdata_recording.read),
     'weizmann': Format(weizmann.looks_like, weizmann.read),
     'digits69': Format(matlab.looks_like, digits69.read),
 }
@@ -56,17 +57,20 @@ def open_recording(path: PathLike, **options: Any) -> Recording:
     """Reads a recording whatever its format, which its content tells.
 
     Args:
-      path: the file with the responses.
-      **options: what the format's `read` takes besides: for 'weizmann'
-        `pictures` (needed), `roi`, `select_voxels`; for 'digits69'
-        `test_rows`, `roi`.
+      path: the file with the responses; for 'bdata' also a folder, or files
+        joined by ','.
+      **options: what the format's `read` takes besides: for 'bdata'
+        `pictures`, `size`, `roi`, `test`; for 'weizmann' `pictures` (needed),
+        `roi`, `select_voxels`; for 'digits69' `test_rows`, `roi`.
 
     Raises:
       InputError: no such file, a format that is not known, an option that
         the format does not have, or what the format's `read` raises.
     """
-    if not os.path.exists(path):
-        raise InputError(f'{path} does not exist; check the path.')
+    whole = os.path.exists(path)
+    for part in [path] if whole else os.fspath(path).split(','):
+        if not os.path.exists(part):
+            raise InputError(f'{part} does not exist; check the path.')
     for name, (looks_like, read) in FORMATS.items():
         if _tried(looks_like, path):
             known = [*inspect.signature(read).parameters][1:]
