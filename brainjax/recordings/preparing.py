@@ -81,9 +81,9 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
     statistics = dict(zip(known.tolist(), zip(mean, deviation)))
 
     def scaled(fmri: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-        if groups is None:
-            groups = np.full(len(fmri), -1)
         fmri = np.asarray(fmri)
+        if groups is None:
+            return ((fmri - usual[0]) / usual[1]).astype(np.float32)
         out = np.empty(fmri.shape, np.float32)
         for g in np.unique(groups):
             m, d = statistics.get(int(g), usual)
@@ -151,8 +151,7 @@ def select_voxels(
         order = order[values[order] >= least]
     if not len(order):
         raise InputError(
-            f'{recording.source}: no voxel is left with {measure} of {least} '
-            f'or more (the highest is {values.max():.3g}, {n} were asked '
-            'for); ask for less.'
+            f'{recording.source}: no voxel is left by {measure} (the highest '
+            f'is {values.max():.3g}); ask for less.'
         )
     return take_voxels(recording, np.sort(order))

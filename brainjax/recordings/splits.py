@@ -145,11 +145,19 @@ def cluster(
     random = np.random.default_rng(seed)
     best, least = None, np.inf
     for _ in range(_STARTS):
-        centres, label = scipy.cluster.vq.kmeans2(
-            scaled, clusters, iter=100, minit='++', missing='warn', rng=random
-        )
+        try:
+            centres, label = scipy.cluster.vq.kmeans2(
+                scaled,
+                clusters,
+                iter=100,
+                minit='++',
+                missing='raise',
+                rng=random,
+            )
+        except scipy.cluster.vq.ClusterError:
+            continue  # One cluster was left empty.
         distance = np.square(scaled - centres[label]).sum()
-        if len(np.unique(label)) == clusters and distance < least:
+        if distance < least:
             best, least = label, distance
     if best is None:
         raise InputError(
@@ -219,11 +227,11 @@ def _divide(
     shared = ~tested & np.isin(trials.stimulus, trials.stimulus[tested])
     trained = ~tested & ~shared
     if not tested.any() or not trained.any():
+        why = ' because most stimuli are on both sides' if shared.any() else ''
         raise InputError(
             f'{recording.source}: this division by {by} leaves '
-            f'{trained.sum()} training and {tested.sum()} test trials'
-            f'{" because most stimuli are on both sides" * shared.any()}; '
-            'divide the trials otherwise.'
+            f'{trained.sum()} training and {tested.sum()} test trials{why}; '
+            'divide them otherwise.'
         )
     problems = recording.problems
     if shared.any():
