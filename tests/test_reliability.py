@@ -164,7 +164,7 @@ def test_ceiling_from_ncsnr_is_the_root_of_nsds_formula():
 
 
 def test_ceilings_of_a_simulated_subject_are_its_own():
-    counts = {'V1': 40, 'V4': 30, 'PPA': 30}
+    counts = {'V1': 40, 'V4': 30, 'HVC': 30}
     recording = simulated_subject(
         seed=5, size=32, n_train=10, n_test=400, test_repeats=6, voxels=counts
     )
