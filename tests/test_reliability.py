@@ -174,7 +174,10 @@ def test_ceilings_of_a_simulated_subject_are_its_own():
     noise = 1 / recording.snr
     truth = np.sqrt(signal / (signal + noise / 6))
     found = reliability.noise_ceiling_from_repeats(recording.test, 6)
-    np.testing.assert_allclose(found, truth, atol=0.09)
+    # Explained variance is what is estimated without bias.
+    np.testing.assert_allclose(found**2, truth**2, atol=0.25)
+    np.testing.assert_allclose((found**2).mean(), (truth**2).mean(), atol=0.03)
+    assert np.corrcoef(found, truth)[0, 1] > 0.95
     ncsnr = reliability.ncsnr_from_repeats(recording.test)
     summed = reliability.by_roi(ncsnr, recording.rois)
     assert list(summed) == ['all voxels', *recording.rois]
