@@ -2,7 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
@@ -40,15 +41,43 @@ __all__ = [
 
 
 class Format(NamedTuple):
-    """How a file format is told from others, and read."""
+    """How a file format is told from others, read and written.
+
+    Attributes:
+      looks_like: path -> whether it is of this format.
+      read: path, options -> recording.
+      write: recording, path and, where pictures go elsewhere, `pictures`; or
+        None where the format is only read.
+      suffix: of a file that is written; '' for a folder.
+      pictures: what follows the stem of such a file in the name of the
+        pictures; '' where they are inside.
+      whole: options with which `read` leaves out nothing that was written.
+    """
 
     looks_like: Callable[[PathLike], bool]
     read: Callable[..., Recording]
+    write: Callable[..., None] | None = None
+    suffix: str = ''
+    pictures: str = ''
+    whole: Mapping[str, Any] = types.MappingProxyType({})
 
 
 FORMATS = {
-    'bdata': Format(bdata_recording.looks_like, bdata_recording.read),
-    'weizmann': Format(weizmann.looks_like, weizmann.read),
+    'bdata': Format(
+        bdata_recording.looks_like,
+        bdata_recording.read,
+        bdata_recording.write,
+        '.h5',
+        '_pictures',
+    ),
+    'weizmann': Format(
+        weizmann.looks_like,
+        weizmann.read,
+        weizmann.write,
+        '.npz',
+        '_images.npz',
+        {'roi': ''},
+    ),
     'digits69': Format(matlab.looks_like, digits69.read),
 }
 
@@ -71,7 +100,7 @@ def open_recording(path: PathLike, **options: Any) -> Recording:
     for part in [path] if whole else os.fspath(path).split(','):
         if not os.path.exists(part):
             raise InputError(f'{part} does not exist; check the path.')
-    for name, (looks_like, read) in FORMATS.items():
+    for name, (looks_like, read, *_) in FORMATS.items():
         if _tried(looks_like, path):
             known = [*inspect.signature(read).parameters][1:]
             for option in options:
