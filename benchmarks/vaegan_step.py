@@ -63,7 +63,7 @@ def jax_side(options):
     os.environ['NPROC'] = str(options['threads'])
     import jax
 
-    from brainjax.methods import vaegan_training as training
+    from brainjax.methods import vaegan_steps as steps
     from brainjax.training import parallel
     from brainjax.training import state as training_state
 
@@ -71,19 +71,19 @@ def jax_side(options):
         raise SystemExit('The benchmark compares one device; hide the others.')
     jax.config.update('jax_default_matmul_precision', options['precision'])
     config = get_config(options)
-    variables = training.initialise(config, jax.random.key(0))
+    variables = steps.initialise(config, jax.random.key(0))
     state = parallel.replicate(
         training_state.create(
             variables,
-            training.build_optimizer(config),
+            steps.build_optimizer(config),
             jax.random.key(1),
-            training.METRICS,
+            steps.METRICS,
         )
     )
     batch = parallel.shard({'images': pictures(options)})
-    step = parallel.parallel(training.build_step(config))
+    step = parallel.parallel(steps.build_step(config))
     draws = jax.vmap(
-        lambda images: training.draws(config, state, images),
+        lambda images: steps.draws(config, state, images),
         axis_name=parallel.AXIS,
     )
     start = {

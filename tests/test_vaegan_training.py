@@ -11,11 +11,13 @@ import vaegan_devices
 from test_parallel import TESTS, environment, python
 
 from brainjax.errors import InputError
+from brainjax.methods import vaegan_steps as steps
 from brainjax.methods import vaegan_training as training
+from brainjax.methods.faces_config import narrow, vanrullen2019
 from brainjax.networks import vaegan
 from brainjax.training.checkpoints import manager
 
-NAMES = set(training.METRICS)
+NAMES = set(steps.METRICS)
 
 
 @pytest.fixture(scope='module')
@@ -26,8 +28,8 @@ def images():
 def test_parts_and_sizes():
     config = tiny_faces.get_config()
     config.networks.width = 1.5
-    variables = training.initialise(config, jax.random.key(0))
-    assert set(variables['params']) == set(training.PARTS)
+    variables = steps.initialise(config, jax.random.key(0))
+    assert set(variables['params']) == set(steps.PARTS)
     assert set(variables['batch_stats']) == {'encoder', 'generator'}
     for part, channels in (
         ('encoder', (6, 12)),
@@ -36,6 +38,41 @@ def test_parts_and_sizes():
     ):
         assert vaegan.channels(variables['params'][part]) == channels
     assert vaegan.picture_size(variables['params']['generator']) == 16
+
+
+def test_rates_of_the_parts_and_warm_up():
+    config = tiny_faces.get_config()
+    config.training.update(
+        learning_rate=0.1, rates=(0.5, 1.0, 2.0), warmup=4, drops=((1, 0.1),)
+    )
+    config.training.optimizer = 'sgd'  # Its first step is 1.9 times the rate.
+    config.training.steps = 6
+    update = steps.build_optimizer(config)
+    ones = {part: np.ones(1, np.float32) for part in steps.PARTS}
+    gates = dict.fromkeys(steps.PARTS, True)
+    first = update.init(ones)
+    for step, factor in ((0, 0.25), (1, 0.5), (3, 1), (5, 1), (6, 0.1)):
+        state = jax.tree.map(
+            lambda x, step=step: (
+                x + step if np.issubdtype(x.dtype, np.integer) else x
+            ),
+            first,
+        )
+        found, _ = update.update(ones, state, ones, gates=gates)
+        for part, rate in zip(steps.PARTS, (0.05, 0.1, 0.2)):
+            np.testing.assert_allclose(
+                found[part], -1.9 * rate * factor, rtol=1e-5
+            )
+
+
+@pytest.mark.parametrize('make', [vanrullen2019, narrow])
+def test_given_settings_fit_together(make):
+    config = make()
+    training.check(config, np.zeros((1, config.size, config.size, 3)))
+    encoder, generator, _ = steps.build(config)
+    assert generator.size == config.size == 4 * 2 ** len(encoder.channels)
+    with pytest.raises(AttributeError):
+        config.training.batches = 3
 
 
 def test_training_lowers_the_error_of_held_out_pictures(tmp_path, images):
@@ -64,7 +101,7 @@ def test_a_gate_that_is_shut_leaves_the_discriminator_as_it_was(
 ):
     config = tiny_faces.get_config()
     config.training.update(epochs=1, equilibrium=50.0, margin=0.0)
-    first = training.initialise(
+    first = steps.initialise(
         config, jax.random.split(jax.random.key(config.seed))[0]
     )
     last, history = training.fit(images, config, tmp_path)
@@ -97,9 +134,6 @@ def test_number_of_devices_changes_nothing_but_rounding():
                 rtol=1e-4,
                 err_msg=f'{devices} devices: {name}',
             )
-    for part in ('generator', 'discriminator'):
-        steps = [record[f'{part}_steps'] for record in one]
-        assert set(steps) <= {0.0, 1.0}
     assert {0.0, 1.0} == {
         record[f'{part}_steps']
         for record in one

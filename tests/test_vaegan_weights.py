@@ -5,7 +5,7 @@ import tensorflow_writer as writer
 import tiny_faces
 
 from brainjax.errors import InputError
-from brainjax.methods import vaegan_training
+from brainjax.methods import vaegan_steps
 from brainjax.networks import vaegan, vaegan_weights
 
 AVERAGE = {'mean': 'Squeeze', 'var': 'Squeeze_1'}
@@ -18,7 +18,7 @@ def variables():
     rng = np.random.default_rng(0)
     return jax.tree.map(
         lambda x: rng.random(x.shape, np.float32) - 0.4,
-        vaegan_training.initialise(config, jax.random.key(0)),
+        vaegan_steps.initialise(config, jax.random.key(0)),
     )
 
 

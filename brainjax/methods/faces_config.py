@@ -74,3 +74,33 @@ def vanrullen2019() -> ConfigDict:
 
     c.checkpoint_every = 1  # Epochs.
     return c.lock()
+
+
+def narrow() -> ConfigDict:
+    """Returns a setting of 64 px that trains on two CPU cores in minutes.
+
+    What differs from `vanrullen2019` is ours. CADL's sums and rate are made
+    for days on a GPU; here there are 5000 steps and 5500 faces.
+    """
+    c = vanrullen2019()
+    c.size = 64
+    c.pictures.crop = 1.0  # For faces that are cut tightly, as UTKFace.
+    c.networks.latents = 128
+    c.networks.channels = (16, 32, 96, 160)
+    c.networks.generator_channels = (160, 96, 48, 16)
+    c.networks.discriminator_channels = (16, 32, 64, 96)
+    # Little noise in the latents: the published 0.6 to 1.6 standard
+    # deviations leave 128 latents too few bits.
+    c.networks.log_sigma = (-3.0, 1.0)
+    c.networks.brightness = 'clip'  # One bright pixel darkens no picture.
+    c.training.pixels = 4.0  # Nearly all of the likeness.
+    c.training.first_feature = 2  # The last two of four layers.
+    c.training.game = 'nonsaturating'  # 'cadl' has nothing to win.
+    c.training.learning_rate = 1e-3
+    c.training.rates = (0.05, 1.0, 0.1)
+    c.training.drops = ((9, 0.3), (13, 0.3))
+    c.training.batch = 16  # Many steps count for more than large ones.
+    c.training.epochs = 15
+    c.training.steps = 344  # 5504 faces.
+    c.training.mirror = True
+    return c

@@ -12,7 +12,7 @@ torch = pytest.importorskip('torch')
 import tiny_faces
 import vaegan_reference as reference
 
-from brainjax.methods import vaegan_training as training
+from brainjax.methods import vaegan_steps as steps
 from brainjax.networks import vaegan
 from brainjax.training import parallel
 from brainjax.training import state as training_state
@@ -34,7 +34,7 @@ def build(config, variables):
         ),
         reference.DiscriminatorReference(config.size, c.discriminator_channels),
     )
-    for part, network in zip(training.PARTS, networks):
+    for part, network in zip(steps.PARTS, networks):
         reference.load(
             network,
             variables['params'][part],
@@ -58,7 +58,7 @@ def nchw(images):
 def check_running_means(networks, state):
     # After one step: the optimiser blows up the rounding of the gradient of
     # a bias before a batch norm, which is 0, and the mean follows the bias.
-    for part, network in zip(training.PARTS[:2], networks):
+    for part, network in zip(steps.PARTS[:2], networks):
         for i, layer in enumerate(network.layers, 1):
             norm = next(m for m in layer if isinstance(m, torch.nn.BatchNorm2d))
             ours = state.batch_stats[part][f'layer{i}']['norm']['mean']
@@ -72,23 +72,23 @@ def test_steps_are_the_references(game):
     config = tiny_faces.get_config()
     config.training.update(game=game, pixels=0.3, kl=0.7, mirror=False)
     config.training.update(margin=0.05)  # So narrow that gates shut.
-    variables = randomise(training.initialise(config, jax.random.key(0)))
+    variables = randomise(steps.initialise(config, jax.random.key(0)))
     # So that no logit is so high that 1 - D is 0 in PyTorch's float32.
     head = variables['params']['discriminator']['fc']
     head['kernel'] = head['kernel'] / 10
     networks = build(config, variables)
     optimizers = reference.adam(networks, config.training.learning_rate)
-    optimizer = training.build_optimizer(config)
+    optimizer = steps.build_optimizer(config)
     state = training_state.create(
-        variables, optimizer, jax.random.key(1), training.METRICS
+        variables, optimizer, jax.random.key(1), steps.METRICS
     )
-    run = parallel.parallel(training.build_step(config))
+    run = parallel.parallel(steps.build_step(config))
     state = parallel.replicate(state)
     seen = set()
     for i in range(4):
         images = tiny_faces.pictures(BATCH, seed=i)
         floats, noise, prior = jax.vmap(
-            lambda x, state=state: training.draws(config, state, x),
+            lambda x, state=state: steps.draws(config, state, x),
             axis_name=parallel.AXIS,
         )(images[None])
         expected = reference.step(
@@ -105,12 +105,12 @@ def test_steps_are_the_references(game):
         )
         before = jax.device_get(state.opt_state)
         state, metrics = run(state, {}, parallel.shard({'images': images}))
-        for name in training.METRICS:
+        for name in steps.METRICS:
             np.testing.assert_allclose(
                 metrics[name], expected[name], rtol=3e-5, err_msg=f'{i} {name}'
             )
         after = jax.device_get(state.opt_state)
-        for part, network in zip(training.PARTS, networks):
+        for part, network in zip(steps.PARTS, networks):
             if expected.get(f'{part}_steps', True):
                 gradients = jax.tree.map(
                     lambda new, old: (new - np.float32(0.9) * old) * 10,
@@ -140,7 +140,7 @@ def test_encode_and_generate_at_the_published_size():
         generator_channels=generator_channels,
         discriminator_channels=channels,
     )
-    variables = randomise(training.initialise(config, jax.random.key(0)))
+    variables = randomise(steps.initialise(config, jax.random.key(0)))
     encoder, generator, discriminator = build(config, variables)
     encoder.eval(), generator.eval()
     images = np.random.default_rng(0).random((3, 128, 128, 3), np.float32)
