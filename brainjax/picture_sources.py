@@ -13,7 +13,6 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike
-from brainjax.recordings import digits69
 
 SUFFIXES = ('.png', '.jpg', '.jpeg')
 
@@ -129,6 +128,8 @@ def _tar(path: pathlib.Path, stack: contextlib.ExitStack) -> Source:
 
 
 def _digits(path: pathlib.Path) -> Source:
+    from brainjax.recordings import digits69  # Recordings import this module.
+
     images = digits69.prior_pictures(path)
     return Source(
         [f'prior-{i:04d}' for i in range(len(images))],
