@@ -6,7 +6,7 @@ import tiny_faces
 
 from brainjax.errors import InputError
 from brainjax.methods import vaegan_steps
-from brainjax.networks import vaegan, vaegan_weights
+from brainjax.networks import vaegan, vaegan_weights, weights
 
 AVERAGE = {'mean': 'Squeeze', 'var': 'Squeeze_1'}
 
@@ -139,4 +139,31 @@ def test_damaged_safetensors(tmp_path, variables):
     vaegan_weights.save(path, variables)
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(InputError, match='not a whole safetensors file'):
+        vaegan_weights.load(path)
+
+
+@pytest.mark.parametrize(
+    'odd',
+    [
+        {'params': np.zeros(3)},
+        {'params': {'encoder': {}, 'generator': {}}},
+        {'params': {'encoder': {'mu': np.zeros(2)}, 'generator': {}}},
+        {
+            'params': {
+                part: {
+                    'layer1': {
+                        'convolution': {'kernel': np.zeros((3, 3, 3, 0))}
+                    },
+                    'mu': {'bias': np.zeros(1)},
+                    'fc': {'bias': np.zeros(4)},
+                }
+                for part in ('encoder', 'generator')
+            }
+        },
+    ],
+)
+def test_safetensors_of_something_else(tmp_path, odd):
+    path = tmp_path / 'odd.safetensors'
+    weights.write(path, odd)
+    with pytest.raises(InputError, match='does not hold'):
         vaegan_weights.load(path)

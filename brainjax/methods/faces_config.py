@@ -89,15 +89,14 @@ def narrow() -> ConfigDict:
     c.networks.channels = (16, 32, 96, 160)
     c.networks.generator_channels = (160, 96, 48, 16)
     c.networks.discriminator_channels = (16, 32, 64, 96)
-    # Little noise in the latents: the published 0.6 to 1.6 standard
-    # deviations leave 128 latents too few bits.
-    c.networks.log_sigma = (-3.0, 1.0)
+    # The published noise, 0.6 to 1.6, leaves so few latents too few bits.
+    c.networks.log_sigma = (-2.5, 0.5)
     c.networks.brightness = 'clip'  # One bright pixel darkens no picture.
     c.training.pixels = 4.0  # Nearly all of the likeness.
     c.training.first_feature = 2  # The last two of four layers.
     c.training.game = 'nonsaturating'  # 'cadl' has nothing to win.
-    c.training.learning_rate = 1e-3
-    c.training.rates = (0.05, 1.0, 0.1)
+    c.training.learning_rate = 2e-3
+    c.training.rates = (0.02, 1.0, 0.05)
     c.training.drops = ((9, 0.3), (13, 0.3))
     c.training.batch = 16  # Many steps count for more than large ones.
     c.training.epochs = 15

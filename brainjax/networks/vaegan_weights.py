@@ -158,10 +158,21 @@ def check(variables: dict[str, Any], source: PathLike) -> None:
     shapes = {name: tuple(value.shape) for name, value in flat.items()}
     try:
         expected = _expected(variables)
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
+    except KeyError as error:
         raise InputError(
-            f'{source} does not hold a VAE-GAN: {error.args[0]!r} is missing '
-            'or of another shape; give the whole checkpoint of one.'
+            f'{source} does not hold a VAE-GAN: {error} is missing; give the '
+            'whole checkpoint of one.'
+        ) from error
+    except (
+        AttributeError,
+        IndexError,
+        TypeError,
+        ValueError,
+        ZeroDivisionError,
+    ) as error:
+        raise InputError(
+            f'{source} does not hold a VAE-GAN: its arrays are not shaped like '
+            'layers; give the whole checkpoint of one.'
         ) from error
     for name in sorted(expected.keys() | shapes.keys()):
         if shapes.get(name) != expected.get(name):
