@@ -142,28 +142,24 @@ def test_damaged_safetensors(tmp_path, variables):
         vaegan_weights.load(path)
 
 
+NO_KERNEL = {
+    'layer1': {'convolution': {'kernel': np.zeros((3, 3, 3, 0))}},
+    'mu': {'bias': np.zeros(1)},
+    'fc': {'bias': np.zeros(4)},
+}
+
+
 @pytest.mark.parametrize(
-    'odd',
+    'params',
     [
-        {'params': np.zeros(3)},
-        {'params': {'encoder': {}, 'generator': {}}},
-        {'params': {'encoder': {'mu': np.zeros(2)}, 'generator': {}}},
-        {
-            'params': {
-                part: {
-                    'layer1': {
-                        'convolution': {'kernel': np.zeros((3, 3, 3, 0))}
-                    },
-                    'mu': {'bias': np.zeros(1)},
-                    'fc': {'bias': np.zeros(4)},
-                }
-                for part in ('encoder', 'generator')
-            }
-        },
+        np.zeros(3),
+        {'encoder': np.zeros(2), 'generator': np.zeros(2)},
+        {'encoder': {'mu': np.zeros(2)}, 'generator': {'fc': np.zeros(2)}},
+        {'encoder': NO_KERNEL, 'generator': NO_KERNEL},
     ],
 )
-def test_safetensors_of_something_else(tmp_path, odd):
+def test_safetensors_of_something_else(tmp_path, params):
     path = tmp_path / 'odd.safetensors'
-    weights.write(path, odd)
+    weights.write(path, {'params': params})
     with pytest.raises(InputError, match='does not hold'):
         vaegan_weights.load(path)
