@@ -21,7 +21,7 @@ from brainjax.networks import tensorflow_files, vaegan, weights
 # convolutions [3, 3, inputs, outputs] and of transposed ones [3, 3, outputs,
 # inputs] have the same layout.
 _LAYER = re.compile(
-    r'(?P<part>encoder|generator)/layer(?P<layer>\d+)/'
+    r'(?P<part>encoder|generator)/layer(?P<layer>\d{1,3})/'
     r'(?P<name>(?:conv2d|deconv2d)/[Wb]|bn/(?:beta|gamma))'
 )
 _DENSE = re.compile(
@@ -31,7 +31,7 @@ _DENSE = re.compile(
 # Moving averages, under any scope; TensorFlow calls moments by the operation
 # that made them.
 _AVERAGE = re.compile(
-    r'(?P<part>encoder|generator)/layer(?P<layer>\d+)/(?:.*/)?'
+    r'(?P<part>encoder|generator)/layer(?P<layer>\d{1,3})/(?:.*/)?'
     r'(?P<name>bn/moving_(?:mean|variance)|'
     r'moments/(?:normalize/)?(?:mean|variance|Squeeze|Squeeze_1)/'
     r'ExponentialMovingAverage)'
