@@ -105,7 +105,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(tmp_path, layout):
     noticed = 0
     for file in files:
         content = file.read_bytes()
-        for place in rng.choice(len(content), min(80, len(content)), False):
+        for place in rng.choice(len(content), min(40, len(content)), False):
             broken = bytearray(content)
             broken[place] ^= 1 << rng.integers(8)
             file.write_bytes(broken)
@@ -117,7 +117,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(tmp_path, layout):
                 for name in FLOATS:
                     np.testing.assert_array_equal(found[name], TENSORS[name])
         file.write_bytes(content)
-    assert noticed > 60
+    assert noticed > 30
 
 
 @pytest.mark.parametrize('layout', ['v1', 'v2'])
