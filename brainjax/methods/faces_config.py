@@ -80,7 +80,9 @@ def narrow() -> ConfigDict:
     """Returns a setting of 64 px that trains on two CPU cores in minutes.
 
     What differs from `vanrullen2019` is ours. CADL's sums and rate are made
-    for days on a GPU; here there are 5000 steps and 5500 faces.
+    for days on a GPU; here there are 5160 steps and 5500 faces. Measured on
+    500 held-out faces of UTKFace: squared error .0075 and SSIM .63, after 650
+    CPU seconds; as many principal components reach .0031 and .80.
     """
     c = vanrullen2019()
     c.size = 64
@@ -96,7 +98,8 @@ def narrow() -> ConfigDict:
     c.training.first_feature = 2  # The last two of four layers.
     c.training.game = 'nonsaturating'  # 'cadl' has nothing to win.
     c.training.learning_rate = 2e-3
-    c.training.rates = (0.02, 1.0, 0.05)
+    c.training.rates = (0.1, 1.0, 0.05)
+    c.training.warmup = 500
     c.training.drops = ((9, 0.3), (13, 0.3))
     c.training.batch = 16  # Many steps count for more than large ones.
     c.training.epochs = 15
