@@ -43,6 +43,7 @@ __all__ = [
     'Units',
     'Weights',
     'decode',
+    'decoder',
     'fitter',
     'prepare',
     'scale_fmri',
@@ -94,36 +95,33 @@ def fitter(
     return fit
 
 
-def decode(
+def decoder(
     prepared: Prepared,
     fmri: np.ndarray,
-    features: Any,
     *,
     units_at_a_time: int = UNITS_AT_A_TIME,
     threads: int | None = None,
     devices: list[Any] | None = None,
-) -> Iterator[np.ndarray]:
-    """Decodes features from fMRI, one block of units after the other.
+) -> Callable[[np.ndarray], Iterator[np.ndarray]]:
+    """Returns a function that decodes features, some units after the others.
 
-    Memory beyond what was given: the Gram matrix [voxels, voxels], and of a
-    block the features and the weights [units, voxels]; on an accelerator also
-    k^2 numbers a unit.
+    The function takes features [stimuli, units] of the training stimuli and
+    yields [trials, units of a block] of the type of `prepared.rows`. It may
+    be called for one portion of the units after the other. Memory beyond what
+    was given: the Gram matrix [voxels, voxels], and of a block the features
+    and the weights [units, voxels]; on an accelerator also k^2 numbers a
+    unit.
 
     Args:
       prepared: from `prepare`.
       fmri: [trials, voxels] to decode, as measured.
-      features: [stimuli, units] of the training stimuli: an array, or what
-        gives one for `features[:, start:stop]`.
       units_at_a_time: how many make a block.
       threads: as `fitter`.
       devices: JAX devices that take turns; by default all accelerators, or
         where there are none the threads of the CPU.
 
-    Yields:
-      [trials, units of the block] of the type of `prepared.rows`.
-
     Raises:
-      InputError: as `scale_fmri`, `scale_units` and `fitter`.
+      InputError: as `scale_fmri`; the function as `scale_units` and `fitter`.
     """
     scaled = scale_fmri(prepared, fmri)
     if devices is None and jax.default_backend() != 'cpu':
@@ -137,15 +135,38 @@ def decode(
         ]
     else:
         predictors = [_predictor(fitter(prepared, threads), scaled)]
-    blocks = (
-        scale_units(prepared, np.asarray(features[:, i : i + units_at_a_time]))
-        for i in range(0, features.shape[1], units_at_a_time)
+
+    def decode(features: np.ndarray) -> Iterator[np.ndarray]:
+        blocks = (
+            scale_units(prepared, features[:, i : i + units_at_a_time])
+            for i in range(0, features.shape[1], units_at_a_time)
+        )
+        for units, predicted in _in_turns(predictors, blocks):
+            values = np.asarray(predicted) * units.scale + units.mean
+            if not np.isfinite(values).all():
+                raise not_solvable(prepared)
+            yield values.astype(scaled.dtype)
+
+    return decode
+
+
+def decode(
+    prepared: Prepared, fmri: np.ndarray, features: np.ndarray, **options: Any
+) -> np.ndarray:
+    """Decodes features that fit in memory: [trials, units].
+
+    Args:
+      prepared: from `prepare`.
+      fmri: [trials, voxels] to decode, as measured.
+      features: [stimuli, units] of the training stimuli.
+      **options: of `decoder`.
+
+    Raises:
+      InputError: as `decoder`.
+    """
+    return np.hstack(
+        [*decoder(prepared, fmri, **options)(np.asarray(features))]
     )
-    for units, predicted in _in_turns(predictors, blocks):
-        values = np.asarray(predicted) * units.scale + units.mean
-        if not np.isfinite(values).all():
-            raise not_solvable(prepared)
-        yield values.astype(scaled.dtype)
 
 
 def _predictor(
