@@ -171,7 +171,5 @@ def _per_picture(
     wanted: float, found: np.ndarray, features: np.ndarray
 ) -> np.ndarray:
     """Returns wanted / found, 1 where nothing varies, to multiply with."""
-    factor = np.divide(
-        wanted, found, out=np.ones_like(found), where=found > 0
-    )
+    factor = np.divide(wanted, found, out=np.ones_like(found), where=found > 0)
     return factor.reshape(-1, *(1,) * (features.ndim - 1))
