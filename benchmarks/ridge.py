@@ -11,8 +11,8 @@ environment of their own, since PyFastL2LiR's selection fails on NumPy 2.4:
     python -m venv PEER
     PEER/bin/pip install 'numpy<2.4' fastl2lir himalaya scikit-learn scipy
 
-PyFastL2LiR is given fewer units (--peer-units), as it takes as long for each;
-its time is scaled up.
+PyFastL2LiR takes as long for each unit and can be given fewer of them
+(--peer-units); what is compared are units a second.
 """
 
 import argparse
@@ -147,7 +147,7 @@ def main():
     parser.add_argument('--trials', type=int, default=1200)
     parser.add_argument('--voxels', type=int, default=4500)
     parser.add_argument('--units', type=int, default=2000)
-    parser.add_argument('--peer-units', type=int, default=200)
+    parser.add_argument('--peer-units', type=int, default=2000)
     parser.add_argument('--test', type=int, default=50)
     parser.add_argument('--k', type=int, default=500)
     parser.add_argument('--rounds', type=int, default=3)
