@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
 from brainjax.files import PathLike
-from brainjax.recordings import digits69, matlab, weizmann
+from brainjax.recordings import digits69, matlab, nsd, weizmann
 from brainjax.recordings.recording import (
     Recording,
     Stimuli,
@@ -47,6 +47,7 @@ class Format(NamedTuple):
 
 
 FORMATS = {
+    'nsd': Format(nsd.looks_like, nsd.read),
     'weizmann': Format(weizmann.looks_like, weizmann.read),
     'digits69': Format(matlab.looks_like, digits69.read),
 }
@@ -56,10 +57,10 @@ def open_recording(path: PathLike, **options: Any) -> Recording:
     """Reads a recording whatever its format, which its content tells.
 
     Args:
-      path: the file with the responses.
+      path: the file with the responses, or the folder of a dataset.
       **options: what the format's `read` takes besides: for 'weizmann'
         `pictures` (needed), `roi`, `select_voxels`; for 'digits69'
-        `test_rows`, `roi`.
+        `test_rows`, `roi`; for 'nsd' see `nsd.read`.
 
     Raises:
       InputError: no such file, a format that is not known, an option that
