@@ -15,7 +15,8 @@ COMMANDS = {
     'run': 'fit, reconstruct, score and report',
     'inspect': 'what a recording holds',
     'info': 'versions, devices, what is missing',
-    'fetch': 'download published weights',
+    'convert': 'write a recording in another format',
+    'fetch': 'download published weights and recordings',
 }
 TAKES_MORE_FLAGS = ('run',)
 

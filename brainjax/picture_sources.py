@@ -14,7 +14,6 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike
-from brainjax.recordings import digits69, hdf5
 
 SUFFIXES = ('.png', '.jpg', '.jpeg')
 
@@ -62,7 +61,7 @@ def open_source(
             f'{source} does not exist; give a folder, tar archive or '
             'HDF5 file of pictures, digits69.mat or tfds:NAME/SPLIT.'
         )
-    if hdf5.looks_like(path):
+    if h5py.is_hdf5(path):
         return _brick(path)
     if path.suffix == '.mat':
         return _digits(path)
@@ -132,6 +131,8 @@ def _tar(path: pathlib.Path, stack: contextlib.ExitStack) -> Source:
 
 
 def _digits(path: pathlib.Path) -> Source:
+    from brainjax.recordings import digits69  # Recordings use this module.
+
     images = digits69.prior_pictures(path)
     return Source(
         [f'prior-{i:04d}' for i in range(len(images))],
@@ -146,6 +147,8 @@ def _brick(path: pathlib.Path) -> Source:
     A picture is named by its place, counted from 1: 'nsd-00001' in the brick
     of the Natural Scenes Dataset, elsewhere after the array ('name-00001').
     """
+    from brainjax.recordings import hdf5  # Recordings use this module.
+
     with hdf5.opened(path) as file:
         names = [name for name, item in file.items() if _holds_pictures(item)]
         if 'imgBrick' in names:

@@ -40,10 +40,10 @@ def load(
     Args:
       source: a folder, searched with its subfolders for PNG and JPEG files;
         a tar archive, read in place; `digits69.mat`, for its digits that
-        were not shown; an HDF5 file with an array of pictures; or 'tfds:NAME/SPLIT', for example
-        'tfds:imagenet2012/validation', a TFDS data set that was prepared
-        before with file format array_record. Nothing is downloaded, and
-        TensorFlow is not needed.
+        were not shown; an HDF5 file with one array of pictures; or
+        'tfds:NAME/SPLIT', for example 'tfds:imagenet2012/validation', a TFDS
+        data set that was prepared before with file format array_record.
+        Nothing is downloaded, and TensorFlow is not needed.
       size: of the pictures returned, in pixels.
       limit: how many pictures at most, drawn without replacement; None for
         all of them. Their order stays that of the source.

@@ -6,7 +6,10 @@ of the test stimuli are test data, and so are published values made from them
 (`recording.snr`).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from brainjax.errors import InputError
 from brainjax.recordings.recording import Trials, take_trials
@@ -36,26 +39,18 @@ def snr_from_repeats(trials: Trials) -> np.ndarray:
         return averaged.var(axis=0) / within.mean(axis=0)
 
 
-def noise_ceiling_from_repeats(
-    trials: Trials, repeats_averaged: int
-) -> np.ndarray:
-    """Highest correlation a perfect model reaches with averaged responses.
+def ncsnr_from_repeats(trials: Trials) -> np.ndarray:
+    """Noise ceiling signal-to-noise ratio of each voxel.
 
-    With signal variance s2 over stimuli and noise variance n2 over repeats,
-    estimated without bias from `trials`, the correlation of the noiseless
-    response with the average of n repeats is
-
-      sqrt(s2 / (s2 + n2 / n))
-
-    the root of the explainable variance of Allen et al. 2022 (the Natural
-    Scenes Dataset), ncsnr^2 / (ncsnr^2 + 1 / n). A negative s2 counts as 0.
+    The deviation of the signal over stimuli divided by that of the noise over
+    repeats, ncsnr = s / n (Allen et al. 2022, the Natural Scenes Dataset).
+    Both variances are estimated without bias; a negative s^2 counts as 0.
 
     Args:
       trials: with repeats; the number may differ between stimuli.
-      repeats_averaged: n, the repeats in the average that is predicted.
 
     Returns:
-      [voxels] float32 in 0..1.
+      [voxels] float32; infinite where repeats do not differ at all.
 
     Raises:
       InputError: fewer than two stimuli were repeated.
@@ -64,11 +59,55 @@ def noise_ceiling_from_repeats(
     noise = (within * count[:, None]).sum(axis=0) / (count - 1).sum()
     signal = averaged.var(axis=0, ddof=1) - noise * (1 / count).mean()
     signal = np.maximum(signal, 0)
-    total = signal + noise / repeats_averaged
-    explained = np.divide(
-        signal, total, out=np.zeros_like(total), where=total > 0
+    with np.errstate(divide='ignore', invalid='ignore'):
+        ratio = np.where(signal > 0, np.sqrt(signal / noise), 0)
+    return ratio.astype(np.float32)
+
+
+def noise_ceiling_from_ncsnr(
+    ncsnr: np.ndarray, repeats_averaged: ArrayLike
+) -> np.ndarray:
+    """Highest correlation a perfect model reaches with averaged responses.
+
+    The correlation of the noiseless response with the average of n repeats is
+
+      sqrt(s^2 / (s^2 + n^2 / repeats)) = sqrt(1 / (1 + m / ncsnr^2))
+
+    with m = 1 / repeats; its square is the explainable variance of Allen et
+    al. 2022. Where stimuli differ in repeats, m is the mean of theirs.
+
+    Args:
+      ncsnr: [voxels] from `ncsnr_from_repeats`, or as NSD publishes it.
+      repeats_averaged: the repeats in each average that is predicted, one
+        number or one a stimulus.
+
+    Returns:
+      [voxels] float32 in 0..1.
+    """
+    m = np.mean(1 / np.asarray(repeats_averaged, np.float64))
+    with np.errstate(divide='ignore'):
+        noise = m / np.square(np.asarray(ncsnr, np.float64))
+    return np.sqrt(1 / (1 + noise)).astype(np.float32)
+
+
+def noise_ceiling_from_repeats(
+    trials: Trials, repeats_averaged: ArrayLike
+) -> np.ndarray:
+    """The noise ceiling that repeats show; see `noise_ceiling_from_ncsnr`.
+
+    Args:
+      trials: with repeats; the number may differ between stimuli.
+      repeats_averaged: the repeats in the average that is predicted.
+
+    Returns:
+      [voxels] float32 in 0..1.
+
+    Raises:
+      InputError: fewer than two stimuli were repeated.
+    """
+    return noise_ceiling_from_ncsnr(
+        ncsnr_from_repeats(trials), repeats_averaged
     )
-    return np.sqrt(explained).astype(np.float32)
 
 
 def split_half(trials: Trials, splits: int = 20, seed: int = 0) -> np.ndarray:
@@ -155,6 +194,31 @@ def _average(
     count = np.add.reduceat(chosen, start, dtype=np.int64)
     total = np.add.reduceat(fmri[chosen], np.cumsum(count) - count, axis=0)
     return total / count[:, None]
+
+
+def by_roi(
+    values: np.ndarray, rois: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, float]]:
+    """Sums values up by region of interest.
+
+    Args:
+      values: [voxels], of which only the finite ones count.
+      rois: region of interest -> [voxels] bool.
+
+    Returns:
+      {'all voxels' and each ROI that holds a finite value: {'median', 'p90'}},
+      where p90 is the 90th percentile.
+    """
+    whole = {'all voxels': np.ones(len(values), bool)}
+    finite = np.isfinite(values)
+    return {
+        name: {
+            'median': float(np.median(values[mask & finite])),
+            'p90': float(np.percentile(values[mask & finite], 90)),
+        }
+        for name, mask in {**whole, **rois}.items()
+        if (mask & finite).any()
+    }
 
 
 def _repeated(trials: Trials) -> Trials:
