@@ -71,7 +71,7 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    'nsd': Format(nsd.looks_like, nsd.read, nsd.write),
+    'nsd': Format(nsd.looks_like, nsd.read, nsd.write, whole={'zscore': False}),
     'bdata': Format(
         bdata_recording.looks_like,
         bdata_recording.read,

@@ -41,7 +41,7 @@ def looks_like(path: PathLike) -> bool:
 
 def read(
     path: PathLike,
-    subject: int | None = None,
+    subject: int | str | None = None,
     pictures: PathLike | None = None,
     size: int | None = None,
     roi: str | None = 'nsdgeneral',
@@ -65,7 +65,8 @@ def read(
     Args:
       path: the root folder, or a folder in it that names the subject, such as
         'ROOT/nsddata_betas/ppdata/subj02'.
-      subject: 1 to 8; None for the one in the path, else 1.
+      subject: 1 to 8, or text with that number; None for the one in the path,
+        else 1.
       pictures: a source as for `pictures.load` with these names; None for
         the brick, or for no pictures where it is not there.
       size: of the pictures, in pixels; None keeps theirs (425). They are
@@ -95,7 +96,9 @@ def read(
             f'test={test!r} is not known; use {" or ".join(TESTS)}.'
         )
     root, named = found
-    layout = nsd_files.Layout(root, subject or named or 1, space, betas)
+    layout = nsd_files.Layout(
+        root, _subject(subject, named, path), space, betas
+    )
     chosen = _chosen_sessions(layout, sessions)
     design = nsd_files.design(layout)
     regions = nsd_files.regions(layout)
@@ -160,6 +163,20 @@ def read(
             chosen, design, stimulus[in_test], len(usable) - len(keep)
         ),
     )
+
+
+def _subject(
+    subject: int | str | None, named: int | None, path: PathLike
+) -> int:
+    if subject in (None, ''):
+        return named or 1
+    number = str(subject).removeprefix('subj')
+    if not number.isdecimal() or named not in (None, int(number)):
+        raise InputError(
+            f'{path}: subject={subject!r} must be a number from 1 to 8'
+            f'{f" and the path names {named}" if named else ""}.'
+        )
+    return int(number)
 
 
 class _Shown(NamedTuple):

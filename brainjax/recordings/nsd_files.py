@@ -273,7 +273,7 @@ class Regions(NamedTuple):
 
 
 def regions(layout: Layout) -> Regions:
-    """Reads every ROI file that covers both hemispheres.
+    """Reads every ROI file; of one by hemispheres too, only the whole.
 
     A file is an ROI under its own name ('nsdgeneral'); where it tells several
     regions apart, each is one as well: 'V1v', 'FFA-1' and the like by their
@@ -284,8 +284,11 @@ def regions(layout: Layout) -> Regions:
       InputError: a file is damaged, or differs from the others in shape.
     """
     volumes = {}
-    for path in sorted((layout.functional / 'roi').glob('*.nii.gz')):
-        if not path.name.startswith(('lh.', 'rh.')):
+    files = sorted((layout.functional / 'roi').glob('*.nii.gz'))
+    there = {path.name for path in files}
+    for path in files:
+        whole = re.sub(r'^[lr]h\.', '', path.name)
+        if path.name == whole or whole not in there:
             volumes[path.name.removesuffix('.nii.gz')] = volume(path)
     shapes = {v.shape: name for name, v in volumes.items()}
     if len(shapes) > 1:

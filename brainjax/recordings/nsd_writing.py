@@ -149,13 +149,14 @@ def _write_volumes(layout, recording, side, place) -> None:
         image = nibabel.Nifti1Image(
             whole.reshape(side, side, side), np.diag([1.8, 1.8, 1.8, 1])
         )
-        with atomic(path.with_name(f'{path.name}')) as temporary:
+        with atomic(path) as temporary:
             nibabel.save(image, temporary)
 
     rois = {**recording.rois, 'nsdgeneral': np.ones(recording.voxels, bool)}
     for name, mask in rois.items():
         volume(
-            layout.functional / 'roi' / f'{name}.nii.gz', mask.astype(np.int16)
+            layout.functional / 'roi' / f'{name.replace("/", "_")}.nii.gz',
+            mask.astype(np.int16),
         )
     if recording.snr is not None:
         volume(

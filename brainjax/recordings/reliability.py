@@ -170,7 +170,7 @@ def _half_correlations(
     ):
         fmri = trials.fmri[rows].astype(np.float64)
         if shift is None:  # Near the mean, so that no digits cancel.
-            shift = fmri.mean(axis=0)
+            shift = fmri[0].copy()
         fmri -= shift
         stimuli += len(start)
         for split in range(len(halves[0])):

@@ -287,7 +287,7 @@ def mean_and_deviation(fmri: Fmri) -> tuple[np.ndarray, np.ndarray]:
     for block in blocks(fmri):
         block = block.astype(np.float64)
         if shift is None:  # Near the mean, so that no digits cancel.
-            shift = block.mean(axis=0)
+            shift = block[0].copy()
             total, squares = np.zeros_like(shift), np.zeros_like(shift)
         block -= shift
         total += block.sum(axis=0)
@@ -305,4 +305,32 @@ def standardise(fmri: Fmri, mean: np.ndarray, deviation: np.ndarray) -> Fmri:
         fmri,
         scale=fmri.scale / deviation,
         offset=(fmri.offset - mean) / deviation,
+    )
+
+
+def standardise_groups(
+    fmri: Fmri, group: np.ndarray, mean: np.ndarray, deviation: np.ndarray
+) -> Fmri:
+    """Returns (fmri - mean) / deviation with values of each trial's group.
+
+    Args:
+      fmri: [trials, voxels].
+      group: [trials] row of the group in `mean` and `deviation`.
+      mean: [groups, voxels].
+      deviation: [groups, voxels].
+    """
+    if isinstance(fmri, np.ndarray):
+        out = np.empty(fmri.shape, np.float32)
+        for g in np.unique(group):
+            out[group == g] = (fmri[group == g] - mean[g]) / deviation[g]
+        return out
+    (old, new), table = np.unique(
+        np.stack([fmri.table, group]), axis=1, return_inverse=True
+    )
+    return dataclasses.replace(
+        fmri,
+        tables=tuple(fmri.tables[t] for t in old),
+        table=table.ravel(),
+        scale=fmri.scale[old] / deviation[new],
+        offset=(fmri.offset[old] - mean[new]) / deviation[new],
     )
