@@ -1,6 +1,7 @@
 """A recording in the files of the Natural Scenes Dataset."""
 
 import csv
+import gzip
 import pathlib
 import re
 
@@ -150,7 +151,7 @@ def _write_volumes(layout, recording, side, place) -> None:
             whole.reshape(side, side, side), np.diag([1.8, 1.8, 1.8, 1])
         )
         with atomic(path) as temporary:
-            nibabel.save(image, temporary)
+            temporary.write_bytes(gzip.compress(image.to_bytes(), mtime=0))
 
     rois = {**recording.rois, 'nsdgeneral': np.ones(recording.voxels, bool)}
     for name, mask in rois.items():

@@ -140,7 +140,7 @@ class StoredFmri:
             for t in {table for table, _ in places}:
                 handles[t] = os.open(self.tables[t].path, os.O_RDONLY)
             self._announce(handles, places)
-            self._read(handles, places, out.reshape(len(places), -1))
+            self._read(handles, places, out.reshape(-1, len(self.column)))
         except OSError as error:
             raise InputError(
                 f'{error.filename or self.tables[0].path} cannot be read any '
