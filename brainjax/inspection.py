@@ -1,5 +1,6 @@
 """What a recording holds and what is odd about it: `brainjax inspect`."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from brainjax.recordings import (
     reliability,
     weizmann,
 )
+from brainjax.recordings.stored import constant_voxels
 
 
 def open_all(paths: Sequence[PathLike], **options: Any) -> list[Recording]:
@@ -219,7 +221,7 @@ def _problems(recording: Recording) -> list[str]:
                 f'{what} is not finite in {(~np.isfinite(values)).sum()} '
                 'voxels.'
             )
-    constant = (np.ptp(recording.test.fmri, axis=0) == 0).sum()
+    constant = constant_voxels(recording.test.fmri).sum()
     if constant and len(recording.test) > 1:
         found.append(
             f'{constant} voxels have the same value in every test trial.'
@@ -232,9 +234,13 @@ def _twins(recording: Recording) -> list[tuple[int, int]]:
     images = recording.stimuli.images
     if images is None:
         return []
-    train = {images[i].tobytes(): i for i in recording.train.stimulus}
+
+    def digest(i: int) -> bytes:
+        return hashlib.sha256(images[i].tobytes()).digest()
+
+    train = {digest(i): i for i in np.unique(recording.train.stimulus)}
     return [
         (train[key], i)
         for i in np.unique(recording.test.stimulus)
-        if (key := images[i].tobytes()) in train
+        if (key := digest(i)) in train
     ]

@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
 from brainjax.files import PathLike
-from brainjax.recordings import bdata_recording, digits69, matlab, weizmann
+from brainjax.recordings import (
+    bdata_recording,
+    digits69,
+    matlab,
+    nsd,
+    weizmann,
+)
 from brainjax.recordings.recording import (
     Recording,
     Stimuli,
@@ -65,6 +71,7 @@ class Format(NamedTuple):
 
 
 FORMATS = {
+    'nsd': Format(nsd.looks_like, nsd.read, nsd.write, whole={'zscore': False}),
     'bdata': Format(
         bdata_recording.looks_like,
         bdata_recording.read,

@@ -18,6 +18,11 @@ from brainjax.recordings.recording import (
     select_roi,
     take_voxels,
 )
+from brainjax.recordings.stored import (
+    Fmri,
+    mean_and_deviation,
+    standardise_groups,
+)
 
 SCALES = ('none', 'train', 'run', 'session')
 MEASURES = {
@@ -60,11 +65,14 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
             f'{recording.source} does not say the {over} of its trials; '
             "normalise over 'train'."
         )
-    fmri = np.asarray(recording.train.fmri)
+    fmri = recording.train.fmri
     known = np.unique(group)
-    mean, deviation = (
-        np.stack([f(fmri[group == g], axis=0, dtype=np.float64) for g in known])
-        for f in (np.mean, np.std)
+    mean, deviation = np.stack(
+        [
+            mean_and_deviation(fmri.take(np.flatnonzero(group == g), axis=0))
+            for g in known
+        ],
+        axis=1,
     )
     varies = deviation > 0
     if not varies.any(axis=0).all():
@@ -78,17 +86,17 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
         np.sqrt(np.square(deviation).sum(axis=0) / varies.sum(axis=0)),
     )
     deviation = np.where(varies, deviation, usual[1])
-    statistics = dict(zip(known.tolist(), zip(mean, deviation)))
+    mean, deviation = (  # The last group is that of all others.
+        np.vstack([values, more])
+        for values, more in zip((mean, deviation), usual)
+    )
 
-    def scaled(fmri: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-        fmri = np.asarray(fmri)
-        if groups is None:
-            return ((fmri - usual[0]) / usual[1]).astype(np.float32)
-        out = np.empty(fmri.shape, np.float32)
-        for g in np.unique(groups):
-            m, d = statistics.get(int(g), usual)
-            out[groups == g] = (fmri[groups == g] - m) / d
-        return out
+    def scaled(fmri: Fmri, groups: np.ndarray | None) -> Fmri:
+        place = np.full(len(fmri), len(known))
+        if groups is not None:
+            there = np.isin(groups, known)
+            place[there] = np.searchsorted(known, groups[there])
+        return standardise_groups(fmri, place, mean, deviation)
 
     def trials(part: Trials) -> Trials:
         return dataclasses.replace(

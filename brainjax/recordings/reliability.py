@@ -12,11 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from brainjax.errors import InputError
-from brainjax.recordings.recording import (
-    Trials,
-    average_repeats,
-    take_trials,
-)
+from brainjax.recordings.recording import Trials, take_trials
+from brainjax.recordings.stored import rows_at_once, stimulus_blocks
 
 
 def snr_from_repeats(trials: Trials) -> np.ndarray:
@@ -138,19 +135,65 @@ def split_half(trials: Trials, splits: int = 20, seed: int = 0) -> np.ndarray:
     _, place, count = np.unique(
         trials.stimulus, return_inverse=True, return_counts=True
     )
-    start = np.cumsum(count) - count
-    half = (count // 2)[place]
+    first = np.cumsum(count) - count
     random = np.random.default_rng(seed)
-    correlation = np.zeros(trials.fmri.shape[1])
-    for _ in range(splits):
+    rank = np.empty((splits, len(trials)), np.int64)
+    for turn in rank:
         order = np.lexsort((random.random(len(trials)), place))
-        rank = np.empty(len(trials), np.int64)
-        rank[order] = np.arange(len(trials)) - start[place[order]]
-        first = _average(trials, rank < half)
-        second = _average(trials, (rank >= half) & (rank < 2 * half))
-        correlation += _correlation(first, second) / splits
+        turn[order] = np.arange(len(trials)) - first[place[order]]
+    half = (count // 2)[place]
+    correlation = _half_correlations(
+        trials, (rank < half, (rank >= half) & (rank < 2 * half))
+    ).mean(axis=0)
     corrected = 2 * correlation / (1 + np.abs(correlation))
     return corrected.astype(np.float32)
+
+
+def _half_correlations(
+    trials: Trials, halves: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Correlates the averages of two halves of the repeats over stimuli.
+
+    The trials are read once, for all divisions.
+
+    Args:
+      trials: with repeats.
+      halves: [splits, trials] bool; each holds trials of every stimulus.
+
+    Returns:
+      [splits, voxels]; 0 where an average is constant.
+    """
+    sums = np.zeros((5, len(halves[0]), trials.fmri.shape[1]))
+    shift, stimuli = None, 0
+    for _, rows, start in stimulus_blocks(
+        trials.stimulus, rows_at_once(trials.fmri)
+    ):
+        fmri = trials.fmri[rows].astype(np.float64)
+        if shift is None:  # Near the mean, so that no digits cancel.
+            shift = fmri[0].copy()
+        fmri -= shift
+        stimuli += len(start)
+        for split in range(len(halves[0])):
+            a, b = (_average(fmri, half[split, rows], start) for half in halves)
+            products = (a, b, a * a, b * b, a * b)
+            for total, values in zip(sums[:, split], products):
+                total += values.sum(axis=0)
+    a, b, aa, bb, ab = sums / stimuli
+    va, vb = (
+        np.where(square - mean**2 > 1e-12 * square, square - mean**2, 0)
+        for mean, square in ((a, aa), (b, bb))
+    )
+    scale = np.sqrt(va * vb)
+    return np.divide(ab - a * b, scale, out=np.zeros_like(ab), where=scale > 0)
+
+
+def _average(
+    fmri: np.ndarray, chosen: np.ndarray, start: np.ndarray
+) -> np.ndarray:
+    """Averages the chosen trials of each stimulus; see `stimulus_blocks`."""
+    count = np.add.reduceat(chosen, start, dtype=np.int64)
+    total = np.add.reduceat(fmri[chosen], np.cumsum(count) - count, axis=0)
+    return total / count[:, None]
 
 
 def by_roi(
@@ -193,23 +236,17 @@ def _repeated(trials: Trials) -> Trials:
 def _repeats(trials: Trials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, variance (divided by n) and number of each stimulus' repeats."""
     trials = _repeated(trials)
-    averaged = average_repeats(trials)
-    place = np.searchsorted(averaged.stimulus, trials.stimulus)
-    squared = np.square(trials.fmri - averaged.fmri[place])
-    within = average_repeats(Trials(squared, trials.stimulus))
-    return averaged.fmri, within.fmri, np.bincount(place)
-
-
-def _average(trials: Trials, mask: np.ndarray) -> np.ndarray:
-    return average_repeats(take_trials(trials, mask)).fmri.astype(np.float64)
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Correlation of columns; 0 where one of them is constant."""
-    a = a - a.mean(axis=0)
-    b = b - b.mean(axis=0)
-    scale = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
-    product = (a * b).sum(axis=0)
-    return np.divide(
-        product, scale, out=np.zeros_like(product), where=scale > 0
-    )
+    _, count = np.unique(trials.stimulus, return_counts=True)
+    shape = len(count), trials.fmri.shape[1]
+    averaged, within = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for place, rows, start in stimulus_blocks(
+        trials.stimulus, rows_at_once(trials.fmri)
+    ):
+        fmri = trials.fmri[rows]
+        repeats = count[place, None]
+        total = np.add.reduceat(fmri, start, 0, np.float64)
+        averaged[place] = total / repeats
+        squared = np.square(fmri - np.repeat(averaged[place], repeats[:, 0], 0))
+        total = np.add.reduceat(squared, start, 0, np.float64)
+        within[place] = total / repeats
+    return averaged, within, count

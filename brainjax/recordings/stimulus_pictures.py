@@ -14,7 +14,10 @@ _SHOWN = 3  # Names in a message.
 
 
 def join(
-    names: Sequence[str], source: PathLike, size: int | None = None
+    names: Sequence[str],
+    source: PathLike,
+    size: int | None = None,
+    cached: bool = False,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Loads the picture of each stimulus.
 
@@ -26,6 +29,8 @@ def join(
       source: a folder, a tar archive or an HDF5 file; see `pictures.load`.
       size: of the pictures returned; None keeps their own, which must then
         be square and the same for all.
+      cached: as for `pictures.load`, where the names are in the order of the
+        source.
 
     Returns:
       [stimuli, size, size, 3] uint8 in the order of `names`, and sentences on
@@ -66,7 +71,7 @@ def join(
                     'one.'
                 )
             chosen.append(places[name][0])
-        images = pictures.decode(found, chosen, source, size)
+        images = pictures.decode(found, chosen, source, size, cached)
     unused = sorted({*range(len(found.names))} - {*chosen})
     if not unused:
         return images, ()
