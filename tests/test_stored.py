@@ -153,7 +153,7 @@ def test_recordings_are_the_same(tmp_path, operation):
     reliabilities = found.pop('reliability'), wanted.pop('reliability')
     assert found == wanted
     for a, b in zip(*map(jax.tree.leaves, reliabilities), strict=True):
-        assert a == pytest.approx(b, rel=1e-5) or a == b
+        assert a == b or a == pytest.approx(b, rel=1e-5)
     for part in ('train', 'test', 'unpaired_fmri'):
         a, b = getattr(lazy, part), getattr(eager, part)
         if isinstance(a, Trials):
