@@ -7,7 +7,13 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike
-from brainjax.recordings import Recording, Trials, open_recording, weizmann
+from brainjax.recordings import (
+    Recording,
+    Trials,
+    open_recording,
+    vim1,
+    weizmann,
+)
 
 
 def open_all(paths: Sequence[PathLike], **options: Any) -> list[Recording]:
@@ -23,7 +29,11 @@ def open_all(paths: Sequence[PathLike], **options: Any) -> list[Recording]:
       InputError: as `open_recording`, or only pictures were given, or
         several files of them.
     """
-    pictures = [path for path in paths if weizmann.holds_pictures(path)]
+    pictures = [
+        path
+        for path in paths
+        if weizmann.holds_pictures(path) or vim1.holds_pictures(path)
+    ]
     others = [path for path in paths if path not in pictures]
     if len(pictures) > 1:
         raise InputError(

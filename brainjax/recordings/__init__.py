@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
 from brainjax.files import PathLike
-from brainjax.recordings import digits69, matlab, weizmann
+from brainjax.recordings import digits69, matlab, vim1, weizmann
 from brainjax.recordings.recording import (
     Recording,
     Stimuli,
@@ -49,6 +49,7 @@ class Format(NamedTuple):
 FORMATS = {
     'weizmann': Format(weizmann.looks_like, weizmann.read),
     'digits69': Format(matlab.looks_like, digits69.read),
+    'vim1': Format(vim1.looks_like, vim1.read),
 }
 
 
@@ -59,7 +60,7 @@ def open_recording(path: PathLike, **options: Any) -> Recording:
       path: the file with the responses.
       **options: what the format's `read` takes besides: for 'weizmann'
         `pictures` (needed), `roi`, `select_voxels`; for 'digits69'
-        `test_rows`, `roi`.
+        `test_rows`, `roi`; for 'vim1' `subject`, `pictures`, `roi`, `size`.
 
     Raises:
       InputError: no such file, a format that is not known, an option that
