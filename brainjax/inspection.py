@@ -13,6 +13,7 @@ from brainjax.recordings import (
     Trials,
     open_recording,
     reliability,
+    vim1,
     weizmann,
 )
 from brainjax.recordings.stored import constant_voxels
@@ -31,7 +32,11 @@ def open_all(paths: Sequence[PathLike], **options: Any) -> list[Recording]:
       InputError: as `open_recording`, or only pictures were given, or
         several files of them.
     """
-    pictures = [path for path in paths if weizmann.holds_pictures(path)]
+    pictures = [
+        path
+        for path in paths
+        if weizmann.holds_pictures(path) or vim1.holds_pictures(path)
+    ]
     others = [path for path in paths if path not in pictures]
     if len(pictures) > 1:
         raise InputError(
