@@ -543,7 +543,7 @@ def test_unknown_runs_are_none(tmp_path):
 def test_paths_that_are_no_recordings(tmp_path):
     (tmp_path / 'empty').mkdir()
     for path, words in (
-        (tmp_path / 'empty', 'empty cannot be read'),
+        (tmp_path / 'empty', 'empty is no recording that can be read'),
         (tmp_path / 'a.h5', 'a.h5 does not exist'),
         ('a.h5,b.h5', '^a.h5 does not exist'),
     ):
