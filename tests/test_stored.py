@@ -98,7 +98,7 @@ def test_rows_are_those_of_the_array(tmp_path, rows):
 
 
 def test_it_looks_like_an_array(tmp_path):
-    lazy, eager = pair(tmp_path, dtype=np.uint8)
+    lazy, _ = pair(tmp_path, dtype=np.uint8)
     assert (lazy.shape, lazy.ndim, len(lazy)) == ((25, VOXELS), 2, 25)
     assert lazy.dtype == np.float32
     np.testing.assert_array_equal(np.asarray(lazy), lazy[:])
