@@ -13,6 +13,7 @@ from brainjax.errors import InputError
 # run(arguments, rest), where rest are flags that only the command knows.
 COMMANDS = {
     'run': 'fit, reconstruct, score and report',
+    'decode': 'features of a network from fMRI',
     'inspect': 'what a recording holds',
     'info': 'versions, devices, what is missing',
     'convert': 'write a recording in another format',

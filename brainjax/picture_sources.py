@@ -131,7 +131,7 @@ def _tar(path: pathlib.Path, stack: contextlib.ExitStack) -> Source:
 
 
 def _digits(path: pathlib.Path) -> Source:
-    from brainjax.recordings import digits69  # Recordings use this module.
+    from brainjax.recordings import digits69  # Recordings import this module.
 
     images = digits69.prior_pictures(path)
     return Source(

@@ -2,6 +2,7 @@
 
 import itertools
 
+import h5py
 import numpy as np
 import scipy.io
 
@@ -121,3 +122,36 @@ def small_recording(repeats=3, seed=0):
         snr=rng.random(VOXELS).astype(np.float32),
         noise_ceiling=rng.random(VOXELS).astype(np.float32),
     )
+
+
+def vim1_variables(seed=0):
+    """6 training and 3 test pictures, as HDF5 holds them; 2 voxels are NaN."""
+    rng = np.random.default_rng(seed)
+    found = {
+        'stimTrn': rng.uniform(-0.5, 0.5, (8, 8, 6)).astype(np.float32),
+        'stimVal': rng.uniform(-0.5, 0.5, (8, 8, 3)).astype(np.float32),
+    }
+    for subject in (1, 3):
+        train = rng.normal(size=(6, 20)).astype(np.float32)
+        test = rng.normal(size=(3, 20)).astype(np.float32)
+        train[:, [4, 11]] = test[:, [4, 11]] = np.nan
+        found |= {
+            f'dataTrnS{subject}': train,
+            f'dataValS{subject}': test,
+            f'roiS{subject}': rng.permutation(np.arange(20.0) % 8)[None],
+            f'voxIdxS{subject}': np.arange(1.0, 21)[None],
+        }
+    return found
+
+
+def write_vim1(folder, without=(), **changes):
+    """Writes EstimatedResponses.mat and Stimuli.mat; returns their paths."""
+    variables = {**vim1_variables(), **changes}
+    paths = folder / 'EstimatedResponses.mat', folder / 'Stimuli.mat'
+    for path in paths:
+        with h5py.File(path, 'w', userblock_size=512) as file:
+            for name, values in variables.items():
+                belongs = name.startswith('stim') == (path == paths[1])
+                if belongs and name not in without:
+                    file[name] = values
+    return paths

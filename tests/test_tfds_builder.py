@@ -102,7 +102,7 @@ def test_without_pictures_and_categories(tmp_path):
 
 def test_a_data_set_that_is_there_is_not_overwritten(tmp_path):
     tfds_builder.prepare(small_recording(), tmp_path)
-    with pytest.raises(InputError, match=r'small exists; name another'):
+    with pytest.raises(InputError, match=r'1\.0\.0 exists; name another'):
         tfds_builder.prepare(small_recording(), tmp_path)
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match='cannot be written to'):

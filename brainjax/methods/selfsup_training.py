@@ -13,15 +13,14 @@ from brainjax.evaluation import encoding
 from brainjax.files import PathLike
 from brainjax.methods import selfsup_steps as steps
 from brainjax.methods.selfsup_networks import (
-    CHUNK,
     build_decoder,
     feature_shapes,
-    in_chunks,
     load_backbone,
     loss_features_of_uint8,
     predict,
     to_float,
 )
+from brainjax.networks.chunks import CHUNK, in_chunks
 from brainjax.recordings import Recording, Trials
 from brainjax.recordings.reliability import snr_from_repeats
 from brainjax.training import parallel

@@ -13,6 +13,7 @@ from brainjax.recordings import (
     digits69,
     matlab,
     nsd,
+    vim1,
     weizmann,
 )
 from brainjax.recordings.recording import (
@@ -88,6 +89,7 @@ FORMATS = {
         {'roi': ''},
     ),
     'digits69': Format(matlab.looks_like, digits69.read),
+    'vim1': Format(vim1.looks_like, vim1.read),
 }
 
 

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from brainjax import pictures
 from brainjax.errors import InputError
 from brainjax.files import PathLike
-from brainjax.picture_sources import open_source
 
 _SHOWN = 3  # Names in a message.
 
@@ -41,6 +39,10 @@ def join(
     Raises:
       InputError: a stimulus has no picture or two, or a picture is damaged.
     """
+    # Pictures come from recordings too, so that they are loaded after them.
+    from brainjax import pictures
+    from brainjax.picture_sources import open_source
+
     with contextlib.ExitStack() as stack:
         found = open_source(source, None, stack)
         places: dict[str, list[int]] = {}

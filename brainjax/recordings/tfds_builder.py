@@ -12,9 +12,11 @@ without this package; `prepare` needs no TensorFlow either. One subject is one
 config. Trials keep the order of measurement.
 """
 
+import contextlib
 import dataclasses
 import io
 import json
+import logging
 import pathlib
 import re
 from collections.abc import Iterator
@@ -167,22 +169,37 @@ def prepare(
         recording = open_recording(recording, **options)
     name = re.sub(r'[^\w.-]', '_', name or recording.subject)
     folder = writable_folder(data_dir)
-    if (folder / NAME / name).exists():
+    version = folder / NAME / name / str(BrainjaxRecording.VERSION)
+    if version.exists():
         raise InputError(
-            f'{folder / NAME / name} exists; name another folder, or remove '
-            'it first.'
+            f'{version} exists; name another folder, or remove it first.'
         )
-    builder = BrainjaxRecording(
-        config=RecordingConfig(name=name, recording=recording),
-        data_dir=folder,
-    )
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(num_shards=shards)
-    )
+    with _quiet():
+        builder = BrainjaxRecording(
+            config=RecordingConfig(name=name, recording=recording),
+            data_dir=folder,
+        )
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(num_shards=shards)
+        )
     default = folder / NAME / '.config' / 'metadata.json'
     if not default.exists():
         write_json(default, {'default_config_name': name})
-    return pathlib.Path(builder.data_dir)
+    return version
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps TFDS from telling what takes seconds."""
+    logger = logging.getLogger('absl')
+    level = logger.level
+    tfds.disable_progress_bar()
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _metadata(recording: Recording) -> dict[str, Any]:
