@@ -535,6 +535,13 @@ def test_an_experiment_opens_it(tmp_path):
     np.testing.assert_array_equal(found.stimuli.images, subject.stimuli.images)
 
 
+def test_a_test_set_without_stimuli_is_not_replaced(tmp_path):
+    id_ = np.r_[np.arange(8.0), np.full(6, np.nan), np.arange(4.0)]
+    path = bdata_files.god(tmp_path, stimulus_id=id_)
+    with pytest.raises(InputError, match=r'test fMRI has shape \(0, 6\)'):
+        open_recording(path)
+
+
 def test_unknown_runs_are_none(tmp_path):
     recording = open_recording(named(tmp_path, {'Run': [np.nan, *[1] * 11]}))
     assert recording.train.run is None

@@ -105,7 +105,7 @@ def read(
     train, tested = rows.kinds == 'training', rows.kinds == test
     names, categories, found = _stimuli(rows, train | tested, where)
     problems += found
-    if not tested.any():
+    if test not in there:
         tested, sentence = holding_out.last_tenth(
             rows.names,
             train,
