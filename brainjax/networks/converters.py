@@ -101,7 +101,7 @@ def from_squeezenet(source: PathLike) -> Params:
         place = f'{fire}.{parts[part]}' if part else fire
         place = 'conv_final' if layer == 'conv10' else place
         places[layer] = (f'{place}.weight', f'{place}.bias')
-    arrays = npz.read(source)
+    arrays = npz.load(source, [*npz.shapes(source)])
     return _layers(places, arrays, source, "SqueezeNet v1.0's npz")
 
 

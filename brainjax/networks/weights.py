@@ -21,7 +21,15 @@ from brainjax.networks.converters import Params
 from brainjax.networks.published import SOURCES, Source, shapes
 
 __all__ = [
-    'SOURCES', 'Source', 'convert', 'fetch', 'load', 'path', 'read', 'shapes', 'write',
+    'SOURCES',
+    'Source',
+    'convert',
+    'fetch',
+    'load',
+    'path',
+    'read',
+    'shapes',
+    'write',
 ]
 
 
