@@ -9,7 +9,6 @@ Weights from Caffe need `preprocessing='caffe'`; `frozen.load` knows.
 """
 
 import functools
-
 from collections.abc import Iterable, Iterator, Mapping
 
 import jax
