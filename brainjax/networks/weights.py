@@ -271,6 +271,8 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
         held = {name: _own(source, name)}
     elif name == 'squeezenet' and start[:2] == b'PK':
         held = {name: converters.from_squeezenet(source)}
+    elif name.startswith('generator_'):
+        held = {name: converters.from_generator(source, name[10:])}
     elif SOURCES[name].preprocessing == 'caffe':
         held = {name: converters.from_caffe(source, name)}
     else:

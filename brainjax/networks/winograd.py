@@ -49,6 +49,8 @@ _PRODUCTS = np.float32(
 )
 # With fewer channels the transforms cost more than they save.
 FEWEST_CHANNELS = 64
+# In one product; more would not be in a processor's caches when needed.
+ENOUGH_TILES = 512
 
 
 def prepare(
@@ -127,6 +129,19 @@ convolve.defvjp(
 
 
 def _convolve(x: jax.Array, tiles: jax.Array) -> jax.Array:
+    """Convolves a few pictures at a time, so that caches hold the windows."""
+    down, across = (-(-n // _TILE) for n in x.shape[1:3])
+    together = max(1, ENOUGH_TILES // (down * across))
+    if len(x) <= together or not len(x):
+        return _convolve_all(x, tiles)
+    return jax.lax.map(
+        lambda picture: _convolve_all(picture[None], tiles)[0],
+        x,
+        batch_size=together if together > 1 else None,
+    )
+
+
+def _convolve_all(x: jax.Array, tiles: jax.Array) -> jax.Array:
     n, height, width, channels = x.shape
     down, across = -(-height // _TILE), -(-width // _TILE)
     x = jnp.pad(
