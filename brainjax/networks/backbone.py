@@ -42,6 +42,14 @@ PREPROCESSING = {
 }
 
 
+# What those take to zero: the mean pixel, RGB in 0..255.
+MEAN_PIXEL = {
+    'torchvision': tuple(255 * mean for mean in MEAN),
+    'caffe': CAFFE_MEAN,
+    'none': (0.0, 0.0, 0.0),
+}
+
+
 def preprocess(name: str) -> Step:
     """Returns the step that weights with this preprocessing begin with.
 

@@ -28,6 +28,7 @@ __all__ = [
     'load',
     'path',
     'read',
+    'read_metadata',
     'shapes',
     'write',
 ]
@@ -90,6 +91,22 @@ def read(path: files.PathLike) -> tuple[Params, dict[str, str]]:
         TypeError,
         safetensors.SafetensorError,
     ) as error:
+        raise InputError(
+            f'{path} is not a whole safetensors file ({error}); fetch or '
+            'copy it again.'
+        ) from error
+
+
+def read_metadata(path: files.PathLike) -> dict[str, str]:
+    """Reads what a safetensors file says of itself; none of its arrays.
+
+    Raises:
+      InputError: the file is missing or damaged.
+    """
+    try:
+        with safetensors.safe_open(path, framework='numpy') as file:
+            return file.metadata() or {}
+    except (OSError, safetensors.SafetensorError) as error:
         raise InputError(
             f'{path} is not a whole safetensors file ({error}); fetch or '
             'copy it again.'

@@ -63,8 +63,7 @@ def prepare(
 
     Args:
       params: {layer: {'kernel', 'bias'}}.
-      fewest: channels that a convolution must sum over, and twice as many
-        that it must make, to be transformed.
+      fewest: channels that a convolution must take and make.
 
     Returns:
       The same, where a transformed layer is {'tiles': [36, in, out],
@@ -75,8 +74,7 @@ def prepare(
         return (
             kernel.ndim == 4
             and kernel.shape[:2] == (3, 3)
-            and kernel.shape[2] >= fewest
-            and kernel.shape[3] >= 2 * fewest
+            and min(kernel.shape[2:]) >= fewest
         )
 
     return {
