@@ -76,7 +76,7 @@ def dists(features: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def relative_error(features: jax.Array, target: jax.Array) -> jax.Array:
-    """sum (f - t)^2 / sum t^2, and 0 for 0 / 0."""
+    """sum (f - t)^2 / sum t^2; undivided where t is 0."""
     square = _sum(target**2)
     error = squared(features, target)
     return jnp.where(
