@@ -130,7 +130,7 @@ def _convolve(x: jax.Array, tiles: jax.Array) -> jax.Array:
     """Convolves a few pictures at a time, so that caches hold the windows."""
     down, across = (-(-n // _TILE) for n in x.shape[1:3])
     together = max(1, ENOUGH_TILES // (down * across))
-    if len(x) <= together or not len(x):
+    if len(x) <= together:
         return _convolve_all(x, tiles)
     return jax.lax.map(
         lambda picture: _convolve_all(picture[None], tiles)[0],
@@ -164,13 +164,14 @@ def _convolve_all(x: jax.Array, tiles: jax.Array) -> jax.Array:
         tiles,
         (((2,), (1,)), ((0,), (0,))),
     )
-    products = products.reshape(_WINDOW, _WINDOW, n, down, across, -1)
+    outputs = tiles.shape[-1]
+    products = products.reshape(_WINDOW, _WINDOW, n, down, across, outputs)
     columns = _combine(_PRODUCTS, list(products))
     y = jnp.stack(
         [jnp.stack(_combine(_PRODUCTS, list(column)), 2) for column in columns],
         4,
     )
-    y = y.reshape(n, down * _TILE, across * _TILE, -1)
+    y = y.reshape(n, down * _TILE, across * _TILE, outputs)
     return y[:, :height, :width]
 
 
