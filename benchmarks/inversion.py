@@ -320,7 +320,7 @@ def measure(options, shared) -> dict:
     for round_number in range(options.rounds):
         if round_number:
             found['ours_1'].append(us(1))
-        found[f'ours_{PICTURES}'].append(us(PICTURES))
+        found[many].append(us(PICTURES))
         if them:
             found['peer_frozen'].append(them(True))
             found['peer'].append(them(False))
@@ -337,11 +337,11 @@ def measure(options, shared) -> dict:
     def peak(name):
         return max((each['peak_mib'] for each in found[name]), default=None)
 
-    alone, many = median('ours_1'), median(f'ours_{PICTURES}') / PICTURES
+    alone, each = median('ours_1'), median(many) / PICTURES
     result = {
         'name': 'inversion',
         'unit': 'seconds an iteration and picture (median)',
-        'ours': many,
+        'ours': each,
         'ours_1_picture': alone,
         'ours_name': us.version,
         'pictures': PICTURES,
@@ -360,9 +360,9 @@ def measure(options, shared) -> dict:
             'peer': theirs,
             'peer_frozen': frozen,
             'peer_name': them.version,
-            'ratio': theirs / many,
+            'ratio': theirs / each,
             'ratio_1_picture': theirs / alone,
-            'ratio_frozen': frozen / many,
+            'ratio_frozen': frozen / each,
             'ratio_frozen_1_picture': frozen / alone,
             'ratio_meaning': 'peer / ours: above 1, brainjax is faster',
             'accuracy': float(np.max(np.abs(losses / peer_losses - 1))),

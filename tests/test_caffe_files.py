@@ -1,3 +1,5 @@
+import contextlib
+
 import caffe_writer
 import numpy as np
 import pytest
@@ -40,17 +42,10 @@ def test_blobs_of_both_versions(tmp_path, old, options):
 def test_every_truncation_is_told(tmp_path):
     path = tmp_path / 'net.caffemodel'
     whole = caffe_writer.model({'a': [np.ones((2, 3))]})
-    cut = 0
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        try:
-            found = caffe_files.read(path)
-        except InputError as error:
-            assert 'net.caffemodel' in str(error)
-            cut += 1
-        else:
-            pytest.fail(f'{length} of {len(whole)} bytes gave {found}')
-    assert cut == len(whole)
+        with pytest.raises(InputError, match=r'net\.caffemodel'):
+            caffe_files.read(path)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +92,8 @@ def test_random_damage_never_raises_anything_else(tmp_path):
         for place in rng.integers(0, len(data), 3):
             data[place] = rng.integers(256)
         path.write_bytes(data)
-        try:
+        with contextlib.suppress(InputError):
             caffe_files.read(path)
-        except InputError:
-            pass
 
 
 def test_missing_empty_and_without_layers(tmp_path):

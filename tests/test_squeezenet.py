@@ -46,15 +46,15 @@ def test_shapes():
 
 
 def pictures(each):
-    archive = tarfile.open(shared_data('tiny_imagenet_10k.tar'))
     images, labels = [], []
-    for member in archive:
-        synset = member.name.split('/')[-2] if '/' in member.name else ''
-        if synset in CLASSES and labels.count(CLASSES[synset]) < each:
-            data = io.BytesIO(archive.extractfile(member).read())
-            image = Image.open(data).convert('RGB').resize((128, 128), 3)
-            images.append(np.float32(image) / 255)
-            labels.append(CLASSES[synset])
+    with tarfile.open(shared_data('tiny_imagenet_10k.tar')) as archive:
+        for member in archive:
+            synset = member.name.split('/')[-2] if '/' in member.name else ''
+            if synset in CLASSES and labels.count(CLASSES[synset]) < each:
+                data = io.BytesIO(archive.extractfile(member).read())
+                image = Image.open(data).convert('RGB').resize((128, 128), 3)
+                images.append(np.float32(image) / 255)
+                labels.append(CLASSES[synset])
     return np.stack(images), np.array(labels)
 
 

@@ -153,9 +153,7 @@ def prepare(
 def _problem(network, settings, search):
     if search is None:
         return Problem(network.kind, settings, None, ()), {}
-    code = generator.code_shape(search.name)
-    first = next(iter(search.params.values()))['kernel']
-    code = (*code[:-1], int(first.shape[-2]))
+    code = generator.code_shape(search.name, search.params)
     problem = Problem(network.kind, settings, search.name, code)
     return problem, search.params
 

@@ -196,14 +196,23 @@ def init(key: jax.Array, name: str, width: float = 1.0) -> backbone.Params:
     return backbone.init(key, shapes(name, width))
 
 
-def code_shape(name: str, width: float = 1.0) -> tuple[int, ...]:
+def code_shape(
+    name: str, params: backbone.Params | None = None
+) -> tuple[int, ...]:
     """Returns the shape of one code: [units] or [height, width, channels].
+
+    Args:
+      name: one of GENERATORS.
+      params: the weights, if they may be narrower than the published ones.
 
     Raises:
       InputError: there is no such generator.
     """
-    first = next(iter(layers(name, width).values()))
-    return (*CODES[name][1:], first.inputs)
+    backbone.check_known('generator', name, GENERATORS)
+    first = CODES[name][0]
+    if params is not None:
+        first = params[next(iter(GENERATORS[name]))]['kernel'].shape[-2]
+    return (*CODES[name][1:], int(first))
 
 
 def transposed_convolution(
@@ -253,9 +262,7 @@ def apply(params: backbone.Params, name: str, codes: jax.Array) -> jax.Array:
       InputError: there is no such generator.
       ValueError: the codes have another shape.
     """
-    width = next(iter(params.values()))['kernel'].shape[-2]
-    expected = (*CODES[name][1:], width) if name in CODES else ()
-    backbone.check_known('generator', name, GENERATORS)
+    expected = code_shape(name, params)
     if codes.shape[1:] != expected:
         raise ValueError(
             f'The codes have shape {codes.shape}; the generator {name} takes '
