@@ -27,6 +27,7 @@ from brainjax.recordings import (
     normalise,
     open_recording,
     options_of,
+    parse_options,
     select_roi,
     simulated,
 )
@@ -59,7 +60,7 @@ def load_recording(config: ConfigDict) -> Recording:
 def _options(config: ConfigDict) -> dict[str, Any]:
     """Returns the options of the recording's format that the config sets."""
     c = config.recording
-    options: dict[str, Any] = {}
+    options = parse_options(text for text in c.options.split(';') if text)
     for option, value in (
         ('pictures', c.images),
         ('subject', c.subject),
@@ -70,7 +71,7 @@ def _options(config: ConfigDict) -> dict[str, Any]:
     if c.fold >= 0:
         options['test_rows'] = digits69.folds()[c.fold]
     if 'size' in options_of(format_of(c.path)):
-        options['size'] = config.size
+        options.setdefault('size', config.size)
     return options
 
 

@@ -197,6 +197,12 @@ def test_a_bomb_is_refused_before_it_is_loaded(tmp_path):
         bdata.read(path)
 
 
+def test_paths_without_a_file(tmp_path):
+    for path in (tmp_path, tmp_path / 'no.h5'):
+        with pytest.raises(InputError, match=f'^{path} '):
+            bdata.read(path)
+
+
 def test_others_are_not_claimed(tmp_path):
     path = tmp_path / 'x.h5'
     assert not bdata.looks_like(path)

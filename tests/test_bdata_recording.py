@@ -535,6 +535,13 @@ def test_an_experiment_opens_it(tmp_path):
     np.testing.assert_array_equal(found.stimuli.images, subject.stimuli.images)
 
 
+def test_a_test_set_without_stimuli_is_not_replaced(tmp_path):
+    id_ = np.r_[np.arange(8.0), np.full(6, np.nan), np.arange(4.0)]
+    path = bdata_files.god(tmp_path, stimulus_id=id_)
+    with pytest.raises(InputError, match=r'test fMRI has shape \(0, 6\)'):
+        open_recording(path)
+
+
 def test_unknown_runs_are_none(tmp_path):
     recording = open_recording(named(tmp_path, {'Run': [np.nan, *[1] * 11]}))
     assert recording.train.run is None
@@ -543,7 +550,7 @@ def test_unknown_runs_are_none(tmp_path):
 def test_paths_that_are_no_recordings(tmp_path):
     (tmp_path / 'empty').mkdir()
     for path, words in (
-        (tmp_path / 'empty', 'empty cannot be read'),
+        (tmp_path / 'empty', 'empty is no recording that can be read'),
         (tmp_path / 'a.h5', 'a.h5 does not exist'),
         ('a.h5,b.h5', '^a.h5 does not exist'),
     ):

@@ -132,6 +132,10 @@ def expected(which, betas=None):
     return betas.reshape(-1, *SHAPE)[which][:, mask() == 1]
 
 
+def percent(numbers):
+    return numbers * np.float32(1 / 300)
+
+
 def z_scored(which, betas=None):
     by_session = in_shared().reshape(SESSIONS, TRIALS)
     betas = volumes() if betas is None else betas
@@ -150,9 +154,7 @@ def test_trials_voxels_and_stimuli_are_the_right_ones(root):
         (recording.train, ~in_shared()),
         (recording.test, in_shared()),
     ):
-        np.testing.assert_array_equal(
-            part.fmri[:], np.float32(expected(which) / 300)
-        )
+        np.testing.assert_array_equal(part.fmri[:], percent(expected(which)))
         names = [recording.stimuli.names[i] for i in part.stimulus]
         assert names == [f'nsd-{i:05d}' for i in shown()[which]]
         np.testing.assert_array_equal(
@@ -181,9 +183,7 @@ def test_any_chunks_give_the_same(root, options, monkeypatch):
     monkeypatch.setattr(nsd_extraction, '_AT_ONCE', 400)
     write_session(root, 2, volumes()[1], **options)
     found = nsd.read(root, zscore=False).train.fmri[:]
-    np.testing.assert_array_equal(
-        found, np.float32(expected(~in_shared()) / 300)
-    )
+    np.testing.assert_array_equal(found, percent(expected(~in_shared())))
 
 
 def test_z_scores_never_see_shared_trials(root):
@@ -247,7 +247,7 @@ def test_a_killed_extraction_leaves_nothing_taken_for_whole(root, cache):
     kept = whole.stat().st_mtime_ns
     recording = nsd.read(root, zscore=False)
     np.testing.assert_array_equal(
-        recording.train.fmri[:], np.float32(expected(~in_shared()) / 300)
+        recording.train.fmri[:], percent(expected(~in_shared()))
     )
     assert whole.stat().st_mtime_ns == kept  # The first session was done.
 
@@ -258,16 +258,15 @@ def test_sessions_may_be_missing_or_chosen(root):
     there = np.repeat([True, False, True], TRIALS)
     np.testing.assert_array_equal(
         recording.train.fmri[:],
-        np.float32(expected(there & ~in_shared()) / 300),
+        percent(expected(there & ~in_shared())),
     )
     assert set(recording.train.session) == {1, 3}
     assert recording.problems[0].startswith('Sessions 2 are not there')
     only = nsd.read(root, zscore=False, sessions=[3])
     np.testing.assert_array_equal(
         only.test.fmri[:],
-        np.float32(
+        percent(
             expected(np.repeat([0, 0, 1], TRIALS).astype(bool) & in_shared())
-            / 300
         ),
     )
     with pytest.raises(InputError, match='has no session 2; there are 1, 3'):
@@ -357,11 +356,10 @@ def test_regions_have_their_published_names(root):
     chosen = nsd.read(root, roi='V1 | FFA-1', zscore=False)
     np.testing.assert_array_equal(
         chosen.train.fmri[:],
-        np.float32(
+        percent(
             volumes().reshape(-1, *SHAPE)[~in_shared()][
                 :, np.isin(visual, (1, 2)) | (faces == 2)
             ]
-            / 300
         ),
     )
     with pytest.raises(InputError, match=r"no ROI 'V1x'.*[Dd]id you mean"):
@@ -398,7 +396,7 @@ def test_invalid_voxels_are_left_out_and_told(root):
     keep = np.delete(np.arange(len(places)), [2, 5])
     np.testing.assert_array_equal(
         recording.train.fmri[:],
-        np.float32(expected(~in_shared(), betas)[:, keep] / 300),
+        percent(expected(~in_shared(), betas)[:, keep]),
     )
     assert len(recording.snr) == len(recording.rois['nsdgeneral']) == len(keep)
     assert recording.problems == (

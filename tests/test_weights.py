@@ -277,6 +277,11 @@ def test_sources_are_https_with_a_licence_and_a_hash():
     assert weights.SOURCES['vgg19'].sha256 in weights.SOURCES['vgg19'].url
 
 
+def test_what_is_not_published_as_a_file_is_told(cache):
+    with pytest.raises(InputError, match='fetch vgg19_caffe --from FILE'):
+        weights.fetch('vgg19_caffe')
+
+
 def test_published_vgg16(monkeypatch):
     """Golden numbers of torchvision's VGG16, where it has been fetched."""
     monkeypatch.delenv('BRAINJAX_CACHE')

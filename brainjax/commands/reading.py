@@ -1,10 +1,9 @@
 """The flags that say how a recording is read."""
 
 import argparse
-import json
 from typing import Any
 
-from brainjax.errors import InputError
+from brainjax.recordings import parse_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,23 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def options(known: argparse.Namespace) -> dict[str, Any]:
     """Returns the options of `open_recording` that were given.
 
-    Values are JSON where they can be (numbers, lists, true), else text.
-
     Raises:
       InputError: an option without '='.
     """
-    found = {}
-    for text in known.option:
-        name, equals, value = text.partition('=')
-        if not equals:
-            raise InputError(
-                f'--option {text} lacks a value; write NAME=VALUE, such as '
-                'size=64.'
-            )
-        try:
-            found[name] = json.loads(value)
-        except json.JSONDecodeError:
-            found[name] = value
+    found = parse_options(known.option)
     for name in ('pictures', 'roi'):
         if getattr(known, name) is not None:
             found[name] = getattr(known, name)

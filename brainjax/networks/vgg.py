@@ -5,7 +5,8 @@ The weights are an argument, so they are never trained by accident:
     params = weights.load('vgg16')
     features = vgg.apply(params, images, ('relu1_2', 'pool5'))
 
-Weights from Caffe need `preprocessing='caffe'`; `frozen.load` knows.
+Weights from Caffe need `preprocessing='caffe'`, which
+`published.SOURCES[name].preprocessing` tells.
 """
 
 import functools

@@ -1,15 +1,17 @@
 """Recordings: what was measured, in one value whatever file it came from."""
 
 import inspect
+import json
 import os
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
 from brainjax.files import PathLike
 from brainjax.recordings import (
     bdata_recording,
+    bids,
     digits69,
     matlab,
     nsd,
@@ -42,6 +44,7 @@ __all__ = [
     'normalise',
     'open_recording',
     'options_of',
+    'parse_options',
     'select_roi',
     'split_trials',
     'take_trials',
@@ -89,7 +92,15 @@ FORMATS = {
         {'roi': ''},
     ),
     'digits69': Format(matlab.looks_like, digits69.read),
-    'vim1': Format(vim1.looks_like, vim1.read),
+    'vim1': Format(
+        vim1.looks_like, vim1.read, vim1.write, '.mat', '_stimuli.mat'
+    ),
+    'bids': Format(
+        bids.looks_like,
+        bids.read,
+        bids.write,
+        whole={'window': (0, 1), 'high_pass': 0, 'zscore_runs': False},
+    ),
 }
 
 
@@ -140,6 +151,29 @@ def format_of(path: PathLike) -> str:
 def options_of(name: str) -> list[str]:
     """Returns what the `read` of a format takes beside the path."""
     return [*inspect.signature(FORMATS[name].read).parameters][1:]
+
+
+def parse_options(texts: Iterable[str]) -> dict[str, Any]:
+    """Returns the options that texts such as 'size=64' name.
+
+    Values are JSON where they can be (numbers, lists, true), else text.
+
+    Raises:
+      InputError: a text without '='.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition('=')
+        if not equals:
+            raise InputError(
+                f'Option {text} lacks a value; write NAME=VALUE, such as '
+                'size=64.'
+            )
+        try:
+            found[name.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name.strip()] = value.strip()
+    return found
 
 
 def _tried(looks_like: Callable[[PathLike], bool], path: PathLike) -> bool:

@@ -149,9 +149,15 @@ def read(path: PathLike) -> BData:
     Raises:
       InputError: naming the file, what is wrong in it and the fix.
     """
-    if matlab.looks_like(path):
+    try:
+        version5, version73 = matlab.looks_like(path), matlab73.looks_like(path)
+    except OSError as error:
+        raise InputError(
+            f'{path} cannot be read ({error.strerror}); check the path.'
+        ) from error
+    if version5:
         return _from_matlab(matlab.read(path, _MATLAB), path)
-    if matlab73.looks_like(path):
+    if version73:
         return _from_matlab(matlab73.read(path, _MATLAB), path)
     with hdf5.opened(path) as file:
         samples, metadata = (

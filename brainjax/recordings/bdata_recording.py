@@ -30,6 +30,7 @@ from brainjax.recordings import (
     bdata,
     bdata_trials,
     bdata_voxels,
+    holding_out,
     stimulus_pictures,
 )
 from brainjax.recordings.bdata_trials import Rows
@@ -104,8 +105,13 @@ def read(
     train, tested = rows.kinds == 'training', rows.kinds == test
     names, categories, found = _stimuli(rows, train | tested, where)
     problems += found
-    if not tested.any():
-        tested, sentence = _held_out(rows, train, names, categories, where)
+    if test not in there:
+        tested, sentence = holding_out.last_tenth(
+            rows.names,
+            train,
+            dict(zip(names, categories or [''] * len(names))),
+            where,
+        )
         train &= ~tested
         problems.append(sentence)
     images = None
@@ -248,42 +254,6 @@ def _stimuli(
             return tuple(dict.fromkeys(rows.names[order])), None, [sentence]
     known = all(categories.values())
     return tuple(categories), tuple(categories.values()) if known else None, []
-
-
-def _held_out(
-    rows: Rows,
-    train: np.ndarray,
-    names: Sequence[str],
-    categories: Sequence[str] | None,
-    where: str,
-) -> tuple[np.ndarray, str]:
-    """Holds the last stimuli of each category out.
-
-    Returns:
-      [trials] bool, and a sentence on it.
-    """
-    if len(names) < 2:
-        raise InputError(
-            f'{where} holds one stimulus only; at least two are needed, to '
-            'train on one and test on the other.'
-        )
-    of = dict(zip(names, categories or [''] * len(names)))
-    members: dict[str, list[str]] = {}
-    for name in dict.fromkeys(rows.names[train]):
-        members.setdefault(of[name], []).append(name)
-    if all(len(group) == 1 for group in members.values()):
-        members = {'': [*dict.fromkeys(rows.names[train])]}
-    out = [
-        name
-        for group in members.values()
-        if len(group) > 1
-        for name in group[-max(1, len(group) // 10) :]
-    ]
-    return train & np.isin(rows.names, out), (
-        f'{where} does not say which trials are for testing; {len(out)} of '
-        f'the {len(names)} stimuli, the last tenth of each category, are held '
-        'out.'
-    )
 
 
 def _trials(rows: Rows, which: np.ndarray, names: Sequence[str]) -> Trials:

@@ -12,7 +12,7 @@ from brainjax.recordings import stimulus_names
 from brainjax.recordings.bdata import NO_LABEL, BData
 
 DATA_TYPES = {1: 'training', 2: 'test', 3: 'imagery', 4: 'unpaired'}
-# What the description of Run says where a run never has two numbers' meaning.
+# The description of Run where one number never stands for two runs.
 UNIQUE_RUNS = '1 = Run, unique in the file'
 
 _NOTHING = (NO_LABEL, 'on/a', '', stimulus_names.FIXATION)
@@ -200,8 +200,9 @@ def _categories(data: BData, names: np.ndarray) -> np.ndarray:
     """Returns categories: named ones, else synsets, else category_index."""
     key = 'category_index'
     if key in data.vmap:
-        found = [text.replace(NO_LABEL, '') for text in data.labels(key)]
-        return np.array(found, object)
+        found = np.array(data.labels(key), object)
+        found[found == NO_LABEL] = ''
+        return found
     found = np.full(len(names), '', object)
     if key in data.keys:
         numbers = data.numbers(key)

@@ -6,6 +6,7 @@ with it, instead of raising an error.
 
 import math
 import mmap
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -50,6 +51,8 @@ class _Matrix(NamedTuple):
 
 def looks_like(path: PathLike) -> bool:
     """True for a MATLAB v5 file, judged by its first bytes."""
+    if not os.path.isfile(path):
+        return False
     with open(path, 'rb') as stream:
         return stream.read(len(_SIGNATURE)) == _SIGNATURE
 

@@ -7,6 +7,7 @@ bounded memory, what the `Recording` needs.
 """
 
 import dataclasses
+import functools
 import math
 import os
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ class StoredFmri:
     """Responses in files, [trials, voxels] float32 once they are read.
 
     The value of a trial and voxel is `scale * number + offset`, computed in
-    float64. Whole numbers and finite scales make every value finite.
+    float32. Whole numbers and finite scales make every value finite.
 
     Attributes:
       tables: the files, for example one a session.
@@ -108,6 +109,14 @@ class StoredFmri:
                 f'{self.tables[0].path}: a voxel cannot be scaled, for its '
                 'values are all the same; leave such voxels out.'
             )
+
+    @functools.cached_property
+    def _scaling(self) -> tuple[np.ndarray, np.ndarray]:
+        """Scale and offset as they are used: half as wide, twice as fast."""
+        return (
+            self.scale.astype(self.dtype, order='C'),
+            self.offset.astype(self.dtype, order='C'),
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -160,8 +169,8 @@ class StoredFmri:
         return dataclasses.replace(
             self,
             column=self.column[index],
-            scale=self.scale[:, index],
-            offset=self.offset[:, index],
+            scale=self.scale.take(index, axis=1),
+            offset=self.offset.take(index, axis=1),
         )
 
     def _announce(self, handles, places) -> None:
@@ -180,7 +189,7 @@ class StoredFmri:
     def _read(self, handles, places, out) -> None:
         width = self.tables[0].shape[1]
         whole = np.array_equal(self.column, np.arange(width))
-        values = np.empty(len(self.column))
+        scale, offset = self._scaling
         for i, (t, row) in enumerate(places):
             table = self.tables[t]
             content = os.pread(
@@ -196,9 +205,8 @@ class StoredFmri:
             numbers = np.frombuffer(content, table.dtype)
             if not whole:
                 numbers = numbers[self.column]
-            np.multiply(numbers, self.scale[t], out=values)
-            values += self.offset[t]
-            out[i] = values
+            np.multiply(numbers, scale[t], out=out[i], casting='same_kind')
+            out[i] += offset[t]
 
 
 Fmri = np.ndarray | StoredFmri

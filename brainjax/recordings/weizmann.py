@@ -161,6 +161,8 @@ def write(recording: Recording, path: PathLike, pictures: PathLike) -> None:
 
 def looks_like(path: PathLike) -> bool:
     """True for an npz file, whole or damaged, unless its arrays are others'."""
+    if not os.path.isfile(path):
+        return False
     with open(path, 'rb') as stream:
         if stream.read(4) != b'PK\3\4':
             return False
