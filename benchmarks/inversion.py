@@ -306,12 +306,8 @@ def measure(options, shared) -> dict:
     """Runs both sides in turns."""
     us = Side('ours', options, shared)
     us.version = us.read()
-    found = {
-        'ours_1': [],
-        f'ours_{PICTURES}': [],
-        'peer': [],
-        'peer_frozen': [],
-    }
+    many = f'ours_{PICTURES}'
+    found = {name: [] for name in ('ours_1', many, 'peer', 'peer_frozen')}
     found['ours_1'].append(us(1))  # Writes what the peer begins with.
     them = None
     if options.peer_site:

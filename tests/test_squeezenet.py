@@ -52,7 +52,7 @@ def pictures(each):
             synset = member.name.split('/')[-2] if '/' in member.name else ''
             if synset in CLASSES and labels.count(CLASSES[synset]) < each:
                 data = io.BytesIO(archive.extractfile(member).read())
-                image = Image.open(data).convert('RGB').resize((128, 128), 3)
+                image = Image.open(data).convert('RGB').resize((128, 128))
                 images.append(np.float32(image) / 255)
                 labels.append(CLASSES[synset])
     return np.stack(images), np.array(labels)

@@ -52,7 +52,11 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         for start in range(0, len(names), known.together):
             chosen = range(start, min(start + known.together, len(names)))
             images = pictures.decode(
-                found, chosen, known.pictures, known.size, not known.centre
+                found,
+                chosen,
+                known.pictures,
+                known.size,
+                whole=not known.centre,
             )
             computed = inversion.features(
                 network, np.float32(images) / 255, layers

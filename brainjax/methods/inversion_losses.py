@@ -117,13 +117,13 @@ def layer_weights(
                 f'The layer weights lack {missing[0]}; give one a layer.'
             )
         return {
-            layer: jnp.full(len(target), how[layer], target.dtype)
+            layer: jnp.full(len(target), how[layer])
             for layer, target in targets.items()
         }
     check_known('layer weighting', how, WEIGHTINGS)
     if how == 'equal':
         return {
-            layer: jnp.full(len(target), 1 / len(targets), target.dtype)
+            layer: jnp.full(len(target), 1 / len(targets))
             for layer, target in targets.items()
         }
     square = {layer: _sum(target**2) for layer, target in targets.items()}

