@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 import tiny
+from conftest import shared_data
 from recording_files import small_recording
 
 from brainjax.errors import InputError
@@ -16,6 +17,7 @@ from brainjax.recordings import (
     bids_events,
     bids_responses,
     conversion,
+    digits69,
     open_recording,
 )
 from brainjax.recordings.bids_files import Run
@@ -639,3 +641,9 @@ def test_weights_are_those_of_least_squares():
         np.testing.assert_allclose(
             (weights @ series)[i], solved(own[:, i], rest, fixed)[0], atol=1e-8
         )
+
+
+def test_the_real_trials_come_back_exactly(tmp_path):
+    recording = digits69.read(shared_data('digits69.mat'))
+    _, lost = conversion.convert(recording, tmp_path / 'bids', 'bids')
+    assert lost == ['the subject']

@@ -79,7 +79,7 @@ def read(
         {
             name: mask[chosen]
             for name, mask in volumes.items()
-            if mask[chosen].any()
+            if mask[chosen].any() or not roi
         },
         grid,
     )
