@@ -110,10 +110,12 @@ def convolve(
     layer: Mapping[str, jax.Array],
     stride: int = 1,
     padding: str | tuple[tuple[int, int], tuple[int, int]] = 'SAME',
+    groups: int = 1,
 ) -> jax.Array:
     """Cross-correlates [n, H, W, I] with an HWIO kernel and adds the bias.
 
-    The kernel's type is the type computed in.
+    The kernel's type is the type computed in. With as many groups as
+    channels, each channel is convolved on its own.
     """
     y = jax.lax.conv_general_dilated(
         x.astype(layer['kernel'].dtype),
@@ -121,6 +123,7 @@ def convolve(
         (stride, stride),
         padding,
         dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+        feature_group_count=groups,
     )
     return y + layer['bias']
 

