@@ -425,9 +425,9 @@ def test_files_of_other_networks_are_refused(tmp_path):
     write_zip(path, {'conv1.weight': np.zeros((64, 3, 7, 7), np.float32)})
     with pytest.raises(InputError, match=r"no 'bn1.weight', which swav needs"):
         weights.fetch('swav', path)
-    with pytest.raises(InputError, match="no 'features.0.0.weight'"):
+    with pytest.raises(InputError, match=r"no 'features.0.0.weight'"):
         weights.fetch('efficientnet_b1_v1', path)
-    with pytest.raises(InputError, match="no 'visual.conv1.weight'"):
+    with pytest.raises(InputError, match=r"no 'visual.conv1.weight'"):
         weights.fetch('clip', path)
     write_zip(path, {'conv1.weight': np.zeros((64, 3, 3, 3), np.float32)})
     with pytest.raises(InputError, match=r'shape \(64, 3, 3, 3\), not \(64, 3'):

@@ -6,6 +6,7 @@ layout: IMAGENET1K_V1, which the scores of Ozcelik and VanRullen 2023 use, and
 IMAGENET1K_V2, which those of Scotti et al. 2024 use.
 """
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -110,13 +111,11 @@ def _steps(params: Mapping) -> Iterator[backbone.Step]:
     )
     for number, stage in enumerate(STAGES, start=1):
         for i in range(stage.blocks):
-            last = i == stage.blocks - 1
-            yield (
-                f'features{number}' if last else '',
-                lambda x, block=f'{number}/{i}', stride=(stage.stride if i == 0 else 1): (
-                    _block(params, block, stride, x)
-                ),
+            step = functools.partial(
+                _block, params, f'{number}/{i}', 1 if i else stage.stride
             )
+            last = i == stage.blocks - 1
+            yield f'features{number}' if last else '', step
     yield (
         'features8',
         lambda x: jax.nn.silu(backbone.convolve(x, params['8'])),

@@ -5,6 +5,7 @@ normalisation is part of the kernels, see `converters.from_torchvision`. The
 weights used here are those of SwAV (Caron et al. 2020).
 """
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 
 import jax
@@ -76,9 +77,7 @@ def _steps(params: Mapping) -> Iterator[backbone.Step]:
             last = i == blocks - 1
             yield (
                 f'layer{stage}' if last else '',
-                lambda x, name=f'layer{stage}/{i}', stride=stride: _block(
-                    params, name, stride, x
-                ),
+                functools.partial(_block, params, f'layer{stage}/{i}', stride),
             )
     yield 'avgpool', lambda x: jnp.mean(x, axis=(1, 2))
 

