@@ -13,6 +13,7 @@ from brainjax.errors import InputError
 # run(arguments, rest), where rest are flags that only the command knows.
 COMMANDS = {
     'run': 'fit, reconstruct, score and report',
+    'evaluate': "score any method's pictures",
     'decode': 'features of a network from fMRI',
     'inspect': 'what a recording holds',
     'info': 'versions, devices, what is missing',

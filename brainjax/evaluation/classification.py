@@ -82,6 +82,23 @@ def class_of(path: str) -> str:
     return match[0] if match else folder.rpartition('/')[-1]
 
 
+def classes_of(source: PathLike, data_dir: PathLike | None = None) -> set[str]:
+    """Returns the classes that the pictures of a source are of.
+
+    Raises:
+      InputError: the source cannot be used.
+    """
+    with contextlib.ExitStack() as stack:
+        found = open_source(source, data_dir, stack)
+        return set(_labels(found, range(len(found.names))))
+
+
+def _labels(found: Source, indices: Sequence[int]) -> list[str]:
+    if found.labels:
+        return found.labels(indices)
+    return [class_of(found.names[i]) for i in indices]
+
+
 def build(
     source: PathLike,
     embed: Embed,
@@ -142,12 +159,7 @@ def _examples(
     """Yields index and class of each example, ascending."""
     counts: dict[str, int] = {}
     for part in _portions(range(len(found.names)), 1024):
-        labels = (
-            found.labels(part)
-            if found.labels
-            else [class_of(found.names[i]) for i in part]
-        )
-        for i, label in zip(part, labels):
+        for i, label in zip(part, _labels(found, part)):
             name = found.names[i].rpartition('/')[-1].rpartition('.')[0]
             if not label:
                 raise InputError(
@@ -280,31 +292,3 @@ def classify(
         [table.astype(float)], (total + 1) / 2, lower=True, **options
     )
     return Classified(list(classes), places, np.diagonal(table), scores)
-
-
-def sampled(
-    own: np.ndarray,
-    total: int,
-    n: int,
-    top: int = 1,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-) -> np.ndarray:
-    """n-way classification as published: distractors drawn at random.
-
-    Args:
-      own: [pictures] place of the true class among all.
-      total: how many classes there are.
-      n, top: how many to tell apart, and guesses.
-      draws: of distractors, for each picture.
-      seed: of the draws.
-
-    Returns:
-      [pictures] float64, which `classify` gives the expectation of.
-    """
-    generator = np.random.default_rng(seed)
-    beaten = generator.hypergeometric(
-        own - 1, total - own, n - 1, size=(draws, len(own))
-    )
-    return (beaten < top).mean(axis=0)
