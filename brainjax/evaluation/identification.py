@@ -21,6 +21,7 @@ from scipy import stats
 from brainjax.errors import InputError
 
 FEATURES_AT_A_TIME = 8192
+PICTURES_AT_A_TIME = 1024
 
 
 def similarity(
@@ -112,6 +113,48 @@ def rank(matrix: np.ndarray) -> np.ndarray:
     matrix = _check_matrix(matrix)
     matrix = np.where(np.isnan(matrix), -np.inf, matrix)
     return (matrix >= np.diagonal(matrix)).sum(axis=0)
+
+
+def gallery_rank(
+    truth: np.ndarray,
+    reconstruction: np.ndarray,
+    gallery: np.ndarray,
+    centre: bool = True,
+) -> np.ndarray:
+    """Place of the true picture among itself and a gallery of others.
+
+    The gallery is read some pictures at a time, and the similarities are
+    counted, not kept: 50,000 pictures need no more memory than a thousand if
+    the gallery is mapped from a file.
+
+    Args:
+      truth: [n, features] of the pictures that were seen.
+      reconstruction: [n, features], in the same order.
+      gallery: [m, features] of other pictures.
+      centre: see `similarity`.
+
+    Returns:
+      [n] int, 1 to m + 1; ties take the worst place, and so does a
+      reconstruction whose similarity to its picture is not defined. With
+      `expected_success(rank - 1, m, n)` this is n-way identification among
+      the gallery.
+
+    Raises:
+      InputError: see `similarity`.
+    """
+    own = np.concatenate(
+        [
+            similarity(truth[i : i + 1], reconstruction[i : i + 1], centre)[0]
+            for i in range(len(truth))
+        ]
+    )
+    own = np.nan_to_num(own, nan=-np.inf)
+    places = np.ones(len(truth), int)
+    for start in range(0, len(gallery), PICTURES_AT_A_TIME):
+        part = gallery[start : start + PICTURES_AT_A_TIME]
+        others = similarity(part, reconstruction, centre)
+        places += (np.nan_to_num(others, nan=-np.inf) >= own).sum(axis=0)
+    return places
 
 
 def ranks(matrix: np.ndarray) -> np.ndarray:
