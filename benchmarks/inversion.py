@@ -330,6 +330,9 @@ def measure(options, shared) -> dict:
             second for each in rounds for second in each['seconds'][1:]
         )
 
+    def fastest(name):
+        return min(min(each['seconds'][1:]) for each in found[name])
+
     def peak(name):
         return max((each['peak_mib'] for each in found[name]), default=None)
 
@@ -360,6 +363,11 @@ def measure(options, shared) -> dict:
             'ratio_1_picture': theirs / alone,
             'ratio_frozen': frozen / each,
             'ratio_frozen_1_picture': frozen / alone,
+            'ratio_fastest': fastest('peer') / (fastest(many) / PICTURES),
+            'ratio_frozen_fastest': fastest('peer_frozen')
+            / (fastest(many) / PICTURES),
+            'ratio_fastest_meaning': 'of the fastest iteration of each, which '
+            'other work on the machine disturbs least',
             'ratio_meaning': 'peer / ours: above 1, brainjax is faster',
             'accuracy': float(np.max(np.abs(losses / peer_losses - 1))),
             'accuracy_meaning': 'largest relative difference of the losses',
