@@ -6,6 +6,8 @@ import h5py
 import numpy as np
 import scipy.io
 
+from brainjax.recordings import Recording, Stimuli, Trials
+
 VOXELS = 12
 
 
@@ -84,6 +86,42 @@ def cell(items):
     for i, item in enumerate(items):
         array[0, i] = item
     return array
+
+
+def small_recording(repeats=3, seed=0):
+    """12 pictures of 4 categories, 9 trained and 3 tested, in 6 runs."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
+    signal = rng.normal(size=(12, VOXELS))
+
+    def trials(stimuli, first_run, session):
+        order = np.tile(stimuli, repeats).astype(np.int32)
+        run = first_run + np.repeat(np.arange(repeats), len(stimuli))
+        noise = rng.normal(size=(len(order), VOXELS))
+        return Trials(
+            (signal[order] + noise + run[:, None]).astype(np.float32),
+            order,
+            run.astype(np.int32),
+            np.full(len(order), session, np.int32),
+        )
+
+    voxel = np.arange(VOXELS)
+    return Recording(
+        subject='small',
+        train=trials(np.arange(9), 1, 1),
+        test=trials(np.arange(9, 12), 1 + repeats, 2),
+        stimuli=Stimuli(
+            images,
+            tuple(f'n{i // 3}_{i}' for i in range(12)),
+            tuple('abcd'[i // 3] for i in range(12)),
+        ),
+        rois={'V1': voxel < 5, 'V2': voxel >= 7, 'VC': voxel < 12},
+        source='small.npz',
+        simulated=False,
+        unpaired_fmri=rng.normal(size=(4, VOXELS)).astype(np.float32),
+        snr=rng.random(VOXELS).astype(np.float32),
+        noise_ceiling=rng.random(VOXELS).astype(np.float32),
+    )
 
 
 def vim1_variables(seed=0):

@@ -1,5 +1,6 @@
 """The files of a BIDS data set: runs, what belongs to them, and tables."""
 
+import itertools
 import json
 import pathlib
 import re
@@ -105,7 +106,7 @@ def find_runs(
         )
     found = _keep(found, 'space', space, root / subject)
     found.sort(key=_order)
-    for run, following in zip(found, found[1:]):
+    for run, following in itertools.pairwise(found):
         if run.label == following.label:
             raise InputError(
                 f'{run.bold} and {following.bold.name} are of one run; leave '
@@ -114,7 +115,9 @@ def find_runs(
     return found
 
 
-def find_beside(run: Run, root: pathlib.Path, ending: str) -> list[pathlib.Path]:
+def find_beside(
+    run: Run, root: pathlib.Path, ending: str
+) -> list[pathlib.Path]:
     """Finds files that belong to a run, the most particular first.
 
     They lie beside the run, at the top of the data set for all runs of a

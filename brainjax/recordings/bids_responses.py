@@ -131,7 +131,9 @@ def separate_weights(
     size = (trials**2).sum(axis=0)
     own = (trials - basis @ (basis.T @ trials)).T
     rest = own.sum(axis=0) - own
-    aa, bb, ab = ((x * y).sum(1) for x, y in ((own, own), (rest, rest), (own, rest)))
+    aa, bb, ab = (
+        (x * y).sum(1) for x, y in ((own, own), (rest, rest), (own, rest))
+    )
     # What is left of a trial once the others are taken out.
     left = aa - np.divide(ab**2, bb, out=np.zeros_like(bb), where=bb > 1e-12)
     if not (left > 1e-10 * size).all():
