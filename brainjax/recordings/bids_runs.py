@@ -201,7 +201,7 @@ def _confounds(
                 f'{found[0]} has no column {name!r}.{suggestion(name, rows[0])}'
             )
     try:
-        return np.array(
+        values = np.array(
             [
                 [0.0 if row[n] == 'n/a' else float(row[n]) for n in wanted]
                 for row in rows
@@ -211,3 +211,10 @@ def _confounds(
         raise InputError(
             f'{found[0]} holds a confound that is no number ({error}).'
         ) from error
+    unclear = ~np.isfinite(values).all(axis=0)
+    if unclear.any():
+        raise InputError(
+            f'{found[0]}: {wanted[unclear.argmax()]} is infinite or no number '
+            'in some row; write n/a where it is not known.'
+        )
+    return values
