@@ -161,7 +161,10 @@ def test_a_trial_after_the_end_is_left_out_and_told(tmp_path):
     generic(tmp_path, rows=[*rows, (118, 2, 'x', 'late.png')], runs=1)
     recording = bids.read(tmp_path, high_pass=0, zscore_runs=False)
     assert len(recording.train) + len(recording.test) == 6
-    assert any('1 of 7 trials end after' in x for x in recording.problems)
+    assert any(
+        '1 of 7 trials begin before the run or end after' in x
+        for x in recording.problems
+    )
 
 
 def test_glm_finds_known_amplitudes(tmp_path):
@@ -513,7 +516,34 @@ def test_a_glm_leaves_out_trials_after_the_end(tmp_path):
     for response in ('glm', 'glm-separate'):
         recording = bids.read(tmp_path, response=response)
         assert len(recording.train) + len(recording.test) == 8
-        assert any('1 of 9 trials end after' in x for x in recording.problems)
+        assert any(
+            '1 of 9 trials begin before the run or end after' in x
+            for x in recording.problems
+        )
+
+
+@pytest.mark.parametrize('onset', [-1e12, -30.0, -10.0])
+@pytest.mark.parametrize('response', ['glm', 'glm-separate'])
+def test_a_glm_leaves_out_trials_before_the_run(tmp_path, onset, response):
+    """There the regressor is all but zero and the amplitude all noise."""
+    pytest.importorskip('nilearn')
+    rows = [(4 + 13 * i, 2, 'x', f'p{i}.png') for i in range(8)]
+    plain = {'response': response, 'zscore_runs': False, 'high_pass': 0}
+    series = generic(tmp_path / 'whole', rows, runs=1)
+    whole = bids.read(tmp_path / 'whole', **plain)
+    early = [(onset, 2, 'x', 'early.png'), *rows]
+    generic(tmp_path / 'early', early, series, runs=1)
+    recording = bids.read(tmp_path / 'early', **plain)
+    assert recording.stimuli.names == whole.stimuli.names
+    assert any('1 of 9 trials begin before' in x for x in recording.problems)
+    if onset < -24:
+        np.testing.assert_array_equal(recording.train.fmri, whole.train.fmri)
+
+
+def test_a_subject_without_letters_is_written_as_the_first(tmp_path):
+    recording = dataclasses.replace(tiny.subject(), subject='--')
+    bids.write(recording, tmp_path)
+    assert open_recording(tmp_path).subject == 'sub-01'
 
 
 def test_without_nilearn_the_extra_is_named(tmp_path, monkeypatch):
