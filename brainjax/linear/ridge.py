@@ -30,6 +30,7 @@ import numpy as np
 
 from brainjax.linear import ridge_device, ridge_host
 from brainjax.linear.ridge_equations import (
+    Bias,
     Prepared,
     Units,
     not_solvable,
@@ -39,6 +40,7 @@ from brainjax.linear.ridge_equations import (
 )
 
 __all__ = [
+    'Bias',
     'Prepared',
     'Units',
     'Weights',
