@@ -13,9 +13,11 @@ from brainjax.errors import InputError
 # run(arguments, rest), where rest are flags that only the command knows.
 COMMANDS = {
     'run': 'fit, reconstruct, score and report',
+    'decode': 'features of a network from fMRI',
     'inspect': 'what a recording holds',
     'info': 'versions, devices, what is missing',
-    'fetch': 'download published weights',
+    'convert': 'write a recording in another format',
+    'fetch': 'download published weights and recordings',
 }
 TAKES_MORE_FLAGS = ('run',)
 

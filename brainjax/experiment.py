@@ -22,9 +22,12 @@ from brainjax.recordings import (
     Recording,
     average_repeats,
     digits69,
+    format_of,
     need_pictures,
     normalise,
     open_recording,
+    options_of,
+    parse_options,
     select_roi,
     simulated,
 )
@@ -50,13 +53,26 @@ def load_recording(config: ConfigDict) -> Recording:
             size=config.size, seed=config.seed, **config.simulated
         )
     else:
-        options: dict[str, Any] = {}
-        if c.images:
-            options['pictures'] = c.images
-        if c.fold >= 0:
-            options['test_rows'] = digits69.folds()[c.fold]
-        recording = open_recording(c.path, **options)
+        recording = open_recording(c.path, **_options(config))
     return select_roi(recording, c.roi) if c.roi else recording
+
+
+def _options(config: ConfigDict) -> dict[str, Any]:
+    """Returns the options of the recording's format that the config sets."""
+    c = config.recording
+    options = parse_options(text for text in c.options.split(';') if text)
+    for option, value in (
+        ('pictures', c.images),
+        ('subject', c.subject),
+        ('test', c.test),
+    ):
+        if value:
+            options[option] = value
+    if c.fold >= 0:
+        options['test_rows'] = digits69.folds()[c.fold]
+    if 'size' in options_of(format_of(c.path)):
+        options.setdefault('size', config.size)
+    return options
 
 
 def load_pictures(config: ConfigDict) -> np.ndarray:

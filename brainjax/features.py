@@ -128,9 +128,10 @@ def read(
         return array[rows, start:stop].astype(np.float32, copy=False)
     wanted = (stop - start, *layer.shape[1:])
     features = np.empty((len(names), *wanted), np.float32)
+    last = None if stop == layer.shape[0] else stop  # Longer files show.
     for row, name in zip(features, names):
         path = layer.paths[name]
-        found = feature_files.read(path, start, stop)
+        found = feature_files.read(path, start, last)
         if found.shape != wanted:
             raise InputError(
                 f'{path} has features of another shape than the {layer.name} '

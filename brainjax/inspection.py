@@ -1,5 +1,6 @@
 """What a recording holds and what is odd about it: `brainjax inspect`."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,15 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike
-from brainjax.recordings import Recording, Trials, open_recording, weizmann
+from brainjax.recordings import (
+    Recording,
+    Trials,
+    open_recording,
+    reliability,
+    vim1,
+    weizmann,
+)
+from brainjax.recordings.stored import constant_voxels
 
 
 def open_all(paths: Sequence[PathLike], **options: Any) -> list[Recording]:
@@ -23,7 +32,11 @@ def open_all(paths: Sequence[PathLike], **options: Any) -> list[Recording]:
       InputError: as `open_recording`, or only pictures were given, or
         several files of them.
     """
-    pictures = [path for path in paths if weizmann.holds_pictures(path)]
+    pictures = [
+        path
+        for path in paths
+        if weizmann.holds_pictures(path) or vim1.holds_pictures(path)
+    ]
     others = [path for path in paths if path not in pictures]
     if len(pictures) > 1:
         raise InputError(
@@ -46,11 +59,16 @@ def summary(recording: Recording) -> dict[str, Any]:
     Returns:
       {'format', 'subject', 'simulated', 'trials': {'train', 'test'},
       'stimuli': {'train', 'test'}, 'voxels', 'rois': {name: voxels},
-      'repeats': {'train', 'test'}, 'problems': [sentence, ...]}. Where
-      stimuli differ in repeats, 'repeats' is the lowest number and a problem
-      says so.
+      'repeats': {'train', 'test'}, 'problems': [sentence, ...], 'dtype',
+      'runs': {'train', 'test'}, 'sessions': {'train', 'test'},
+      'stimuli_with_pictures': {'train', 'test'}, 'unpaired_fmri',
+      'reliability'}. Where stimuli differ in repeats, 'repeats' is the lowest
+      number and a problem says so. Runs and sessions are None where they are
+      not known. For 'reliability' see `reliability_by_roi`.
     """
     train, test = _repeats(recording.train), _repeats(recording.test)
+    pictures = recording.stimuli.images is not None
+    unpaired = recording.unpaired_fmri
     return {
         'format': recording.format,
         'subject': recording.subject,
@@ -63,6 +81,48 @@ def summary(recording: Recording) -> dict[str, Any]:
         },
         'repeats': {'train': int(train.min()), 'test': int(test.min())},
         'problems': [*recording.problems, *_problems(recording)],
+        'dtype': str(recording.train.fmri.dtype),
+        'runs': _numbers(recording, 'run'),
+        'sessions': _numbers(recording, 'session'),
+        'stimuli_with_pictures': {
+            'train': len(train) * pictures,
+            'test': len(test) * pictures,
+        },
+        'unpaired_fmri': 0 if unpaired is None else len(unpaired),
+        'reliability': reliability_by_roi(recording),
+    }
+
+
+def repeated_trials(recording: Recording) -> tuple[str, Trials] | None:
+    """Returns the trials that tell reliability: 'train' if it has repeats."""
+    for part in ('train', 'test'):
+        trials = getattr(recording, part)
+        if (_repeats(trials) > 1).sum() > 1:
+            return part, trials
+    return None
+
+
+def reliability_by_roi(recording: Recording) -> dict[str, Any] | None:
+    """Measures reliability where stimuli were repeated.
+
+    Returns:
+      {'from': 'train' or 'test', 'repeats', 'ncsnr', 'noise_ceiling'}, or
+      None without repeats. The last two hold the median and the 90th
+      percentile over voxels, as {ROI: {'median', 'p90'}}; the noise ceiling
+      is that of the average of a stimulus' repeats, as a correlation.
+    """
+    found = repeated_trials(recording)
+    if found is None:
+        return None
+    part, trials = found
+    repeats = _repeats(trials)
+    ncsnr = reliability.ncsnr_from_repeats(trials)
+    ceiling = reliability.noise_ceiling_from_ncsnr(ncsnr, repeats)
+    return {
+        'from': part,
+        'repeats': float(repeats.mean()),
+        'ncsnr': reliability.by_roi(ncsnr, recording.rois),
+        'noise_ceiling': reliability.by_roi(ceiling, recording.rois),
     }
 
 
@@ -71,26 +131,64 @@ def render(found: dict[str, Any]) -> str:
     trials, stimuli, repeats = (
         found[key] for key in ('trials', 'stimuli', 'repeats')
     )
+    shown = found['stimuli_with_pictures']
     lines = [
         ('format', found['format']),
         ('subject', found['subject'] + ' (simulated)' * found['simulated']),
         *(
             (
                 f'{word} trials',
-                f'{trials[part]} of {stimuli[part]} pictures, at least '
-                f'{repeats[part]} of each',
+                f'{trials[part]} of {stimuli[part]} stimuli, at least '
+                f'{repeats[part]} of each'
+                + ''.join(
+                    f', {found[what][part]} {what}'
+                    for what in ('runs', 'sessions')
+                    if found[what] is not None
+                ),
             )
             for word, part in (('training', 'train'), ('test', 'test'))
         ),
-        ('voxels', str(found['voxels'])),
+        (
+            'pictures',
+            f'of {shown["train"]} training and {shown["test"]} test stimuli',
+        ),
+        ('unpaired fMRI', str(found['unpaired_fmri'] or 'none')),
+        ('voxels', f'{found["voxels"]}, {found["dtype"]}'),
         (
             'ROIs',
             ', '.join(f'{name} {n}' for name, n in found['rois'].items())
             or 'none',
         ),
+        *(('reliability', line) for line in _reliable(found['reliability'])),
         *(('problem', text) for text in found['problems'] or ['none']),
     ]
     return '\n'.join(f'{name:<16}{text}' for name, text in lines)
+
+
+def _reliable(found: dict[str, Any] | None) -> list[str]:
+    """Returns lines on reliability: a head, and one for each ROI."""
+    if found is None:
+        return ['not known, no stimulus was repeated']
+    word = {'train': 'training', 'test': 'test'}[found['from']]
+    return [
+        f'noise ceiling of averages of {found["repeats"]:.3g} {word} trials, '
+        'median (90th percentile)',
+        *(
+            f'{name} {each["median"]:.2f} ({each["p90"]:.2f})'
+            for name, each in found['noise_ceiling'].items()
+        ),
+    ]
+
+
+def _numbers(recording: Recording, what: str) -> dict[str, int] | None:
+    """Counts the runs or sessions of training and of test trials."""
+    found = {
+        part: getattr(getattr(recording, part), what)
+        for part in ('train', 'test')
+    }
+    if any(numbers is None for numbers in found.values()):
+        return None
+    return {part: len(np.unique(numbers)) for part, numbers in found.items()}
 
 
 def _repeats(trials: Trials) -> np.ndarray:
@@ -128,7 +226,7 @@ def _problems(recording: Recording) -> list[str]:
                 f'{what} is not finite in {(~np.isfinite(values)).sum()} '
                 'voxels.'
             )
-    constant = (np.ptp(recording.test.fmri, axis=0) == 0).sum()
+    constant = constant_voxels(recording.test.fmri).sum()
     if constant and len(recording.test) > 1:
         found.append(
             f'{constant} voxels have the same value in every test trial.'
@@ -141,9 +239,13 @@ def _twins(recording: Recording) -> list[tuple[int, int]]:
     images = recording.stimuli.images
     if images is None:
         return []
-    train = {images[i].tobytes(): i for i in recording.train.stimulus}
+
+    def digest(i: int) -> bytes:
+        return hashlib.sha256(images[i].tobytes()).digest()
+
+    train = {digest(i): i for i in np.unique(recording.train.stimulus)}
     return [
         (train[key], i)
         for i in np.unique(recording.test.stimulus)
-        if (key := images[i].tobytes()) in train
+        if (key := digest(i)) in train
     ]

@@ -1,4 +1,4 @@
-"""Where unpaired pictures come from: folder, archive, TFDS, digits69."""
+"""Where pictures come from: folder, archive, HDF5, TFDS, digits69."""
 
 import contextlib
 import lzma
@@ -9,11 +9,11 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import h5py
 import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike
-from brainjax.recordings import digits69
 
 SUFFIXES = ('.png', '.jpg', '.jpeg')
 
@@ -40,7 +40,7 @@ def open_source(
     data_dir: PathLike | None,
     stack: contextlib.ExitStack,
 ) -> Source:
-    """Opens a folder, tar archive, `digits69.mat` or 'tfds:NAME/SPLIT'.
+    """Opens a folder, archive, HDF5 file, digits69 or 'tfds:NAME/SPLIT'.
 
     Args:
       source: as for `pictures.load`.
@@ -58,9 +58,11 @@ def open_source(
         return _folder(path)
     if not path.exists():
         raise InputError(
-            f'{source} does not exist; give a folder or tar archive of '
-            'pictures, digits69.mat or tfds:NAME/SPLIT.'
+            f'{source} does not exist; give a folder, tar archive or '
+            'HDF5 file of pictures, digits69.mat or tfds:NAME/SPLIT.'
         )
+    if h5py.is_hdf5(path):
+        return _brick(path)
     if path.suffix == '.mat':
         return _digits(path)
     return _tar(path, stack)
@@ -129,11 +131,56 @@ def _tar(path: pathlib.Path, stack: contextlib.ExitStack) -> Source:
 
 
 def _digits(path: pathlib.Path) -> Source:
+    from brainjax.recordings import digits69  # Recordings import this module.
+
     images = digits69.prior_pictures(path)
     return Source(
         [f'prior-{i:04d}' for i in range(len(images))],
         lambda indices: list(images[indices]),
         _stamp(path),
+    )
+
+
+def _brick(path: pathlib.Path) -> Source:
+    """Opens 'imgBrick' of NSD's stimuli, or a file's one array of pictures.
+
+    A picture is named by its place, counted from 1: 'nsd-00001' in the brick
+    of the Natural Scenes Dataset, elsewhere after the array ('name-00001').
+    """
+    from brainjax.recordings import hdf5  # Recordings use this module.
+
+    with hdf5.opened(path) as file:
+        names = [name for name, item in file.items() if _holds_pictures(item)]
+        if 'imgBrick' in names:
+            names = ['imgBrick']
+        if len(names) != 1:
+            raise InputError(
+                f'{path} holds {len(names)} arrays of uint8 pictures [n, '
+                f'height, width, 3]{": " if names else ""}{", ".join(names)}; '
+                'give a file with one.'
+            )
+        [name] = names
+        count = len(hdf5.dataset(file, name, 'u'))
+    prefix = 'nsd' if name == 'imgBrick' else name
+
+    def fetch(indices: Sequence[int]) -> list[np.ndarray]:
+        with hdf5.opened(path) as file:
+            images = hdf5.dataset(file, name, 'u')
+            return [images[i] for i in indices]
+
+    return Source(
+        [f'{prefix}-{i:05d}' for i in range(1, count + 1)],
+        fetch,
+        _stamp(path),
+    )
+
+
+def _holds_pictures(item: h5py.Group | h5py.Dataset) -> bool:
+    return (
+        isinstance(item, h5py.Dataset)
+        and item.dtype == np.uint8
+        and item.ndim == 4
+        and item.shape[3] == 3
     )
 
 

@@ -40,10 +40,10 @@ def load(
     Args:
       source: a folder, searched with its subfolders for PNG and JPEG files;
         a tar archive, read in place; `digits69.mat`, for its digits that
-        were not shown; or 'tfds:NAME/SPLIT', for example
-        'tfds:imagenet2012/validation', a TFDS data set that was prepared
-        before with file format array_record. Nothing is downloaded, and
-        TensorFlow is not needed.
+        were not shown; an HDF5 file with one array of pictures; or
+        'tfds:NAME/SPLIT', for example 'tfds:imagenet2012/validation', a TFDS
+        data set that was prepared before with file format array_record.
+        Nothing is downloaded, and TensorFlow is not needed.
       size: of the pictures returned, in pixels.
       limit: how many pictures at most, drawn without replacement; None for
         all of them. Their order stays that of the source.
@@ -64,20 +64,7 @@ def load(
         found = open_source(source, data_dir, stack)
         chosen = _choose(len(found.names), limit, seed, source)
         names = [found.names[i] for i in chosen]
-        shape = (len(chosen), size, size, 3)
-        if not cached:
-            images = np.empty(shape, np.uint8)
-            _fill(images, found, chosen, source)
-            return images, names
-        path = _cache_path(found.version, names, size)
-        if not path.exists():
-            with atomic(path) as temporary:
-                images = np.lib.format.open_memmap(
-                    temporary, 'w+', np.uint8, shape
-                )
-                _fill(images, found, chosen, source)
-                images.flush()
-    return np.load(path, mmap_mode='r'), names
+        return _decoded(found, chosen, source, size, _fit, cached), names
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
@@ -95,6 +82,7 @@ def decode(
     chosen: Sequence[int],
     source: PathLike,
     size: int | None = None,
+    cached: bool = False,
 ) -> np.ndarray:
     """Decodes pictures of a source in any order.
 
@@ -104,6 +92,7 @@ def decode(
       source: what to name in messages.
       size: as for `load`; None keeps the pictures' own, which must then be
         square and the same for all.
+      cached: as for `load`, where `chosen` is in ascending order.
 
     Returns:
       [n, size, size, 3] uint8 in the order of `chosen`.
@@ -118,9 +107,34 @@ def decode(
         fit = _same_size
     else:
         fit = _fit
-    images = np.empty((len(order), size, size, 3), np.uint8)
-    _fill(images, found, ascending, source, fit)
+    images = _decoded(found, ascending, source, size, fit, cached)
+    if np.array_equal(ascending, chosen):
+        return images
     return images[np.argsort(order)]
+
+
+def _decoded(
+    found: Source,
+    chosen: np.ndarray,
+    source: PathLike,
+    size: int,
+    fit: Callable[[Image.Image, int], Image.Image],
+    cached: bool,
+) -> np.ndarray:
+    """Decodes into memory, or into the cache unless they are there."""
+    shape = (len(chosen), size, size, 3)
+    if not cached:
+        images = np.empty(shape, np.uint8)
+        _fill(images, found, chosen, source, fit)
+        return images
+    names = [found.names[i] for i in chosen]
+    path = _cache_path(found.version, names, size)
+    if not path.exists():
+        with atomic(path) as temporary:
+            images = np.lib.format.open_memmap(temporary, 'w+', np.uint8, shape)
+            _fill(images, found, chosen, source, fit)
+            images.flush()
+    return np.load(path, mmap_mode='r')
 
 
 def _own_size(found: Source, index: int, source: PathLike) -> int:
@@ -190,7 +204,7 @@ def _fill(
     found: Source,
     chosen: np.ndarray,
     source: PathLike,
-    fit: Callable[[Image.Image, int], Image.Image] = _fit,
+    fit: Callable[[Image.Image, int], Image.Image],
 ) -> None:
     """Decodes the chosen pictures into `images`, in threads."""
     size = images.shape[1]

@@ -6,10 +6,9 @@ A simulated subject (1000 voxels, V1 to higher visual cortex) looks at
 generated scenes: 400 with fMRI to fit on, 50 to test on, 2000 pictures
 without fMRI. Nothing is downloaded, so the backbones have random weights.
 
-Time: 3 minutes 40 of CPU time; two minutes and a half if two cores are free
-(estimated: it was measured only beside other work).
-Scores to expect (chance): two-way identification 1.00 (.50), fifty-way .96
-(.02), pixel correlation .72 (.23), encoder correlation .70 (0).
+Time: 1 minute 46 on two CPU cores, compilation included.
+Scores to expect (chance): two-way identification 1.00 (.50), fifty-way .96 to
+.98 (.02), pixel correlation .72 (.23), encoder correlation .70 (0).
 
 Where a value differs from Gaziv et al. 2022 it is because pictures, networks
 and training are smaller, unless its comment says otherwise.

@@ -6,7 +6,15 @@ import threading
 
 
 @contextlib.contextmanager
-def serve(content, cuts=(), ranges=True, statuses=(), length=True):
+def serve(
+    content,
+    cuts=(),
+    ranges=True,
+    statuses=(),
+    length=True,
+    tags=(),
+    filename=None,
+):
     """Serves `content` at every path and yields (address, requests).
 
     Args:
@@ -16,8 +24,12 @@ def serve(content, cuts=(), ranges=True, statuses=(), length=True):
       ranges: whether Range is understood.
       statuses: for each request in turn, a status to refuse with, or 200.
       length: whether Content-Length is told.
+      tags: for each request in turn, the file's ETag; the last for all
+        afterwards. A part is sent only if If-Range names it.
+      filename: what Content-Disposition calls the file.
     """
     cuts, statuses, requests = list(cuts), list(statuses), []
+    tags = list(tags)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -25,13 +37,21 @@ def serve(content, cuts=(), ranges=True, statuses=(), length=True):
             requests.append(wanted)
             status = statuses.pop(0) if statuses else 200
             start = 0
-            if status == 200 and wanted and ranges:
+            tag = tags.pop(0) if len(tags) > 1 else ''.join(tags)
+            known = self.headers.get('If-Range')
+            if status == 200 and wanted and ranges and known in (None, tag):
                 start = int(wanted.removeprefix('bytes=').rstrip('-'))
                 status = 206 if start < len(content) else 416
             body = content[start:] if status in (200, 206) else b''
             self.send_response(status)
             if length:
                 self.send_header('Content-Length', str(len(body)))
+            if tag:
+                self.send_header('ETag', tag)
+            if filename:
+                self.send_header(
+                    'Content-Disposition', f'attachment; filename="{filename}"'
+                )
             self.end_headers()
             self.wfile.write(body[: cuts.pop(0)] if cuts else body)
             self.close_connection = True

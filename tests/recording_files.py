@@ -2,8 +2,11 @@
 
 import itertools
 
+import h5py
 import numpy as np
 import scipy.io
+
+from brainjax.recordings import Recording, Stimuli, Trials
 
 VOXELS = 12
 
@@ -83,3 +86,72 @@ def cell(items):
     for i, item in enumerate(items):
         array[0, i] = item
     return array
+
+
+def small_recording(repeats=3, seed=0):
+    """12 pictures of 4 categories, 9 trained and 3 tested, in 6 runs."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
+    signal = rng.normal(size=(12, VOXELS))
+
+    def trials(stimuli, first_run, session):
+        order = np.tile(stimuli, repeats).astype(np.int32)
+        run = first_run + np.repeat(np.arange(repeats), len(stimuli))
+        noise = rng.normal(size=(len(order), VOXELS))
+        return Trials(
+            (signal[order] + noise + run[:, None]).astype(np.float32),
+            order,
+            run.astype(np.int32),
+            np.full(len(order), session, np.int32),
+        )
+
+    voxel = np.arange(VOXELS)
+    return Recording(
+        subject='small',
+        train=trials(np.arange(9), 1, 1),
+        test=trials(np.arange(9, 12), 1 + repeats, 2),
+        stimuli=Stimuli(
+            images,
+            tuple(f'n{i // 3}_{i}' for i in range(12)),
+            tuple('abcd'[i // 3] for i in range(12)),
+        ),
+        rois={'V1': voxel < 5, 'V2': voxel >= 7, 'VC': voxel < 12},
+        source='small.npz',
+        simulated=False,
+        unpaired_fmri=rng.normal(size=(4, VOXELS)).astype(np.float32),
+        snr=rng.random(VOXELS).astype(np.float32),
+        noise_ceiling=rng.random(VOXELS).astype(np.float32),
+    )
+
+
+def vim1_variables(seed=0):
+    """6 training and 3 test pictures, as HDF5 holds them; 2 voxels are NaN."""
+    rng = np.random.default_rng(seed)
+    found = {
+        'stimTrn': rng.uniform(-0.5, 0.5, (8, 8, 6)).astype(np.float32),
+        'stimVal': rng.uniform(-0.5, 0.5, (8, 8, 3)).astype(np.float32),
+    }
+    for subject in (1, 3):
+        train = rng.normal(size=(6, 20)).astype(np.float32)
+        test = rng.normal(size=(3, 20)).astype(np.float32)
+        train[:, [4, 11]] = test[:, [4, 11]] = np.nan
+        found |= {
+            f'dataTrnS{subject}': train,
+            f'dataValS{subject}': test,
+            f'roiS{subject}': rng.permutation(np.arange(20.0) % 8)[None],
+            f'voxIdxS{subject}': np.arange(1.0, 21)[None],
+        }
+    return found
+
+
+def write_vim1(folder, without=(), **changes):
+    """Writes EstimatedResponses.mat and Stimuli.mat; returns their paths."""
+    variables = {**vim1_variables(), **changes}
+    paths = folder / 'EstimatedResponses.mat', folder / 'Stimuli.mat'
+    for path in paths:
+        with h5py.File(path, 'w', userblock_size=512) as file:
+            for name, values in variables.items():
+                belongs = name.startswith('stim') == (path == paths[1])
+                if belongs and name not in without:
+                    file[name] = values
+    return paths

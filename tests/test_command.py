@@ -38,8 +38,9 @@ PROGRESS = re.compile(
 )
 
 
-def start(*arguments, program=('-m', 'brainjax')):
+def start(*arguments, program=('-m', 'brainjax'), compiled=None):
     """Starts `python -m brainjax` in a process that shares our caches."""
+    compiled = compiled or jax.config.jax_compilation_cache_dir
     return subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -48,7 +49,7 @@ def start(*arguments, program=('-m', 'brainjax')):
         env={
             **os.environ,
             'JAX_PLATFORMS': 'cpu',
-            'JAX_COMPILATION_CACHE_DIR': jax.config.jax_compilation_cache_dir,
+            'JAX_COMPILATION_CACHE_DIR': str(compiled),
             'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
             'PYTHONPATH': f'{TESTS.parent}{os.pathsep}{TESTS}',
         },
@@ -437,6 +438,8 @@ def test_full_disk(flags, tmp_path):
     process = start(
         *('run', '--config', CONFIG, '--workdir', tmp_path / 'run', *flags),
         program=('-c', code),
+        compiled=tmp_path
+        / 'compiled',  # What it cuts off others must not read.
     )
     out, err = process.communicate()
     assert (process.returncode, out) == (2, '')
@@ -559,7 +562,7 @@ def test_inspect(tmp_path):
     status, out, _ = command('inspect', *paths, '--json')
     found = json.loads(out)
     assert status == 0
-    assert list(found) == [
+    assert list(found)[:9] == [
         'format',
         'subject',
         'simulated',
@@ -570,9 +573,32 @@ def test_inspect(tmp_path):
         'repeats',
         'problems',
     ]
+    status, out, _ = command(
+        'inspect', paths[0], '--pictures', paths[1], '--roi', 'V1|V2',
+        '--leakage', '--json', '--plot', tmp_path / 'plot.png',
+    )  # fmt: skip
+    found = json.loads(out)
+    assert status == 0 and found['voxels'] == 6
+    assert found['leakage'][0]['what'] == 'identical pictures'
+    with Image.open(tmp_path / 'plot.png') as image:
+        assert image.width > 1000
+    refused(
+        *command('inspect', *paths, '--plot', tmp_path / 'x.pdf'),
+        'must be named FILE.png',
+    )
     digits = write_digits(tmp_path)
     status, out, _ = command('inspect', digits, digits, '--json')
     assert [item['format'] for item in json.loads(out)] == ['digits69'] * 2
+    status, out, err = command(
+        'inspect', digits, digits, '--option', 'test_rows=[0, 50]',
+        '--leakage', '--plot', tmp_path / 'two.png',
+    )  # fmt: skip
+    assert (status, err) == (0, '')
+    assert out.count('test trials     2 of 2 stimuli') == 2
+    assert out.count('identical pictures  0 of 2') == 2
+    assert (tmp_path / 'two-1.png').exists() and (
+        tmp_path / 'two-2.png'
+    ).exists()
     refused(*command('inspect', tmp_path / 'no.npz'), 'does not exist')
 
 
@@ -603,4 +629,57 @@ def test_fetch(tmp_path, monkeypatch):
     refused(
         *command('fetch', 'alexnet', '--from', tmp_path / 'no.pth'),
         'is not a file',
+    )
+
+
+def test_fetch_of_a_recording(tmp_path, monkeypatch):
+    monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path / 'cache'))
+    monkeypatch.setenv('no_proxy', '127.0.0.1,localhost')
+    status, out, _ = command('fetch', '--list')
+    assert status == 0
+    assert {'vgg16', 'god-subject3', 'deeprecon-fmriprep-sub-01'} <= {
+        line.split()[0] for line in out.splitlines()
+    }
+    refused(*command('fetch', 'god-subject6'), "Did you mean 'god-subject")
+    refused(*command('fetch'), 'Nothing to fetch was named')
+    with serve(b'x' * 3_000_000, cuts=[1_000_000]) as (url, requests):
+        base = url.rpartition('/')[0]
+        status, out, err = command('fetch', 'god-subject3', '--from', base)
+        assert status == 0, err
+        path = tmp_path / 'cache' / 'recordings' / 'god-subject3/Subject3.h5'
+        assert out == f'{path}\n'
+        assert path.read_bytes() == b'x' * 3_000_000
+        assert err.startswith('From figshare article 7387130')
+        assert 'Subject3.h5: 3/3 MB' in err
+        assert len(requests) == 2
+        status, again, err = command('fetch', 'god-subject3', '--from', base)
+        assert (status, again, err) == (0, out, '')
+        status, out, err = command(
+            'fetch', 'deeprecon-fmriprep-sub-01', '--from', base
+        )
+    assert (status, out) == (2, '')
+    assert 'came with the MD5' in err.splitlines()[-1]
+
+
+def test_convert(tmp_path):
+    out = tmp_path / 'new.npz'
+    paths = write_weizmann(tmp_path)
+    status, text, err = command(
+        'convert', paths[0], out, '--pictures', paths[1], '--roi', 'V1|V2'
+    )
+    assert (status, err) == (0, f'Not kept in {out}: the subject.\n')
+    assert text == f'{out}\n{tmp_path / "new_images.npz"}\n'
+    status, text, _ = command(
+        'inspect', out, tmp_path / 'new_images.npz', '--json'
+    )
+    assert json.loads(text)['voxels'] == 6
+    status, text, err = command(
+        'convert', write_digits(tmp_path), tmp_path / 'data', '--to', 'tfds'
+    )
+    assert status == 0 and err == ''
+    assert text == f'{tmp_path}/data/brainjax_recording/digits69/1.0.0\n'
+    refused(*command('convert', out, tmp_path / 'x.npz'), 'holds no pictures')
+    refused(
+        *command('convert', out, tmp_path / 'x', '--option', 'roi'),
+        'write NAME=VALUE',
     )

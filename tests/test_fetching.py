@@ -187,3 +187,55 @@ def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / 'occupied').write_text('')
     with pytest.raises(InputError, match='cannot be written'):
         get('http://127.0.0.1/file', tmp_path / 'occupied' / 'file')
+
+
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+def test_md5_is_checked_by_the_digits_that_are_known(tmp_path):
+    with serve(CONTENT, cuts=[80_000]) as (url, requests):
+        with pytest.raises(InputError, match='run the same command again'):
+            get(url, tmp_path / 'file', sha256=None, md5=MD5[:8], attempts=1)
+        get(url, tmp_path / 'file', sha256=None, md5=MD5[:8])
+        assert requests == [None, 'bytes=80000-']
+        with pytest.raises(InputError, match=f'with the MD5 {MD5}, not 000'):
+            get(url, tmp_path / 'new', sha256=None, md5='000')
+    assert [p.name for p in tmp_path.iterdir()] == ['file']
+
+
+def interrupted(tmp_path, tags):
+    """Downloads without a hash, in two runs; returns the requests."""
+    options = dict(size=None, sha256=None)
+    with serve(CONTENT, cuts=[80_000], tags=tags) as (url, requests):
+        with pytest.raises(InputError, match='run the same command again'):
+            get(url, tmp_path / 'file', attempts=1, **options)
+        get(url, tmp_path / 'file', **options)
+    assert (tmp_path / 'file').read_bytes() == CONTENT
+    assert [p.name for p in tmp_path.iterdir()] == ['file']
+    return requests
+
+
+def test_a_tag_of_the_version_resumes_without_a_hash(tmp_path):
+    assert interrupted(tmp_path, ['"one"']) == [None, 'bytes=80000-']
+
+
+def test_another_version_is_sent_whole(tmp_path):
+    part = tmp_path / 'file.part'
+    part.write_bytes(b'of an older version')
+    (tmp_path / 'file.part.tag').write_text('"zero"')
+    with serve(CONTENT, tags=['"one"']) as (url, requests):
+        get(url, tmp_path / 'file', size=None, sha256=None)
+    assert requests == ['bytes=19-']
+    assert (tmp_path / 'file').read_bytes() == CONTENT
+
+
+def test_a_weak_tag_resumes_nothing(tmp_path):
+    assert interrupted(tmp_path, ['W/"one"']) == [None, None]
+
+
+def test_a_file_of_another_name_is_refused(tmp_path):
+    with serve(CONTENT, filename='Subject4.h5') as (url, _):
+        with pytest.raises(InputError, match=r'named Subject4.h5, not Sub.*3'):
+            get(url, tmp_path / 'file', filename='Subject3.h5')
+        assert not list(tmp_path.iterdir())
+        get(url, tmp_path / 'file', filename='Subject4.h5')

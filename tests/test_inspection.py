@@ -2,13 +2,20 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
-from recording_files import weizmann_arrays, write_digits, write_weizmann
+from recording_files import (
+    small_recording,
+    weizmann_arrays,
+    write_digits,
+    write_weizmann,
+)
 
 from brainjax import inspection
 from brainjax.errors import InputError
+from brainjax.recordings import Stimuli, reliability
 
 CONTRACT = [
     'format',
@@ -20,6 +27,12 @@ CONTRACT = [
     'rois',
     'repeats',
     'problems',
+    'dtype',
+    'runs',
+    'sessions',
+    'stimuli_with_pictures',
+    'unpaired_fmri',
+    'reliability',
 ]
 
 
@@ -31,7 +44,16 @@ def test_weizmann_summary_has_the_keys_of_the_contract(tmp_path):
         (recording,) = inspection.open_all(paths)
         found = inspection.summary(recording)
         assert list(found) == CONTRACT
-        assert json.loads(json.dumps(found)) == {
+        found = json.loads(json.dumps(found))
+        measured = found.pop('reliability')
+        assert [measured['from'], measured['repeats']] == ['test', 5]
+        assert list(measured['ncsnr']) == ['all voxels', 'V1', 'V2', 'VC']
+        ceiling = reliability.noise_ceiling_from_repeats(recording.test, 5)
+        assert measured['noise_ceiling']['V1'] == {
+            'median': pytest.approx(np.median(ceiling[1:4])),
+            'p90': pytest.approx(np.percentile(ceiling[1:4], 90)),
+        }
+        assert found == {
             'format': 'weizmann',
             'subject': 'sbj_3',
             'simulated': False,
@@ -41,6 +63,11 @@ def test_weizmann_summary_has_the_keys_of_the_contract(tmp_path):
             'rois': {'V1': 3, 'V2': 4, 'FFA': 0, 'VC': 10},
             'repeats': {'train': 1, 'test': 5},
             'problems': ['No voxel lies in ROI FFA.'],
+            'dtype': 'float32',
+            'runs': None,
+            'sessions': None,
+            'stimuli_with_pictures': {'train': 8, 'test': 3},
+            'unpaired_fmri': 0,
         }
 
 
@@ -85,19 +112,50 @@ def test_problems_are_sentences(tmp_path):
 
 def test_text_for_a_terminal(tmp_path):
     (recording,) = inspection.open_all(write_weizmann(tmp_path))
-    assert inspection.render(inspection.summary(recording)) == (
+    text = inspection.render(inspection.summary(recording))
+    assert re.sub(r'\d\.\d\d', '0.00', text) == (
         'format          weizmann\n'
         'subject         sbj_3\n'
-        'training trials 8 of 8 pictures, at least 1 of each\n'
-        'test trials     15 of 3 pictures, at least 5 of each\n'
-        'voxels          10\n'
+        'training trials 8 of 8 stimuli, at least 1 of each\n'
+        'test trials     15 of 3 stimuli, at least 5 of each\n'
+        'pictures        of 8 training and 3 test stimuli\n'
+        'unpaired fMRI   none\n'
+        'voxels          10, float32\n'
         'ROIs            V1 3, V2 4, FFA 0, VC 10\n'
+        'reliability     noise ceiling of averages of 5 test trials, median '
+        '(90th percentile)\n'
+        'reliability     all voxels 0.00 (0.00)\n'
+        'reliability     V1 0.00 (0.00)\n'
+        'reliability     V2 0.00 (0.00)\n'
+        'reliability     VC 0.00 (0.00)\n'
         'problem         No voxel lies in ROI FFA.'
     )
     bare = dataclasses.replace(recording, rois={}, simulated=True)
     text = inspection.render(inspection.summary(bare))
     assert 'sbj_3 (simulated)\n' in text
-    assert text.endswith('ROIs            none\nproblem         none')
+    assert 'ROIs            none\n' in text
+    assert text.endswith('problem         none')
+
+
+def test_training_repeats_come_first_and_runs_are_counted():
+    recording = small_recording()
+    found = inspection.summary(recording)
+    assert found['reliability']['from'] == 'train'
+    assert found['runs'] == {'train': 3, 'test': 3}
+    assert found['sessions'] == {'train': 1, 'test': 1}
+    assert found['unpaired_fmri'] == 4
+    text = inspection.render(found)
+    assert '27 of 9 stimuli, at least 3 of each, 3 runs, 1 sessions' in text
+    once = inspection.summary(small_recording(repeats=1))
+    assert once['reliability'] is None
+    assert 'not known, no stimulus was repeated' in inspection.render(once)
+    bare = dataclasses.replace(
+        recording, stimuli=Stimuli(None, recording.stimuli.names)
+    )
+    assert inspection.summary(bare)['stimuli_with_pictures'] == {
+        'train': 0,
+        'test': 0,
+    }
 
 
 def test_several_recordings_share_pictures(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 from conftest import shared_data
 from recording_files import cell, digits_variables
 
@@ -47,6 +48,40 @@ def test_values_are_those_of_scipy(tmp_path, compressed):
     assert matlab.read(path, ['one', 'absent']) == {'one': np.array([[7]])}
 
 
+@pytest.mark.parametrize('compressed', [True, False])
+def test_structures_are_dicts(tmp_path, compressed):
+    path = tmp_path / 'v.mat'
+    one = {
+        'key': cell(['VoxelData', 'Run']),
+        'a_rather_long_name_of_a_field': np.eye(3),
+        'inner': {'text': 'abc'},
+    }
+    several = np.zeros((1, 2), [('number', object)])
+    several['number'] = [[1.5, 2.5]]
+    scipy.io.savemat(
+        path,
+        {'one': one, 'several': several, 'other': 1.0},
+        do_compression=compressed,
+    )
+    assert matlab.names(path) == {'one', 'several', 'other'}
+    found = matlab.read(path, ['one', 'several'])
+    assert found.keys() == {'one', 'several'}
+    assert found['one'].keys() == one.keys()
+    assert found['one']['key'].ravel().tolist() == ['VoxelData', 'Run']
+    np.testing.assert_array_equal(found['one'][[*one][1]], np.eye(3))
+    assert found['one']['inner'] == {'text': 'abc'}
+    assert found['several'].shape == (1, 2)
+    assert [s['number'].item() for s in found['several'][0]] == [1.5, 2.5]
+
+
+def test_names_of_no_file_are_none(tmp_path):
+    path = tmp_path / 'v.mat'
+    assert matlab.names(path) == frozenset()
+    scipy.io.savemat(path, VARIABLES)
+    path.write_bytes(path.read_bytes()[:-50])
+    assert matlab.names(path) == frozenset()
+
+
 def test_the_real_file_is_that_of_scipy():
     path = shared_data('digits69.mat')
     scipys = scipy.io.loadmat(path)
@@ -86,7 +121,7 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
     assert not matlab.looks_like(path)
     with pytest.raises(InputError, match=r'v5 file .its header is another'):
         matlab.read(path, ['x'])
-    scipy.io.savemat(path, {'x': {'field': 1}})
+    scipy.io.savemat(path, {'x': scipy.sparse.eye_array(3)})
     assert matlab.looks_like(path)
     with pytest.raises(InputError, match='x is neither numbers nor text nor'):
         matlab.read(path, ['x'])
@@ -110,7 +145,10 @@ def test_a_variable_of_absurd_size_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize('compressed', [True, False])
 def test_damage_never_gets_past(tmp_path, compressed):
     path = tmp_path / 'v.mat'
-    variables = digits_variables()
+    variables = {
+        **digits_variables(),
+        'last': {'key': cell(['a', 'b']), 'value': np.arange(20.0)},
+    }
     names = list(variables)
     scipy.io.savemat(path, variables, do_compression=compressed)
     whole = path.read_bytes()

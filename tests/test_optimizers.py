@@ -5,7 +5,12 @@ import optax
 import pytest
 
 from brainjax.errors import InputError
-from brainjax.training.optimizers import amsgrad, optimizer, stepwise
+from brainjax.training.optimizers import (
+    amsgrad,
+    optimizer,
+    separate,
+    stepwise,
+)
 
 
 def gradients(steps=12, large=100.0):
@@ -122,3 +127,28 @@ def test_published_schedule_of_the_decoder():
 def test_no_such_optimizer():
     with pytest.raises(InputError, match=r"'amsgrd'.*Did you mean 'amsgrad'"):
         optimizer('amsgrd', 1.0)
+
+
+def test_separate_optimisers_with_gates():
+    params = {'a': jnp.ones(3), 'b': {'c': jnp.ones(2)}}
+    parts = {'a': optax.adam(0.1), 'b': optax.sgd(0.5, momentum=0.9)}
+    both = separate(parts)
+    state = both.init(params)
+    own = {name: part.init(params[name]) for name, part in parts.items()}
+    rng = np.random.default_rng(0)
+    for gates in ((1, 1), (0, 1), (1, 0), (0, 0), (1, 1)):
+        gradients = jax.tree.map(
+            lambda x: jnp.asarray(rng.standard_normal(x.shape, np.float32)),
+            params,
+        )
+        gates = dict(zip('ab', map(jnp.bool_, gates)))
+        updates, state = both.update(gradients, state, params, gates=gates)
+        for name, part in parts.items():
+            if gates[name]:
+                expected, own[name] = part.update(
+                    gradients[name], own[name], params[name]
+                )
+            else:
+                expected = jax.tree.map(jnp.zeros_like, params[name])
+            jax.tree.map(np.testing.assert_array_equal, updates[name], expected)
+            jax.tree.map(np.testing.assert_array_equal, state[name], own[name])

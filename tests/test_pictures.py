@@ -220,7 +220,7 @@ def test_a_source_that_is_none_is_one_sentence(tmp_path):
     text = tmp_path / 'notes.txt'
     text.write_text('hello')
     for source, words in (
-        (tmp_path / 'no', 'no does not exist; give a folder or tar'),
+        (tmp_path / 'no', 'no does not exist; give a folder, tar'),
         (empty, 'empty holds no pictures; give one with .png, .jpg'),
         (text, 'notes.txt is not a complete tar archive'),
         (write_tar(tmp_path / 'e.tar', empty), 'e.tar holds no pictures'),

@@ -239,7 +239,7 @@ def test_what_cannot_be_opened_is_one_sentence(tmp_path):
         (tmp_path / 'absent.npz', {}, 'absent.npz does not exist'),
         (text, {}, 'notes.txt is no recording .* weizmann, digits69'),
         (other, {}, 'other.npz is no recording'),
-        (tmp_path, {}, 'cannot be read'),
+        (tmp_path, {}, 'is no recording that can be read'),
         (cut, {'pictures': pictures}, 'cut.npz is not a complete npz file'),
         (fmri, {}, 'sbj_3.npz holds no pictures; name the file'),
         (pictures, {'pictures': fmri}, 'images_16.npz has no arr_0'),

@@ -5,6 +5,11 @@ import pytest
 
 from brainjax.errors import InputError
 from brainjax.recordings import Trials, reliability
+from brainjax.recordings.simulated import (
+    responses,
+    simulated_subject,
+    voxel_parameters,
+)
 
 SIGNAL = np.array([0.0, 0.7, 1.0, 2.0])  # Standard deviation, by voxel.
 NOISE = np.array([1.0, 1.5, 1.0, 0.5])
@@ -122,6 +127,7 @@ def test_split_half_is_drawn_from_its_seed_and_bounded():
     'function',
     [
         reliability.snr_from_repeats,
+        reliability.ncsnr_from_repeats,
         reliability.split_half,
         lambda trials: reliability.noise_ceiling_from_repeats(trials, 1),
     ],
@@ -130,3 +136,66 @@ def test_no_repeats_is_one_sentence(function):
     trials = Trials(np.eye(3, dtype=np.float32), np.arange(3, dtype=np.int32))
     with pytest.raises(InputError, match='0 of 3 stimuli were shown more'):
         function(trials)
+
+
+@pytest.mark.parametrize('repeats', [[3] * 6000, [2, 3, 9, 1] * 2000])
+def test_ncsnr_is_the_ratio_of_the_deviations(repeats):
+    trials, _ = simulated(repeats)
+    found = reliability.ncsnr_from_repeats(trials)
+    np.testing.assert_allclose(found[1:], (SIGNAL / NOISE)[1:], rtol=0.05)
+    assert found[0] < 0.2
+
+
+def test_ceiling_from_ncsnr_is_the_root_of_nsds_formula():
+    ncsnr = np.array([0, 0.5, 1, 3, np.inf])
+    explained = ncsnr[:4] ** 2 / (ncsnr[:4] ** 2 + 1 / 3)
+    np.testing.assert_allclose(
+        reliability.noise_ceiling_from_ncsnr(ncsnr, 3),
+        [*np.sqrt(explained), 1],
+        rtol=1e-6,
+    )
+    # Of 4 stimuli two were shown 3 times, one twice and one once.
+    share = (2 / 3 + 1 / 2 + 1 / 1) / 4
+    np.testing.assert_allclose(
+        reliability.noise_ceiling_from_ncsnr(ncsnr[1:4], [3, 3, 2, 1]),
+        np.sqrt(ncsnr[1:4] ** 2 / (ncsnr[1:4] ** 2 + share)),
+        rtol=1e-6,
+    )
+
+
+def test_ceilings_of_a_simulated_subject_are_its_own():
+    counts = {'V1': 40, 'V4': 30, 'HVC': 30}
+    recording = simulated_subject(
+        seed=5, size=32, n_train=10, n_test=400, test_repeats=6, voxels=counts
+    )
+    signal = responses(
+        recording.stimuli.images[10:], voxel_parameters(seed=5, voxels=counts)
+    ).var(axis=0)
+    noise = 1 / recording.snr
+    truth = np.sqrt(signal / (signal + noise / 6))
+    found = reliability.noise_ceiling_from_repeats(recording.test, 6)
+    # Explained variance is what is estimated without bias.
+    np.testing.assert_allclose(found**2, truth**2, atol=0.25)
+    np.testing.assert_allclose((found**2).mean(), (truth**2).mean(), atol=0.03)
+    assert np.corrcoef(found, truth)[0, 1] > 0.95
+    ncsnr = reliability.ncsnr_from_repeats(recording.test)
+    summed = reliability.by_roi(ncsnr, recording.rois)
+    assert list(summed) == ['all voxels', *recording.rois]
+    expected = reliability.by_roi(np.sqrt(signal / noise), recording.rois)
+    for name, values in summed.items():
+        for key in ('median', 'p90'):
+            np.testing.assert_allclose(
+                values[key], expected[name][key], rtol=0.1, err_msg=name
+            )
+
+
+def test_summary_by_roi_counts_finite_values_only():
+    values = np.array([1, 2, 3, np.nan, np.inf])
+    rois = {
+        'A': np.array([True, True, False, True, False]),
+        'B': np.array([False, False, False, True, True]),
+    }
+    found = reliability.by_roi(values, rois)
+    assert list(found) == ['all voxels', 'A']
+    assert found['A'] == {'median': 1.5, 'p90': pytest.approx(1.9)}
+    assert found['all voxels']['median'] == 2

@@ -1,28 +1,77 @@
 """brainjax fetch: downloads what is published, checked by hash."""
 
 import argparse
+import contextlib
+import sys
 
+from brainjax.errors import InputError, suggestion
 from brainjax.networks import weights
+from brainjax.recordings import sources
 from brainjax.training.progress import progress
+
+_MEGABYTE = 10**6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('name', metavar='NAME')
+    parser.add_argument('name', metavar='NAME', nargs='?')
     parser.add_argument(
-        '--from', dest='source', metavar='FILE', help='a local copy or a URL'
+        '--from',
+        dest='source',
+        metavar='FILE',
+        help='a local copy or a URL; of recordings, the folder of the copies '
+        'or what precedes the number of a file in its URL',
+    )
+    parser.add_argument(
+        '--list', action='store_true', help='list what there is'
     )
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
-    megabyte = 10**6
-    with progress(known.name, None, unit='MB') as show:
-        paths = weights.fetch(
-            known.name,
-            known.source,
+    if known.list:
+        for name, source in weights.SOURCES.items():
+            print(f'{name:<28}weights. {source.licence}')
+        for name, source in sources.SOURCES.items():
+            print(f'{name:<28}{source.about}')
+        return
+    names = [*weights.SOURCES, *sources.SOURCES]
+    if known.name not in names:
+        raise InputError(
+            f'There are no weights named {known.name!r} and no such '
+            f'recording.{suggestion(known.name, names)} `brainjax fetch '
+            '--list` lists what there is.'
+            if known.name
+            else 'Nothing to fetch was named; `brainjax fetch --list` lists '
+            'what there is.'
+        )
+    fetch = _weights if known.name in weights.SOURCES else _recording
+    for path in fetch(known.name, known.source):
+        print(path)
+
+
+def _weights(name: str, source: str | None):
+    with progress(name, None, unit='MB') as show:
+        return weights.fetch(
+            name,
+            source,
             lambda done, total: show(
-                done // megabyte, total=total and total // megabyte
+                done // _MEGABYTE, total=total and total // _MEGABYTE
             ),
         )
-    for path in paths:
-        print(path)
+
+
+def _recording(name: str, source: str | None):
+    with contextlib.ExitStack() as stack:
+        shown = {}
+
+        def show(file: str, done: int, total: int | None) -> None:
+            if file not in shown:
+                stack.close()  # The file before has come.
+                shown[file] = stack.enter_context(
+                    progress(file, None, unit='MB')
+                )
+            shown[file](done // _MEGABYTE, total=total and total // _MEGABYTE)
+
+        return sources.fetch(
+            name, source, show, lambda terms: print(terms, file=sys.stderr)
+        )

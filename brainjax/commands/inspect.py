@@ -2,19 +2,62 @@
 
 import argparse
 import json
+import pathlib
 
-from brainjax import inspection
+from brainjax import files, inspection
+from brainjax.commands import reading
+from brainjax.errors import InputError
+from brainjax.recordings import leakage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('paths', nargs='+', metavar='PATH')
     parser.add_argument('--json', action='store_true')
+    parser.add_argument(
+        '--plot',
+        metavar='FILE.png',
+        help='draw it; of several recordings FILE-1.png, FILE-2.png, ...',
+    )
+    parser.add_argument(
+        '--leakage',
+        action='store_true',
+        help='compare the pictures, names, categories, runs and sessions of '
+        'training and test trials',
+    )
+    reading.add_arguments(parser)
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
-    found = [inspection.summary(r) for r in inspection.open_all(known.paths)]
+    if known.plot and pathlib.Path(known.plot).suffix.lower() != '.png':
+        raise InputError(f'{known.plot} must be named FILE.png.')
+    recordings = inspection.open_all(known.paths, **reading.options(known))
+    found, texts = [], []
+    for i, recording in enumerate(recordings, 1):
+        summary = inspection.summary(recording)
+        texts.append(inspection.render(summary))
+        if known.leakage:
+            findings = leakage.check(recording)
+            summary['leakage'] = [each._asdict() for each in findings]
+            texts[-1] += '\n\n' + leakage.render(findings)
+        found.append(summary)
+        if known.plot:
+            path = pathlib.Path(known.plot)
+            if len(recordings) > 1:
+                path = path.with_stem(f'{path.stem}-{i}')
+            _draw(recording, summary, path)
     if known.json:
+        found = files.json_ready(found)
         print(json.dumps(found[0] if len(found) == 1 else found, indent=2))
     else:
-        print('\n\n'.join(inspection.render(item) for item in found))
+        print('\n\n'.join(texts))
+
+
+def _draw(recording, summary: dict, path: pathlib.Path) -> None:
+    from brainjax.reports import recording_figure  # Loads Matplotlib.
+
+    figure = recording_figure.draw(recording, summary)
+    with files.atomic(path) as temporary:
+        figure.savefig(
+            temporary, format='png', dpi=150, metadata={'Software': None}
+        )

@@ -20,15 +20,16 @@ def solve_positive(matrix: np.ndarray, right: np.ndarray) -> bool:
 
     Args:
       matrix: [n, n] symmetric, C-contiguous, float32 or float64; only the
-        lower triangle is read, and it is overwritten.
+        upper triangle is read, and it is overwritten.
       right: [n] of the same type, contiguous; becomes x.
 
     Returns:
       False if the matrix is not positive definite; `right` is then useless.
     """
     n, one, status = (ctypes.c_int(value) for value in (len(matrix), 1, 0))
-    # A lower triangle by rows is an upper triangle by columns.
-    triangle = ctypes.c_char(b'U')
+    # An upper triangle by rows is a lower triangle by columns, which OpenBLAS
+    # decomposes a fifth faster than the other.
+    triangle = ctypes.c_char(b'L')
     _routine(matrix.dtype)(
         ctypes.byref(triangle),
         ctypes.byref(n),

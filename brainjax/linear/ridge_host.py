@@ -145,12 +145,13 @@ def _unit_solver(prepared: Prepared, threads: int) -> Callable[..., bool]:
 
 
 def _solve_by_voxels(gram, voxels, values, right, weights, room) -> bool:
-    """Solves G[J, J] w = R[J]; of G[J, J] only the lower triangle is made."""
+    """Solves G[J, J] w = R[J]; of G[J, J] only the upper triangle is made."""
     del values
     for start in range(0, len(voxels), GATHERED_AT_A_TIME):
         stop = min(start + GATHERED_AT_A_TIME, len(voxels))
-        part = gram[voxels[start:stop], : voxels[stop - 1] + 1]
-        room[start:stop, :stop] = part.take(voxels[:stop], axis=1)
+        first = voxels[start]
+        part = gram[voxels[start:stop], first:]
+        room[start:stop, start:] = part.take(voxels[start:] - first, axis=1)
     solution = right[voxels]
     solved = solve_positive(room, solution)
     weights[voxels] = solution

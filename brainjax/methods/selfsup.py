@@ -22,7 +22,6 @@ from brainjax.methods.selfsup_networks import (
     build_decoder,
     build_encoder,
     freeze,
-    in_chunks,
     load_backbone,
     predict,
 )
@@ -32,6 +31,7 @@ from brainjax.methods.selfsup_training import (
     fit_encoder,
     voxel_snr,
 )
+from brainjax.networks.chunks import in_chunks
 from brainjax.recordings import (
     Recording,
     average_repeats,

@@ -20,7 +20,11 @@ def gaziv2022() -> ConfigDict:
     c.recording.path = ''  # sbj_3.npz, digits69.mat ...; '' simulates.
     # If not '', nothing stands in for the file: what it is and where it is.
     c.recording.required = ''
-    c.recording.images = ''  # images_112.npz, where the format wants one.
+    c.recording.images = ''  # images_112.npz, a folder, where it wants one.
+    c.recording.subject = ''  # Where a folder holds several: '1', '03' ...
+    c.recording.test = ''  # Which trials are tested, where there is a choice.
+    # Further options of the format: 'response=glm;window=[4, 10]'.
+    c.recording.options = ''
     c.recording.roi = ''  # 'V1|V2', 'HVC' ...; '' takes every voxel.
     c.recording.fold = -1  # digits69: one of ten folds; -1 the usual split.
 

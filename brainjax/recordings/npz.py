@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,10 @@ from brainjax.errors import InputError
 from brainjax.files import PathLike
 
 LARGEST = 32 * 2**30  # Bytes that all arrays of one file may hold.
+# Arrays may hold so many times their file's bytes, as masks and blank pictures
+# do; beyond SMALL bytes, more than that is a bomb.
+MOST_PACKED = 100
+SMALL = 64 * 2**20
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -39,6 +44,7 @@ def shapes(path: PathLike) -> dict[str, tuple[int, ...]]:
     """
     found = {}
     total = 0
+    there = os.path.getsize(path) if os.path.exists(path) else 0
     with _damage(path), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if not member.filename.endswith('.npy'):
@@ -57,10 +63,10 @@ def shapes(path: PathLike) -> dict[str, tuple[int, ...]]:
                 )
             size = math.prod(shape) * dtype.itemsize
             total += size
-            if total > LARGEST:
+            if total > min(LARGEST, max(SMALL, MOST_PACKED * there)):
                 raise InputError(
-                    f'{path}: {name} declares {size / 2**30:.1f} GiB; more '
-                    f'than {LARGEST / 2**30:.0f} GiB a file are not read, so '
+                    f'{path}: {name} declares {size / 2**30:.1f} GiB in a '
+                    f'file of {there / 2**20:.1f} MiB; so much is not read, '
                     'check that it is the right one.'
                 )
             if size != held:

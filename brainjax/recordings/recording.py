@@ -6,6 +6,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
+from brainjax.recordings.stored import (
+    Fmri,
+    constant_voxels,
+    mean_and_deviation,
+    rows_at_once,
+    standardise,
+    stimulus_blocks,
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -13,14 +21,14 @@ class Trials:
     """Single responses, or averages of them, in the order of measurement.
 
     Attributes:
-      fmri: [trials, voxels] float32.
+      fmri: [trials, voxels] float32; an array, or left on disk (`stored`).
       stimulus: [trials] int32, the row in `Stimuli` of what was shown.
       run: [trials] int32, the scanning run, or None where it is not known;
         numbers do not repeat between sessions.
       session: [trials] int32, the scanning session, or None.
     """
 
-    fmri: np.ndarray
+    fmri: Fmri
     stimulus: np.ndarray
     run: np.ndarray | None = None
     session: np.ndarray | None = None
@@ -80,7 +88,7 @@ class Recording:
     rois: Mapping[str, np.ndarray]
     source: str
     simulated: bool
-    unpaired_fmri: np.ndarray | None = None
+    unpaired_fmri: Fmri | None = None
     snr: np.ndarray | None = None
     noise_ceiling: np.ndarray | None = None
     format: str = 'arrays'
@@ -125,7 +133,7 @@ def check(recording: Recording) -> None:
             f'{recording.test.fmri.shape[1]} in the test trials; both must '
             'come from one mask.'
         )
-    constant = np.flatnonzero(np.ptp(recording.train.fmri, axis=0) == 0)
+    constant = np.flatnonzero(constant_voxels(recording.train.fmri))
     if len(constant):
         raise InputError(
             f'{where}: voxel {constant[0]} has the same value in every '
@@ -224,7 +232,7 @@ def _check_trials(trials: Trials, pictures: int, where: str) -> None:
         )
 
 
-def check_fmri(fmri: np.ndarray, where: str) -> None:
+def check_fmri(fmri: Fmri, where: str) -> None:
     """Checks that fMRI is [trials, voxels], numeric and finite.
 
     Raises:
@@ -237,6 +245,8 @@ def check_fmri(fmri: np.ndarray, where: str) -> None:
         )
     if not np.issubdtype(fmri.dtype, np.floating):
         raise InputError(f'{where} is {fmri.dtype}; it must be floating point.')
+    if not isinstance(fmri, np.ndarray):
+        return  # Stored fMRI is finite.
     finite = np.isfinite(fmri)
     if not finite.all():
         trial, voxel = np.argwhere(~finite)[0]
@@ -256,8 +266,8 @@ def take_voxels(recording: Recording, voxels: np.ndarray) -> Recording:
     """
     index = np.arange(recording.voxels)[voxels]
 
-    def take(values: np.ndarray | None) -> np.ndarray | None:
-        return None if values is None else np.take(values, index, axis=-1)
+    def take(values: Fmri | None) -> Fmri | None:
+        return None if values is None else values.take(index, axis=-1)
 
     def trials(part: Trials) -> Trials:
         return dataclasses.replace(part, fmri=take(part.fmri))
@@ -319,14 +329,15 @@ def average_repeats(trials: Trials) -> Trials:
       One trial a stimulus, in ascending order of stimulus; run and session
       are dropped.
     """
-    order = np.argsort(trials.stimulus, kind='stable')
-    stimulus, start, count = np.unique(
-        trials.stimulus[order], return_index=True, return_counts=True
-    )
-    total = np.add.reduceat(trials.fmri[order], start, 0, np.float64)
-    return Trials(
-        (total / count[:, None]).astype(np.float32), stimulus.astype(np.int32)
-    )
+    fmri = trials.fmri
+    stimulus, count = np.unique(trials.stimulus, return_counts=True)
+    average = np.empty((len(stimulus), fmri.shape[1]), np.float32)
+    for place, rows, start in stimulus_blocks(
+        trials.stimulus, rows_at_once(fmri)
+    ):
+        total = np.add.reduceat(fmri[rows], start, 0, np.float64)
+        average[place] = total / count[place, None]
+    return Trials(average, stimulus.astype(np.int32))
 
 
 def normalise(recording: Recording) -> Recording:
@@ -335,21 +346,21 @@ def normalise(recording: Recording) -> Recording:
     The deviation is that of the population (division by n). Signal-to-noise
     ratio and noise ceiling do not depend on scale and stay as they are.
     """
-    mean = recording.train.fmri.mean(axis=0, dtype=np.float64)
-    deviation = recording.train.fmri.std(axis=0, dtype=np.float64)
-
-    def scale(fmri):
-        return ((fmri - mean) / deviation).astype(np.float32)
+    mean, deviation = mean_and_deviation(recording.train.fmri)
 
     def trials(part: Trials) -> Trials:
-        return dataclasses.replace(part, fmri=scale(part.fmri))
+        return dataclasses.replace(
+            part, fmri=standardise(part.fmri, mean, deviation)
+        )
 
     unpaired = recording.unpaired_fmri
     return dataclasses.replace(
         recording,
         train=trials(recording.train),
         test=trials(recording.test),
-        unpaired_fmri=None if unpaired is None else scale(unpaired),
+        unpaired_fmri=None
+        if unpaired is None
+        else standardise(unpaired, mean, deviation),
     )
 
 
@@ -363,11 +374,12 @@ def split_trials(
 
 def take_trials(trials: Trials, which: np.ndarray) -> Trials:
     """Returns some trials: [trials] bool, or their indices in a new order."""
+    rows = np.arange(len(trials))[which]
     return Trials(
-        trials.fmri[which],
-        trials.stimulus[which],
-        None if trials.run is None else trials.run[which],
-        None if trials.session is None else trials.session[which],
+        trials.fmri.take(rows, axis=0),
+        trials.stimulus[rows],
+        None if trials.run is None else trials.run[rows],
+        None if trials.session is None else trials.session[rows],
     )
 
 

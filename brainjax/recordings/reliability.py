@@ -6,14 +6,14 @@ of the test stimuli are test data, and so are published values made from them
 (`recording.snr`).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from brainjax.errors import InputError
-from brainjax.recordings.recording import (
-    Trials,
-    average_repeats,
-    take_trials,
-)
+from brainjax.recordings.recording import Trials, take_trials
+from brainjax.recordings.stored import rows_at_once, stimulus_blocks
 
 
 def snr_from_repeats(trials: Trials) -> np.ndarray:
@@ -39,26 +39,18 @@ def snr_from_repeats(trials: Trials) -> np.ndarray:
         return averaged.var(axis=0) / within.mean(axis=0)
 
 
-def noise_ceiling_from_repeats(
-    trials: Trials, repeats_averaged: int
-) -> np.ndarray:
-    """Highest correlation a perfect model reaches with averaged responses.
+def ncsnr_from_repeats(trials: Trials) -> np.ndarray:
+    """Noise ceiling signal-to-noise ratio of each voxel.
 
-    With signal variance s2 over stimuli and noise variance n2 over repeats,
-    estimated without bias from `trials`, the correlation of the noiseless
-    response with the average of n repeats is
-
-      sqrt(s2 / (s2 + n2 / n))
-
-    the root of the explainable variance of Allen et al. 2022 (the Natural
-    Scenes Dataset), ncsnr^2 / (ncsnr^2 + 1 / n). A negative s2 counts as 0.
+    The deviation of the signal over stimuli divided by that of the noise over
+    repeats, ncsnr = s / n (Allen et al. 2022, the Natural Scenes Dataset).
+    Both variances are estimated without bias; a negative s^2 counts as 0.
 
     Args:
       trials: with repeats; the number may differ between stimuli.
-      repeats_averaged: n, the repeats in the average that is predicted.
 
     Returns:
-      [voxels] float32 in 0..1.
+      [voxels] float32; infinite where repeats do not differ at all.
 
     Raises:
       InputError: fewer than two stimuli were repeated.
@@ -67,11 +59,55 @@ def noise_ceiling_from_repeats(
     noise = (within * count[:, None]).sum(axis=0) / (count - 1).sum()
     signal = averaged.var(axis=0, ddof=1) - noise * (1 / count).mean()
     signal = np.maximum(signal, 0)
-    total = signal + noise / repeats_averaged
-    explained = np.divide(
-        signal, total, out=np.zeros_like(total), where=total > 0
+    with np.errstate(divide='ignore', invalid='ignore'):
+        ratio = np.where(signal > 0, np.sqrt(signal / noise), 0)
+    return ratio.astype(np.float32)
+
+
+def noise_ceiling_from_ncsnr(
+    ncsnr: np.ndarray, repeats_averaged: ArrayLike
+) -> np.ndarray:
+    """Highest correlation a perfect model reaches with averaged responses.
+
+    The correlation of the noiseless response with the average of n repeats is
+
+      sqrt(s^2 / (s^2 + n^2 / repeats)) = sqrt(1 / (1 + m / ncsnr^2))
+
+    with m = 1 / repeats; its square is the explainable variance of Allen et
+    al. 2022. Where stimuli differ in repeats, m is the mean of theirs.
+
+    Args:
+      ncsnr: [voxels] from `ncsnr_from_repeats`, or as NSD publishes it.
+      repeats_averaged: the repeats in each average that is predicted, one
+        number or one a stimulus.
+
+    Returns:
+      [voxels] float32 in 0..1.
+    """
+    m = np.mean(1 / np.asarray(repeats_averaged, np.float64))
+    with np.errstate(divide='ignore'):
+        noise = m / np.square(np.asarray(ncsnr, np.float64))
+    return np.sqrt(1 / (1 + noise)).astype(np.float32)
+
+
+def noise_ceiling_from_repeats(
+    trials: Trials, repeats_averaged: ArrayLike
+) -> np.ndarray:
+    """The noise ceiling that repeats show; see `noise_ceiling_from_ncsnr`.
+
+    Args:
+      trials: with repeats; the number may differ between stimuli.
+      repeats_averaged: the repeats in the average that is predicted.
+
+    Returns:
+      [voxels] float32 in 0..1.
+
+    Raises:
+      InputError: fewer than two stimuli were repeated.
+    """
+    return noise_ceiling_from_ncsnr(
+        ncsnr_from_repeats(trials), repeats_averaged
     )
-    return np.sqrt(explained).astype(np.float32)
 
 
 def split_half(trials: Trials, splits: int = 20, seed: int = 0) -> np.ndarray:
@@ -99,19 +135,90 @@ def split_half(trials: Trials, splits: int = 20, seed: int = 0) -> np.ndarray:
     _, place, count = np.unique(
         trials.stimulus, return_inverse=True, return_counts=True
     )
-    start = np.cumsum(count) - count
-    half = (count // 2)[place]
+    first = np.cumsum(count) - count
     random = np.random.default_rng(seed)
-    correlation = np.zeros(trials.fmri.shape[1])
-    for _ in range(splits):
+    rank = np.empty((splits, len(trials)), np.int64)
+    for turn in rank:
         order = np.lexsort((random.random(len(trials)), place))
-        rank = np.empty(len(trials), np.int64)
-        rank[order] = np.arange(len(trials)) - start[place[order]]
-        first = _average(trials, rank < half)
-        second = _average(trials, (rank >= half) & (rank < 2 * half))
-        correlation += _correlation(first, second) / splits
+        turn[order] = np.arange(len(trials)) - first[place[order]]
+    half = (count // 2)[place]
+    correlation = _half_correlations(
+        trials, (rank < half, (rank >= half) & (rank < 2 * half))
+    ).mean(axis=0)
     corrected = 2 * correlation / (1 + np.abs(correlation))
     return corrected.astype(np.float32)
+
+
+def _half_correlations(
+    trials: Trials, halves: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Correlates the averages of two halves of the repeats over stimuli.
+
+    The trials are read once, for all divisions.
+
+    Args:
+      trials: with repeats.
+      halves: [splits, trials] bool; each holds trials of every stimulus.
+
+    Returns:
+      [splits, voxels]; 0 where an average is constant.
+    """
+    sums = np.zeros((5, len(halves[0]), trials.fmri.shape[1]))
+    shift, stimuli = None, 0
+    for _, rows, start in stimulus_blocks(
+        trials.stimulus, rows_at_once(trials.fmri)
+    ):
+        fmri = trials.fmri[rows].astype(np.float64)
+        if shift is None:  # Near the mean, so that no digits cancel.
+            shift = fmri[0].copy()
+        fmri -= shift
+        stimuli += len(start)
+        for split in range(len(halves[0])):
+            a, b = (_average(fmri, half[split, rows], start) for half in halves)
+            products = (a, b, a * a, b * b, a * b)
+            for total, values in zip(sums[:, split], products):
+                total += values.sum(axis=0)
+    a, b, aa, bb, ab = sums / stimuli
+    va, vb = (
+        np.where(square - mean**2 > 1e-12 * square, square - mean**2, 0)
+        for mean, square in ((a, aa), (b, bb))
+    )
+    scale = np.sqrt(va * vb)
+    return np.divide(ab - a * b, scale, out=np.zeros_like(ab), where=scale > 0)
+
+
+def _average(
+    fmri: np.ndarray, chosen: np.ndarray, start: np.ndarray
+) -> np.ndarray:
+    """Averages the chosen trials of each stimulus; see `stimulus_blocks`."""
+    count = np.add.reduceat(chosen, start, dtype=np.int64)
+    total = np.add.reduceat(fmri[chosen], np.cumsum(count) - count, axis=0)
+    return total / count[:, None]
+
+
+def by_roi(
+    values: np.ndarray, rois: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, float]]:
+    """Sums values up by region of interest.
+
+    Args:
+      values: [voxels], of which only the finite ones count.
+      rois: region of interest -> [voxels] bool.
+
+    Returns:
+      {'all voxels' and each ROI that holds a finite value: {'median', 'p90'}},
+      where p90 is the 90th percentile.
+    """
+    whole = {'all voxels': np.ones(len(values), bool)}
+    finite = np.isfinite(values)
+    return {
+        name: {
+            'median': float(np.median(values[mask & finite])),
+            'p90': float(np.percentile(values[mask & finite], 90)),
+        }
+        for name, mask in {**whole, **rois}.items()
+        if (mask & finite).any()
+    }
 
 
 def _repeated(trials: Trials) -> Trials:
@@ -129,23 +236,17 @@ def _repeated(trials: Trials) -> Trials:
 def _repeats(trials: Trials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, variance (divided by n) and number of each stimulus' repeats."""
     trials = _repeated(trials)
-    averaged = average_repeats(trials)
-    place = np.searchsorted(averaged.stimulus, trials.stimulus)
-    squared = np.square(trials.fmri - averaged.fmri[place])
-    within = average_repeats(Trials(squared, trials.stimulus))
-    return averaged.fmri, within.fmri, np.bincount(place)
-
-
-def _average(trials: Trials, mask: np.ndarray) -> np.ndarray:
-    return average_repeats(take_trials(trials, mask)).fmri.astype(np.float64)
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Correlation of columns; 0 where one of them is constant."""
-    a = a - a.mean(axis=0)
-    b = b - b.mean(axis=0)
-    scale = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
-    product = (a * b).sum(axis=0)
-    return np.divide(
-        product, scale, out=np.zeros_like(product), where=scale > 0
-    )
+    _, count = np.unique(trials.stimulus, return_counts=True)
+    shape = len(count), trials.fmri.shape[1]
+    averaged, within = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for place, rows, start in stimulus_blocks(
+        trials.stimulus, rows_at_once(trials.fmri)
+    ):
+        fmri = trials.fmri[rows]
+        repeats = count[place, None]
+        total = np.add.reduceat(fmri, start, 0, np.float64)
+        averaged[place] = total / repeats
+        squared = np.square(fmri - np.repeat(averaged[place], repeats[:, 0], 0))
+        total = np.add.reduceat(squared, start, 0, np.float64)
+        within[place] = total / repeats
+    return averaged, within, count

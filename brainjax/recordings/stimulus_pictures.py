@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from brainjax import pictures
 from brainjax.errors import InputError
 from brainjax.files import PathLike
-from brainjax.picture_sources import open_source
 
 _SHOWN = 3  # Names in a message.
 
 
 def join(
-    names: Sequence[str], source: PathLike, size: int | None = None
+    names: Sequence[str],
+    source: PathLike,
+    size: int | None = None,
+    cached: bool = False,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Loads the picture of each stimulus.
 
@@ -28,6 +29,8 @@ def join(
       source: a folder, a tar archive or an HDF5 file; see `pictures.load`.
       size: of the pictures returned; None keeps their own, which must then
         be square and the same for all.
+      cached: as for `pictures.load`, where the names are in the order of the
+        source.
 
     Returns:
       [stimuli, size, size, 3] uint8 in the order of `names`, and sentences on
@@ -36,6 +39,10 @@ def join(
     Raises:
       InputError: a stimulus has no picture or two, or a picture is damaged.
     """
+    # Pictures come from recordings too, so that they are loaded after them.
+    from brainjax import pictures
+    from brainjax.picture_sources import open_source
+
     with contextlib.ExitStack() as stack:
         found = open_source(source, None, stack)
         places: dict[str, list[int]] = {}
@@ -64,7 +71,7 @@ def join(
                     'one.'
                 )
             chosen.append(places[name][0])
-        images = pictures.decode(found, chosen, source, size)
+        images = pictures.decode(found, chosen, source, size, cached)
     unused = sorted({*range(len(found.names))} - {*chosen})
     if not unused:
         return images, ()

@@ -33,6 +33,7 @@ from brainjax.recordings.recording import (
     Stimuli,
     Trials,
     average_repeats,
+    need_pictures,
     roi_mask,
 )
 
@@ -118,11 +119,20 @@ def read(
 def write(recording: Recording, path: PathLike, pictures: PathLike) -> None:
     """Writes a recording in this layout; names, runs and categories are lost.
 
-    Pictures that no test trial shows count as training pictures.
+    Pictures that no test trial shows count as training pictures. Without an
+    ROI named 'VC', which readers take by default, one of all voxels is added.
 
     Raises:
-      InputError: the folder cannot be written to.
+      InputError: the recording holds no pictures, or they are not square, or
+        the folder cannot be written to.
     """
+    images = need_pictures(recording)
+    if images.shape[1] != images.shape[2]:
+        raise InputError(
+            f'{recording.source} holds pictures of {images.shape[1]} x '
+            f'{images.shape[2]} pixels; this format holds square ones only, '
+            'so read them with a size.'
+        )
     shown_in_test = np.zeros(len(recording.stimuli), bool)
     shown_in_test[recording.test.stimulus] = True
     row = np.where(
@@ -137,10 +147,11 @@ def write(recording: Recording, path: PathLike, pictures: PathLike) -> None:
         'arr_4': row[recording.test.stimulus],
         'arr_5': recording.noise_ceiling,
         'arr_6': recording.snr,
+        'VC': np.ones(recording.voxels, bool),
         **recording.rois,
     }
     write_npz(path, **{k: v for k, v in arrays.items() if v is not None})
-    images = recording.stimuli.images / np.float32(255)
+    images = images / np.float32(255)
     write_npz(
         pictures,
         train_images=images[~shown_in_test],
@@ -150,6 +161,8 @@ def write(recording: Recording, path: PathLike, pictures: PathLike) -> None:
 
 def looks_like(path: PathLike) -> bool:
     """True for an npz file, whole or damaged, unless its arrays are others'."""
+    if not os.path.isfile(path):
+        return False
     with open(path, 'rb') as stream:
         if stream.read(4) != b'PK\3\4':
             return False

@@ -1,7 +1,8 @@
 """Optimisers and learning-rate schedules of the papers."""
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -95,6 +96,37 @@ OPTIMIZERS = {
     'amsgrad': amsgrad,
     'sgd': lambda rate: optax.sgd(rate, momentum=0.9, nesterov=True),
 }
+
+
+def separate(
+    parts: Mapping[str, optax.GradientTransformation],
+) -> optax.GradientTransformationExtraArgs:
+    """One optimiser for each part of the parameters, each with its gate.
+
+    `update` takes `gates`, part -> bool. A part whose gate is shut keeps its
+    parameters and its optimiser's state, as if the step had not been taken.
+
+    Args:
+      parts: name of a part of the parameters -> its optimiser.
+    """
+
+    def init(params):
+        return {name: part.init(params[name]) for name, part in parts.items()}
+
+    def update(gradients, state, params, *, gates):
+        updates, states = {}, {}
+        for name, part in parts.items():
+            change, after = part.update(
+                gradients[name], state[name], params[name]
+            )
+            updates[name], states[name] = jax.tree.map(
+                functools.partial(jnp.where, gates[name]),
+                (change, after),
+                (jax.tree.map(jnp.zeros_like, change), state[name]),
+            )
+        return updates, states
+
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def stepwise(

@@ -80,10 +80,14 @@ def advance(
     gradients: Any,
     batch_stats: Any,
     metrics: dict[str, jax.Array],
+    **extra: Any,
 ) -> TrainState:
-    """Applies gradients and adds the metrics to the epoch's totals."""
+    """Applies gradients and adds the metrics to the epoch's totals.
+
+    `extra` is for the optimiser, such as the gates of `optimizers.separate`.
+    """
     updates, opt_state = optimizer.update(
-        gradients, state.opt_state, state.params
+        gradients, state.opt_state, state.params, **extra
     )
     return state.replace(
         step=state.step + 1,

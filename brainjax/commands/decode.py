@@ -1,0 +1,59 @@
+"""brainjax decode: features of a network from fMRI."""
+
+import argparse
+
+from brainjax.commands import reading
+from brainjax.methods import feature_decoding
+from brainjax.recordings import open_recording
+from brainjax.training.progress import progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('recording', metavar='RECORDING')
+    parser.add_argument(
+        '--features',
+        required=True,
+        metavar='DIR',
+        help='true features of the training stimuli',
+    )
+    parser.add_argument('--out', required=True, metavar='DIR')
+    parser.add_argument(
+        '--layers', metavar='A,B', help='by default all that DIR holds'
+    )
+    parser.add_argument(
+        '--k',
+        type=int,
+        default=feature_decoding.PUBLISHED.k,
+        help='voxels of each unit, 0 for all (default %(default)s)',
+    )
+    parser.add_argument(
+        '--alpha',
+        type=float,
+        default=feature_decoding.PUBLISHED.alpha,
+        help='the penalty (default %(default)s)',
+    )
+    parser.add_argument(
+        '--single-trials',
+        action='store_true',
+        help='decode each test trial, not the average of its stimulus',
+    )
+    reading.add_arguments(parser)
+
+
+def run(known: argparse.Namespace, rest: list[str]) -> None:
+    del rest
+    recording = open_recording(known.recording, **reading.options(known))
+    with progress('decode', None, unit='units') as show:
+        folders = feature_decoding.decode(
+            recording,
+            known.features,
+            known.out,
+            layers=known.layers.split(',') if known.layers else None,
+            roi=(known.roi or 'all').replace('|', '+').replace(' ', ''),
+            setting=feature_decoding.Setting(
+                known.k, known.alpha, known.single_trials
+            ),
+            progress=lambda done, total, layer: show(done, layer, total=total),
+        )
+    for folder in folders:
+        print(folder)

@@ -1,0 +1,127 @@
+"""How well decoded features follow true ones, by unit and by picture.
+
+Features are [pictures, units]. Layers too large for memory are scored a block
+of units at a time.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from brainjax.evaluation import identification
+
+
+def profile_correlation(decoded: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Correlation over pictures of each unit.
+
+    Args:
+      decoded, true: [pictures, units].
+
+    Returns:
+      [units] float64; NaN for a unit that does not vary in either, as it says
+      nothing.
+    """
+    a, b = (_centred(x) for x in (decoded, true))
+    norm = np.sqrt(np.einsum('pu,pu->u', a, a) * np.einsum('pu,pu->u', b, b))
+    product = np.einsum('pu,pu->u', a, b)
+    varies = (np.ptp(decoded, axis=0) > 0) & (np.ptp(true, axis=0) > 0)
+    return np.divide(
+        product, norm, out=np.full_like(norm, np.nan), where=varies & (norm > 0)
+    )
+
+
+def pattern_similarity(
+    blocks: Iterable[tuple[np.ndarray, np.ndarray]],
+    mean: np.ndarray | None = None,
+    deviation: np.ndarray | None = None,
+) -> np.ndarray:
+    """Correlation over units of each true pattern with each decoded one.
+
+    On raw features the pattern that all pictures share, and the units that
+    vary most, decide; z-scored with statistics of the training pictures they
+    do not. Say which was used.
+
+    Args:
+      blocks: pairs of decoded [n, units] and true [m, units], some units after
+        the others; memory is that of one block and of [m, n].
+      mean, deviation: [all units] of the training pictures' true features;
+        units without variance among these are left out. None for raw
+        features.
+
+    Returns:
+      [m, n] float64, rows true and columns decoded as
+      `identification.two_way` takes it; NaN where a pattern is constant.
+    """
+    sums, start = None, 0
+    for decoded, true in blocks:
+        x, y = np.float64(true), np.float64(decoded)
+        stop = start + x.shape[1]
+        if mean is not None:
+            varies = deviation[start:stop] > 0
+            x, y = (
+                (values[:, varies] - mean[start:stop][varies])
+                / deviation[start:stop][varies]
+                for values in (x, y)
+            )
+        start = stop
+        part = _Sums(
+            x.shape[1],
+            x.sum(axis=1),
+            y.sum(axis=1),
+            np.einsum('pu,pu->p', x, x),
+            np.einsum('pu,pu->p', y, y),
+            x @ y.T,
+        )
+        sums = (
+            part
+            if sums is None
+            else _Sums(*(a + b for a, b in zip(sums, part)))
+        )
+    return _correlations(sums)
+
+
+def identification_of_patterns(similarity: np.ndarray) -> np.ndarray:
+    """Two-way identification of each decoded pattern, over all others.
+
+    Ties count as misses; a constant decoded pattern, whose similarity is not
+    defined, scores the .5 of a guess.
+
+    Args:
+      similarity: [n, n] from `pattern_similarity`.
+
+    Returns:
+      [n] float64.
+    """
+    return identification.two_way(similarity)
+
+
+class _Sums(NamedTuple):
+    units: int
+    true: np.ndarray
+    decoded: np.ndarray
+    true_squares: np.ndarray
+    decoded_squares: np.ndarray
+    product: np.ndarray
+
+
+def _correlations(sums: _Sums) -> np.ndarray:
+    n = sums.units
+    covariance = sums.product - np.outer(sums.true, sums.decoded) / n
+    spreads = []
+    for total, squares in (
+        (sums.true, sums.true_squares),
+        (sums.decoded, sums.decoded_squares),
+    ):
+        spread = squares - total**2 / n
+        # What rounding leaves of a constant pattern is no variation.
+        spreads.append(np.where(spread > 1e-12 * squares, spread, 0))
+    norm = np.sqrt(np.outer(*spreads))
+    found = np.divide(
+        covariance, norm, out=np.full_like(norm, np.nan), where=norm > 0
+    )
+    return np.clip(np.round(found, 12), -1, 1)
+
+
+def _centred(x: np.ndarray) -> np.ndarray:
+    return x - x.mean(axis=0, dtype=np.float64)

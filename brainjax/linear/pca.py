@@ -1,0 +1,147 @@
+"""Principal components of pictures: the baseline for learned latents.
+
+The same two functions as those of a VAE-GAN:
+
+    fitted = pca.fit(training_images, 1024)
+    latents = pca.encode(fitted, images)
+    images = pca.generate(fitted, latents)
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from brainjax.errors import InputError
+
+_CHUNK = 256  # Pictures held as floats at once.
+
+
+class Pca(NamedTuple):
+    """Fitted components of pictures with values in 0..1.
+
+    Attributes:
+      mean: [size, size, 3] float32.
+      components: [k, size, size, 3] float32, orthonormal, by falling
+        variance; the largest weight of each is positive.
+      deviation: [k] float32, of the training scores (n - 1).
+      scale: [k] float32 by which scores are divided: `deviation` if they are
+        whitened, else ones.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    deviation: np.ndarray
+    scale: np.ndarray
+
+
+def fit(
+    images: np.ndarray,
+    components: int,
+    whiten: bool = False,
+    seed: int = 0,
+    iterations: int = 8,
+) -> Pca:
+    """Finds the first components by randomised subspace iteration.
+
+    Half as many directions again are iterated, so that what component k has
+    of others falls like (s_{1.5 k} / s_k)^(2 iterations) with the singular
+    values s. Pictures are read in parts, never held as floats all at once.
+
+    Reference: Halko, Martinsson & Tropp 2011, Finding structure with
+    randomness, algorithm 4.4.
+
+    Args:
+      images: [n, size, size, 3], uint8 or floats in 0..1.
+      components: how many, k.
+      whiten: whether scores get the variance 1 over the training pictures.
+        Raw scores have very unequal variances, and a correlation over them
+        is that of the first few.
+      seed: of the directions that the iteration begins with.
+      iterations: times that they go through the pictures and back.
+
+    Raises:
+      InputError: there are not more pictures than components.
+    """
+    n, shape = len(images), images.shape[1:]
+    if not 0 < components < min(n, np.prod(shape) + 1):
+        raise InputError(
+            f'{n} pictures of {shape[0]} x {shape[1]} px do not have '
+            f'{components} principal components; ask for fewer, or give more '
+            'pictures than components.'
+        )
+    mean = sum(part.sum(0, np.float64) for part in _parts(images)) / n
+    mean = np.float32(mean)
+    width = min(n, len(mean), components + max(16, components // 2))
+    rng = np.random.default_rng(seed)
+    basis = _orthonormal(rng.standard_normal((len(mean), width), np.float32))
+    for _ in range(iterations):
+        forth = np.zeros_like(basis)
+        for part in _parts(images):
+            part = part - mean
+            forth += part.T @ (part @ basis)
+        basis = _orthonormal(forth)
+    squares = np.zeros((width, width))
+    for part in _parts(images):
+        scores = (part - mean) @ basis
+        squares += scores.T @ scores
+    values, vectors = np.linalg.eigh(squares)
+    order = np.argsort(values)[::-1][:components]
+    found = np.float32((basis @ vectors[:, order]).T)
+    largest = np.abs(found).argmax(axis=1)
+    found *= np.sign(found[np.arange(components), largest])[:, None]
+    deviation = np.float32(np.sqrt(values[order].clip(0) / (n - 1)))
+    return Pca(
+        mean.reshape(shape),
+        found.reshape(-1, *shape),
+        deviation,
+        deviation.clip(1e-12) if whiten else np.ones_like(deviation),
+    )
+
+
+def encode(fitted: Pca, images: np.ndarray) -> np.ndarray:
+    """Returns the scores of pictures, (image - mean) V / scale.
+
+    Args:
+      fitted: from `fit`.
+      images: [n, size, size, 3], uint8 or floats in 0..1.
+
+    Returns:
+      [n, k] float32.
+    """
+    basis = _flat(fitted.components).T / fitted.scale
+    mean = fitted.mean.ravel()
+    parts = [(part - mean) @ basis for part in _parts(images)]
+    return np.concatenate([np.zeros((0, basis.shape[1]), np.float32), *parts])
+
+
+def generate(fitted: Pca, latents: np.ndarray) -> np.ndarray:
+    """Returns the pictures of scores, clipped to 0..1.
+
+    Args:
+      fitted: from `fit`.
+      latents: [n, k], as from `encode`.
+
+    Returns:
+      [n, size, size, 3] float32.
+    """
+    scores = np.float32(latents) * fitted.scale
+    images = scores @ _flat(fitted.components) + fitted.mean.ravel()
+    return images.clip(0, 1).reshape(-1, *fitted.mean.shape)
+
+
+def _orthonormal(basis):
+    return np.linalg.qr(basis)[0]
+
+
+def _flat(images):
+    return images.reshape(len(images), -1)
+
+
+def _parts(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields pictures as rows of floats in 0..1."""
+    for start in range(0, len(images), _CHUNK):
+        part = _flat(images[start : start + _CHUNK])
+        if part.dtype == np.uint8:
+            part = part * np.float32(1 / 255)
+        yield part.astype(np.float32, copy=False)

@@ -1,0 +1,302 @@
+"""The VAE-GAN for faces (VanRullen & Reddy 2019; Larsen et al. 2016).
+
+Three networks: an encoder from picture to latents, a generator from latents
+to picture, and a discriminator that tells pictures from generated ones. Once
+trained, two functions are all there is:
+
+    latents = vaegan.encode(variables, images)
+    images = vaegan.generate(variables, latents)
+
+`variables` is {'params', 'batch_stats'}, each with 'encoder', 'generator'
+and, in training, 'discriminator'. The sizes follow from the arrays.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.networks import layers
+from brainjax.networks.chunks import in_chunks
+
+# Published: a picture of 128 px is halved five times, to a grid of 4 x 4.
+SIZE = 128
+LATENTS = 1024
+CHANNELS = (192, 256, 384, 512, 768)
+# Of the generator: of its dense grid and of all layers but the last, RGB.
+GENERATOR_CHANNELS = (1024, 512, 384, 256, 192)
+
+_XAVIER = nn.initializers.xavier_uniform()
+
+
+class Posterior(NamedTuple):
+    """Mean and log standard deviation of the latents, [n, latents] each."""
+
+    mean: jax.Array
+    log_sigma: jax.Array
+
+
+def _norm(axis_name: str | None, train: bool) -> nn.BatchNorm:
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        epsilon=1e-6,
+        axis_name=axis_name,
+        name='norm',
+    )
+
+
+class Layer(nn.Module):
+    """A convolution that halves the grid, perhaps batch norm, then ELU."""
+
+    channels: int
+    norm: bool = True
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        """Maps [n, height, width, c] to [n, height/2, width/2, channels]."""
+        x = nn.Conv(
+            self.channels,
+            (3, 3),
+            (2, 2),
+            padding='SAME',
+            kernel_init=_XAVIER,
+            name='convolution',
+        )(x)
+        return nn.elu(_norm(self.axis_name, train)(x) if self.norm else x)
+
+
+class TransposedConvolution(nn.Module):
+    """`layers.transposed_convolve` with a bias."""
+
+    channels: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [n, height, width, c] to [n, 2 height, 2 width, channels]."""
+        shape = (3, 3, self.channels, x.shape[-1])
+        kernel = self.param('kernel', _XAVIER, shape)
+        bias = self.param('bias', nn.initializers.zeros, (self.channels,))
+        return layers.transposed_convolve(x, kernel) + bias
+
+
+class TransposedLayer(nn.Module):
+    """A transposed convolution that doubles the grid, batch norm, ELU.
+
+    It is the gradient of the halving convolution of the same width. Its
+    kernel is [3, 3, outputs, inputs], as TensorFlow has it.
+    """
+
+    channels: int
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        """Maps [n, height, width, c] to [n, 2 height, 2 width, channels]."""
+        x = TransposedConvolution(self.channels, name='convolution')(x)
+        return nn.elu(_norm(self.axis_name, train)(x))
+
+
+class Encoder(nn.Module):
+    """Picture to the posterior of its latents.
+
+    Attributes:
+      latents: how many; also the width of the dense layer before them.
+      channels: of the layers, each of which halves the grid.
+      sigma: centre and greatest distance from it of log sigma. Published:
+        0 and 0.5.
+      axis_name: device axis over which batch norm takes its statistics.
+    """
+
+    latents: int = LATENTS
+    channels: Sequence[int] = CHANNELS
+    sigma: tuple[float, float] = (0.0, 0.5)
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, images: jax.Array, train: bool = False) -> Posterior:
+        """Maps images [n, size, size, 3] in 0..1 to a `Posterior`."""
+        x = images
+        for i, channels in enumerate(self.channels, 1):
+            x = Layer(channels, axis_name=self.axis_name, name=f'layer{i}')(
+                x, train
+            )
+        dense = functools.partial(nn.Dense, self.latents, kernel_init=_XAVIER)
+        x = dense(name='fc')(x.reshape(len(x), -1))  # No activation.
+        centre, reach = self.sigma
+        return Posterior(
+            jnp.tanh(dense(name='mu')(x)),
+            centre + reach * jnp.tanh(dense(name='log_sigma')(x)),
+        )
+
+
+class Generator(nn.Module):
+    """Latents to picture.
+
+    The last layer has its batch norm and ELU too, so that a picture's values
+    lie above -1; see `displayed`.
+
+    Attributes:
+      size: height and width of the picture in pixels.
+      channels: of the dense grid, then of all layers but the last.
+      axis_name: device axis over which batch norm takes its statistics.
+    """
+
+    size: int = SIZE
+    channels: Sequence[int] = GENERATOR_CHANNELS
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, latents: jax.Array, train: bool = False) -> jax.Array:
+        """Maps latents [n, latents] to [n, size, size, 3], above -1."""
+        first, *others = self.channels
+        base = grid(self.size, len(self.channels))
+        x = nn.Dense(base * base * first, kernel_init=_XAVIER, name='fc')(
+            latents
+        )
+        x = nn.elu(x).reshape(-1, base, base, first)
+        for i, channels in enumerate((*others, 3), 1):
+            x = TransposedLayer(channels, self.axis_name, name=f'layer{i}')(
+                x, train
+            )
+        return x
+
+
+class Discriminator(nn.Module):
+    """Picture to one logit, high for pictures and low for generated ones.
+
+    The encoder's layers without batch norm: what it says of a picture does
+    not depend on the others of its batch.
+
+    Attributes:
+      channels: of the layers, each of which halves the grid.
+    """
+
+    channels: Sequence[int] = CHANNELS
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+        """Returns logits [n], and the output of every layer."""
+        x, features = images, []
+        for i, channels in enumerate(self.channels, 1):
+            x = Layer(channels, norm=False, name=f'layer{i}')(x)
+            features.append(x)
+        x = nn.Dense(1, kernel_init=_XAVIER, name='fc')(x.reshape(len(x), -1))
+        return x[:, 0], features
+
+
+def grid(size: int, layers: int) -> int:
+    """Returns the width of the grid that is left of a picture.
+
+    Raises:
+      InputError: the size does not halve so often.
+    """
+    base = size // 2**layers
+    if base == 0 or base * 2**layers != size:
+        raise InputError(
+            f'A picture of {size} px cannot be halved by {layers} layers; '
+            f'choose a size that is a multiple of {2**layers}, or other '
+            'numbers of channels.'
+        )
+    return base
+
+
+def check_brightness(brightness: str) -> None:
+    """Raises InputError unless `displayed` knows it."""
+    if brightness not in ('maximum', 'clip'):
+        raise InputError(
+            f"There is no brightness {brightness!r}; choose 'maximum' or "
+            "'clip'."
+        )
+
+
+def displayed(images: jax.Array, brightness: str = 'maximum') -> jax.Array:
+    """Brings the generator's pictures [n, size, size, 3] to 0..1.
+
+    Args:
+      images: values above -1.
+      brightness: 'maximum' divides each picture by its own greatest value,
+        as the authors do for one picture (in a batch of theirs a picture
+        depends on those before it); 'clip' does not. Both clip.
+    """
+    check_brightness(brightness)
+    if brightness == 'maximum':
+        greatest = images.max(axis=(1, 2, 3), keepdims=True)
+        images = images / jnp.maximum(greatest, 1e-6)
+    return images.clip(0, 1)
+
+
+def encode(variables: Any, images: np.ndarray) -> np.ndarray:
+    """Returns the latents' posterior means, which are the latents of pictures.
+
+    Args:
+      variables: of a trained VAE-GAN.
+      images: [n, size, size, 3], uint8 or floats in 0..1.
+
+    Returns:
+      [n, latents] float32 in -1..1.
+    """
+    own = _of('encoder', variables)
+    return in_chunks(functools.partial(_encode, own), np.asarray(images))
+
+
+def generate(
+    variables: Any, latents: np.ndarray, brightness: str = 'maximum'
+) -> np.ndarray:
+    """Returns the pictures of latents, which need not lie in -1..1.
+
+    Args:
+      variables: of a trained VAE-GAN.
+      latents: [n, latents].
+      brightness: see `displayed`.
+
+    Returns:
+      [n, size, size, 3] float32 in 0..1.
+    """
+    own = _of('generator', variables)
+    return in_chunks(
+        functools.partial(_generate, own, brightness=brightness),
+        np.asarray(latents, np.float32),
+    )
+
+
+def _of(name: str, variables: Any) -> dict[str, Any]:
+    return {part: variables[part][name] for part in ('params', 'batch_stats')}
+
+
+@jax.jit
+def _encode(variables, images):
+    if images.dtype == jnp.uint8:
+        images = images.astype(jnp.float32) / 255
+    params = variables['params']
+    encoder = Encoder(len(params['mu']['bias']), channels(params))
+    return encoder.apply(variables, images).mean
+
+
+@functools.partial(jax.jit, static_argnames='brightness')
+def _generate(variables, latents, brightness):
+    params = variables['params']
+    generator = Generator(picture_size(params), channels(params))
+    return displayed(generator.apply(variables, latents), brightness)
+
+
+def channels(params: Any) -> tuple[int, ...]:
+    """Returns an encoder's channels, or a generator's, of its parameters."""
+    layers = sum(name.startswith('layer') for name in params)
+    return tuple(
+        params[f'layer{i}']['convolution']['kernel'].shape[-1]
+        for i in range(1, 1 + layers)
+    )
+
+
+def picture_size(params: Any) -> int:
+    """Returns the width of a generator's pictures, of its parameters."""
+    first, *others = channels(params)
+    base = round((len(params['fc']['bias']) / first) ** 0.5)
+    return base * 2 ** (1 + len(others))

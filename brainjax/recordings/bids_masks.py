@@ -1,0 +1,127 @@
+"""ROI masks of a BIDS subject, one NIfTI file a region."""
+
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.recordings import nifti
+from brainjax.recordings.recording import roi_mask
+
+# Where masks are looked for, below the data set.
+FOLDERS = (
+    'masks/{subject}',
+    'derivatives/masks/{subject}',
+    'sourcedata/masks/{subject}',
+    'sourcedata/{subject}/masks',
+    'sourcedata/{subject}/anat',
+)
+_HALF = re.compile(r'[LR]H_(V[123])[dv]|[LR]H_(hV4|LOC|FFA|PPA|HVC)')
+_ENTITY = re.compile(r'(?:sub|ses|space|res|desc|hemi|label|mask)-[^_]+_?')
+
+
+class Masks(NamedTuple):
+    """The voxels that a recording keeps.
+
+    Attributes:
+      voxels: [voxels] places in a volume's flattened array, ascending.
+      rois: region -> [voxels] bool.
+      grid: header of one of the files, for shape and affine.
+    """
+
+    voxels: np.ndarray
+    rois: dict[str, np.ndarray]
+    grid: nifti.Header
+
+
+def read(
+    folder: pathlib.Path, files: list[pathlib.Path], roi: str | None
+) -> Masks:
+    """Reads masks and chooses voxels.
+
+    Regions given by hemisphere and half field, LH_V1d and so on (ds001506),
+    are joined to V1, V2, V3, V4, LOC, FFA, PPA, HVC, LVC and VC as well.
+
+    Args:
+      folder: what to name in messages.
+      files: of the masks.
+      roi: one region or several joined by '|'; None or '' for all.
+
+    Raises:
+      InputError: there are no masks, they differ in shape or place, or there
+        is no such region.
+    """
+    if not files:
+        raise InputError(
+            f'{folder} holds no ROI masks; name a folder of .nii or .nii.gz '
+            'masks, one a region, with `masks`.'
+        )
+    grid, volumes = None, {}
+    for path in files:
+        volume, header = nifti.mask(path)
+        if grid is not None:
+            nifti.check_grid(header, grid, 'all masks must share one grid')
+        grid = grid or header
+        volumes[_region(path)] = volume.ravel()
+    volumes |= _joined(volumes)
+    chosen = (
+        roi_mask(volumes, roi, str(folder))
+        if roi
+        else np.any([*volumes.values()], axis=0)
+    )
+    if not chosen.any():
+        raise InputError(f'{folder}: the masks hold no voxel; check them.')
+    return Masks(
+        np.flatnonzero(chosen),
+        {
+            name: mask[chosen]
+            for name, mask in volumes.items()
+            if mask[chosen].any()
+        },
+        grid,
+    )
+
+
+def find(root: pathlib.Path, subject: str) -> list[pathlib.Path]:
+    """Returns the mask files in the first of FOLDERS that holds some."""
+    for pattern in FOLDERS:
+        folder = root / pattern.format(subject=subject)
+        if found := inside(folder):
+            return found
+    return []
+
+
+def inside(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the NIfTI files of a folder that can be masks."""
+    return sorted(
+        path
+        for path in folder.glob('*.nii*')
+        if not re.search(r'_(bold|T1w|T2w|boldref)\.nii', path.name)
+    )
+
+
+def _region(path: pathlib.Path) -> str:
+    stem = path.name.partition('.nii')[0]
+    label = re.search(r'label-([^_]+)', stem)
+    name = label[1] if label else _ENTITY.sub('', stem)
+    return re.sub(r'_?mask$', '', name).strip('_') or stem
+
+
+def _joined(volumes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Joins hemispheres and half fields to regions."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for name, volume in volumes.items():
+        half = _HALF.fullmatch(name)
+        if half:
+            region = (half[1] or half[2]).replace('hV4', 'V4')
+            parts.setdefault(region, []).append(volume)
+    joined = {name: np.any(found, axis=0) for name, found in parts.items()}
+    low = [joined[name] for name in ('V1', 'V2', 'V3', 'V4') if name in joined]
+    if low:
+        joined['LVC'] = np.any(low, axis=0)
+    if low and 'HVC' in joined:
+        joined['VC'] = joined['LVC'] | joined['HVC']
+    return {k: v for k, v in joined.items() if k not in volumes}

@@ -1,0 +1,243 @@
+"""From the time series of a run to one response a trial.
+
+Every kind of response is a weighted sum over the volumes of the run, so each
+is a matrix [trials, volumes]: `window_weights` takes the mean of some
+volumes, `glm_weights` and `separate_weights` solve for amplitudes. A volume's
+time is the middle of its acquisition.
+"""
+
+import importlib
+from collections.abc import Sequence
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from brainjax.errors import InputError
+
+KINDS = ('window', 'glm', 'glm-separate')
+
+
+class Modelled(NamedTuple):
+    """What happened, for a model.
+
+    Attributes:
+      onset: [events] seconds from the start of the run.
+      duration: [events] seconds.
+      trial: [events] bool, False for what needs a regressor but no response.
+    """
+
+    onset: np.ndarray
+    duration: np.ndarray
+    trial: np.ndarray
+
+
+def times(volumes: int, seconds: float) -> np.ndarray:
+    """Returns the time of each volume, [volumes]."""
+    return (np.arange(volumes) + 0.5) * seconds
+
+
+def window_weights(
+    starts: np.ndarray, ends: np.ndarray, volumes: int, seconds: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Averages the volumes whose time falls in a window.
+
+    Args:
+      starts: [trials] seconds from the start of the run.
+      ends: [trials] the same.
+      volumes: in the run.
+      seconds: from one to the next.
+
+    Returns:
+      [trials, volumes] weights that sum to 1, or to 0 where no volume falls in
+      the window; and [trials] bool, True where the run ends before the window.
+    """
+    at = times(volumes, seconds)
+    inside = (at >= starts[:, None]) & (at < ends[:, None])
+    count = inside.sum(axis=1, keepdims=True)
+    return (
+        inside / np.maximum(count, 1),
+        np.asarray(ends) > volumes * seconds + seconds / 2,
+    )
+
+
+def glm_weights(
+    events: Modelled,
+    volumes: int,
+    seconds: float,
+    high_pass: float,
+    confounds: np.ndarray | None,
+) -> np.ndarray:
+    """Least squares with one regressor a trial, all trials at once.
+
+    Each regressor is the trial's duration convolved with SPM's canonical
+    response. Events that are no trials share one regressor; slow cosines,
+    the confounds and a constant are in the model too.
+
+    Args:
+      events: of the run.
+      volumes: in the run.
+      seconds: from one to the next.
+      high_pass: period in seconds above which drifts are modelled; 0 for none.
+      confounds: [volumes, n], or None.
+
+    Returns:
+      [trials, volumes]
+
+    Raises:
+      InputError: the trials cannot be told apart, or nilearn is missing.
+    """
+    trials, others = _design(events, volumes, seconds, high_pass, confounds)
+    design = np.concatenate([trials, others], axis=1)
+    scale = np.linalg.norm(design, axis=0)
+    design = design / np.where(scale > 0, scale, 1)
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise InputError(
+            f'{design.shape[1]} regressors cannot be told apart in '
+            f"{volumes} volumes; use response='glm-separate' or 'window'."
+        )
+    inverse = np.linalg.pinv(design) / scale[:, None]
+    return inverse[: trials.shape[1]]
+
+
+def separate_weights(
+    events: Modelled,
+    volumes: int,
+    seconds: float,
+    high_pass: float,
+    confounds: np.ndarray | None,
+) -> np.ndarray:
+    """Least squares for each trial apart (Mumford et al. 2012).
+
+    A trial's model has its own regressor, one for all other trials, and what
+    `glm_weights` adds. Steadier than `glm_weights` where trials are close.
+
+    Args:
+      events: as for `glm_weights`.
+      volumes: as for `glm_weights`.
+      seconds: as for `glm_weights`.
+      high_pass: as for `glm_weights`.
+      confounds: as for `glm_weights`.
+
+    Returns:
+      [trials, volumes]
+
+    Raises:
+      InputError: a trial cannot be told from the rest, or nilearn is missing.
+    """
+    trials, others = _design(events, volumes, seconds, high_pass, confounds)
+    basis, strength, _ = np.linalg.svd(others, full_matrices=False)
+    basis = basis[:, strength > 1e-10 * strength[0]]
+    size = (trials**2).sum(axis=0)
+    own = (trials - basis @ (basis.T @ trials)).T
+    rest = own.sum(axis=0) - own
+    aa, bb, ab = (
+        (x * y).sum(1) for x, y in ((own, own), (rest, rest), (own, rest))
+    )
+    # What is left of a trial once the others are taken out.
+    left = aa - np.divide(ab**2, bb, out=np.zeros_like(bb), where=bb > 1e-12)
+    if not (left > 1e-10 * size).all():
+        raise InputError(
+            'a trial cannot be told from the other regressors; use '
+            "response='window'."
+        )
+    share = np.divide(ab, bb, out=np.zeros_like(bb), where=bb > 1e-12)
+    return (own - share[:, None] * rest) / left[:, None]
+
+
+def clean(
+    series: np.ndarray,
+    seconds: float,
+    high_pass: float,
+    confounds: np.ndarray | None,
+    zscore: bool,
+) -> np.ndarray:
+    """Removes drifts and confounds from a run and z-scores each voxel.
+
+    nilearn does it; where nothing is asked for, it is not needed.
+
+    Args:
+      series: [volumes, voxels].
+      seconds: from one volume to the next.
+      high_pass: period in seconds above which slow cosines, and with them the
+        linear trend, are removed; 0 for none.
+      confounds: [volumes, n], or None.
+      zscore: with the deviation of a sample (n - 1).
+
+    Returns:
+      [volumes, voxels] float32.
+
+    Raises:
+      InputError: nilearn is missing.
+    """
+    if not high_pass and confounds is None and not zscore:
+        return series
+    cleaned = need_nilearn('nilearn.signal').clean(
+        series,
+        detrend=bool(high_pass),
+        standardize='zscore_sample' if zscore else None,
+        confounds=confounds,
+        filter='cosine' if high_pass else False,
+        high_pass=1 / high_pass if high_pass else None,
+        t_r=seconds,
+    )
+    return cleaned.astype(np.float32, copy=False)
+
+
+def need_nilearn(module: str) -> ModuleType:
+    """Imports one of nilearn's modules.
+
+    Raises:
+      InputError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(
+            f'nilearn cannot be imported ({error}), which cleaning and GLMs '
+            "need; install it with: pip install 'brainjax[bids]'"
+        ) from error
+
+
+def _design(
+    events: Modelled,
+    volumes: int,
+    seconds: float,
+    high_pass: float,
+    confounds: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the regressors of the trials, and all others."""
+    first_level = need_nilearn('nilearn.glm.first_level')
+    pandas = need_nilearn('pandas')
+    names = _names(events.trial)
+    table = pandas.DataFrame(
+        {
+            'onset': events.onset,
+            'duration': events.duration,
+            'trial_type': names,
+        }
+    )
+    if confounds is not None:
+        confounds = confounds - confounds.mean(axis=0)
+    design = first_level.make_first_level_design_matrix(
+        times(volumes, seconds),
+        table,
+        hrf_model='spm',
+        drift_model='cosine' if high_pass else 'polynomial',
+        high_pass=1 / high_pass if high_pass else None,
+        drift_order=0,
+        add_regs=confounds,
+    )
+    trial = design.columns.str.startswith('trial')
+    return (
+        design.loc[:, trial].to_numpy(np.float64),
+        design.loc[:, ~trial].to_numpy(np.float64),
+    )
+
+
+def _names(trial: np.ndarray) -> Sequence[str]:
+    """Names that sort as the trials do; what is no trial shares one."""
+    return [
+        f'trial{number:06d}' if own else 'other'
+        for number, own in zip(np.cumsum(trial), trial)
+    ]

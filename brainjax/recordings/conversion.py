@@ -1,0 +1,183 @@
+"""From one format to another, and what was lost on the way.
+
+What a format cannot hold is not looked up but found: the file written is read
+back and compared.
+"""
+
+import inspect
+import os
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from brainjax.errors import InputError, suggestion
+from brainjax.files import PathLike
+from brainjax.recordings import FORMATS, Recording
+
+TFDS = 'tfds'
+
+_ROWS = 1024  # Trials compared at once.
+
+
+def convert(
+    recording: Recording, out: PathLike, to: str | None = None
+) -> tuple[list[pathlib.Path], list[str]]:
+    """Writes a recording in a format.
+
+    Args:
+      recording: what to write.
+      out: the file or folder to write. Formats that hold pictures apart put
+        them beside it.
+      to: one of FORMATS that can be written, or 'tfds'; by default the suffix
+        of `out` tells.
+
+    Returns:
+      The paths written, and what differs when they are read again, such as
+      'stimulus names'. A TFDS data set is not compared.
+
+    Raises:
+      InputError: the format cannot be told or written, or as its `write`.
+    """
+    out = pathlib.Path(out)
+    to = _format(out, to)
+    if to == TFDS:
+        from brainjax.recordings import tfds_builder  # Takes 0.6 s.
+
+        return [tfds_builder.prepare(recording, out)], []
+    if os.path.exists(out) and os.path.samefile(out, _existing(recording)):
+        raise InputError(
+            f'{out} is the recording that is read; name another file.'
+        )
+    form = FORMATS[to]
+    written, options = [out], {}
+    if form.pictures and recording.stimuli.images is not None:
+        written.append(out.with_name(out.stem + form.pictures))
+        options['pictures'] = written[1]
+    elif form.pictures and _needs_pictures(form.write):
+        raise InputError(
+            f'{recording.source} holds no pictures, without which {to} '
+            'cannot be written; name them with --pictures.'
+        )
+    form.write(recording, out, **options)
+    again = form.read(out, **options, **form.whole)
+    return written, list(differences(recording, again))
+
+
+def writable() -> list[str]:
+    """Returns the names of the formats that can be written."""
+    return [*(name for name, form in FORMATS.items() if form.write), TFDS]
+
+
+def differences(first: Recording, again: Recording) -> Iterator[str]:
+    """Yields what of a recording another does not hold just so."""
+    if again.subject != first.subject:
+        yield 'the subject'
+    if first.simulated and not again.simulated:
+        yield 'that it is simulated'
+    if again.voxels != first.voxels:
+        yield f'{first.voxels - again.voxels} of {first.voxels} voxels'
+        return
+    pairs: set[tuple[int, int]] = set()  # One stimulus in both.
+    for part, word in (('train', 'training'), ('test', 'test')):
+        a, b = getattr(first, part), getattr(again, part)
+        if len(a) != len(b):
+            yield f'{len(a) - len(b)} of {len(a)} {word} trials'
+            return
+        if change := _change(a.fmri, b.fmri):
+            yield f'the {word} fMRI (up to {change:.2g} off)'
+        pairs |= {*zip(a.stimulus.tolist(), b.stimulus.tolist())}
+    if len(first.stimuli) != len(again.stimuli):
+        yield f'{len(first.stimuli) - len(again.stimuli)} stimuli not shown'
+    yield from _stimuli(first, again, sorted(pairs))
+    for what in ('run', 'session'):
+        for part in ('train', 'test'):
+            a, b = (getattr(getattr(r, part), what) for r in (first, again))
+            if not _same(a, b):
+                yield f'{what}s'
+                break
+    lost = [
+        name
+        for name, mask in first.rois.items()
+        if not _same(mask, again.rois.get(name))
+    ]
+    if lost:
+        yield f'{len(lost)} of {len(first.rois)} ROIs ({", ".join(lost[:3])})'
+    for what, word in (
+        ('snr', 'SNR'),
+        ('noise_ceiling', 'noise ceiling'),
+        ('unpaired_fmri', 'unpaired fMRI'),
+    ):
+        if not _same(getattr(first, what), getattr(again, what)):
+            yield word
+
+
+def _format(out: pathlib.Path, to: str | None) -> str:
+    """Returns the name of the format to write."""
+    names = writable()
+    if to is None:
+        suits = [
+            name
+            for name in names
+            if name != TFDS and (FORMATS[name].suffix or '/') == out.suffix
+        ]
+        if len(suits) == 1:
+            return suits[0]
+        raise InputError(
+            f'The name {out} does not tell its format; say it with --to, one '
+            f'of {", ".join(suits or names)}.'
+        )
+    if to not in names:
+        raise InputError(
+            f'The format {to!r} cannot be written, only {", ".join(names)}.'
+            f'{suggestion(to, names)}'
+        )
+    return to
+
+
+def _existing(recording: Recording) -> str:
+    """Returns the recording's source if it is a path, else a path at hand."""
+    return recording.source if os.path.exists(recording.source) else os.sep
+
+
+def _needs_pictures(write) -> bool:
+    parameter = inspect.signature(write).parameters.get('pictures')
+    return parameter is not None and parameter.default is parameter.empty
+
+
+def _change(a, b) -> float:
+    """Returns the largest difference of two tables of one shape."""
+    return max(
+        float(np.abs(a[i : i + _ROWS] - b[i : i + _ROWS]).max())
+        for i in range(0, len(a), _ROWS)
+    )
+
+
+def _same(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    """True if nothing of `a` is lost in `b`; NaN equals NaN."""
+    if a is None or b is None:
+        return a is None
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == 'f')
+
+
+def _stimuli(
+    first: Recording, again: Recording, pairs: list[tuple[int, int]]
+) -> Iterator[str]:
+    a, b = first.stimuli, again.stimuli
+    if len({i for i, _ in pairs}) < len(pairs) or len(
+        {j for _, j in pairs}
+    ) < len(pairs):
+        yield 'which stimulus was shown in which trial'
+        return
+    if any(a.names[i] != b.names[j] for i, j in pairs):
+        yield 'stimulus names'
+    if a.categories is not None and (
+        b.categories is None
+        or any(a.categories[i] != b.categories[j] for i, j in pairs)
+    ):
+        yield 'categories'
+    if a.images is not None and (
+        b.images is None
+        or any(not np.array_equal(a.images[i], b.images[j]) for i, j in pairs)
+    ):
+        yield 'pictures'

@@ -1,0 +1,165 @@
+"""What is done to responses before fitting, learned from training trials.
+
+Test trials are scaled, averaged and selected, but never looked at to decide
+how.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from brainjax.errors import InputError, suggestion
+from brainjax.recordings import reliability
+from brainjax.recordings.recording import (
+    Recording,
+    Trials,
+    average_repeats,
+    normalise,
+    select_roi,
+    take_voxels,
+)
+from brainjax.recordings.stored import (
+    Fmri,
+    mean_and_deviation,
+    standardise_groups,
+)
+
+SCALES = ('none', 'train', 'run', 'session')
+MEASURES = {
+    'snr': reliability.snr_from_repeats,
+    'ncsnr': reliability.ncsnr_from_repeats,
+    'split_half': reliability.split_half,
+}
+
+
+def scale(recording: Recording, over: str = 'train') -> Recording:
+    """z-scores each voxel with statistics of training trials.
+
+    By run or session, a trial is scaled with the mean and deviation of the
+    training trials of its own. Where there are none, or they do not vary, as
+    in runs of test trials alone, the average of the runs' means stands in for
+    the mean and the root mean square of their deviations for the deviation:
+    what a run that was never seen is expected to have. The same holds for
+    unpaired fMRI.
+
+    Args:
+      recording: what to scale.
+      over: 'none'; 'train', as `normalise`; 'run'; or 'session'.
+
+    Raises:
+      InputError: no such choice, or the recording does not tell runs or
+        sessions.
+    """
+    if over not in SCALES:
+        raise InputError(
+            f'Responses cannot be normalised over {over!r}, only over '
+            f'{", ".join(SCALES)}.{suggestion(over, SCALES)}'
+        )
+    if over == 'none':
+        return recording
+    if over == 'train':
+        return normalise(recording)
+    group = getattr(recording.train, over)
+    if group is None:
+        raise InputError(
+            f'{recording.source} does not say the {over} of its trials; '
+            "normalise over 'train'."
+        )
+    fmri = recording.train.fmri
+    known = np.unique(group)
+    mean, deviation = np.stack(
+        [
+            mean_and_deviation(fmri.take(np.flatnonzero(group == g), axis=0))
+            for g in known
+        ],
+        axis=1,
+    )
+    varies = deviation > 0
+    if not varies.any(axis=0).all():
+        raise InputError(
+            f'{recording.source}: {(~varies.any(axis=0)).sum()} voxels vary '
+            f'in no {over}; leave them out, or normalise over '
+            "'train'."
+        )
+    usual = (
+        mean.mean(axis=0),
+        np.sqrt(np.square(deviation).sum(axis=0) / varies.sum(axis=0)),
+    )
+    deviation = np.where(varies, deviation, usual[1])
+    mean, deviation = (  # The last group is that of all others.
+        np.vstack([values, more])
+        for values, more in zip((mean, deviation), usual)
+    )
+
+    def scaled(fmri: Fmri, groups: np.ndarray | None) -> Fmri:
+        place = np.full(len(fmri), len(known))
+        if groups is not None:
+            there = np.isin(groups, known)
+            place[there] = np.searchsorted(known, groups[there])
+        return standardise_groups(fmri, place, mean, deviation)
+
+    def trials(part: Trials) -> Trials:
+        return dataclasses.replace(
+            part, fmri=scaled(part.fmri, getattr(part, over))
+        )
+
+    unpaired = recording.unpaired_fmri
+    return dataclasses.replace(
+        recording,
+        train=trials(recording.train),
+        test=trials(recording.test),
+        unpaired_fmri=None if unpaired is None else scaled(unpaired, None),
+    )
+
+
+def average_training(recording: Recording) -> Recording:
+    """Averages the repeats of each training stimulus; drops run and session."""
+    return dataclasses.replace(
+        recording, train=average_repeats(recording.train)
+    )
+
+
+def select_voxels(
+    recording: Recording,
+    roi: str | None = None,
+    measure: str = 'snr',
+    n: int | None = None,
+    least: float | None = None,
+) -> Recording:
+    """Keeps the voxels of an ROI that are most reliable in training trials.
+
+    Args:
+      recording: its training trials must hold repeats if `n` or `least` is
+        given.
+      roi: one ROI or several joined by '|'; None for all voxels.
+      measure: one of MEASURES: 'snr', 'ncsnr' or 'split_half'.
+      n: how many voxels to keep at the most, those that measure highest.
+      least: the lowest value to keep.
+
+    Returns:
+      A recording whose voxels have kept their order.
+
+    Raises:
+      InputError: no such ROI or measure, no repeats among the training
+        trials, or no voxel would be left.
+    """
+    if roi:
+        recording = select_roi(recording, roi)
+    if n is None and least is None:
+        return recording
+    if measure not in MEASURES:
+        raise InputError(
+            f'Voxels cannot be chosen by {measure!r}, only by '
+            f'{", ".join(MEASURES)}.{suggestion(measure, MEASURES)}'
+        )
+    values = MEASURES[measure](recording.train)
+    values = np.where(np.isnan(values), -np.inf, values)
+    order = np.argsort(-values, kind='stable')[:n]
+    if least is not None:
+        order = order[values[order] >= least]
+    if not len(order):
+        raise InputError(
+            f'{recording.source}: no voxel is left by {measure} (the highest '
+            f'is {values.max():.3g}); ask for less.'
+        )
+    return take_voxels(recording, np.sort(order))

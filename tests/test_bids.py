@@ -1,0 +1,396 @@
+"""BIDS data sets: runs, events, masks and responses."""
+
+import gzip
+
+import nibabel
+import numpy as np
+import pytest
+import tiny
+from recording_files import small_recording
+
+from brainjax.errors import InputError
+from brainjax.recordings import bids, bids_events, conversion, open_recording
+from brainjax.recordings.bids_files import Run
+
+AS_IT_IS = {'window': (0, 1), 'high_pass': 0, 'zscore_runs': False}
+SHAPE = (3, 4, 2)
+AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
+VOLUMES, SECONDS = 60, 2.0
+
+
+def write_image(path, values, affine=AFFINE, seconds=SECONDS):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = nibabel.Nifti1Image(values, affine)
+    if values.ndim == 4:
+        image.header.set_zooms((2.0, 2.0, 2.0, seconds))
+    image.header.set_xyzt_units('mm', 'sec')
+    nibabel.save(image, path)
+
+
+def write_table(path, columns, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ['\t'.join(columns), *('\t'.join(map(str, r)) for r in rows)]
+    path.write_text('\n'.join(lines) + '\n')
+
+
+def write_masks(root, subject='sub-01', **masks):
+    masks = masks or {
+        'V1': np.arange(24).reshape(SHAPE) < 5,
+        'V2': (np.arange(24).reshape(SHAPE) > 3)
+        & (np.arange(24).reshape(SHAPE) < 9),
+    }
+    for name, mask in masks.items():
+        write_image(
+            root / 'masks' / subject / f'{name}.nii.gz', mask.astype(np.uint8)
+        )
+
+
+def generic(root, rows=None, series=None, runs=2, seed=0):
+    """Two runs of 8 trials, each stimulus once; returns the series."""
+    rng = np.random.default_rng(seed)
+    if series is None:
+        series = rng.normal(100, 5, (runs, *SHAPE, VOLUMES))
+    write_masks(root)
+    for r in range(runs):
+        stem = root / 'sub-01' / 'func' / f'sub-01_task-see_run-{r + 1}'
+        write_image(stem.with_name(f'{stem.name}_bold.nii.gz'), series[r])
+        write_table(
+            stem.with_name(f'{stem.name}_events.tsv'),
+            ('onset', 'duration', 'trial_type', 'stim_file'),
+            rows
+            if rows is not None
+            else [
+                (2 + 12 * i, 2, 'picture', f'pictures/p{8 * r + i:02d}.png')
+                for i in range(8)
+            ]
+            + [(100, 2, 'rest', 'n/a')],
+        )
+    return series
+
+
+def test_round_trip_is_exact(tmp_path):
+    for name, recording in (
+        ('tiny', tiny.subject()),
+        ('small', small_recording()),
+    ):
+        _, lost = conversion.convert(recording, tmp_path / name, 'bids')
+        assert not {*lost} - {
+            'the subject',
+            'SNR',
+            'noise ceiling',
+            'unpaired fMRI',
+        }
+        again = open_recording(tmp_path / name, **AS_IT_IS)
+        assert again.simulated == recording.simulated
+        for part in ('train', 'test'):
+            a, b = getattr(recording, part), getattr(again, part)
+            np.testing.assert_array_equal(a.fmri, b.fmri)
+            np.testing.assert_array_equal(
+                recording.stimuli.images[a.stimulus],
+                again.stimuli.images[b.stimulus],
+            )
+    with pytest.raises(InputError, match='holds subjects already'):
+        bids.write(recording, tmp_path / 'small')
+
+
+def test_a_response_is_the_mean_of_volumes_in_the_window(tmp_path):
+    series = generic(tmp_path)
+    recording = bids.read(
+        tmp_path, window=(4, 9), high_pass=0, zscore_runs=False
+    )
+    assert recording.voxels == 9 and recording.subject == 'sub-01'
+    assert {k: int(v.sum()) for k, v in recording.rois.items()} == {
+        'V1': 5,
+        'V2': 5,
+    }
+    flat = np.float32(series).reshape(2, -1, VOLUMES)[:, :9]
+    for part in (recording.train, recording.test):
+        for i in range(len(part)):
+            name = recording.stimuli.names[part.stimulus[i]]
+            number = int(name.removeprefix('p'))
+            onset = 2 + 12 * (number % 8)
+            # Volume v is measured around second 2 v + 1.
+            inside = [
+                v for v in range(VOLUMES) if onset + 4 <= 2 * v + 1 < onset + 9
+            ]
+            assert len(inside) in (2, 3)
+            wanted = flat[number // 8][:, inside].mean(axis=1)
+            np.testing.assert_allclose(part.fmri[i], wanted, rtol=1e-6)
+            assert part.run[i] == 1 + number // 8
+    assert any('does not say which trials' in x for x in recording.problems)
+    only = bids.read(
+        tmp_path, roi='V1', window=(4, 9), high_pass=0, zscore_runs=False
+    )
+    np.testing.assert_array_equal(
+        only.train.fmri, recording.train.fmri[:, recording.rois['V1']]
+    )
+
+
+def test_runs_to_test_on_can_be_named(tmp_path):
+    generic(tmp_path)
+    recording = bids.read(
+        tmp_path, test='run-2', high_pass=0, zscore_runs=False
+    )
+    assert (len(recording.train), len(recording.test)) == (8, 8)
+    assert {*recording.test.run} == {2}
+    with pytest.raises(InputError, match=r"'run-9' is in the names of no runs"):
+        bids.read(tmp_path, test='run-9', high_pass=0, zscore_runs=False)
+
+
+def test_a_trial_after_the_end_is_left_out_and_told(tmp_path):
+    rows = [(12 * i, 2, 'x', f'p{i}.png') for i in range(6)]
+    generic(tmp_path, rows=[*rows, (118, 2, 'x', 'late.png')], runs=1)
+    recording = bids.read(tmp_path, high_pass=0, zscore_runs=False)
+    assert len(recording.train) + len(recording.test) == 6
+    assert any('1 of 7 trials end after' in x for x in recording.problems)
+
+
+def test_glm_finds_known_amplitudes(tmp_path):
+    pytest.importorskip('nilearn')
+    from nilearn.glm.first_level import make_first_level_design_matrix
+    from pandas import DataFrame
+
+    rng = np.random.default_rng(1)
+    onsets = [4 + 13.0 * i for i in range(8)]
+    amplitude = rng.normal(3, 1, (8, 24))
+    at = (np.arange(VOLUMES) + 0.5) * SECONDS
+    design = make_first_level_design_matrix(
+        at,
+        DataFrame(
+            {
+                'onset': onsets,
+                'duration': 2.0,
+                'trial_type': [f't{i}' for i in range(8)],
+            }
+        ),
+        hrf_model='spm',
+        drift_model=None,
+    ).to_numpy()[:, :8]
+    drift = 100 + 5 * np.cos(np.pi * at / 120)
+    noise_free = (design @ amplitude + drift[:, None]).T
+    rows = [(on, 2, 'x', f'p{i}.png') for i, on in enumerate(onsets)]
+    for response in ('glm', 'glm-separate'):
+        for sd in (0.0, 0.2):
+            root = tmp_path / f'{response}{sd}'
+            noisy = noise_free + sd * rng.normal(size=noise_free.shape)
+            generic(root, rows, noisy.reshape(1, *SHAPE, VOLUMES), runs=1)
+            recording = bids.read(root, response=response, zscore_runs=False)
+            found = np.zeros((8, 9))
+            for part in (recording.train, recording.test):
+                for i, fmri in zip(part.stimulus, part.fmri):
+                    found[int(recording.stimuli.names[i][1:])] = fmri
+            error = found - amplitude[:, :9]
+            if sd == 0 and response == 'glm':
+                np.testing.assert_allclose(error, 0, atol=1e-3)
+            elif sd:
+                assert abs(error.mean()) < 0.25  # Unbiased.
+                assert np.corrcoef(found.ravel(), amplitude[:, :9].ravel())[
+                    0, 1
+                ] > (0.7 if response == 'glm' else 0.6)
+
+
+def test_cleaning_removes_drifts_and_confounds(tmp_path):
+    pytest.importorskip('nilearn')
+    rng = np.random.default_rng(2)
+    motion = np.cumsum(rng.normal(size=VOLUMES))
+    true = rng.normal(size=(1, *SHAPE, VOLUMES))
+    series = true + 30 * motion + np.linspace(0, 50, VOLUMES)
+    rows = [(4 + 12 * i, 2, 'x', f'p{i}.png') for i in range(8)]
+    generic(tmp_path, rows, series, runs=1)
+    table = (
+        tmp_path
+        / 'sub-01/func/sub-01_task-see_run-1_desc-confounds_timeseries.tsv'
+    )
+    write_table(table, ('motion', 'other'), zip(motion, ['n/a'] * VOLUMES))
+    clean = bids.read(tmp_path, confounds=('motion',))
+    dirty = bids.read(tmp_path)
+    other = tmp_path / 'other'
+    generic(other, rows, true, runs=1)
+    wanted = bids.read(other)
+
+    def r(recording):
+        return np.corrcoef(
+            recording.train.fmri.ravel(), wanted.train.fmri.ravel()
+        )[0, 1]
+
+    assert r(clean) > 0.85 > 0.5 > r(dirty)
+    with pytest.raises(InputError, match="no column 'motoin'"):
+        bids.read(tmp_path, confounds=('motoin',))
+
+
+def run_of(**entities):
+    return Run(None, entities, False)
+
+
+def event(preset, row, **entities):
+    return bids_events.PRESETS[preset].event(row, run_of(**entities), 'e.tsv')
+
+
+def test_deep_image_reconstruction_events():
+    row = {'onset': '32', 'duration': '8', 'stimulus_name': 'n01443537_22563'}
+    session = {'ses': 'perceptionNaturalImageTraining01'}
+    found = event('ds001506', row | {'event_type': '1'}, **session)
+    assert found == (32, 8, 'n01443537_22563', 'n01443537', 'train')
+    # Rest is nothing; a one-back repetition is modelled and not answered.
+    assert event('ds001506', row | {'event_type': '-1'}, **session) is None
+    repeated = event('ds001506', row | {'event_type': '2'}, **session)
+    assert repeated.stimulus == ''
+    number = {'onset': '0', 'duration': '8', 'event_type': '1'}
+    shown = number | {'stimulus_name': 'n/a', 'stimulus_id': '1621127.01902'}
+    found = event('ds001506', shown, ses='perceptionNaturalImageTest02')
+    assert (found.stimulus, found.part) == ('n01621127_19020', 'test')
+    # Older releases misspell the shapes' session.
+    for name in ('perceptionArtificalImage01', 'perceptionArtificialImage01'):
+        shape = number | {'stimulus_id': '1'}
+        found = event('ds001506', shape, ses=name)
+        assert found.stimulus == 'colorExpStim01_red_square'
+        assert found.part == 'shape'
+    letter = number | {'stimulus_id': '10'}
+    found = event('ds001506', letter, ses='perceptionLetterImage01')
+    assert found.stimulus == 'letter_black_img031_U'
+    imagery = {
+        'onset': '4',
+        'duration': '8',
+        'event_type': '2',
+        # The names belong to other pictures; the index counts.
+        'category_name': 'n01443537',
+        'category_index': '17',
+    }
+    found = event('ds001506', imagery, ses='imagery01')
+    assert (found.stimulus, found.part) == ('n02416519_12793', 'imagery')
+    cue = event('ds001506', imagery | {'event_type': '1'}, ses='imagery01')
+    assert cue.stimulus == ''
+    fixation = imagery | {'category_index': '16'}
+    assert event('ds001506', fixation, ses='imagery01').stimulus == ''
+
+
+def test_face_events():
+    row = {
+        'onset': '6',
+        'duration': '1',
+        'trial_type': 'train_face  ',
+        'stim_file': 'stimuli/sub-01/F0123.jpg',
+        'oneback': '0',
+    }
+    assert event('ds001761', row) == (6, 1, 'F0123', 'F', 'train')
+    test = event('ds001761', row | {'trial_type': 'test_face'})
+    assert test.part == 'test'
+    assert event('ds001761', row | {'oneback': '1'}).stimulus == ''
+    assert event('ds001761', row | {'trial_type': 'Fix'}) is None
+    assert event('ds001761', row | {'trial_type': 'Img '}).stimulus == ''
+    with pytest.raises(InputError, match='must end in F or M'):
+        event('ds001761', row | {'stim_file': 'fix.jpg'})
+
+
+def test_generic_object_decoding_events():
+    row = {
+        'onset': '9',
+        'duration': '9',
+        'event_type': 'stimulus',
+        'stim_id': '1443537.022563',
+    }
+    found = event('ds001246', row, ses='perceptionTraining01')
+    assert found == (9, 9, 'n01443537_22563', 'n01443537', 'train')
+    rest = row | {'event_type': 'rest'}
+    assert event('ds001246', rest, ses='perceptionTraining01') is None
+
+
+def test_presets_are_told_from_the_data_set():
+    assert bids_events.choose(None, '{"DatasetDOI": "ds001246.v1"}', []) == (
+        'ds001246'
+    )
+    faces = [{'trial_type': 'train_face'}]
+    assert bids_events.choose(None, '{}', faces) == 'ds001761'
+    shen = [{'event_type': '1', 'category_index': '3'}]
+    assert bids_events.choose(None, '{}', shen) == 'ds001506'
+    assert bids_events.choose(None, '{}', [{'trial_type': 'a'}]) == 'generic'
+    with pytest.raises(InputError, match=r"Did you mean 'ds001506'"):
+        bids_events.choose('ds001566', '{}', [])
+
+
+def test_half_fields_and_hemispheres_are_joined(tmp_path):
+    generic(tmp_path)
+    flat = np.arange(24).reshape(SHAPE)
+    write_masks(
+        tmp_path / 'more',
+        **{
+            name: flat == i
+            for i, name in enumerate(
+                ('LH_V1d', 'RH_V1v', 'LH_V2d', 'RH_hV4', 'LH_HVC', 'LH_FFA')
+            )
+        },
+    )
+    recording = bids.read(
+        tmp_path,
+        masks=tmp_path / 'more/masks/sub-01',
+        high_pass=0,
+        zscore_runs=False,
+    )
+    counts = {k: int(v.sum()) for k, v in recording.rois.items()}
+    assert counts['V1'] == 2 and counts['V4'] == 1 and counts['LH_V1d'] == 1
+    assert counts['LVC'] == 4 and counts['VC'] == 5
+
+
+def test_bad_input_is_one_sentence(tmp_path):
+    plain = {'high_pass': 0, 'zscore_runs': False}
+
+    def fails(words, root, **options):
+        with pytest.raises(InputError, match=words) as caught:
+            bids.read(root, **plain, **options)
+        assert '\n' not in str(caught.value)
+
+    generic(tmp_path)
+    bold = tmp_path / 'sub-01/func/sub-01_task-see_run-1_bold.nii.gz'
+    fails("has no ROI 'V9'", tmp_path, roi='V9')
+    fails('no sub-02', tmp_path, subject='02')
+    fails("no task 'se'", tmp_path, task='se')
+    fails("no response 'gml'", tmp_path, response='gml')
+    fails('holds no ROI masks', tmp_path, masks=tmp_path / 'none')
+    fails("no trials of the test set 'imagery'", tmp_path, test='imagery')
+    whole = bold.read_bytes()
+    bold.write_bytes(whole[: len(whole) // 2])
+    fails('not a complete NIfTI file', tmp_path)
+    bold.write_bytes(whole)
+    events = tmp_path / 'sub-01/func/sub-01_task-see_run-1_events.tsv'
+    text = events.read_text()
+    events.unlink()
+    fails('has no sub-01_task-see_run-1_events.tsv', tmp_path)
+    events.write_text(text.replace('2\t2\tpicture', 'x\t2\tpicture', 1))
+    fails("onset is 'x', which is no number", tmp_path)
+    events.write_text(text.replace('\t2\tpicture', '\tpicture', 1))
+    fails('has 3 values for 4 columns', tmp_path)
+    events.write_text(text)
+    series = np.asarray(nibabel.load(bold).dataobj)
+    series[0, 0, 0, 3] = np.nan
+    write_image(bold, series)
+    fails('1 of the 9 voxels hold values that are no numbers', tmp_path)
+    write_image(bold, np.zeros((3, 4, 3, VOLUMES)))
+    fails('masks must be on the grid', tmp_path)
+    moved = AFFINE.copy()
+    moved[0, 3] = 10
+    write_image(bold, np.zeros((*SHAPE, VOLUMES)), moved)
+    fails('lies elsewhere than', tmp_path)
+    bold.write_bytes(gzip.compress(b'no image'))
+    fails('not a complete NIfTI file|is no NIfTI', tmp_path)
+
+
+def test_preprocessed_images_find_the_raw_events(tmp_path):
+    generic(tmp_path)
+    derived = tmp_path / 'derivatives' / 'fmriprep'
+    for r in (1, 2):
+        name = f'sub-01_task-see_run-{r}'
+        raw = tmp_path / 'sub-01/func' / f'{name}_bold.nii.gz'
+        out = (
+            derived
+            / 'sub-01/func'
+            / (f'{name}_space-T1w_desc-preproc_bold.nii.gz')
+        )
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(raw.read_bytes())
+    write_masks(derived)
+    plain = {'high_pass': 0, 'zscore_runs': False}
+    a = bids.read(tmp_path, **plain)
+    b = bids.read(derived, space='T1w', **plain)
+    np.testing.assert_array_equal(a.train.fmri, b.train.fmri)
+    with pytest.raises(InputError, match="no space 'MNI'"):
+        bids.read(derived, space='MNI', **plain)
