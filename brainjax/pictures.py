@@ -83,6 +83,7 @@ def decode(
     source: PathLike,
     size: int | None = None,
     cached: bool = False,
+    whole: bool = False,
 ) -> np.ndarray:
     """Decodes pictures of a source in any order.
 
@@ -93,6 +94,8 @@ def decode(
       size: as for `load`; None keeps the pictures' own, which must then be
         square and the same for all.
       cached: as for `load`, where `chosen` is in ascending order.
+      whole: bring all of a picture to the size, whatever its proportions,
+        with Pillow's bicubic filter (Shen et al. 2019), not its centre.
 
     Returns:
       [n, size, size, 3] uint8 in the order of `chosen`.
@@ -106,7 +109,7 @@ def decode(
         size = _own_size(found, int(ascending[0]), source)
         fit = _same_size
     else:
-        fit = _fit
+        fit = _squeeze if whole else _fit
     images = _decoded(found, ascending, source, size, fit, cached)
     if np.array_equal(ascending, chosen):
         return images
@@ -128,7 +131,8 @@ def _decoded(
         _fill(images, found, chosen, source, fit)
         return images
     names = [found.names[i] for i in chosen]
-    path = _cache_path(found.version, names, size)
+    version = found.version + ('whole' if fit is _squeeze else '')
+    path = _cache_path(version, names, size)
     if not path.exists():
         with atomic(path) as temporary:
             images = np.lib.format.open_memmap(temporary, 'w+', np.uint8, shape)
@@ -185,6 +189,11 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     left, top = round((width - size) / 2), round((height - size) / 2)
     return image.crop((left, top, left + size, top + size))
+
+
+def _squeeze(image: Image.Image, size: int) -> Image.Image:
+    """Resizes to size x size."""
+    return image.resize((size, size), Image.Resampling.BICUBIC)
 
 
 def _decode(picture: Encoded) -> Image.Image:

@@ -110,6 +110,13 @@ def test_shapes_are_those_of_the_networks():
         'vgg16_caffe': 138_357_544,
         'vgg19_caffe': 143_667_240,
         'squeezenet': 1_248_424,
+        'generator_relu7': 56_097_891,
+        'generator_relu6': 56_097_891,
+        'generator_pool5': 12_702_307,
+        'generator_relu4': 8_074_147,
+        'generator_relu3': 8_074_147,
+        'generator_norm2': 1_661_315,
+        'generator_norm1': 1_034_499,
     }
 
 
@@ -263,6 +270,7 @@ def test_fetch_from_another_address(state, published):
 def test_sources_are_https_with_a_licence_and_a_hash():
     for name, source in weights.SOURCES.items():
         assert source.url.startswith('https://'), name
+        # What cannot be checked is not fetched.
         assert len(source.sha256) in ((8, 64) if source.size else (0,))
         assert source.licence.endswith('.')
         json.dumps(source)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
+from brainjax.networks import winograd
 
 Params = dict[str, dict[str, jax.Array]]
 Step = tuple[str, Callable[[jax.Array], jax.Array]]
@@ -38,6 +39,14 @@ PREPROCESSING = {
     'torchvision': normalise,
     'caffe': subtract_mean,
     'none': lambda images: images,
+}
+
+
+# What those take to zero: the mean pixel, RGB in 0..255.
+MEAN_PIXEL = {
+    'torchvision': tuple(255 * mean for mean in MEAN),
+    'caffe': CAFFE_MEAN,
+    'none': (0.0, 0.0, 0.0),
 }
 
 
@@ -207,8 +216,12 @@ def convolve(
 ) -> jax.Array:
     """Cross-correlates [n, H, W, I] with an HWIO kernel and adds the bias.
 
-    The kernel's type is the type computed in.
+    The kernel's type is the type computed in. A layer of `winograd.prepare`
+    takes stride 1 and 'SAME' only.
     """
+    if 'tiles' in layer:
+        y = winograd.convolve(x, layer['tiles'], layer['tiles_back'])
+        return y + layer['bias']
     y = jax.lax.conv_general_dilated(
         x.astype(layer['kernel'].dtype),
         layer['kernel'],

@@ -1,154 +1,154 @@
-"""Caffe models read without Caffe: the blobs of each layer.
+"""Caffe's files of weights, read without Caffe and without protobuf.
 
-A `.caffemodel` is a protocol buffer, NetParameter. Of it are read
-
-  2    layers, old style (V1LayerParameter): 4 name, 6 blobs
-  100  layers, new style (LayerParameter): 1 name, 7 blobs
-
-and of a blob 1 to 4, the old shape (number, channels, height, width), 5 the
-data as floats, 7 the new shape (1 dimensions), 8 the data as doubles. Every
-length is checked; all else is skipped.
+A `.caffemodel` is one protocol buffer message, NetParameter: a row of fields,
+each a number and a type, then a whole number, four or eight bytes, or a length
+and so many bytes. Layers are under 100 (LayerParameter) or, in older files,
+under 2 (V1LayerParameter); everything but their names and blobs is passed
+over. Nothing is copied before its length has been checked against the file.
 """
 
 import math
-import os
+import mmap
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike
 
-LARGEST = 4 * 2**30  # Bytes of a file.
 
-_VARINT, _EIGHT, _LENGTH, _FOUR = 0, 1, 2, 5
-# Field of the layers in the net -> fields of name and blobs in a layer.
-_LAYERS = {2: (4, 6), 100: (1, 7)}
+class _Message(NamedTuple):
+    """Where in a layer's message its name and its blobs are."""
 
-# Data packed, and number by number.
-_DATA = {
-    (5, _LENGTH): '<f4',
-    (5, _FOUR): '<f4',
-    (8, _LENGTH): '<f8',
-    (8, _EIGHT): '<f8',
-}
+    name: int
+    blobs: int
 
-Field = tuple[int, int, int | memoryview]
+
+# Field of NetParameter -> the layer's fields.
+_LAYERS = {100: _Message(1, 7), 2: _Message(4, 6)}
+# Fields of BlobProto.
+_SIZES = (1, 2, 3, 4)  # num, channels, height, width: before there were shapes
+_DATA, _SHAPE, _DOUBLE_DATA = 5, 7, 8
+_MOST_AXES = 32  # as in Caffe
+_VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 
 
 def read(path: PathLike) -> dict[str, list[np.ndarray]]:
-    """Reads layer -> its blobs, float32 in the shape that is stated.
+    """Reads the blobs of every layer that has some.
 
-    A layer without blobs is left out.
+    Args:
+      path: a `.caffemodel`.
+
+    Returns:
+      {layer: arrays, float32}: a kernel, [out, in, height, width] or for a
+      dense layer [(1, 1,) out, in], and mostly a bias.
 
     Raises:
-      InputError: the file is missing, damaged or no Caffe model.
+      InputError: the file is missing or damaged, or holds no layer.
     """
     try:
-        with open(path, 'rb') as stream:
-            if os.fstat(stream.fileno()).st_size > LARGEST:
-                raise ValueError('it is too large')
-            found = _net(memoryview(stream.read()))
-    except FileNotFoundError as error:
-        raise InputError(f'{path} does not exist; check the path.') from error
-    except (OSError, ValueError, OverflowError) as error:
+        with (
+            open(path, 'rb') as stream,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
+            memoryview(data) as view,
+        ):
+            layers = _net(view)
+    except OSError as error:
         raise InputError(
-            f'{path} is not a complete Caffe model ({error}); copy or '
-            'download it again.'
+            f'{path} cannot be read ({error.strerror}); check the path.'
         ) from error
-    if not found:
+    except (LookupError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(
+            f'{path} is damaged or not a .caffemodel ({error}); get it again.'
+        ) from error
+    if not layers:
         raise InputError(
             f'{path} holds no layer with weights; give a .caffemodel.'
         )
-    return found
+    return layers
 
 
-def _net(content: memoryview) -> dict[str, list[np.ndarray]]:
-    found = {}
-    for number, kind, value in _fields(content):
-        if number in _LAYERS and kind == _LENGTH:
-            name, blobs = _layer(value, *_LAYERS[number])
-            if blobs:
-                found[name] = blobs
-    return found
+def _net(view: memoryview) -> dict[str, list[np.ndarray]]:
+    layers = {}
+    for number, kind, start, end in _fields(view, 0, len(view)):
+        if number not in _LAYERS or kind != _BYTES:
+            continue
+        name, blobs = '', []
+        for field, kind, a, b in _fields(view, start, end):
+            if field == _LAYERS[number].name and kind == _BYTES:
+                name = bytes(view[a:b]).decode()
+            elif field == _LAYERS[number].blobs and kind == _BYTES:
+                blobs.append(_blob(view, a, b))
+        if blobs:
+            layers[name] = blobs
+    return layers
 
 
-def _layer(
-    content: memoryview, name_field: int, blob_field: int
-) -> tuple[str, list[np.ndarray]]:
-    name, blobs = '', []
-    for number, kind, value in _fields(content):
-        if kind == _LENGTH and number == name_field:
-            name = bytes(value).decode('utf-8')
-        elif kind == _LENGTH and number == blob_field:
-            blobs.append(_blob(value))
-    return name, blobs
+def _blob(view: memoryview, start: int, end: int) -> np.ndarray:
+    sizes, shape, parts = [1] * len(_SIZES), None, []
+    for number, kind, a, b in _fields(view, start, end):
+        if number in _SIZES and kind == _VARINT:
+            sizes[_SIZES.index(number)] = _varint(view, a, b)[0]
+        elif number == _SHAPE and kind == _BYTES:
+            shape = _shape(view, a, b)
+        elif number in (_DATA, _DOUBLE_DATA):
+            dtype = '<f4' if number == _DATA else '<f8'
+            # Packed, or one field a number.
+            parts.append(np.frombuffer(view[a:b], dtype).astype(np.float32))
+    values = np.concatenate(parts) if parts else np.empty(0, np.float32)
+    shape = tuple(sizes if shape is None else shape)
+    if len(shape) > _MOST_AXES or math.prod(shape) != values.size:
+        raise ValueError(f'a blob of shape {shape} has {values.size} numbers')
+    return values.reshape(shape)
 
 
-def _blob(content: memoryview) -> np.ndarray:
-    old, new = [1, 1, 1, 1], None
-    parts = []
-    for number, kind, value in _fields(content):
-        if 1 <= number <= 4 and kind == _VARINT:
-            old[number - 1] = value
-        elif number == 7 and kind == _LENGTH:
-            new = _dimensions(value)
-        elif (number, kind) in _DATA:
-            parts.append(np.frombuffer(value, _DATA[number, kind]))
-    data = np.concatenate(parts or [np.empty(0)]).astype(np.float32)
-    shape = old if new is None else new
-    if math.prod(shape) != len(data):
-        raise ValueError(f'a blob of shape {tuple(shape)} holds {len(data)}')
-    return data.reshape(shape)
-
-
-def _dimensions(content: memoryview) -> list[int]:
-    found = []
-    for number, kind, value in _fields(content):
+def _shape(view: memoryview, start: int, end: int) -> list[int]:
+    shape = []
+    for number, kind, a, b in _fields(view, start, end):
         if number != 1:
             continue
-        if kind == _VARINT:
-            found.append(value)
-        elif kind == _LENGTH:
-            at = 0
-            while at < len(value):
-                dimension, at = _varint(value, at)
-                found.append(dimension)
-    if len(found) > 32:
-        raise ValueError('a blob has too many dimensions')
-    return found
+        place = a
+        while place < b:
+            size, place = _varint(view, place, b)
+            shape.append(size)
+            if kind == _VARINT or len(shape) > _MOST_AXES:
+                break
+    return shape
 
 
-def _fields(content: memoryview) -> Iterator[Field]:
-    """Yields number, wire type and value of each field of a message."""
-    at = 0
-    while at < len(content):
-        key, at = _varint(content, at)
-        number, kind = key >> 3, key & 7
+def _fields(
+    view: memoryview, start: int, end: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yields (number, type, start, end) of each field's content."""
+    place = start
+    while place < end:
+        tag, place = _varint(view, place, end)
+        number, kind = tag >> 3, tag & 7
         if kind == _VARINT:
-            value, at = _varint(content, at)
-            yield number, kind, value
-            continue
-        if kind == _LENGTH:
-            length, at = _varint(content, at)
+            _, stop = _varint(view, place, end)
+        elif kind == _BYTES:
+            length, place = _varint(view, place, end)
+            stop = place + length
         elif kind in (_EIGHT, _FOUR):
-            length = 8 if kind == _EIGHT else 4
+            stop = place + (8 if kind == _EIGHT else 4)
         else:
-            raise ValueError(f'a field has wire type {kind}')
-        if length > len(content) - at:
-            raise ValueError('it is cut off')
-        yield number, kind, content[at : at + length]
-        at += length
+            raise ValueError(f'a field has the unknown type {kind}')
+        if not number or stop > end:
+            raise ValueError(f'a field of {stop - place} bytes is cut off')
+        yield number, kind, place, stop
+        place = stop
 
 
-def _varint(content: memoryview, at: int) -> tuple[int, int]:
+def _varint(view: memoryview, place: int, end: int) -> tuple[int, int]:
+    """Returns a whole number, seven bits a byte, and the place behind it."""
     value = 0
-    for shift in range(0, 64, 7):
-        if at >= len(content):
-            raise ValueError('it is cut off')
-        byte = content[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
+    for shift in range(0, 70, 7):
+        if place >= end:
+            raise ValueError('a number is cut off')
+        byte = view[place]
+        place += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, place
     raise ValueError('a number is too long')

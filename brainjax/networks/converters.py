@@ -14,6 +14,7 @@ from brainjax.files import PathLike
 from brainjax.networks import (
     alexnet,
     caffe_files,
+    generator,
     pickles,
     published,
     squeezenet,
@@ -64,11 +65,7 @@ def from_caffe(source: PathLike, name: str) -> Params:
     Raises:
       InputError: the file is damaged or lacks the network's layers.
     """
-    blobs = {
-        f'{layer}:{i}': blob
-        for layer, found in caffe_files.read(source).items()
-        for i, blob in enumerate(found)
-    }
+    blobs = _caffe_blobs(source)
     theirs = {layer: _caffe_name(layer) for layer in published.kernels(name)}
     return _layers(
         {
@@ -101,8 +98,66 @@ def from_squeezenet(source: PathLike) -> Params:
         place = f'{fire}.{parts[part]}' if part else fire
         place = 'conv_final' if layer == 'conv10' else place
         places[layer] = (f'{place}.weight', f'{place}.bias')
-    arrays = npz.load(source, [*npz.shapes(source)])
+    arrays = npz.load(source, list(npz.shapes(source)))
     return _layers(places, arrays, source, "SqueezeNet v1.0's npz")
+
+
+def from_generator(source: PathLike, name: str) -> Params:
+    """Takes a generator out of a Caffe model or a PyTorch state dict.
+
+    Transposed convolutions go from [in, out, h, w] to HWIO, turned around.
+
+    Args:
+      source: a `.caffemodel`, or a file of `torch.save(state_dict)` with the
+        layers' names of Caffe.
+      name: one of `generator.GENERATORS`.
+
+    Raises:
+      InputError: the file is damaged or lacks the generator's layers.
+    """
+    layers = generator.layers(name)
+    if torch_files.is_one(source):
+        tensors, ends = torch_files.read(source), ('.weight', '.bias')
+    else:
+        tensors, ends = _caffe_blobs(source), (':0', ':1')
+    params = {}
+    for layer, about in layers.items():
+        kernel, bias = (
+            _tensor(tensors, layer + end, source, f'the generator {name}')
+            for end in ends
+        )
+        if about.kind == 'dense':
+            kernel = kernel.reshape(kernel.shape[-2:]).T
+        elif kernel.ndim != 4:
+            raise InputError(
+                f'{source}: {layer} has shape {kernel.shape}, not that of a '
+                f'convolution; give the generator {name}.'
+            )
+        elif about.kind == 'transposed':
+            kernel = kernel[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)
+        else:
+            kernel = kernel.transpose(2, 3, 1, 0)
+        params[layer] = {
+            'kernel': _float32(kernel),
+            'bias': _float32(bias.ravel()),
+        }
+    return params
+
+
+def _caffe_blobs(source: PathLike) -> dict[str, np.ndarray]:
+    return {
+        f'{layer}:{i}': blob
+        for layer, found in caffe_files.read(source).items()
+        for i, blob in enumerate(found)
+    }
+
+
+def _tensor(
+    tensors: Mapping[str, np.ndarray], name: str, source: PathLike, wanted: str
+) -> np.ndarray:
+    if name not in tensors:
+        raise InputError(f'{source} holds no {name!r}; give {wanted}.')
+    return tensors[name]
 
 
 def _caffe_name(layer: str) -> str:
@@ -138,12 +193,8 @@ def _layers(
     """
     params, channels, flat = {}, 0, True
     for layer, (kernel_name, bias_name) in places.items():
-        try:
-            kernel, bias = tensors[kernel_name], tensors[bias_name]
-        except KeyError as error:
-            raise InputError(
-                f'{source} holds no {error.args[0]!r}; give {wanted}.'
-            ) from error
+        kernel = _tensor(tensors, kernel_name, source, wanted)
+        bias = _tensor(tensors, bias_name, source, wanted)
         if layer.startswith('fc'):
             kernel = kernel.reshape(kernel.shape[-2:])  # Caffe: 1, 1, out, in
             if flat:

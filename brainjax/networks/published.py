@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from brainjax.errors import InputError, suggestion
-from brainjax.networks import alexnet, squeezenet, vgg
+from brainjax.networks import alexnet, generator, squeezenet, vgg
 
 
 class Source(NamedTuple):
@@ -80,6 +80,18 @@ SOURCES = {
         'caffe',
     ),
 }
+# Published in an archive of several; --from names the file taken out of it.
+SOURCES |= {
+    f'generator_{name}': Source(
+        'https://lmb.informatik.uni-freiburg.de/resources/binaries/arxiv2016_'
+        'alexnet_inversion_with_gans/release_deepsim_v0.zip',
+        0,
+        '',
+        "Weights of the University of Freiburg, 'for research purposes'.",
+        'caffe',
+    )
+    for name in generator.GENERATORS
+}
 
 
 def source(name: str) -> Source:
@@ -104,6 +116,8 @@ def kernels(name: str) -> dict[str, tuple[int, ...]]:
     """
     source(name)
     family, _, rest = name.partition('_')
+    if family == 'generator':
+        return generator.shapes(rest)
     size = 224 if rest else None
     if family == 'squeezenet':
         return squeezenet.shapes()

@@ -28,6 +28,7 @@ __all__ = [
     'load',
     'path',
     'read',
+    'read_metadata',
     'shapes',
     'write',
 ]
@@ -90,6 +91,22 @@ def read(path: files.PathLike) -> tuple[Params, dict[str, str]]:
         TypeError,
         safetensors.SafetensorError,
     ) as error:
+        raise InputError(
+            f'{path} is not a whole safetensors file ({error}); fetch or '
+            'copy it again.'
+        ) from error
+
+
+def read_metadata(path: files.PathLike) -> dict[str, str]:
+    """Reads what a safetensors file says of itself; none of its arrays.
+
+    Raises:
+      InputError: the file is missing or damaged.
+    """
+    try:
+        with safetensors.safe_open(path, framework='numpy') as file:
+            return file.metadata() or {}
+    except (OSError, safetensors.SafetensorError) as error:
         raise InputError(
             f'{path} is not a whole safetensors file ({error}); fetch or '
             'copy it again.'
@@ -271,6 +288,8 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
         held = {name: _own(source, name)}
     elif name == 'squeezenet' and start[:2] == b'PK':
         held = {name: converters.from_squeezenet(source)}
+    elif name.startswith('generator_'):
+        held = {name: converters.from_generator(source, name[10:])}
     elif SOURCES[name].preprocessing == 'caffe':
         held = {name: converters.from_caffe(source, name)}
     else:
