@@ -14,6 +14,7 @@ from brainjax.errors import InputError
 COMMANDS = {
     'run': 'fit, reconstruct, score and report',
     'features': 'features of a network from pictures',
+    'evaluate': "score any method's pictures",
     'decode': 'features of a network from fMRI',
     'invert': 'pictures from features of a network',
     'inspect': 'what a recording holds',

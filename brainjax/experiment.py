@@ -17,6 +17,7 @@ from PIL import Image
 import brainjax
 from brainjax import evaluation, files, pictures
 from brainjax.errors import InputError, suggestion
+from brainjax.evaluation import network_features
 from brainjax.methods import deep_reconstruction, selfsup
 from brainjax.recordings import (
     Recording,
@@ -135,7 +136,12 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
     with _timed(timings, 'Reconstruct'):
         images = method.reconstruct(fitted, test.fmri, config)
     with _timed(timings, 'Score'):
-        scores = evaluation.score(truth, images, seed=config.seed)
+        scores = evaluation.score(
+            truth,
+            images,
+            features=network_features.in_cache(),
+            seed=config.seed,
+        )
         found = method.findings(fitted, recording, config)
     results = {
         'scores': scores | found.scores,

@@ -28,11 +28,14 @@ class Source(NamedTuple):
       fetch: indices in ascending order -> for each of them the path of a
         file, its bytes, or an array.
       version: changes when the pictures do.
+      labels: indices in ascending order -> the class of each; None where the
+        source has no classes but those in its names.
     """
 
     names: list[str]
     fetch: Callable[[Sequence[int]], Iterable[Encoded]]
     version: str
+    labels: Callable[[Sequence[int]], list[str]] | None = None
 
 
 def open_source(
@@ -213,7 +216,7 @@ def _tfds(spec: str, data_dir: PathLike | None) -> Source:
             'set of pictures.'
         )
 
-    def fetch(indices: Sequence[int]) -> list[bytes]:
+    def part(indices: Sequence[int], feature: str) -> list:
         try:
             found = examples.__getitems__(indices)
         except Exception as error:
@@ -221,12 +224,17 @@ def _tfds(spec: str, data_dir: PathLike | None) -> Source:
                 f'{spec} in {folder} is damaged ({first_line(error)}); '
                 'prepare it again.'
             ) from error
-        return [example['image'] for example in found]
+        return [example[feature] for example in found]
+
+    def labels(indices: Sequence[int]) -> list[str]:
+        names = examples.dataset_info.features['label']
+        return [names.int2str(int(label)) for label in part(indices, 'label')]
 
     return Source(
         [f'{name}/{split}/{i:06d}' for i in range(len(examples))],
-        fetch,
+        lambda indices: part(indices, 'image'),
         f'{folder} {spec} {len(examples)}',
+        labels if 'label' in examples.dataset_info.features else None,
     )
 
 

@@ -31,6 +31,7 @@ def load(
     seed: int = 0,
     data_dir: PathLike | None = None,
     cached: bool = False,
+    squash: bool = False,
 ) -> tuple[np.ndarray, list[str]]:
     """Loads pictures: the short side resized to `size`, the centre cropped.
 
@@ -53,6 +54,8 @@ def load(
       cached: keep the array in the cache folder and return it mapped into
         memory, read-only; it is made anew when file names, sizes or times
         have changed.
+      squash: resize both sides by Pillow's Lanczos filter and crop nothing,
+        as the distractors of Gaziv et al. 2022.
 
     Returns:
       [n, size, size, 3] uint8, and n names.
@@ -64,7 +67,8 @@ def load(
         found = open_source(source, data_dir, stack)
         chosen = _choose(len(found.names), limit, seed, source)
         names = [found.names[i] for i in chosen]
-        return _decoded(found, chosen, source, size, _fit, cached), names
+        fit = _squash if squash else _fit
+        return _decoded(found, chosen, source, size, fit, cached), names
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
@@ -131,7 +135,7 @@ def _decoded(
         _fill(images, found, chosen, source, fit)
         return images
     names = [found.names[i] for i in chosen]
-    version = found.version + ('whole' if fit is _squeeze else '')
+    version = found.version + _VARIANTS.get(fit, '')
     path = _cache_path(version, names, size)
     if not path.exists():
         with atomic(path) as temporary:
@@ -194,6 +198,14 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
 def _squeeze(image: Image.Image, size: int) -> Image.Image:
     """Resizes to size x size."""
     return image.resize((size, size), Image.Resampling.BICUBIC)
+
+
+def _squash(image: Image.Image, size: int) -> Image.Image:
+    """Resizes both sides to `size`."""
+    return image.resize((size, size), Image.Resampling.LANCZOS)
+
+
+_VARIANTS = {_squeeze: 'whole', _squash: ' squashed'}
 
 
 def _decode(picture: Encoded) -> Image.Image:

@@ -137,7 +137,8 @@ def test_what_is_refused_is_one_sentence(tmp_path, pictures, capsys):
     (pictures / 'a.png').rename(pictures / 'more' / 'b.png')
     refused(
         'two pictures named b',
-        *('features', pictures, '--network', 'squeezenet', '--out', 'x'),
+        *('features', pictures, '--network', 'squeezenet'),
+        *('--out', tmp_path / 'more'),
     )
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from brainjax import evaluation
 from brainjax.errors import InputError
-from brainjax.evaluation import identification, pixels, statistics
+from brainjax.evaluation import entries, identification, pixels, statistics
 
 
 def test_interval_is_the_normal_one_for_many_stimuli():
@@ -39,6 +39,84 @@ def test_intervals_cover():
         inside.append(low <= 1 <= high)
     # 0.95 less what the percentile bootstrap loses on skewed scores.
     assert 0.90 < np.mean(inside) < 0.98
+
+
+def test_two_level_interval_has_the_variance_of_both_levels():
+    generator = np.random.default_rng(0)
+    subjects = generator.normal(0, 1, 40)[:, None]
+    stimuli = generator.normal(0, 1, 60)
+    scores = subjects + stimuli + generator.normal(0, 0.1, (40, 60))
+    low, high = statistics.two_level_interval(scores, draws=4000)
+    spread = np.sqrt(subjects.var() / 40 + stimuli.var() / 60)
+    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.08)
+    # Stimuli of their own: they average out over subjects.
+    ragged = [row[: 60 - i % 2] for i, row in enumerate(scores)]
+    low, high = statistics.two_level_interval(ragged, draws=4000)
+    spread = np.sqrt(subjects.var() / 40 + scores.var(axis=1).mean() / 2400)
+    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.08)
+
+
+def test_two_level_interval_covers():
+    generator = np.random.default_rng(0)
+    inside = []
+    for experiment in range(200):
+        scores = (
+            0.3
+            + generator.normal(0, 0.2, (12, 1))
+            + generator.normal(0, 0.3, 30)
+            + generator.normal(0, 0.1, (12, 30))
+        )
+        low, high = statistics.two_level_interval(scores, experiment, 400)
+        inside.append(low <= 0.3 <= high)
+    # 12 subjects: the percentile interval is a little too narrow.
+    assert 0.86 < np.mean(inside) < 0.99
+
+
+def test_false_discovery_is_scipys():
+    p_values = np.random.default_rng(0).random((3, 7)) ** 2
+    np.testing.assert_allclose(
+        statistics.false_discovery(p_values),
+        stats.false_discovery_control(p_values, axis=None).reshape(3, 7),
+    )
+    p_values[1, 2] = np.nan
+    found = statistics.false_discovery(p_values)
+    assert np.isnan(found[1, 2]) and np.isfinite(found).sum() == 20
+    rest = p_values[np.isfinite(p_values)]
+    np.testing.assert_allclose(
+        found[np.isfinite(found)], stats.false_discovery_control(rest)
+    )
+
+
+def test_paired_difference_against_all_sign_flips():
+    generator = np.random.default_rng(0)
+    theirs = generator.normal(size=8)
+    ours = theirs + generator.normal(0.4, 0.6, 8)
+    difference = ours - theirs
+    flips = np.array(list(itertools.product((1, -1), repeat=8)))
+    exact = np.mean(abs(flips @ difference) >= abs(difference.sum()) - 1e-12)
+    found = statistics.paired_difference(ours, theirs, draws=40_000)
+    assert found['p'] == pytest.approx(exact, abs=4 * (exact / 40_000) ** 0.5)
+    assert found['value'] == pytest.approx(difference.mean())
+    assert found['low'] < found['value'] < found['high'] and found['n'] == 8
+    same = statistics.paired_difference(ours, ours, draws=100)
+    assert same['value'] == 0 and same['p'] == 1
+
+
+def test_paired_p_is_uniform_without_a_difference():
+    generator = np.random.default_rng(0)
+    p_values = [
+        statistics.paired_difference(*generator.normal(size=(2, 30)), i, 299)[
+            'p'
+        ]
+        for i in range(300)
+    ]
+    assert uniform(p_values) > 0.01
+
+
+def test_normalised_scores():
+    found = statistics.normalised([0.3, 0.75, 0.2], [0.6, 0.75, 0.05])
+    np.testing.assert_allclose(found, [0.5, 1, np.nan])
+    assert statistics.normalised(0.8, 0.9, chance=0.5) == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize('statistic', [np.diagonal, identification.two_way])
@@ -186,7 +264,8 @@ def test_score_names_and_chance_with_few_pictures():
 def test_score_does_not_depend_on_groups_for_its_value(monkeypatch):
     truth, reconstruction = pictures(11), pictures(11, seed=1)
     whole = evaluation.score(truth, reconstruction, draws=500)
-    monkeypatch.setattr(evaluation, 'SSIM_GROUP', 4)
+    monkeypatch.setattr(entries, 'SSIM_GROUP', 4)
+    monkeypatch.setattr(entries, 'SMALLEST_GROUP', 4)
     grouped = evaluation.score(truth, reconstruction, draws=500)
     for name in ('ssim_2d', 'ssim_1d'):
         assert grouped[name]['value'] == pytest.approx(whole[name]['value'])

@@ -41,11 +41,13 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
 
     network = networks.load(known)
     layers = networks.layers(known) or list(frozen.layers(network))
-    out = files.writable_folder(known.out)
-    frozen.write_origin(out, network)
+    if min(known.together, known.size) < 1:
+        raise InputError('--together and --size must be at least 1.')
     with contextlib.ExitStack() as stack:
         found = open_source(known.pictures, None, stack)
         names = _stems(found.names, known.pictures)
+        out = files.writable_folder(known.out)
+        frozen.write_origin(out, network)
         show = stack.enter_context(
             progress('features', len(names), unit='pictures')
         )

@@ -5,11 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.evaluation import identification, pixels, statistics
-
-# Exchanging reconstructions within groups of pictures keeps the permutation
-# test valid while the SSIMs to compute grow with n, not with its square.
-SSIM_GROUP = 64
+from brainjax.evaluation import entries, identification, pixels
 
 
 def score(
@@ -65,71 +61,16 @@ def score(
             'one from the other.'
         )
 
-    def entry(tables, chance=None):
-        per_picture = np.concatenate([np.diagonal(t) for t in tables])
-        value = per_picture.mean()
-        null = statistics.permutation_null(tables, draws, seed)
-        if chance is None:
-            chance = _mean_of_mismatched(tables)
-        low, high = statistics.bootstrap_interval(per_picture, seed, draws)
-        return {
-            'value': float(value),
-            'chance': float(chance),
-            'low': low,
-            'high': high,
-            'p': statistics.p_value(value, null),
-            'n': n,
-        }
-
-    matrix = identification.similarity(
-        truth.reshape(n, -1), reconstruction.reshape(n, -1)
-    )
-    constant = pixels.is_constant(truth) | pixels.is_constant(reconstruction)
-    scores = {'pixcorr': entry([np.nan_to_num(matrix)])}
-    scores['pixcorr']['constant'] = int(constant.sum())
-    for name, tables in _ssim_tables(truth, reconstruction, seed).items():
-        scores[name] = entry(tables)
-
-    ways = min(50, n)
-    prefix = 'fifty_way' if ways == 50 else 'all_way'
-
-    def identify(name, matrix):
-        for kind, statistic, chance in (
-            ('two_way', identification.two_way, 0.5),
-            (
-                prefix,
-                lambda matrix: identification.n_way(matrix, ways),
-                identification.chance(ways),
-            ),
-        ):
-            table = statistics.assignments(matrix, statistic)
-            scores[f'{kind}_{name}'] = entry([table], chance)
-
-    identify('pixels', matrix)
+    options = {'seed': seed, 'draws': draws}
+    scores, matrix = entries.of_pixels(truth, reconstruction, **options)
+    scores |= entries.of_identification('pixels', matrix, **options)
     for name, function in (features or {}).items():
         rows = (
             np.asarray(function(pixels.unit_range(images).astype(np.float32)))
             for images in (truth, reconstruction)
         )
-        identify(
-            name,
-            identification.similarity(*(row.reshape(n, -1) for row in rows)),
+        matrix = identification.similarity(
+            *(row.reshape(n, -1) for row in rows)
         )
+        scores |= entries.of_identification(name, matrix, **options)
     return scores
-
-
-def _ssim_tables(truth, reconstruction, seed):
-    n = len(truth)
-    order = np.random.default_rng(seed).permutation(n)
-    groups = np.array_split(order, -(-n // SSIM_GROUP))
-    pairs = [
-        pixels.ssim_matrices(truth[group], reconstruction[group])
-        for group in groups
-    ]
-    two_dimensional, one_dimensional = zip(*pairs)
-    return {'ssim_2d': two_dimensional, 'ssim_1d': one_dimensional}
-
-
-def _mean_of_mismatched(tables):
-    total = sum(table.sum() - np.trace(table) for table in tables)
-    return total / sum(len(table) * (len(table) - 1) for table in tables)

@@ -4,6 +4,7 @@ Features are [pictures, units]. Layers too large for memory are scored a block
 of units at a time.
 """
 
+import concurrent.futures
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -11,9 +12,15 @@ import numpy as np
 
 from brainjax.evaluation import identification
 
+TILE = (32, 1024)  # Pictures and units summed at a time.
+
 
 def profile_correlation(decoded: np.ndarray, true: np.ndarray) -> np.ndarray:
     """Correlation over pictures of each unit.
+
+    Sums are taken over tiles that fit the processor's cache, of differences
+    from the first picture, so that large means cost no digits. Beyond the
+    result, the memory is that of a tile; the arrays may be mapped from files.
 
     Args:
       decoded, true: [pictures, units].
@@ -22,13 +29,42 @@ def profile_correlation(decoded: np.ndarray, true: np.ndarray) -> np.ndarray:
       [units] float64; NaN for a unit that does not vary in either, as it says
       nothing.
     """
-    a, b = (_centred(x) for x in (decoded, true))
-    norm = np.sqrt(np.einsum('pu,pu->u', a, a) * np.einsum('pu,pu->u', b, b))
-    product = np.einsum('pu,pu->u', a, b)
-    varies = (np.ptp(decoded, axis=0) > 0) & (np.ptp(true, axis=0) > 0)
-    return np.divide(
-        product, norm, out=np.full_like(norm, np.nan), where=varies & (norm > 0)
+    units = decoded.shape[1]
+
+    def part(start: int) -> np.ndarray:
+        columns = slice(start, start + TILE[1])
+        return _profile(decoded[:, columns], true[:, columns])
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return np.concatenate(list(pool.map(part, range(0, units, TILE[1]))))
+
+
+def _profile(decoded: np.ndarray, true: np.ndarray) -> np.ndarray:
+    pictures = len(decoded)
+    first = [np.float64(x[0]) for x in (decoded, true)]
+    x1, y1, xx, yy, xy = np.zeros((5, len(first[0])))
+    for row in range(0, pictures, TILE[0]):
+        rows = slice(row, row + TILE[0])
+        x, y = (
+            np.subtract(values[rows], origin, dtype=np.float64)
+            for values, origin in zip((decoded, true), first)
+        )
+        ones = np.ones(len(x))
+        x1 += ones @ x
+        y1 += ones @ y
+        xx += np.einsum('pu,pu->u', x, x)
+        yy += np.einsum('pu,pu->u', y, y)
+        xy += np.einsum('pu,pu->u', x, y)
+    spread = xx - x1 * x1 / pictures, yy - y1 * y1 / pictures
+    # What rounding leaves of a constant is no variation.
+    varies = (spread[0] > 1e-13 * xx) & (spread[1] > 1e-13 * yy)
+    result = np.divide(
+        xy - x1 * y1 / pictures,
+        np.sqrt(np.maximum(spread[0], 0) * np.maximum(spread[1], 0)),
+        out=np.full_like(xx, np.nan),
+        where=varies,
     )
+    return np.clip(result, -1, 1)
 
 
 def pattern_similarity(
@@ -121,7 +157,3 @@ def _correlations(sums: _Sums) -> np.ndarray:
         covariance, norm, out=np.full_like(norm, np.nan), where=norm > 0
     )
     return np.clip(np.round(found, 12), -1, 1)
-
-
-def _centred(x: np.ndarray) -> np.ndarray:
-    return x - x.mean(axis=0, dtype=np.float64)

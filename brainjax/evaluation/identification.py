@@ -16,10 +16,12 @@ import functools
 import math
 
 import numpy as np
+from scipy import stats
 
 from brainjax.errors import InputError
 
 FEATURES_AT_A_TIME = 8192
+PICTURES_AT_A_TIME = 1024
 
 
 def similarity(
@@ -113,6 +115,89 @@ def rank(matrix: np.ndarray) -> np.ndarray:
     return (matrix >= np.diagonal(matrix)).sum(axis=0)
 
 
+def gallery_rank(
+    truth: np.ndarray,
+    reconstruction: np.ndarray,
+    gallery: np.ndarray,
+    centre: bool = True,
+) -> np.ndarray:
+    """Place of the true picture among itself and a gallery of others.
+
+    The gallery is read some pictures at a time, and the similarities are
+    counted, not kept: 50,000 pictures need no more memory than a thousand if
+    the gallery is mapped from a file.
+
+    Args:
+      truth: [n, features] of the pictures that were seen.
+      reconstruction: [n, features], in the same order.
+      gallery: [m, features] of other pictures.
+      centre: see `similarity`.
+
+    Returns:
+      [n] int, 1 to m + 1; ties take the worst place, and so does a
+      reconstruction whose similarity to its picture is not defined. With
+      `expected_success(rank - 1, m, n)` this is n-way identification among
+      the gallery.
+
+    Raises:
+      InputError: see `similarity`.
+    """
+    own = np.concatenate(
+        [
+            similarity(truth[i : i + 1], reconstruction[i : i + 1], centre)[0]
+            for i in range(len(truth))
+        ]
+    )
+    own = np.nan_to_num(own, nan=-np.inf)
+    places = np.ones(len(truth), int)
+    for start in range(0, len(gallery), PICTURES_AT_A_TIME):
+        part = gallery[start : start + PICTURES_AT_A_TIME]
+        others = similarity(part, reconstruction, centre)
+        places += (np.nan_to_num(others, nan=-np.inf) >= own).sum(axis=0)
+    return places
+
+
+def ranks(matrix: np.ndarray) -> np.ndarray:
+    """Place of every picture among all, for each reconstruction.
+
+    Args:
+      matrix: R [n, m].
+
+    Returns:
+      [n, m] int: [i, j] is 1 if picture i is the most similar to
+      reconstruction j; ties take the worst place. The diagonal is `rank`.
+    """
+    matrix = np.where(np.isnan(matrix), -np.inf, matrix)
+    n = len(matrix)
+    places = np.empty(matrix.shape, int)
+    for j, column in enumerate(np.sort(matrix, axis=0).T):
+        places[:, j] = n - np.searchsorted(column, matrix[:, j])
+    return places
+
+
+def n_way_table(matrix: np.ndarray, n: int, top: int = 1) -> np.ndarray:
+    """n-way identification for every picture a reconstruction might be of.
+
+    Args:
+      matrix: R [N, N].
+      n, top: as for `n_way`; two-way identification is n = 2.
+
+    Returns:
+      [N, N] float64: [i, j] is the score of reconstruction j if picture i had
+      been seen, as `statistics.permutation_null` takes it. The diagonal is
+      `n_way`.
+
+    Raises:
+      InputError: as `n_way`.
+    """
+    matrix = _check_matrix(matrix)
+    _check_ways(n, len(matrix))
+    success = np.array(_success(len(matrix) - 1, n, top))
+    table = success[ranks(matrix) - 1]
+    table[:, _undefined(matrix)] = chance(n, top)
+    return table
+
+
 def two_way(matrix: np.ndarray) -> np.ndarray:
     """Two-way identification, over all n - 1 distractors.
 
@@ -155,30 +240,60 @@ def n_way(matrix: np.ndarray, n: int, top: int = 1) -> np.ndarray:
       InputError: as `rank`, or there are fewer than n pictures.
     """
     matrix = _check_matrix(matrix)
-    others = len(matrix) - 1
-    if not 2 <= n <= others + 1:
-        raise InputError(
-            f'{n}-way identification needs 2 to {others + 1} pictures to '
-            'choose from; set n accordingly.'
-        )
-    success = np.array(_success(others, n, top))
+    _check_ways(n, len(matrix))
+    success = np.array(_success(len(matrix) - 1, n, top))
     guess = chance(n, top)
     score = success[rank(matrix) - 1]
     return np.where(_undefined(matrix), guess, score)
 
 
+def expected_success(better: np.ndarray, others: int, n: int, top: int = 1):
+    """n-way identification, given how many distractors beat the truth.
+
+    Args:
+      better: int, how many of all distractors are at least as similar.
+      others: how many distractors there are.
+      n, top: as for `n_way`; n - 1 distractors are drawn.
+
+    Returns:
+      float64 in the shape of `better`, exact as in `n_way`.
+
+    Raises:
+      InputError: there are too few distractors.
+    """
+    _check_ways(n, others + 1)
+    return np.array(_success(others, n, top))[better]
+
+
+def _check_ways(n, pictures):
+    if not 2 <= n <= pictures:
+        raise InputError(
+            f'{n}-way identification needs 2 to {pictures} pictures to '
+            'choose from; set n accordingly.'
+        )
+
+
 @functools.lru_cache
 def _success(others, n, top):
-    """Probability of success, for each number of better distractors."""
-    draws = math.comb(others, n - 1)
-    return [
-        sum(
-            math.comb(better, k) * math.comb(others - better, n - 1 - k)
-            for k in range(min(top, n))
-        )
-        / draws
-        for better in range(others + 1)
-    ]
+    """Probability of success, for each number of better distractors.
+
+    In exact integers; for large pools, where these are huge, from logarithms
+    of factorials.
+    """
+    if others <= 1000:
+        draws = math.comb(others, n - 1)
+        return [
+            sum(
+                math.comb(better, k) * math.comb(others - better, n - 1 - k)
+                for k in range(min(top, n))
+            )
+            / draws
+            for better in range(others + 1)
+        ]
+    drawn = np.arange(min(top, n))
+    return stats.hypergeom.pmf(
+        drawn[:, None], others, np.arange(others + 1), n - 1
+    ).sum(axis=0)
 
 
 def top_k(matrix: np.ndarray, k: int = 1) -> np.ndarray:

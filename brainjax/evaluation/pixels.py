@@ -8,6 +8,8 @@ computed when asked for a multichannel score of a grey picture, as the script
 of Ozcelik and VanRullen 2023 asks). They differ by up to 0.1; report both.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -140,16 +142,18 @@ def ssim_1d(truth: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
 
 
 def ssim_matrices(
-    truth: np.ndarray, reconstruction: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Both SSIMs of every picture with every reconstruction.
+    truth: np.ndarray,
+    reconstruction: np.ndarray,
+    names: Sequence[str] = ('ssim_2d', 'ssim_1d'),
+) -> tuple[np.ndarray, ...]:
+    """SSIMs of every picture with every reconstruction.
 
     The diagonals are `ssim_2d` and `ssim_1d`. The time grows with the number
     of pairs: about a millisecond for one of 112 x 112 pixels.
 
     Returns:
-      (2-D, 1-D), each [n, n] float64; rows are the pictures that were seen,
-      columns the reconstructions.
+      [n, n] float64 for each of `names`; rows are the pictures that were
+      seen, columns the reconstructions.
 
     Raises:
       InputError: as `ssim_2d`.
@@ -157,7 +161,8 @@ def ssim_matrices(
     _check_window(truth, reconstruction)
     truth, reconstruction = grey(truth), grey(reconstruction)
     matrices = []
-    for axes in ((-2, -1), (-2,)):
+    for name in names:
+        axes = {'ssim_2d': (-2, -1), 'ssim_1d': (-2,)}[name]
         columns = [(y, _moments(y, axes)) for y in reconstruction]
         rows = []
         for x in truth:

@@ -213,11 +213,13 @@ def convolve(
     layer: Mapping[str, jax.Array],
     stride: int = 1,
     padding: str | tuple[tuple[int, int], tuple[int, int]] = 'SAME',
+    groups: int = 1,
 ) -> jax.Array:
     """Cross-correlates [n, H, W, I] with an HWIO kernel and adds the bias.
 
-    The kernel's type is the type computed in. A layer of `winograd.prepare`
-    takes stride 1 and 'SAME' only.
+    The kernel's type is the type computed in. With as many groups as
+    channels, each channel is convolved on its own. A layer of
+    `winograd.prepare` takes stride 1, 'SAME' and one group only.
     """
     if 'tiles' in layer:
         y = winograd.convolve(x, layer['tiles'], layer['tiles_back'])
@@ -228,6 +230,7 @@ def convolve(
         (stride, stride),
         padding,
         dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+        feature_group_count=groups,
     )
     return y + layer['bias']
 

@@ -288,10 +288,7 @@ def apply(params: backbone.Params, name: str, codes: jax.Array) -> jax.Array:
 
 
 def _unflatten(x: jax.Array) -> jax.Array:
-    """Turns units into maps of 4 x 4; those of a code run over channels first.
-
-    [n, 16 C], in the order C, H, W -> [n, 4, 4, C].
-    """
+    """Turns units [n, C * 4 * 4], in that order, into maps [n, 4, 4, C]."""
     if x.ndim == 4:
         return x
     side = 4

@@ -3,7 +3,24 @@
 from typing import NamedTuple
 
 from brainjax.errors import InputError, suggestion
-from brainjax.networks import alexnet, generator, squeezenet, vgg
+from brainjax.networks import (
+    alexnet,
+    clip,
+    efficientnet,
+    generator,
+    inception,
+    resnet,
+    squeezenet,
+    vgg,
+)
+
+# Network -> the module with its layers, where it has batch normalisation.
+NORMALISED = {
+    'inception': inception,
+    'efficientnet_b1_v1': efficientnet,
+    'efficientnet_b1_v2': efficientnet,
+    'swav': resnet,
+}
 
 
 class Source(NamedTuple):
@@ -11,7 +28,7 @@ class Source(NamedTuple):
 
     Attributes:
       url: the address of the file, or of the page that tells of it.
-      size: its bytes; 0 where no file can be fetched and checked.
+      size: its bytes; None if not known, 0 where no file can be fetched.
       sha256: its SHA-256 in hexadecimal, or the first digits of it; '' where
         no file can be fetched.
       licence: what the publisher says, in one sentence.
@@ -20,7 +37,7 @@ class Source(NamedTuple):
     """
 
     url: str
-    size: int
+    size: int | None
     sha256: str
     licence: str
     preprocessing: str = 'torchvision'
@@ -70,6 +87,40 @@ SOURCES = {
     # models without a published hash, so --from names a copy.
     'vgg16_caffe': Source(_OXFORD, 0, '', _VGG, 'caffe'),
     'vgg19_caffe': Source(_OXFORD, 0, '', _VGG, 'caffe'),
+    'inception': Source(
+        _PYTORCH + 'inception_v3_google-0cc3c7bd.pth',
+        None,
+        '0cc3c7bd',
+        _TORCHVISION,
+    ),
+    'efficientnet_b1_v1': Source(
+        _PYTORCH + 'efficientnet_b1_rwightman-533bc792.pth',
+        None,
+        '533bc792',
+        _TORCHVISION,
+    ),
+    'efficientnet_b1_v2': Source(
+        _PYTORCH + 'efficientnet_b1-c27df63c.pth',
+        None,
+        'c27df63c',
+        _TORCHVISION,
+    ),
+    # OpenAI publishes the digits in the address.
+    'clip': Source(
+        'https://openaipublic.azureedge.net/clip/models/b8cca3fd41ae0c99ba7e8'
+        '951adf17d267cdb84cd88be6f7c2e0eca1737a03836/ViT-L-14.pt',
+        None,
+        'b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836',
+        "OpenAI's weights of CLIP ViT-L/14 (MIT).",
+    ),
+    'swav': Source(
+        'https://dl.fbaipublicfiles.com/deepcluster/'
+        'swav_800ep_pretrain.pth.tar',
+        None,
+        '',
+        "SwAV's weights (CC BY-NC 4.0), trained on ImageNet pictures, whose "
+        'own terms are for research.',
+    ),
     # Published as an npz; --from names the copy.
     'squeezenet': Source(
         'https://github.com/songhan/SqueezeNet-Deep-Compression',
@@ -115,6 +166,8 @@ def kernels(name: str) -> dict[str, tuple[int, ...]]:
       InputError: there is no such network.
     """
     source(name)
+    if name in NORMALISED:
+        return NORMALISED[name].shapes()
     family, _, rest = name.partition('_')
     if family == 'generator':
         return generator.shapes(rest)
@@ -139,6 +192,8 @@ def shapes(name: str) -> dict[str, tuple[int, ...]]:
       InputError: there is no such network.
     """
     source(name)
+    if name == 'clip':
+        return clip.shapes()
     if name == 'lpips_vgg16':
         channels = vgg.CHANNELS
     elif name == 'lpips_alexnet':

@@ -2,7 +2,9 @@
 
 `torch.save` writes a zip file: a pickle that names tensors, and one entry of
 raw numbers for each storage. Before version 1.6, and so in many of
-torchvision's files, it wrote a row of pickles and then the storages.
+torchvision's files, it wrote a row of pickles and then the storages. A
+TorchScript archive is the zip file with a tree of modules in place of the
+state dict, and with code, which is not looked at.
 """
 
 import math
@@ -19,6 +21,7 @@ from brainjax.networks import pickles
 
 # Far above the table of names of any network.
 _LONGEST_TABLE = 64 << 20
+_DEEPEST = 32  # Modules within modules.
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
@@ -57,23 +60,58 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_) -> _Tensor:
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
-_MEANINGS = {
-    'collections.OrderedDict': pickles.Function(pickles.Dict),
-    'torch._utils._rebuild_tensor': pickles.Function(_tensor),
-    'torch._utils._rebuild_tensor_v2': pickles.Function(_tensor),
-    'torch._utils._rebuild_parameter': pickles.Function(
-        lambda tensor, *_: tensor
-    ),
-    'torch.FloatStorage': _Type(np.dtype('<f4')),
-    'torch.DoubleStorage': _Type(np.dtype('<f8')),
-    'torch.HalfStorage': _Type(np.dtype('<f2')),
-    'torch.LongStorage': _Type(np.dtype('<i8')),
-    'torch.IntStorage': _Type(np.dtype('<i4')),
-    'torch.ShortStorage': _Type(np.dtype('<i2')),
-    'torch.CharStorage': _Type(np.dtype('i1')),
-    'torch.ByteStorage': _Type(np.dtype('u1')),
-    'torch.BoolStorage': _Type(np.dtype('?')),
-}
+class _Module:
+    """A TorchScript module: what its state holds, its code left aside."""
+
+    __slots__ = ('state',)
+
+    def __setstate__(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise InputError('it holds a module without parameters')
+        self.state = state
+
+
+class _Meanings(dict):
+    """Names, among which all classes of a TorchScript archive are modules."""
+
+    def __contains__(self, name: object) -> bool:
+        return str(name).startswith('__torch__.') or super().__contains__(name)
+
+    def __missing__(self, name: str) -> Any:
+        return _Module
+
+
+_MEANINGS = _Meanings(
+    {
+        'collections.OrderedDict': pickles.Function(pickles.Dict),
+        'torch._utils._rebuild_tensor': pickles.Function(_tensor),
+        'torch._utils._rebuild_tensor_v2': pickles.Function(_tensor),
+        'torch._utils._rebuild_parameter': pickles.Function(
+            lambda tensor, *_: tensor
+        ),
+        'torch.FloatStorage': _Type(np.dtype('<f4')),
+        'torch.DoubleStorage': _Type(np.dtype('<f8')),
+        'torch.HalfStorage': _Type(np.dtype('<f2')),
+        'torch.LongStorage': _Type(np.dtype('<i8')),
+        'torch.IntStorage': _Type(np.dtype('<i4')),
+        'torch.ShortStorage': _Type(np.dtype('<i2')),
+        'torch.CharStorage': _Type(np.dtype('i1')),
+        'torch.ByteStorage': _Type(np.dtype('u1')),
+        'torch.BoolStorage': _Type(np.dtype('?')),
+        **{
+            f'torch.jit._pickle.{name}': pickles.Function(
+                lambda value, *_: value
+            )
+            for name in (
+                'build_boollist',
+                'build_doublelist',
+                'build_intlist',
+                'build_tensorlist',
+                'restore_type_tag',
+            )
+        },
+    }
+)
 
 
 def read(path: PathLike, prefix: str = '') -> dict[str, np.ndarray]:
@@ -211,7 +249,22 @@ def _read_table(stream: BinaryIO, where: str) -> tuple[Any, dict]:
     return pickles.load(stream, where, _MEANINGS, storage), storages
 
 
+def _flat(module: _Module, prefix: str = '') -> dict[str, Any]:
+    """Returns what a tree of modules holds, by its dotted name."""
+    if prefix.count('.') > _DEEPEST:
+        raise InputError('its modules hold one another')
+    found = {}
+    for name, value in getattr(module, 'state', {}).items():
+        if isinstance(value, _Module):
+            found |= _flat(value, f'{prefix}{name}.')
+        else:
+            found[f'{prefix}{name}'] = value
+    return found
+
+
 def _tensors(state: Any, prefix: str, where: str) -> dict[str, _Tensor]:
+    if isinstance(state, _Module):
+        state = _flat(state)
     if not isinstance(state, dict):
         raise InputError(
             f'{where} holds no state dict; save one with '

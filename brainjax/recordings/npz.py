@@ -35,8 +35,14 @@ def names(path: PathLike) -> frozenset[str]:
         return frozenset()
 
 
-def shapes(path: PathLike) -> dict[str, tuple[int, ...]]:
+def shapes(
+    path: PathLike, text: Sequence[str] = ()
+) -> dict[str, tuple[int, ...]]:
     """Returns the declared shape of each array, loading none of them.
+
+    Args:
+      path: the file.
+      text: names of arrays that may hold text.
 
     Raises:
       InputError: the file is missing, damaged or too large, or an array is
@@ -56,7 +62,7 @@ def shapes(path: PathLike) -> dict[str, tuple[int, ...]]:
                     raise ValueError(f'{name} has npy version {version}')
                 shape, _, dtype = _HEADERS[version](stream)
                 held = member.file_size - stream.tell()
-            if dtype.kind not in 'biuf':
+            if dtype.kind not in ('biufU' if name in text else 'biuf'):
                 raise InputError(
                     f'{path}: {name} has dtype {dtype}, which is never '
                     'loaded; save it again as a plain numeric array.'

@@ -56,6 +56,99 @@ QUESTIONS = {
 }
 
 
+# What names of other scores look like: (pattern, label, meaning, percent),
+# where {0} is what the pattern's first group holds.
+OTHERS = (
+    (
+        r'(pixcorr|ssim_2d|ssim_1d)_256',
+        '{0}, by way of 256 px',
+        'The same, of pictures that were made small first, which raises it.',
+        False,
+    ),
+    (
+        r'ssim_rgb',
+        'SSIM (colour)',
+        'Structural similarity of the three colours, in 7 x 7 windows.',
+        False,
+    ),
+    (r'mse', 'Squared error', 'Mean over pixels, of values in 0 to 1.', False),
+    (
+        r'top(\d+)_picture_(.+)',
+        'Picture found, top {0}, {1}',
+        'Of all pictures, how often the one that was seen is among the {0} '
+        'most similar to its reconstruction.',
+        True,
+    ),
+    (
+        r'top(\d+)_reconstruction_(.+)',
+        'Reconstruction found, top {0}, {1}',
+        'Of all reconstructions, how often that of a picture is among the '
+        '{0} most similar to it.',
+        True,
+    ),
+    (
+        r'top(\d+)_(\d+)way',
+        '{1} classes, top {0}',
+        'How often the class of the picture that was seen is among the {0} '
+        'nearest of {1}. A class is the mean AlexNet embedding of its '
+        'examples; no classifier is trained.',
+        True,
+    ),
+    (
+        r'top(\d+)_classes',
+        'All classes, top {0}',
+        'The same, among all classes of the bank.',
+        True,
+    ),
+    (
+        r'rank_class',
+        'Place of the class',
+        'Mean place of the true class among all of the bank; 1 is the best.',
+        False,
+    ),
+    (
+        r'rank_outside_(.+)',
+        'Share that beats it, {0}',
+        'The share of the distractors that are nearer to a reconstruction '
+        'than the picture that was seen; 0 is the best.',
+        False,
+    ),
+    (
+        r'rank_(.+)',
+        'Place, {0}',
+        'Mean place of the picture that was seen among all, by similarity to '
+        'its reconstruction; 1 is the best.',
+        False,
+    ),
+    (
+        r'identification_(\d+)way_(.+)',
+        'One of {0}, {1}',
+        'How often the picture that was seen is nearer to its reconstruction '
+        'than all of {0} - 1 pictures from outside the test set.',
+        True,
+    ),
+    (
+        r'distance_(.+)',
+        'Distance, {0}',
+        'One minus the correlation of the features of the two pictures in a '
+        'network; 0 is perfect.',
+        False,
+    ),
+    (
+        r'lpips_(.+)_baseline',
+        'LPIPS, {0}, unweighted',
+        'Perceptual distance without the learned weights; 0 is perfect.',
+        False,
+    ),
+    (
+        r'lpips_(.+)',
+        'LPIPS, {0}',
+        'Perceptual distance, weighted as people judge; 0 is perfect.',
+        False,
+    ),
+)
+
+
 def describe(name: str) -> Score:
     """Returns how to show the score of a name in scores.json.
 
@@ -63,6 +156,15 @@ def describe(name: str) -> Score:
     """
     if name in PICTURES:
         return PICTURES[name]
+    for pattern, label, meaning, percent in OTHERS:
+        if match := re.fullmatch(pattern, name):
+            groups = [
+                PICTURES[group].label if group in PICTURES else group
+                for group in match.groups()
+            ]
+            return Score(
+                label.format(*groups), meaning.format(*groups), percent
+            )
     match = re.fullmatch(f'({"|".join(WAYS)})_(.+)', name)
     if not match:
         return Score(name, '', False)

@@ -181,7 +181,8 @@ def score_bars(
     """Each score with its 95 % interval, beside its own chance.
 
     Args:
-      scores: as returned by `brainjax.evaluation.score`.
+      scores: as returned by `brainjax.evaluation.score`; distances, which are
+        better the lower they are, are left out.
       axes: where to draw; by default in a new figure.
     """
     if axes is None:
@@ -190,6 +191,11 @@ def score_bars(
         )
         axes = figure.subplots()
     _style(axes)
+    scores = {
+        name: entry
+        for name, entry in scores.items()
+        if entry.get('better') != 'lower'
+    }
     for y, (name, entry) in enumerate(scores.items()):
         value, chance = entry['value'], entry['chance']
         axes.plot(

@@ -107,13 +107,20 @@ def verdict(entry: Mapping[str, float]) -> str:
     """'above chance', 'below chance' or 'not told from chance'.
 
     Above means that both the interval and the permutation test (p < 0.05)
-    say so.
+    say so. Of a distance, which is better the lower it is, 'nearer than
+    chance' or 'farther than chance'.
     """
-    if entry['low'] > entry['chance'] and entry['p'] < 0.05:
-        return 'above chance'
-    if entry['high'] < entry['chance']:
-        return 'below chance'
-    return 'not told from chance'
+    good, bad = 'above chance', 'below chance'
+    above, below = (
+        entry['low'] > entry['chance'],
+        entry['high'] < entry['chance'],
+    )
+    if entry.get('better') == 'lower':
+        good, bad = 'nearer than chance', 'farther than chance'
+        above, below = below, above
+    if above and entry['p'] < 0.05:
+        return good
+    return bad if below else 'not told from chance'
 
 
 def _rows(scores):
@@ -124,7 +131,7 @@ def _rows(scores):
     left = min([0, *ends])
 
     def place(value):
-        return round(100 * (value - left) / (1 - left), 2)
+        return min(round(100 * (value - left) / (1 - left), 2), 100)
 
     rows = []
     for name, entry in scores.items():

@@ -1,0 +1,101 @@
+"""brainjax evaluate: scores any method's pictures."""
+
+import argparse
+import pathlib
+
+from brainjax.commands.jax_setup import set_up_jax
+from brainjax.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        'Scores reconstructions against the pictures that were seen. Both are '
+        'a folder, a tar archive or an npz file with images and names, '
+        'matched by name. Writes scores.json, scores.csv and report.html.'
+    )
+    parser.add_argument('reconstructions', metavar='RECON')
+    parser.add_argument('truth', metavar='TRUTH')
+    parser.add_argument('--out', required=True, metavar='W')
+    parser.add_argument(
+        '--preset',
+        default='own-size',
+        help='own-size (default), ours, brain-diffuser, mindeye2, weizmann '
+        'or god',
+    )
+    parser.add_argument(
+        '--networks',
+        metavar='A,B',
+        help='alexnet, inception, clip, efficientnet, swav, lpips_vgg16, '
+        'vgg16_relu4_2 ...; by default all whose weights are fetched',
+    )
+    parser.add_argument(
+        '--classes',
+        metavar='SOURCE',
+        help='example pictures in a folder a class, a tar archive of such, '
+        'tfds:NAME/SPLIT, or a class_bank.npz: 1000-way classification',
+    )
+    parser.add_argument(
+        '--distractors',
+        metavar='SOURCE',
+        help='pictures from outside the test set, for the preset weizmann',
+    )
+    parser.add_argument(
+        '--train-pictures',
+        metavar='SOURCE',
+        help='pictures shown in training; classes without one are novel',
+    )
+    parser.add_argument('--method', default='unknown', metavar='NAME')
+    parser.add_argument(
+        '--simulated', action='store_true', help='no brain was measured'
+    )
+    parser.add_argument(
+        '--transductive',
+        action='store_true',
+        help='responses to the test pictures were used to fit',
+    )
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--draws',
+        type=int,
+        default=10_000,
+        help='of bootstrap and permutations (default %(default)s)',
+    )
+
+
+def run(known: argparse.Namespace, rest: list[str]) -> None:
+    del rest
+    if known.draws < 1 or known.seed < 0:
+        raise InputError(
+            f'--draws {known.draws} and --seed {known.seed} cannot be used; '
+            'give at least one draw and a seed from 0 up.'
+        )
+    set_up_jax()
+    from brainjax import comparison
+    from brainjax.training.progress import progress
+
+    with progress('evaluate', None, unit='pictures') as show:
+        results = comparison.evaluate(
+            known.reconstructions,
+            known.truth,
+            known.out,
+            comparison.Options(
+                known.preset,
+                known.networks.split(',') if known.networks else None,
+                known.classes,
+                known.distractors,
+                known.train_pictures,
+                known.method,
+                known.simulated,
+                known.transductive,
+                known.seed,
+                known.draws,
+            ),
+            lambda what, done: show(done, what),
+        )
+    for name, score in results['scores'].items():
+        print(
+            f'{name:36s} {score["value"]:8.3f}  (chance {score["chance"]:.3f}, '
+            f'95% {score["low"]:.3f} to {score["high"]:.3f}, '
+            f'p {score["p"]:.2g})'
+        )
+    print(pathlib.Path(known.out) / 'report.html')

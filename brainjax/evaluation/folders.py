@@ -1,0 +1,211 @@
+"""Two sets of pictures, seen and reconstructed, matched by name.
+
+A set is a folder of PNG and JPEG files, searched with its subfolders, a tar
+archive of them, or an npz file with `images` [n, height, width, 3] (float in
+0..1 or uint8) and `names` [n]. A picture's name is its path without suffix,
+or without its folders where that is enough to tell all of them apart.
+
+Grey pictures get three equal channels, 16-bit ones keep their upper 8 bits,
+and an alpha channel must be opaque, as nobody knows what lies behind it.
+"""
+
+import contextlib
+import io
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from brainjax.errors import InputError, suggestion
+from brainjax.files import PathLike
+from brainjax.picture_sources import SUFFIXES, Encoded, first_line, open_source
+from brainjax.recordings import npz
+
+
+class Pictures(NamedTuple):
+    """A set of pictures.
+
+    Attributes:
+      images: [height, width, 3] each, uint8 or float32 in 0..1; sizes may
+        differ.
+      names: one a picture, all different.
+      paths: one a picture, with the folders that it lies in.
+    """
+
+    images: list[np.ndarray]
+    names: list[str]
+    paths: list[str]
+
+
+def read(source: PathLike) -> Pictures:
+    """Reads a set of pictures.
+
+    Raises:
+      InputError: there is none, two have the same name, or one is damaged,
+        transparent or not RGB.
+    """
+    path = pathlib.Path(source)
+    if path.suffix == '.npz':
+        images, paths = _npz(path)
+    else:
+        with contextlib.ExitStack() as stack:
+            found = open_source(source, None, stack)
+            images = [
+                _decode(picture, name, source)
+                for i, name in enumerate(found.names)
+                for picture in found.fetch([i])
+            ]
+            paths = found.names
+    if not images:
+        raise InputError(
+            f'{source} holds no pictures; give a folder or tar archive with '
+            f'{", ".join(SUFFIXES)} files, or an npz file.'
+        )
+    return Pictures(images, _names(paths, source), list(paths))
+
+
+def _npz(path: pathlib.Path) -> tuple[list[np.ndarray], list[str]]:
+    shapes = npz.shapes(path, text=('names',))
+    for name in ('images', 'names'):
+        if name not in shapes:
+            raise InputError(
+                f'{path} holds no {name!r} but {", ".join(sorted(shapes))}; '
+                'give images [n, height, width, 3] and names [n].'
+            )
+    held = npz.load(path, ('images', 'names'))
+    images, names = held['images'], held['names']
+    if names.shape != images.shape[:1] or names.dtype.kind != 'U':
+        raise InputError(
+            f'{path}: names are {names.dtype} of shape {names.shape} and the '
+            f'images have shape {images.shape}; give one text a picture.'
+        )
+    if images.ndim == 3:
+        images = np.repeat(images[..., None], 3, axis=-1)
+    return list(images), names.tolist()
+
+
+def _names(paths: Sequence[str], source: PathLike) -> list[str]:
+    whole = [_without_suffix(path) for path in paths]
+    short = [name.rpartition('/')[-1] for name in whole]
+    names = short if len(set(short)) == len(short) else whole
+    seen = set()
+    for name in names:
+        if name in seen:
+            raise InputError(
+                f'{source} holds two pictures named {name!r}; keep one of them.'
+            )
+        seen.add(name)
+    return names
+
+
+def _without_suffix(path: str) -> str:
+    for suffix in SUFFIXES:
+        if path.lower().endswith(suffix):
+            return path[: -len(suffix)]
+    return path
+
+
+def _decode(picture: Encoded, name: str, source: PathLike) -> np.ndarray:
+    if isinstance(picture, np.ndarray):
+        return picture
+    if isinstance(picture, bytes):
+        picture = io.BytesIO(picture)
+    try:
+        with Image.open(picture, formats=('PNG', 'JPEG')) as image:
+            image.load()
+    except Exception as error:  # A damaged file makes Pillow raise many.
+        reason = first_line(error)
+        if isinstance(error, UnidentifiedImageError):
+            reason = 'neither PNG nor JPEG'
+        raise InputError(
+            f'{source}: picture {name} cannot be decoded ({reason}); replace '
+            'or remove it.'
+        ) from error
+    if image.mode.startswith('I'):  # 16-bit grey; convert() would clip.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        alpha = np.asarray(image.convert('RGBA'))[..., 3]
+        if alpha.min() < 255:
+            raise InputError(
+                f'{source}: picture {name} is transparent in places; put it '
+                'on the background that it is to be compared on.'
+            )
+    return np.asarray(image.convert('RGB'))
+
+
+def match(
+    reconstructions: Pictures, truth: Pictures, ours: PathLike, theirs: PathLike
+) -> list[int]:
+    """Finds for each picture that was seen its reconstruction.
+
+    Args:
+      reconstructions, truth: from `read`.
+      ours, theirs: what to call them in messages.
+
+    Returns:
+      [n] indices of reconstructions, in the order of `truth`.
+
+    Raises:
+      InputError: a name is in one of them only.
+    """
+    places = {name: i for i, name in enumerate(reconstructions.names)}
+    missing = [name for name in truth.names if name not in places]
+    surplus = sorted(places.keys() - set(truth.names))
+    if missing:
+        raise InputError(
+            f'{ours} has no reconstruction of {_some(missing)} in {theirs}.'
+            f'{suggestion(missing[0], surplus)} Give as many reconstructions '
+            'as pictures, of the same names.'
+        )
+    if surplus:
+        raise InputError(
+            f'{theirs} has no picture for {_some(surplus)} in {ours}; remove '
+            'the reconstruction or add the picture.'
+        )
+    return [places[name] for name in truth.names]
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    listed = ', '.join(repr(name) for name in names[:most])
+    more = len(names) - most
+    return f'{listed} and {more} others' if more > 0 else listed
+
+
+def as_bytes(image: np.ndarray) -> np.ndarray:
+    """Returns a picture as uint8, as it would be read from a PNG file."""
+    if image.dtype == np.uint8:
+        return image
+    return np.uint8(np.round(np.clip(image, 0, 1) * 255))
+
+
+def stack(
+    images: Sequence[np.ndarray],
+    size: tuple[int, int],
+    resample: Image.Resampling = Image.Resampling.BICUBIC,
+) -> np.ndarray:
+    """Brings pictures to one size with Pillow, without cropping.
+
+    Pictures of that size already are left alone, floats as floats if all of
+    them are; others are resized as uint8, smoothed where they shrink.
+
+    Args:
+      images: [height, width, 3] each.
+      size: new height and width.
+      resample: Pillow's filter.
+
+    Returns:
+      [n, *size, 3] uint8 or float32.
+    """
+    if all(image.shape[:2] == size for image in images) and all(
+        image.dtype != np.uint8 for image in images
+    ):
+        return np.stack(images).astype(np.float32)
+    out = np.empty((len(images), *size, 3), np.uint8)
+    for i, image in enumerate(images):
+        image = as_bytes(image)
+        if image.shape[:2] != size:
+            image = Image.fromarray(image).resize(size[::-1], resample)
+        out[i] = image
+    return out

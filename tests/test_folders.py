@@ -1,0 +1,132 @@
+"""Folders, archives and npz files of pictures, whole and damaged."""
+
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from brainjax.errors import InputError
+from brainjax.evaluation import folders
+
+GENERATOR = np.random.default_rng(0)
+
+
+def picture(*shape):
+    return GENERATOR.integers(256, size=shape, dtype=np.uint8)
+
+
+def write(folder, **arrays):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        Image.fromarray(array).save(folder / f'{name}.png')
+    return folder
+
+
+def test_folder_archive_and_npz_are_the_same(tmp_path):
+    images = {name: picture(12, 14, 3) for name in 'cab'}
+    folder = write(tmp_path / 'pictures', **images)
+    with tarfile.open(tmp_path / 'pictures.tar', 'w') as archive:
+        archive.add(folder, 'pictures')
+    np.savez(
+        tmp_path / 'pictures.npz',
+        images=np.stack(list(images.values())),
+        names=np.array([f'{name}.png' for name in images]),
+    )
+    for source in ('pictures', 'pictures.tar', 'pictures.npz'):
+        found = folders.read(tmp_path / source)
+        assert sorted(found.names) == ['a', 'b', 'c']
+        for name, image in zip(found.names, found.images):
+            np.testing.assert_array_equal(image, images[name])
+
+
+def test_grey_sixteen_bit_and_opaque_pictures(tmp_path):
+    grey, deep = picture(6, 7), picture(6, 7).astype(np.uint16) * 256 + 17
+    opaque = picture(6, 7, 4)
+    opaque[..., 3] = 255
+    write(tmp_path, grey=grey, deep=deep, opaque=opaque)
+    found = dict(zip(*folders.read(tmp_path)[1::-1]))
+    for name, expected in (
+        ('grey', grey[..., None].repeat(3, 2)),
+        ('deep', (deep >> 8).astype(np.uint8)[..., None].repeat(3, 2)),
+        ('opaque', opaque[..., :3]),
+    ):
+        np.testing.assert_array_equal(found[name], expected, err_msg=name)
+
+
+def test_transparent_and_damaged_pictures_are_named(tmp_path):
+    clear = picture(6, 7, 4)
+    folder = write(tmp_path / 'clear', x=clear)
+    with pytest.raises(InputError, match=r'x\.png is transparent'):
+        folders.read(folder)
+    folder = write(tmp_path / 'cut', y=picture(60, 60, 3))
+    data = (folder / 'y.png').read_bytes()
+    (folder / 'y.png').write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match=r'y\.png cannot be decoded'):
+        folders.read(folder)
+    (folder / 'y.png').write_bytes(b'no picture')
+    with pytest.raises(InputError, match='neither PNG nor JPEG'):
+        folders.read(folder)
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(InputError, match='holds no pictures'):
+        folders.read(tmp_path / 'empty')
+    with pytest.raises(InputError, match='does not exist'):
+        folders.read(tmp_path / 'absent')
+
+
+def test_bad_npz_files_are_named(tmp_path):
+    images = picture(2, 6, 6, 3)
+    for arrays, message in (
+        ({'images': images}, "no 'names'"),
+        ({'images': images, 'names': np.arange(2)}, 'one text a picture'),
+        ({'images': images, 'names': np.array(['a'])}, 'one text a picture'),
+        (
+            {'images': np.array([None]), 'names': np.array(['a'])},
+            'never loaded',
+        ),
+    ):
+        np.savez(tmp_path / 'x.npz', **arrays)
+        with pytest.raises(InputError, match=message):
+            folders.read(tmp_path / 'x.npz')
+    (tmp_path / 'x.npz').write_bytes(b'PK')
+    with pytest.raises(InputError, match='not a complete npz'):
+        folders.read(tmp_path / 'x.npz')
+
+
+def test_names_with_and_without_folders(tmp_path):
+    write(tmp_path / 'a', x=picture(4, 4, 3))
+    write(tmp_path / 'b', y=picture(4, 4, 3))
+    assert folders.read(tmp_path).names == ['x', 'y']
+    write(tmp_path / 'b', x=picture(4, 4, 3))
+    assert folders.read(tmp_path).names == ['a/x', 'b/x', 'b/y']
+    Image.new('RGB', (4, 4)).save(tmp_path / 'a' / 'x.jpg')
+    with pytest.raises(InputError, match="two pictures named 'a/x'"):
+        folders.read(tmp_path)
+
+
+def test_matching_by_name(tmp_path):
+    image = picture(4, 4, 3)
+    truth = folders.read(write(tmp_path / 't', a=image, b=image, c=image))
+    made = folders.read(write(tmp_path / 'r', a=image, c=image))
+    with pytest.raises(InputError, match=r"no reconstruction of 'b' in TRUTH"):
+        folders.match(made, truth, 'RECON', 'TRUTH')
+    made = folders.Pictures([image] * 4, ['c', 'b', 'a', 'b2'], [''] * 4)
+    with pytest.raises(InputError, match=r"no picture for 'b2' in RECON"):
+        folders.match(made, truth, 'RECON', 'TRUTH')
+    made = made._replace(names=['c', 'b', 'a'])
+    assert folders.match(made, truth, 'RECON', 'TRUTH') == [2, 1, 0]
+    typo = made._replace(names=['c', 'bb', 'a'])
+    with pytest.raises(InputError, match="Did you mean 'bb'"):
+        folders.match(typo, truth, 'RECON', 'TRUTH')
+
+
+def test_stacking_resizes_what_differs():
+    small, large = picture(10, 10, 3), picture(30, 20, 3)
+    found = folders.stack([small, large], (10, 10))
+    np.testing.assert_array_equal(found[0], small)
+    expected = Image.fromarray(large).resize((10, 10), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(found[1], np.asarray(expected))
+    floats = [np.float32(small / 255)] * 2
+    assert folders.stack(floats, (10, 10)).dtype == np.float32
+    assert folders.stack(floats, (5, 5)).dtype == np.uint8
+    assert folders.as_bytes(floats[0]).tolist() == small.tolist()
