@@ -202,7 +202,14 @@ def test_blocks_of_another_run_are_not_taken_for_its_own(tmp_path):
         decode('one', 'out', 12, progress=cut)
     assert [*(tmp_path / 'out').rglob('0-12.npy')]
     decode('two', 'out', 7)
+    # Killed when the layer was whole but its blocks not yet removed.
+    (tmp_path / 'out' / 'tiny-all.fc.unfinished-0123').mkdir()
+    decode('two', 'out', 7)
     assert contents(tmp_path / 'out') == contents(tmp_path / 'whole')
+    assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
+        'fc',
+        'tiny-all.json',
+    ]
     with pytest.raises(InputError, match='fc decoded otherwise'):
         decode('one', 'out', 7)
 

@@ -66,11 +66,19 @@ class Manifest:
         """
         key = json.dumps([self._content['made_from'], origin], sort_keys=True)
         key = hashlib.sha256(key.encode()).hexdigest()[:16]
-        stem = f'{self._path.stem}.{layer}.unfinished-'
-        for other in self._path.parent.glob(f'{glob.escape(stem)}*'):
-            if other.name != stem + key:
-                shutil.rmtree(other)
-        return files.writable_folder(self._path.parent / (stem + key))
+        wanted = self._path.parent / f'{self._stem(layer)}{key}'
+        self.clear(layer, but=wanted)
+        return files.writable_folder(wanted)
+
+    def clear(self, layer: str, but: pathlib.Path | None = None) -> None:
+        """Removes the blocks of a layer, except those of one folder."""
+        pattern = f'{glob.escape(self._stem(layer))}*'
+        for folder in self._path.parent.glob(pattern):
+            if folder != but:
+                shutil.rmtree(folder)
+
+    def _stem(self, layer: str) -> str:
+        return f'{self._path.stem}.{layer}.unfinished-'
 
     def add(
         self,

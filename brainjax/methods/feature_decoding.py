@@ -12,7 +12,6 @@ import functools
 import hashlib
 import math
 import pathlib
-import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -130,7 +129,7 @@ def decode(
             k, alpha = chosen
             made_from = {**origin, 'k': k, 'alpha': alpha}
             manifest.add(name, folder, labels, made_from)
-            shutil.rmtree(unfinished)
+        manifest.clear(name)
         before += layer.units
         if progress:
             progress(before, total, name)
