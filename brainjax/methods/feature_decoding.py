@@ -129,10 +129,10 @@ def decode(
             k, alpha = chosen
             made_from = {**origin, 'k': k, 'alpha': alpha}
             manifest.add(name, folder, labels, made_from)
+        elif progress:
+            progress(before + layer.units, total, name)
         manifest.clear(name)
         before += layer.units
-        if progress:
-            progress(before, total, name)
     return folders
 
 
