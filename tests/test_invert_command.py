@@ -175,6 +175,7 @@ def test_decoded_features_say_of_which_network_they_are(tmp_path):
             layers=['fc'],
             setting=SETTING,
         )
+    assert (tmp_path / 'out' / frozen.ORIGIN).exists()
     frozen.check_origin(tmp_path / 'out', network)
     (tmp_path / 'out' / frozen.ORIGIN).write_text('{}')
     with pytest.raises(InputError, match='of another network'):

@@ -22,6 +22,7 @@ from brainjax.files import PathLike
 from brainjax.linear import ridge
 from brainjax.linear.ridge_choice import select_alpha_k
 from brainjax.methods.decoding_manifest import Manifest
+from brainjax.networks import frozen
 from brainjax.recordings import Recording, Trials, average_repeats
 
 UNITS_AT_A_TIME = 4096  # Read and decoded between two marks of progress.
@@ -94,6 +95,7 @@ def decode(
         features.check_names(layer, names)
     labels, test = _test_trials(recording, setting.single_trials)
     out = files.writable_folder(out)
+    frozen.carry_origin(true, out)
     manifest = Manifest(
         out / f'{features.file_name(recording.subject)}-'
         f'{features.file_name(roi)}.json',
