@@ -1,0 +1,150 @@
+"""`brainjax evaluate` from folders to a report."""
+
+import csv
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from brainjax import comparison
+from brainjax.__main__ import main
+from brainjax.networks import alexnet, vgg, weights
+
+GENERATOR = np.random.default_rng(0)
+NAMES = [f'n0144353{i % 3}_{i}' for i in range(6)]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path / 'cache'))
+
+
+@pytest.fixture
+def sets(tmp_path):
+    """Two folders: pictures, and noisy ones of another size."""
+    for name in NAMES:
+        coarse = GENERATOR.integers(256, size=(6, 6, 3), dtype=np.uint8)
+        seen = Image.fromarray(coarse).resize((48, 48))
+        made = np.asarray(seen.resize((40, 40))) / 255
+        made = np.clip(made + GENERATOR.normal(0, 0.1, made.shape), 0, 1)
+        for folder, image in (
+            ('truth', seen),
+            ('recon', Image.fromarray(np.uint8(made * 255))),
+        ):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            image.save(tmp_path / folder / f'{name}.png')
+    return tmp_path / 'recon', tmp_path / 'truth'
+
+
+def evaluate(sets, out, *flags):
+    argv = ['evaluate', *map(str, sets), '--out', str(out), '--draws', '200']
+    return main([*argv, *flags])
+
+
+def test_contract(sets, tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert evaluate(sets, out, '--method', 'ridge', '--simulated') == 0
+    results = json.loads((out / 'scores.json').read_text())
+    assert set(results) == {
+        *('scores', 'method', 'simulated', 'transductive', 'config'),
+        'versions',
+    }
+    assert results['method'] == 'ridge' and results['simulated'] is True
+    assert results['transductive'] is False
+    for name in ('pixcorr', 'ssim_2d', 'ssim_1d', 'two_way_pixels'):
+        entry = results['scores'][name]
+        assert {'value', 'chance', 'low', 'high', 'p', 'n'} <= set(entry)
+        assert entry['n'] == 6 and entry['p'] < 0.05
+    with open(out / 'scores.csv') as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row['score'] for row in rows] == list(results['scores'])
+    assert float(rows[0]['value']) == results['scores']['pixcorr']['value']
+    page = (out / 'report.html').read_text()
+    assert 'brainjax fetch clip' in page and 'different sizes' in page
+    assert 'simulated' in page
+    printed = capsys.readouterr().out
+    assert 'two_way_pixels' in printed and printed.endswith('report.html\n')
+
+
+def test_npz_of_a_run_scores_as_its_folder(sets, tmp_path):
+    made = [
+        np.asarray(Image.open(sets[0] / f'{name}.png'), np.float32) / 255
+        for name in NAMES
+    ]
+    np.savez(
+        tmp_path / 'made.npz', images=np.stack(made), names=np.array(NAMES)
+    )
+    assert evaluate(sets, tmp_path / 'a') == 0
+    assert evaluate((tmp_path / 'made.npz', sets[1]), tmp_path / 'b') == 0
+    a, b = (
+        json.loads((tmp_path / out / 'scores.json').read_text()) for out in 'ab'
+    )
+    assert a['scores'] == b['scores']
+    assert a['method'] == 'unknown' and a['simulated'] is False
+
+
+def test_bad_input_is_told_in_one_sentence(sets, tmp_path, capsys):
+    (sets[0] / f'{NAMES[2]}.png').unlink()
+    out = tmp_path / 'out'
+    for where, flags, message in (
+        (sets, (), f"no reconstruction of '{NAMES[2]}'"),
+        ((sets[1], sets[1]), ('--preset', 'god-like'), "no preset 'god-like'"),
+        ((sets[1], sets[1]), ('--preset', 'weizmann'), '--distractors'),
+        ((sets[1], sets[1]), ('--networks', 'clip'), 'brainjax fetch clip'),
+        ((sets[1], sets[1]), ('--draws', '0'), 'at least one draw'),
+        ((tmp_path / 'no', sets[1]), (), 'does not exist'),
+    ):
+        assert evaluate(where, out, *flags) == 2
+        error = capsys.readouterr().err.strip()
+        assert message in error and '\n' not in error
+        assert not (out / 'scores.json').exists()
+
+
+def test_god(sets, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison.mind_vis, 'SIZE', 32)
+    assert evaluate(sets, tmp_path / 'out', '--preset', 'god') == 0
+    scores = json.loads((tmp_path / 'out/scores.json').read_text())['scores']
+    assert list(scores) == [
+        *('mse', 'two_way_mse', 'pixcorr', 'two_way_pixcorr', 'ssim_rgb'),
+        'two_way_ssim_rgb',
+    ]
+    page = (tmp_path / 'out/report.html').read_text()
+    assert 'ViT-H/14' in page and 'nearer than chance' in page
+
+
+def test_weizmann_and_classes(sets, tmp_path, monkeypatch):
+    networks = {
+        'vgg16': vgg.init(jax.random.key(0), 'vgg16', 1 / 16),
+        'alexnet': alexnet.init(jax.random.key(1), 1 / 16),
+    }
+    monkeypatch.setattr(weights, 'load', networks.__getitem__)
+    for label in range(4):
+        folder = tmp_path / 'classes' / f'n0144353{label}'
+        folder.mkdir(parents=True)
+        for i in range(3):
+            colours = GENERATOR.integers(256, size=(9, 9, 3), dtype=np.uint8)
+            Image.fromarray(colours).save(folder / f'example{i}.png')
+    shown = tmp_path / 'shown'
+    shutil.copytree(tmp_path / 'classes' / 'n01443530', shown / 'n01443530')
+    flags = ('--preset', 'weizmann', '--distractors', tmp_path / 'classes')
+    flags += ('--classes', tmp_path / 'classes', '--train-pictures', shown)
+    out = tmp_path / 'out'
+    assert evaluate(sets, out, *map(str, flags)) == 0
+    scores = json.loads((out / 'scores.json').read_text())['scores']
+    assert scores['identification_5way_perceptual_vgg16']['p'] < 0.05
+    assert scores['identification_10way_perceptual_vgg16']['chance'] == 0.1
+    assert scores['top1_2way']['n'] == 6 and 'top1_classes' in scores
+    with open(out / 'classes.csv') as stream:
+        rows = list(csv.DictReader(stream))
+    assert sorted(row['name'] for row in rows) == sorted(NAMES)
+    for row in rows:
+        assert row['novel'] == str(int(row['class'] != 'n01443530'))
+        assert 1 <= int(row['place']) <= int(row['classes']) == 4
+    bank = ('--classes', str(out / 'class_bank.npz'), '--networks', 'vgg16')
+    flags = ('--preset', 'weizmann', '--distractors', str(shown))
+    assert evaluate(sets, tmp_path / 'again', *flags, *bank) == 0
+    again = json.loads((tmp_path / 'again/scores.json').read_text())['scores']
+    assert again['top1_classes'] == scores['top1_classes']
