@@ -13,8 +13,10 @@ from brainjax.errors import InputError
 # run(arguments, rest), where rest are flags that only the command knows.
 COMMANDS = {
     'run': 'fit, reconstruct, score and report',
+    'features': 'features of a network from pictures',
     'evaluate': "score any method's pictures",
     'decode': 'features of a network from fMRI',
+    'invert': 'pictures from features of a network',
     'inspect': 'what a recording holds',
     'info': 'versions, devices, what is missing',
     'convert': 'write a recording in another format',

@@ -18,7 +18,7 @@ import brainjax
 from brainjax import evaluation, files, pictures
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import network_features
-from brainjax.methods import selfsup
+from brainjax.methods import deep_reconstruction, selfsup
 from brainjax.recordings import (
     Recording,
     average_repeats,
@@ -35,7 +35,7 @@ from brainjax.recordings import (
 from brainjax.reports import figures, page
 
 # method -> module with fit, reconstruct and findings.
-METHODS = {'selfsup': selfsup}
+METHODS = {'selfsup': selfsup, 'inversion': deep_reconstruction}
 
 
 def load_recording(config: ConfigDict) -> Recording:
@@ -83,6 +83,8 @@ def load_pictures(config: ConfigDict) -> np.ndarray:
       InputError: the source cannot be used.
     """
     c = config.pictures
+    if not c.number:
+        return np.empty((0, config.size, config.size, 3), np.uint8)
     if c.path:
         images, _ = pictures.load(
             c.path, config.size, limit=c.number, seed=config.seed

@@ -87,6 +87,7 @@ def decode(
     source: PathLike,
     size: int | None = None,
     cached: bool = False,
+    whole: bool = False,
 ) -> np.ndarray:
     """Decodes pictures of a source in any order.
 
@@ -97,6 +98,8 @@ def decode(
       size: as for `load`; None keeps the pictures' own, which must then be
         square and the same for all.
       cached: as for `load`, where `chosen` is in ascending order.
+      whole: bring all of a picture to the size, whatever its proportions,
+        with Pillow's bicubic filter (Shen et al. 2019), not its centre.
 
     Returns:
       [n, size, size, 3] uint8 in the order of `chosen`.
@@ -110,7 +113,7 @@ def decode(
         size = _own_size(found, int(ascending[0]), source)
         fit = _same_size
     else:
-        fit = _fit
+        fit = _squeeze if whole else _fit
     images = _decoded(found, ascending, source, size, fit, cached)
     if np.array_equal(ascending, chosen):
         return images
@@ -132,7 +135,7 @@ def _decoded(
         _fill(images, found, chosen, source, fit)
         return images
     names = [found.names[i] for i in chosen]
-    version = found.version + ('' if fit is not _squash else ' squashed')
+    version = found.version + _VARIANTS.get(fit, '')
     path = _cache_path(version, names, size)
     if not path.exists():
         with atomic(path) as temporary:
@@ -192,9 +195,17 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
 
 
+def _squeeze(image: Image.Image, size: int) -> Image.Image:
+    """Resizes to size x size."""
+    return image.resize((size, size), Image.Resampling.BICUBIC)
+
+
 def _squash(image: Image.Image, size: int) -> Image.Image:
     """Resizes both sides to `size`."""
     return image.resize((size, size), Image.Resampling.LANCZOS)
+
+
+_VARIANTS = {_squeeze: 'whole', _squash: ' squashed'}
 
 
 def _decode(picture: Encoded) -> Image.Image:

@@ -101,3 +101,38 @@ def test_truncate():
     assert backbone.truncate(params, 'conv2') == {'conv1': 1, 'conv2': 2}
     with pytest.raises(InputError, match=r"'conv9'.*Did you mean 'conv"):
         backbone.truncate(params, 'conv9')
+
+
+@pytest.mark.parametrize(('size', 'expected'), [(7, 3), (8, 4), (9, 4), (6, 3)])
+def test_pool_that_reaches_past_the_border(size, expected):
+    x = -np.random.default_rng(0).random((1, size, size, 2)) - 1
+    found = backbone.max_pool(jnp.asarray(x), 3, 2, ceiling=True)
+    assert found.shape == (1, expected, expected, 2)
+    for i, j in np.ndindex(expected, expected):
+        window = x[0, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
+        np.testing.assert_allclose(
+            found[0, i, j], window.max((0, 1)), rtol=1e-6
+        )
+
+
+def test_average_pool():
+    x = np.random.default_rng(0).random((2, 6, 4, 3))
+    expected = x.reshape(2, 3, 2, 2, 2, 3).mean((2, 4))
+    np.testing.assert_allclose(
+        backbone.average_pool(jnp.asarray(x), 2, 2), expected, rtol=1e-6
+    )
+
+
+def test_caffes_preprocessing_is_bgr_from_0_to_255_minus_the_mean():
+    image = np.float32([[[[1.0, 0.5, 0.0]]]])
+    _, step = backbone.preprocess('caffe')
+    np.testing.assert_allclose(
+        step(image)[0, 0, 0],
+        [0 - 104.00698793, 127.5 - 116.66876762, 255 - 122.67891434],
+        rtol=1e-6,
+    )
+    for name, mean in backbone.MEAN_PIXEL.items():
+        _, step = backbone.preprocess(name)
+        np.testing.assert_allclose(step(np.float32(mean) / 255), 0, atol=1e-4)
+    with pytest.raises(InputError, match='no preprocessing'):
+        backbone.preprocess('bgr')

@@ -1,18 +1,27 @@
 """BIDS data sets: runs, events, masks and responses."""
 
+import dataclasses
 import gzip
+import sys
 
 import nibabel
 import numpy as np
 import pytest
 import tiny
+from conftest import shared_data
 from recording_files import small_recording
 
 from brainjax.errors import InputError
-from brainjax.recordings import bids, bids_events, conversion, open_recording
+from brainjax.recordings import (
+    bids,
+    bids_events,
+    bids_responses,
+    conversion,
+    digits69,
+    open_recording,
+)
 from brainjax.recordings.bids_files import Run
 
-AS_IT_IS = {'window': (0, 1), 'high_pass': 0, 'zscore_runs': False}
 SHAPE = (3, 4, 2)
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 VOLUMES, SECONDS = 60, 2.0
@@ -80,7 +89,7 @@ def test_round_trip_is_exact(tmp_path):
             'noise ceiling',
             'unpaired fMRI',
         }
-        again = open_recording(tmp_path / name, **AS_IT_IS)
+        again = open_recording(tmp_path / name)
         assert again.simulated == recording.simulated
         for part in ('train', 'test'):
             a, b = getattr(recording, part), getattr(again, part)
@@ -89,8 +98,17 @@ def test_round_trip_is_exact(tmp_path):
                 recording.stimuli.images[a.stimulus],
                 again.stimuli.images[b.stimulus],
             )
+            assert [recording.stimuli.names[i] for i in a.stimulus] == [
+                again.stimuli.names[i] for i in b.stimulus
+            ]
     with pytest.raises(InputError, match='holds subjects already'):
         bids.write(recording, tmp_path / 'small')
+    names = ('../out', *recording.stimuli.names[1:])
+    renamed = dataclasses.replace(
+        recording, stimuli=dataclasses.replace(recording.stimuli, names=names)
+    )
+    with pytest.raises(InputError, match=r"'../out' cannot be the name"):
+        bids.write(renamed, tmp_path / 'outside')
 
 
 def test_a_response_is_the_mean_of_volumes_in_the_window(tmp_path):
@@ -293,6 +311,61 @@ def test_generic_object_decoding_events():
     assert found == (9, 9, 'n01443537_22563', 'n01443537', 'train')
     rest = row | {'event_type': 'rest'}
     assert event('ds001246', rest, ses='perceptionTraining01') is None
+    # Imagery is of a category, and more of them than Shen et al. have cues.
+    imagery = {
+        'onset': '36',
+        'duration': '15',
+        'event_type': 'imagery',
+        'category_id': '3761084',
+        'category_name': 'n03761084',
+        'category_index': '38',
+    }
+    found = event('ds001246', imagery, ses='imageryTest01')
+    assert found == (36, 15, 'n03761084', 'n03761084', 'imagery')
+    cue = imagery | {'event_type': 'cue'}
+    assert event('ds001246', cue, ses='imageryTest01').stimulus == ''
+
+
+def test_unmarked_repetitions_are_told_by_the_picture_before():
+    rows = [
+        {'onset': '0', 'duration': '33', 'event_type': 'rest'},
+        *(
+            {
+                'onset': str(33 + 9 * i),
+                'duration': '9',
+                'event_type': 'stimulus',
+                'stim_file': f'n0144353{name}_1.JPEG',
+            }
+            for i, name in enumerate('122313')
+        ),
+    ]
+    found = bids_events.events(
+        rows,
+        run_of(ses='perceptionTest01'),
+        bids_events.PRESETS['ds001246'],
+        'e.tsv',
+    )
+    assert [e.stimulus[8:9] for e in found] == ['1', '2', '', '3', '1', '3']
+
+
+def test_events_of_older_releases():
+    """Those of ds001506 had numbers only, and no index."""
+    rows = [
+        {'onset': '0', 'duration': '32', 'event_type': '-1'},
+        {'onset': '32', 'duration': '12', 'event_type': '1'},
+        {'onset': '296', 'duration': '6', 'event_type': '-2'},
+    ]
+    for row, number in zip(rows, ('n/a', '7', 'n/a')):
+        row['stimulus_id'] = number
+    chosen = bids_events.choose(None, '{}', rows)
+    assert chosen == 'ds001506'
+    (found,) = bids_events.events(
+        rows,
+        run_of(ses='perceptionLetterImage01'),
+        bids_events.PRESETS[chosen],
+        'e.tsv',
+    )
+    assert found == (32, 12, 'letter_black_img028_R', 'R', 'letter')
 
 
 def test_presets_are_told_from_the_data_set():
@@ -301,8 +374,18 @@ def test_presets_are_told_from_the_data_set():
     )
     faces = [{'trial_type': 'train_face'}]
     assert bids_events.choose(None, '{}', faces) == 'ds001761'
-    shen = [{'event_type': '1', 'category_index': '3'}]
-    assert bids_events.choose(None, '{}', shen) == 'ds001506'
+    for name, preset in (
+        ('Generic Object Decoding (fMRI on ImageNet) ', 'ds001246'),
+        ('Deep Image Reconstruction', 'ds001506'),
+    ):
+        assert bids_events.choose(None, f'{{"Name": "{name}"}}', []) == preset
+    words = [{'event_type': 'rest'}, {'event_type': 'stimulus'}]
+    assert bids_events.choose(None, '{}', words) == 'ds001246'
+    # A localiser may come first.
+    assert (
+        bids_events.choose(None, '{}', [{'trial_type': 'face'}, *faces])
+        == 'ds001761'
+    )
     assert bids_events.choose(None, '{}', [{'trial_type': 'a'}]) == 'generic'
     with pytest.raises(InputError, match=r"Did you mean 'ds001506'"):
         bids_events.choose('ds001566', '{}', [])
@@ -329,6 +412,125 @@ def test_half_fields_and_hemispheres_are_joined(tmp_path):
     counts = {k: int(v.sum()) for k, v in recording.rois.items()}
     assert counts['V1'] == 2 and counts['V4'] == 1 and counts['LH_V1d'] == 1
     assert counts['LVC'] == 4 and counts['VC'] == 5
+
+
+def test_masks_may_be_named_as_openneuro_does(tmp_path):
+    generic(tmp_path)
+    (tmp_path / 'masks' / 'sub-01' / 'V1.nii.gz').unlink()
+    (tmp_path / 'masks' / 'sub-01' / 'V2.nii.gz').unlink()
+    flat = np.arange(24).reshape(SHAPE)
+    for i, name in enumerate(('LH_V1d', 'RH_V1v', 'RH_HVC')):
+        write_image(
+            tmp_path / f'sourcedata/sub-01/anat/sub-01_mask_{name}.nii.gz',
+            (flat == i).astype(np.uint8),
+        )
+    rois = bids.read(tmp_path, high_pass=0, zscore_runs=False).rois
+    assert {name: int(mask.sum()) for name, mask in rois.items()} == {
+        'LH_V1d': 1,
+        'RH_V1v': 1,
+        'RH_HVC': 1,
+        'V1': 2,
+        'HVC': 1,
+        'LVC': 2,
+        'VC': 3,
+    }
+
+
+def test_voxels_without_signal_are_left_out_and_told(tmp_path):
+    series = generic(tmp_path)
+    plain = {'high_pass': 0, 'zscore_runs': False}
+    whole = bids.read(tmp_path, **plain)
+    flat = series.reshape(2, 24, VOLUMES)
+    flat[1, 2, 7] = np.nan
+    flat[:, 6] = 50.0
+    generic(tmp_path, series=series)
+    recording = bids.read(tmp_path, **plain)
+    assert recording.voxels == 7
+    assert any('2 of the 9 voxels have' in x for x in recording.problems)
+    kept = [0, 1, 3, 4, 5, 7, 8]
+    np.testing.assert_array_equal(
+        recording.train.fmri, whole.train.fmri[:, kept]
+    )
+    np.testing.assert_array_equal(recording.rois['V1'], whole.rois['V1'][kept])
+
+
+def kamitani(root):
+    """A training, a test and an imagery session in the layout of ds001246."""
+    rng = np.random.default_rng(3)
+    write_masks(root)
+    for session, kind, names in (
+        ('perceptionTraining01', 'stimulus', ('n01443537_1', 'n01443537_2')),
+        ('perceptionTest01', 'stimulus', ('n02690373_7', 'n02690373_7')),
+        ('imageryTest01', 'imagery', ('n03761084', 'n02690373')),
+    ):
+        stem = root / 'sub-01' / f'ses-{session}' / 'func'
+        stem /= f'sub-01_ses-{session}_task-x_run-01'
+        write_image(
+            stem.with_name(f'{stem.name}_bold.nii.gz'),
+            rng.normal(size=(*SHAPE, 20)),
+            seconds=3.0,
+        )
+        columns = ('onset', 'duration', 'event_type', 'stimulus_name')
+        if kind == 'imagery':
+            columns = (*columns[:3], 'category_name')
+        write_table(
+            stem.with_name(f'{stem.name}_events.tsv'),
+            columns,
+            [
+                (0, 9, 'rest', 'n/a'),
+                *((9 + 9 * i, 9, kind, x) for i, x in enumerate(names)),
+            ],
+        )
+
+
+def test_a_data_set_like_generic_object_decoding(tmp_path):
+    kamitani(tmp_path)
+    plain = {'high_pass': 0, 'zscore_runs': False}
+    recording = bids.read(tmp_path, **plain)
+    assert (len(recording.train), len(recording.test)) == (2, 1)
+    image = 'sub-01/ses-{0}/func/sub-01_ses-{0}_task-x_run-01_bold.nii.gz'
+    test = tmp_path / image.format('perceptionTest01')
+    series = np.asarray(nibabel.load(test).dataobj, np.float32)
+    # 9 s from second 12 are the volumes 4, 5 and 6.
+    wanted = series.reshape(24, 20)[:9, 4:7].mean(axis=1)
+    np.testing.assert_allclose(recording.test.fmri[0], wanted, rtol=1e-5)
+    assert any('as they were scanned' in x for x in recording.problems)
+    imagery = bids.read(tmp_path, test='imagery', **plain)
+    assert [imagery.stimuli.names[i] for i in imagery.test.stimulus] == [
+        'n03761084',
+        'n02690373',
+    ]
+    # What is not asked for may be missing, as after a partial download.
+    (tmp_path / image.format('imageryTest01')).write_bytes(b'')
+    assert len(bids.read(tmp_path, **plain).test) == 1
+
+
+def test_a_glm_leaves_out_trials_after_the_end(tmp_path):
+    pytest.importorskip('nilearn')
+    rows = [(4 + 13 * i, 2, 'x', f'p{i}.png') for i in range(8)]
+    generic(tmp_path, [*rows, (121, 2, 'x', 'late.png')], runs=1)
+    for response in ('glm', 'glm-separate'):
+        recording = bids.read(tmp_path, response=response)
+        assert len(recording.train) + len(recording.test) == 8
+        assert any('1 of 9 trials end after' in x for x in recording.problems)
+
+
+def test_without_nilearn_the_extra_is_named(tmp_path, monkeypatch):
+    generic(tmp_path)
+    monkeypatch.setitem(sys.modules, 'nilearn.signal', None)
+    with pytest.raises(InputError, match=r"pip install 'brainjax\[bids\]'"):
+        bids.read(tmp_path)
+    bids.read(tmp_path, high_pass=0, zscore_runs=False)
+
+
+def test_truncated_images_are_one_sentence(tmp_path):
+    generic(tmp_path)
+    bold = tmp_path / 'sub-01/func/sub-01_task-see_run-2_bold.nii.gz'
+    whole = bold.read_bytes()
+    for length in np.linspace(0, len(whole) - 1, 25).astype(int):
+        bold.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=f'^{bold} '):
+            bids.read(tmp_path, high_pass=0, zscore_runs=False)
 
 
 def test_bad_input_is_one_sentence(tmp_path):
@@ -360,10 +562,9 @@ def test_bad_input_is_one_sentence(tmp_path):
     events.write_text(text.replace('\t2\tpicture', '\tpicture', 1))
     fails('has 3 values for 4 columns', tmp_path)
     events.write_text(text)
-    series = np.asarray(nibabel.load(bold).dataobj)
-    series[0, 0, 0, 3] = np.nan
-    write_image(bold, series)
-    fails('1 of the 9 voxels hold values that are no numbers', tmp_path)
+    write_image(bold, np.full((*SHAPE, VOLUMES), np.nan))
+    fails('no signal in any of the 9 voxels', tmp_path)
+    fails('give two numbers of seconds', tmp_path, window=(4, 4))
     write_image(bold, np.zeros((3, 4, 3, VOLUMES)))
     fails('masks must be on the grid', tmp_path)
     moved = AFFINE.copy()
@@ -394,3 +595,55 @@ def test_preprocessed_images_find_the_raw_events(tmp_path):
     np.testing.assert_array_equal(a.train.fmri, b.train.fmri)
     with pytest.raises(InputError, match="no space 'MNI'"):
         bids.read(derived, space='MNI', **plain)
+
+
+def test_weights_are_those_of_least_squares():
+    """Each against np.linalg.lstsq on models built one regressor at a time."""
+    first_level = pytest.importorskip('nilearn.glm.first_level')
+    from pandas import DataFrame
+
+    rng = np.random.default_rng(4)
+    onset = np.array([3.0, 10, 14, 30, 37, 60, 75, 90])
+    trial = np.array([True] * 3 + [False] + [True] * 4)
+    at = (np.arange(VOLUMES) + 0.5) * SECONDS
+    confounds = rng.normal(size=(VOLUMES, 2))
+
+    def regressor(which):
+        table = DataFrame(
+            {'onset': onset[which], 'duration': 2.0, 'trial_type': 'x'}
+        )
+        return first_level.make_first_level_design_matrix(
+            at, table, hrf_model='spm', drift_model=None
+        )['x'].to_numpy()
+
+    own = np.stack([regressor([i]) for i in np.flatnonzero(trial)], axis=1)
+    fixed = np.column_stack(
+        [regressor(~trial), np.ones(VOLUMES), confounds - confounds.mean(0)]
+    )
+    series = rng.normal(size=(VOLUMES, 5))
+    events = bids_responses.Modelled(onset, np.full(8, 2.0), trial)
+
+    def solved(*columns):
+        return np.linalg.lstsq(np.column_stack(columns), series)[0]
+
+    weights = bids_responses.glm_weights(events, VOLUMES, SECONDS, 0, confounds)
+    np.testing.assert_allclose(
+        weights @ series, solved(own, fixed)[:7], atol=1e-8
+    )
+    # Right on average whatever the noise: the signal passes unchanged.
+    np.testing.assert_allclose(weights @ own, np.eye(7), atol=1e-8)
+    np.testing.assert_allclose(weights @ fixed, 0, atol=1e-8)
+    weights = bids_responses.separate_weights(
+        events, VOLUMES, SECONDS, 0, confounds
+    )
+    for i in range(7):
+        rest = own.sum(axis=1) - own[:, i]
+        np.testing.assert_allclose(
+            (weights @ series)[i], solved(own[:, i], rest, fixed)[0], atol=1e-8
+        )
+
+
+def test_the_real_trials_come_back_exactly(tmp_path):
+    recording = digits69.read(shared_data('digits69.mat'))
+    _, lost = conversion.convert(recording, tmp_path / 'bids', 'bids')
+    assert lost == ['the subject']

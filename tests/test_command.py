@@ -38,8 +38,9 @@ PROGRESS = re.compile(
 )
 
 
-def start(*arguments, program=('-m', 'brainjax')):
+def start(*arguments, program=('-m', 'brainjax'), compiled=None):
     """Starts `python -m brainjax` in a process that shares our caches."""
+    compiled = compiled or jax.config.jax_compilation_cache_dir
     return subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -48,7 +49,7 @@ def start(*arguments, program=('-m', 'brainjax')):
         env={
             **os.environ,
             'JAX_PLATFORMS': 'cpu',
-            'JAX_COMPILATION_CACHE_DIR': jax.config.jax_compilation_cache_dir,
+            'JAX_COMPILATION_CACHE_DIR': str(compiled),
             'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
             'PYTHONPATH': f'{TESTS.parent}{os.pathsep}{TESTS}',
         },
@@ -437,6 +438,8 @@ def test_full_disk(flags, tmp_path):
     process = start(
         *('run', '--config', CONFIG, '--workdir', tmp_path / 'run', *flags),
         program=('-c', code),
+        compiled=tmp_path
+        / 'compiled',  # What it cuts off others must not read.
     )
     out, err = process.communicate()
     assert (process.returncode, out) == (2, '')

@@ -1,5 +1,6 @@
 """Unpaired pictures from folders, archives, TFDS and digits69."""
 
+import contextlib
 import io
 import os
 import subprocess
@@ -13,7 +14,7 @@ from conftest import REPOSITORY, shared_data
 from PIL import Image
 from recording_files import digits_variables, write_digits
 
-from brainjax import pictures
+from brainjax import picture_sources, pictures
 from brainjax.errors import InputError
 
 
@@ -376,3 +377,15 @@ def test_a_real_archive():
         expected = np.asarray(image.convert('RGB'))
     np.testing.assert_array_equal(images[10], expected)
     assert len({name.split('/')[1] for name in names}) > 100
+
+
+def test_whole_pictures_are_squeezed(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (20, 40, 3), np.uint8)
+    Image.fromarray(image).save(tmp_path / 'a.png')
+    expected = Image.fromarray(image).resize((16, 16))  # bicubic
+    with contextlib.ExitStack() as stack:
+        found = picture_sources.open_source(tmp_path, None, stack)
+        [squeezed] = pictures.decode(found, [0], tmp_path, 16, whole=True)
+        [centre] = pictures.decode(found, [0], tmp_path, 16)
+    np.testing.assert_array_equal(squeezed, expected)
+    assert np.any(centre != squeezed)

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import sys
+import warnings
 
 
 def set_up_jax() -> None:
@@ -16,6 +17,10 @@ def set_up_jax() -> None:
         with contextlib.suppress(OSError):  # It only saves time.
             folder.mkdir(parents=True, exist_ok=True)
             jax.config.update('jax_compilation_cache_dir', str(folder))
+    # A process that was killed may leave an entry cut off: it is compiled anew.
+    warnings.filterwarnings(
+        'ignore', 'Error reading persistent compilation cache entry'
+    )
     # Orbax logs there; what it fails at it raises as well.
     logging.getLogger('absl').setLevel(logging.CRITICAL)
     sys.unraisablehook = _pass_on

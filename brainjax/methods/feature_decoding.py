@@ -20,6 +20,7 @@ from brainjax import features, files
 from brainjax.errors import InputError
 from brainjax.files import PathLike
 from brainjax.linear import ridge
+from brainjax.networks import frozen
 from brainjax.recordings import Recording, Trials, average_repeats
 
 UNITS_AT_A_TIME = 4096  # Read and decoded between two marks of progress.
@@ -87,6 +88,7 @@ def decode(
         features.check_names(layer, names)
     labels, test = _test_trials(recording, setting.single_trials)
     out = files.writable_folder(out)
+    frozen.carry_origin(true, out)
     manifest = _Manifest(
         out / f'{features.file_name(recording.subject)}-'
         f'{features.file_name(roi)}.json',

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from brainjax.errors import InputError
 from brainjax.evaluation import encoding
 from brainjax.files import PathLike
+from brainjax.methods.findings import Findings
 from brainjax.methods.selfsup_checks import check
 from brainjax.methods.selfsup_networks import (
     build_decoder,
@@ -181,16 +182,6 @@ def predict_fmri(
     encoder = build_encoder(config, len(fitted.snr))
     frozen = freeze(config, encoder, fitted.encoder, fitted.backbone)
     return predict(config, encoder, frozen, images)
-
-
-class Findings(NamedTuple):
-    """What a report says beside the pictures' own scores."""
-
-    method: str
-    transductive: bool
-    scores: dict[str, dict[str, float]]
-    figures: list[tuple[str, str, Any]]
-    notes: list[str]
 
 
 def findings(

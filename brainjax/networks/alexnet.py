@@ -1,4 +1,4 @@
-"""AlexNet's convolutions as a frozen feature extractor.
+"""AlexNet as a frozen feature extractor.
 
 Torchvision's variant (Krizhevsky 2014, 'One weird trick'): 64, 192, 384, 256
 and 256 channels, no local response normalisation.
@@ -23,45 +23,55 @@ Padding = str | tuple[tuple[int, int], tuple[int, int]]
 
 
 def shapes(
-    width: float = 1.0, last: str | None = None
+    width: float = 1.0, last: str | None = None, size: int | None = None
 ) -> dict[str, tuple[int, ...]]:
-    """Returns layer -> shape of its kernel, HWIO.
+    """Returns layer -> shape of its kernel, HWIO or [in, out].
 
     Args:
       width: factor of the channels, rounded to a multiple of 4.
-      last: the deepest convolution to keep, such as 'conv4'; None for all.
+      last: the deepest layer to keep, such as 'conv4'; None for all.
+      size: height and width of the pictures, for the fully connected layers,
+        which need it; None leaves them out.
 
     Raises:
-      InputError: there is no convolution `last`.
+      InputError: there is no layer `last`.
     """
-    return backbone.shapes(LAYERS, width, last)
+    if size is None:
+        return backbone.shapes(LAYERS, width, last)
+    found = backbone.shapes(LAYERS, width, None)
+    side = (size - 7) // 4 + 1  # conv1: 11 px at stride 4, padded by 2
+    for _ in POOLED:
+        side = (side - 3) // 2 + 1
+    inputs = side**2 * found['conv5'][-1]
+    return backbone.up_to(found | backbone.dense_shapes(inputs, width), last)
 
 
 def init(
-    key: jax.Array, width: float = 1.0, last: str | None = None
+    key: jax.Array,
+    width: float = 1.0,
+    last: str | None = None,
+    size: int | None = None,
 ) -> backbone.Params:
     """Draws random parameters (He-normal kernels, zero biases).
 
     Args:
       key: a JAX random key.
-      width: factor of the channels, rounded to a multiple of 4.
-      last: the deepest convolution to keep, such as 'conv4'; None for all.
+      width, last, size: as for `shapes`.
 
     Returns:
       {'conv1': {'kernel': [11, 11, 3, O], 'bias': [O]}, ...}.
 
     Raises:
-      InputError: there is no convolution `last`.
+      InputError: there is no layer `last`.
     """
-    return backbone.init(key, shapes(width, last))
+    return backbone.init(key, shapes(width, last, size))
 
 
 def _steps(
-    params: Mapping, normalise: bool, stride: int, padding: Padding
+    params: Mapping, preprocessing: str, stride: int, padding: Padding
 ) -> Iterator[backbone.Step]:
-    if normalise:
-        yield '', backbone.normalise
-    for name in sorted(params):
+    yield backbone.preprocess(preprocessing)
+    for name in sorted(name for name in params if name.startswith('conv')):
         layer, number = params[name], name.removeprefix('conv')
         if name == 'conv1':
             options = {'stride': stride, 'padding': padding}
@@ -76,6 +86,7 @@ def _steps(
         yield f'relu{number}', jax.nn.relu
         if name in POOLED:
             yield f'pool{number}', lambda x: backbone.max_pool(x, 3, 2)
+    yield from backbone.dense_steps(params, 0.0)
 
 
 def apply(
@@ -93,7 +104,8 @@ def apply(
         computed.
       images: [n, height, width, 3] floating point, RGB; in 0..1 if normalise.
       taps: 'conv2' is a convolution before its ReLU, 'relu2' after it; 'pool1',
-        'pool2' and 'pool5' the 3x3 maximum at stride 2 that follows.
+        'pool2' and 'pool5' the 3x3 maximum at stride 2 that follows; 'fc6'
+        and 'relu6', 'fc7' and 'relu7', and 'fc8' where params hold them.
       normalise: whether to apply ImageNet's mean and deviation; if not, the
         images enter as they are (Gaziv et al. 2022 classify 2 * images - 1).
       stride: of the first convolution.
@@ -108,5 +120,6 @@ def apply(
       InputError: a tap is unknown.
       ValueError: the images are not floating-point RGB, or too small.
     """
-    steps = _steps(params, normalise, stride, padding)
+    preprocessing = 'torchvision' if normalise else 'none'
+    steps = _steps(params, preprocessing, stride, padding)
     return backbone.run(steps, images, taps)

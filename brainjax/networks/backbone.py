@@ -1,14 +1,15 @@
-"""What the frozen backbones share: convolution, pooling and taps."""
+"""What the frozen backbones share: convolution, pooling, dense layers, taps."""
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
+from brainjax.networks import winograd
 
 Params = dict[str, dict[str, jax.Array]]
 Step = tuple[str, Callable[[jax.Array], jax.Array]]
@@ -18,9 +19,45 @@ MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 
 
+# Mean pixel of ImageNet in 0..255, RGB: of Caffe's ilsvrc_2012_mean.npy.
+CAFFE_MEAN = (122.67891434, 116.66876762, 104.00698793)
+
+
 def normalise(images: jax.Array) -> jax.Array:
     """Takes images [..., 3] in 0..1 to ImageNet's zero mean, unit deviation."""
     return (images - np.float32(MEAN)) / np.float32(DEVIATION)
+
+
+def subtract_mean(images: jax.Array) -> jax.Array:
+    """Takes RGB [..., 3] in 0..1 to BGR in 0..255 minus ImageNet's mean."""
+    return (255 * images - np.float32(CAFFE_MEAN))[..., ::-1]
+
+
+# What published weights expect of a picture; it belongs to the weights, and
+# `weights` keeps its name beside them.
+PREPROCESSING = {
+    'torchvision': normalise,
+    'caffe': subtract_mean,
+    'none': lambda images: images,
+}
+
+
+# What those take to zero: the mean pixel, RGB in 0..255.
+MEAN_PIXEL = {
+    'torchvision': tuple(255 * mean for mean in MEAN),
+    'caffe': CAFFE_MEAN,
+    'none': (0.0, 0.0, 0.0),
+}
+
+
+def preprocess(name: str) -> Step:
+    """Returns the step that weights with this preprocessing begin with.
+
+    Raises:
+      InputError: there is no such preprocessing.
+    """
+    check_known('preprocessing', name, PREPROCESSING)
+    return '', PREPROCESSING[name]
 
 
 @functools.partial(jax.jit, static_argnums=1)
@@ -85,6 +122,19 @@ def shapes(
     return result
 
 
+def up_to(layers: Mapping, last: str | None) -> dict:
+    """Returns the entries of an ordered mapping up to the key `last`.
+
+    Raises:
+      InputError: there is no layer `last`.
+    """
+    if last is None:
+        return dict(layers)
+    check_known('layer', last, layers)
+    names = list(layers)
+    return {name: layers[name] for name in names[: names.index(last) + 1]}
+
+
 def truncate(params: Params, last: str) -> Params:
     """Returns the parameters of the layers up to and including `last`.
 
@@ -105,6 +155,59 @@ def check_known(what: str, name: str, known: Iterable[str]) -> None:
         )
 
 
+def dense_shapes(inputs: int, width: float) -> dict[str, tuple[int, int]]:
+    """Returns 'fc6', 'fc7' and 'fc8' -> shape of the kernel, [in, out].
+
+    Args:
+      inputs: numbers in the last feature map of one picture.
+      width: factor of the units.
+    """
+    hidden = scaled(4096, width)
+    return {
+        'fc6': (inputs, hidden),
+        'fc7': (hidden, hidden),
+        'fc8': (hidden, scaled(1000, width)),
+    }
+
+
+def dense_steps(
+    params: Mapping[str, Mapping[str, jax.Array]], slope: float
+) -> Iterator[Step]:
+    """Yields those of fc6, relu6, fc7, relu7 and fc8 that `params` holds."""
+    for name in ('fc6', 'fc7', 'fc8'):
+        if name not in params:
+            return
+        layer = params[name]
+        yield name, lambda x, layer=layer, name=name: dense(x, layer, name)
+        if name != 'fc8':
+            yield name.replace('fc', 'relu'), lambda x: rectify(x, slope)
+
+
+def dense(
+    x: jax.Array, layer: Mapping[str, jax.Array], name: str = 'the layer'
+) -> jax.Array:
+    """Flattens x [n, ...] and applies a kernel [in, out] and a bias.
+
+    Feature maps flatten in the order height, width, channels; `converters`
+    reorders published kernels, which take channels first.
+
+    Raises:
+      ValueError: the kernel takes another number of inputs.
+    """
+    x = x.reshape(len(x), -1).astype(layer['kernel'].dtype)
+    if x.shape[1] != len(layer['kernel']):
+        raise ValueError(
+            f'{name} takes {len(layer["kernel"])} numbers of each picture, '
+            f'not {x.shape[1]}; the published networks take 224 x 224 px.'
+        )
+    return x @ layer['kernel'] + layer['bias']
+
+
+def rectify(x: jax.Array, slope: float = 0.0) -> jax.Array:
+    """Returns max(x, 0) + slope min(x, 0)."""
+    return jax.nn.leaky_relu(x, slope) if slope else jax.nn.relu(x)
+
+
 def convolve(
     x: jax.Array,
     layer: Mapping[str, jax.Array],
@@ -115,8 +218,12 @@ def convolve(
     """Cross-correlates [n, H, W, I] with an HWIO kernel and adds the bias.
 
     The kernel's type is the type computed in. With as many groups as
-    channels, each channel is convolved on its own.
+    channels, each channel is convolved on its own. A layer of
+    `winograd.prepare` takes stride 1, 'SAME' and one group only.
     """
+    if 'tiles' in layer:
+        y = winograd.convolve(x, layer['tiles'], layer['tiles_back'])
+        return y + layer['bias']
     y = jax.lax.conv_general_dilated(
         x.astype(layer['kernel'].dtype),
         layer['kernel'],
@@ -128,7 +235,9 @@ def convolve(
     return y + layer['bias']
 
 
-def max_pool(x: jax.Array, window: int, stride: int) -> jax.Array:
+def max_pool(
+    x: jax.Array, window: int, stride: int, ceiling: bool = False
+) -> jax.Array:
     """Takes the maximum over window x window pixels, without padding.
 
     As the maximum of shifted slices, because the gradient of
@@ -139,22 +248,37 @@ def max_pool(x: jax.Array, window: int, stride: int) -> jax.Array:
       x: [n, height, width, channels].
       window: height and width of the window.
       stride: distance between windows.
+      ceiling: whether a last window that reaches past the border counts, as
+        in Caffe.
 
     Returns:
-      [n, (height - window) // stride + 1, likewise, channels].
+      [n, (height - window) // stride + 1, likewise, channels], or with the
+      division rounded up.
     """
+    if ceiling:
+        over = [(0, max(0, -(n - window) % stride)) for n in x.shape[1:3]]
+        x = jnp.pad(x, ((0, 0), *over, (0, 0)), constant_values=-jnp.inf)
+    return functools.reduce(jnp.maximum, _shifted(x, window, stride))
+
+
+def average_pool(x: jax.Array, window: int, stride: int) -> jax.Array:
+    """Takes the mean over window x window pixels; see `max_pool`."""
+    return sum(_shifted(x, window, stride)) / window**2
+
+
+POOLS = {'max': max_pool, 'average': average_pool}
+
+
+def _shifted(x: jax.Array, window: int, stride: int) -> list[jax.Array]:
     # One past the last pixel that is the first of a window.
     height, width = (
         max(0, (n - window) // stride * stride + 1) for n in x.shape[1:3]
     )
-    return functools.reduce(
-        jnp.maximum,
-        (
-            x[:, i : i + height : stride, j : j + width : stride]
-            for i in range(window)
-            for j in range(window)
-        ),
-    )
+    return [
+        x[:, i : i + height : stride, j : j + width : stride]
+        for i in range(window)
+        for j in range(window)
+    ]
 
 
 def run(

@@ -154,6 +154,23 @@ def read(path: PathLike, prefix: str = '') -> dict[str, np.ndarray]:
         ) from error
 
 
+def is_one(path: PathLike) -> bool:
+    """Tells a file of `torch.save` by how it begins.
+
+    Raises:
+      InputError: it cannot be read.
+    """
+    try:
+        with open(path, 'rb') as stream:
+            start = stream.read(16)
+    except OSError as error:
+        raise InputError(
+            f'{path} cannot be read ({error.strerror}); check the path.'
+        ) from error
+    magic = _LEGACY_MAGIC.to_bytes(10, 'little')
+    return start.startswith(b'PK\x03\x04') or magic in start
+
+
 def _read_zip(stream: BinaryIO, prefix: str, where: str) -> dict:
     with zipfile.ZipFile(stream) as archive:
         names = set(archive.namelist())

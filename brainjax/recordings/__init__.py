@@ -95,12 +95,7 @@ FORMATS = {
     'vim1': Format(
         vim1.looks_like, vim1.read, vim1.write, '.mat', '_stimuli.mat'
     ),
-    'bids': Format(
-        bids.looks_like,
-        bids.read,
-        bids.write,
-        whole={'window': (0, 1), 'high_pass': 0, 'zscore_runs': False},
-    ),
+    'bids': Format(bids.looks_like, bids.read, bids.write),
 }
 
 

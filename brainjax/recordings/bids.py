@@ -16,7 +16,6 @@ import json
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -27,18 +26,16 @@ from brainjax.recordings import (
     bids_files,
     bids_masks,
     bids_responses,
-    holding_out,
-    nifti,
+    bids_runs,
+    bids_sets,
     stimulus_pictures,
 )
-from brainjax.recordings.bids_events import Event, Preset
 from brainjax.recordings.bids_files import Run
+from brainjax.recordings.bids_runs import Part
 from brainjax.recordings.bids_writing import SIMULATED, write
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 
 __all__ = ['looks_like', 'read', 'write']
-
-TESTS = ('test', 'shape', 'letter', 'imagery')
 
 
 def looks_like(path: PathLike) -> bool:
@@ -61,9 +58,9 @@ def read(
     test: str = 'test',
     response: str = 'window',
     window: Sequence[float] | None = None,
-    high_pass: float = 128.0,
+    high_pass: float | None = None,
     confounds: Sequence[str] = (),
-    zscore_runs: bool = True,
+    zscore_runs: bool | None = None,
 ) -> Recording:
     """Reads one subject.
 
@@ -71,7 +68,9 @@ def read(
     voxel z-scored within its run, for which nilearn is needed; high_pass=0,
     zscore_runs=False and no confounds leave the series as it is. A GLM has
     drifts and confounds in its model instead. z-scoring a run takes all its
-    volumes, of test runs too, but no label.
+    volumes, of test runs too, but no label. A data set that `write` made is
+    read as it is. Voxels without signal in some run are left out, and runs
+    of test sets that are not asked for stay unread.
 
     Args:
       path: the data set's folder.
@@ -90,9 +89,11 @@ def read(
       response: 'window', the mean of volumes; 'glm', least squares with a
         regressor for each trial; or 'glm-separate', a model for each trial.
       window: seconds after onset (from, to); None for the preset's.
-      high_pass: period in seconds above which drifts are removed; 0 for none.
+      high_pass: period in seconds above which drifts are removed; 0 for none;
+        None for the preset's, 128.
       confounds: columns of desc-confounds_timeseries.tsv to remove.
-      zscore_runs: whether to z-score each voxel within each run.
+      zscore_runs: whether to z-score each voxel within each run; None for
+        the preset's, True.
 
     Raises:
       InputError: naming the file, what is wrong in it and the fix.
@@ -106,58 +107,52 @@ def read(
         )
     name = bids_files.find_subject(root, subject)
     runs = bids_files.find_runs(root, name, task, space)
-    tables = [_events_of(run, root) for run in runs]
+    paths, tables = zip(*(bids_runs.events_of(run, root) for run in runs))
     about = bids_files.description(root)
-    chosen = bids_events.choose(preset, json.dumps(about), tables[0][1])
+    chosen = bids_events.choose(
+        preset, json.dumps(about), [row for rows in tables for row in rows]
+    )
     rules = bids_events.PRESETS[chosen]
     voxels = _voxels(root, name, runs[0], masks, roi)
-    how = _How(
+    how = bids_runs.How(
         response,
-        tuple(window or rules.window),
-        float(high_pass),
+        _window(window, rules),
+        float(rules.high_pass if high_pass is None else high_pass),
         tuple(confounds),
-        bool(zscore_runs),
+        bool(rules.zscore_runs if zscore_runs is None else zscore_runs),
     )
-    problems = [rules.note] if rules.note and response == 'window' else []
+    problems = _odd(runs, tables, chosen)
+    if rules.note and response == 'window':
+        problems.append(rules.note)
+    happened = [
+        bids_events.events(rows, run, rules, str(path))
+        for rows, run, path in zip(tables, runs, paths)
+    ]
     parts = []
-    for number, (run, (events_path, rows)) in enumerate(zip(runs, tables), 1):
-        events = bids_events.events(rows, run, rules, str(events_path))
-        fmri, shown, found = _responses(run, root, events, voxels, rules, how)
-        parts.append(_Part(fmri, shown, run, number))
+    for run, events in zip(runs, bids_sets.asked(happened, test, str(root))):
+        part, found = bids_runs.responses(run, root, events, voxels, how)
+        parts.append(part)
         problems += found
-    problems += _untold(tables, parts, chosen)
     return _recording(
         root, name, about, parts, voxels, test, pictures, size, problems
     )
 
 
-class _How(NamedTuple):
-    response: str
-    window: tuple[float, ...]
-    high_pass: float
-    confounds: tuple[str, ...]
-    zscore: bool
-
-
-class _Part(NamedTuple):
-    """The trials of one run: [trials, voxels], their events, where from."""
-
-    fmri: np.ndarray
-    shown: list[Event]
-    run: Run
-    place: int
-
-
-def _events_of(
-    run: Run, root: pathlib.Path
-) -> tuple[pathlib.Path, list[bids_files.Row]]:
-    found = bids_files.find_beside(run, root, 'events.tsv')
-    if not found:
+def _window(
+    window: Sequence[float] | None, rules: bids_events.Preset
+) -> tuple[float, float | None]:
+    if window is None:
+        return rules.window
+    try:
+        start, end = map(float, window)
+    except (TypeError, ValueError):
+        start, end = 0.0, 0.0
+    if not start < end:
         raise InputError(
-            f'{run.bold} has no {run.label}_events.tsv beside it; add it, or '
-            'keep only runs with trials with `task`.'
+            f'window is {window!r}; give two numbers of seconds after onset, '
+            'such as (4, 12).'
         )
-    return found[0], bids_files.read_table(found[0])
+    return start, end
 
 
 def _voxels(
@@ -178,147 +173,40 @@ def _voxels(
     return bids_masks.read(root, files, roi)
 
 
-def _responses(
-    run: Run,
-    root: pathlib.Path,
-    events: list[Event],
-    voxels: bids_masks.Masks,
-    rules: Preset,
-    how: _How,
-) -> tuple[np.ndarray, list[Event], list[str]]:
-    """Returns [trials, voxels] float32, their events, and what is odd."""
-    del rules
-    image = nifti.header(run.bold)
-    nifti.check_grid(
-        image, voxels.grid, 'masks must be on the grid of the images'
-    )
-    shown = [event for event in events if event.stimulus]
-    if not shown:
-        return np.empty((0, len(voxels.voxels)), np.float32), [], []
-    seconds = bids_files.repetition_time(run, root, image.seconds)
-    confounds = _confounds(run, root, how.confounds, image.volumes)
-    series = nifti.series(image, voxels.voxels)
-    finite = np.isfinite(series).all(axis=0)
-    if not finite.all():
-        raise InputError(
-            f'{run.bold}: {(~finite).sum()} of the {len(finite)} voxels hold '
-            'values that are no numbers; take them out of the masks.'
+def _odd(
+    runs: Sequence[Run], tables: Sequence[list[bids_files.Row]], preset: str
+) -> list[str]:
+    """Sentences on images as scanned and on imagery whose content is lost."""
+    found = []
+    raw = sum(not run.preprocessed for run in runs)
+    if raw and preset != 'brainjax':
+        found.append(
+            f'{raw} of {len(runs)} runs hold images as they were scanned; '
+            'unless they are aligned with each other and the masks, use those '
+            'of fMRIPrep.'
         )
-    if how.response == 'window':
-        starts = np.array([event.onset for event in shown])
-        weights, late = bids_responses.window_weights(
-            starts + how.window[0],
-            starts + how.window[1],
-            image.volumes,
-            seconds,
-        )
-        series = bids_responses.clean(
-            series, seconds, how.high_pass, confounds, how.zscore
-        )
-        usable = (weights.sum(axis=1) > 0) & ~late
-    else:
-        # A stimulus is a trial even where it begins with the run.
-        modelled = bids_responses.Modelled(
-            np.array([event.onset for event in events]),
-            np.array([event.duration for event in events]),
-            np.array([bool(event.stimulus) for event in events]),
-        )
-        solve = (
-            bids_responses.glm_weights
-            if how.response == 'glm'
-            else bids_responses.separate_weights
-        )
-        try:
-            weights = solve(
-                modelled, image.volumes, seconds, how.high_pass, confounds
-            )
-        except InputError as error:
-            raise InputError(f'{run.bold}: {error}') from error
-        if how.zscore:
-            series = bids_responses.clean(series, seconds, 0, None, True)
-        usable = np.ones(len(shown), bool)
-    problems = []
-    if not usable.all():
-        problems.append(
-            f'{run.bold}: {(~usable).sum()} of {len(usable)} trials end after '
-            'the run does and are left out.'
-        )
-    fmri = (weights[usable] @ series).astype(np.float32)
-    return fmri, [e for e, keep in zip(shown, usable) if keep], problems
-
-
-def _confounds(
-    run: Run, root: pathlib.Path, wanted: Sequence[str], volumes: int
-) -> np.ndarray | None:
-    """Returns [volumes, wanted]; what is not known counts as 0."""
-    if not wanted:
-        return None
-    for ending in (
-        'desc-confounds_timeseries.tsv',
-        'desc-confounds_regressors.tsv',
-    ):
-        found = bids_files.find_beside(run, root, ending)
-        if found:
-            break
-    else:
-        raise InputError(
-            f'{run.bold} has no {run.label}_desc-confounds_timeseries.tsv '
-            'beside it; leave `confounds` out.'
-        )
-    rows = bids_files.read_table(found[0])
-    if len(rows) != volumes:
-        raise InputError(
-            f'{found[0]} has {len(rows)} rows for the {volumes} volumes of '
-            f'{run.bold.name}; both must be of one run.'
-        )
-    for name in wanted:
-        if name not in rows[0]:
-            raise InputError(
-                f'{found[0]} has no column {name!r}.{suggestion(name, rows[0])}'
-            )
-    try:
-        return np.array(
-            [
-                [0.0 if row[n] == 'n/a' else float(row[n]) for n in wanted]
-                for row in rows
-            ]
-        )
-    except ValueError as error:
-        raise InputError(
-            f'{found[0]} holds a confound that is no number ({error}).'
-        ) from error
-
-
-def _untold(tables, parts: list[_Part], preset: str) -> list[str]:
-    """A sentence on imagery whose content the faces' events do not tell."""
-    if preset != 'ds001761':
-        return []
     imagined = sum(
-        row.get('trial_type', '').strip() == 'Img'
-        for _, rows in tables
-        for row in rows
+        row.get('trial_type') == 'Img' for rows in tables for row in rows
     )
-    del parts
-    if not imagined:
-        return []
-    return [
-        f'{imagined} imagery trials are left out, as events.tsv does not tell '
-        'which face was imagined.'
-    ]
+    if imagined and preset == 'ds001761':
+        found.append(
+            f'{imagined} imagery trials are left out, as events.tsv does not '
+            'tell which face was imagined.'
+        )
+    return found
 
 
 def _recording(
     root: pathlib.Path,
     subject: str,
     about: dict,
-    parts: list[_Part],
+    parts: list[Part],
     voxels: bids_masks.Masks,
     test: str,
     pictures: PathLike | None,
     size: int | None,
     problems: list[str],
 ) -> Recording:
-    fmri = np.concatenate([part.fmri for part in parts])
     shown = [event for part in parts for event in part.shown]
     if not shown:
         raise InputError(
@@ -334,11 +222,15 @@ def _recording(
         session = np.repeat(np.int32(numbers), repeat)
     stimulus = np.array([event.stimulus for event in shown])
     labels = np.repeat([part.run.label for part in parts], repeat)
-    train, tested, found = _sets(shown, stimulus, labels, test, str(root))
+    train, tested, found = bids_sets.split(
+        shown, stimulus, labels, test, str(root)
+    )
+    problems += found
+    fmri, rois, found = _usable(parts, voxels, train, str(root))
     problems += found
     used = train | tested
     names = tuple(dict.fromkeys(stimulus[used].tolist()))
-    categories = _categories(shown)
+    categories = bids_sets.categories(shown)
     place = {name: i for i, name in enumerate(names)}
     images, found = _pictures(root, names, pictures, size)
     problems += found
@@ -362,7 +254,7 @@ def _recording(
             if all(categories[name] for name in names)
             else None,
         ),
-        rois=voxels.rois,
+        rois=rois,
         source=os.fspath(root),
         simulated=SIMULATED in json.dumps(about),
         format='bids',
@@ -370,63 +262,39 @@ def _recording(
     )
 
 
-def _sets(
-    shown: list[Event],
-    stimulus: np.ndarray,
-    labels: np.ndarray,
-    test: str,
-    where: str,
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Returns [trials] bool for training and for testing, and sentences."""
-    part = np.array([event.part for event in shown])
-    if test in TESTS:
-        tested = part == test
-        train = part == 'train'
-        if not tested.any() and test != 'test':
-            raise InputError(
-                f'{where} holds no trials of the test set {test!r}, only '
-                f'{", ".join(sorted({*part.tolist()} - {""})) or "unnamed"}.'
-            )
-    else:
-        tested = np.char.find(labels, test) >= 0
-        if not tested.any() or tested.all():
-            raise InputError(
-                f'{where}: {test!r} is in the names of '
-                f'{"all" if tested.any() else "no"} runs, such as '
-                f'{labels[0]}; name a session, task or run of some.'
-            )
-        train = ~tested
-    if not train.any():
-        train = (part == '') & ~tested
-    if not train.any():
+def _usable(
+    parts: list[Part], voxels: bids_masks.Masks, train: np.ndarray, where: str
+) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
+    """Leaves out voxels without signal.
+
+    Returns:
+      [trials, kept voxels] float32, the regions over them, and a sentence.
+
+    Raises:
+      InputError: no voxel is left.
+    """
+    fmri = np.concatenate([part.fmri for part in parts])
+    kept = np.all([part.usable for part in parts], axis=0)
+    kept &= np.ptp(fmri[train], axis=0) != 0
+    if kept.all():
+        return fmri, voxels.rois, []
+    if not kept.any():
         raise InputError(
-            f'{where} holds no training trials; give all sessions, or name '
-            'the runs to test on with `test`.'
+            f'{where}: no voxel of the masks has a signal in every run; check '
+            'that masks and images belong together.'
         )
-    sentences = []
-    if not tested.any():
-        tested, sentence = holding_out.last_tenth(
-            stimulus, train, _categories(shown), where
-        )
-        train = train & ~tested
-        sentences.append(sentence)
-    both = train & np.isin(stimulus, stimulus[tested])
-    if both.any():
-        train = train & ~both
-        sentences.append(
-            f'{where}: {both.sum()} training trials show stimuli that are '
-            'tested and are left out.'
-        )
-        if not train.any():
-            raise InputError(
-                f'{where}: every training stimulus is tested too; test on '
-                'other runs.'
-            )
-    return train, tested, sentences
-
-
-def _categories(shown: list[Event]) -> dict[str, str]:
-    return {event.stimulus: event.category for event in shown}
+    return (
+        fmri[:, kept],
+        {
+            name: mask[kept]
+            for name, mask in voxels.rois.items()
+            if mask[kept].any()
+        },
+        [
+            f'{where}: {(~kept).sum()} of the {len(kept)} voxels have values '
+            'that are no numbers or do not vary in some run, and are left out.'
+        ],
+    )
 
 
 def _numbers(texts: Sequence[str]) -> list[int]:

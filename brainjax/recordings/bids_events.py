@@ -3,8 +3,10 @@
 A preset turns the rows of events.tsv into events. It knows the columns of its
 data set and their mistakes:
 
-  ds001246  Generic Object Decoding (Horikawa and Kamitani 2017): blocks of
-            9 s, the set told by the session's name
+  ds001246  Generic Object Decoding (Horikawa and Kamitani 2017): event_type
+            is a word, and the session's name tells the set. Repetitions in
+            the one-back task are not marked: a picture that follows itself
+            is one (left out). What was imagined is a category, no picture.
   ds001506  deep image reconstruction (Shen et al. 2019): event_type 1 is a
             stimulus, 2 its repetition in the one-back task (left out),
             negative numbers rest; in imagery 1 is the cue, 2 imagery, 3 the
@@ -14,10 +16,12 @@ data set and their mistakes:
             end, is train_face, test_face, Fix or Img; one-back repetitions
             are left out; which face was imagined is not told. The letter
             before the number in stim_file is the gender.
+  brainjax  data sets that `bids_writing` made: a volume a trial
   generic   any other: stimulus_name, stim_file or trial_type names the
             stimulus, a column split or part tells training from test trials
 """
 
+import functools
 import pathlib
 import re
 from collections.abc import Callable, Sequence
@@ -51,13 +55,21 @@ class Preset(NamedTuple):
 
     Attributes:
       event: (row, run, where) -> event, or None for rest.
-      window: seconds after onset whose volumes make a response.
+      window: seconds after onset whose volumes make a response; None for its
+        end stands for the event's, as much later as the window begins.
       note: a sentence for the recording's problems, or ''.
+      repeats: True where a stimulus that follows itself is a one-back
+        repetition.
+      high_pass: period in seconds above which drifts are removed; 0 for none.
+      zscore_runs: whether to z-score each voxel within each run.
     """
 
     event: Callable[[Row, Run, str], Event | None]
-    window: tuple[float, float]
+    window: tuple[float, float | None]
     note: str = ''
+    repeats: bool = False
+    high_pass: float = 128.0
+    zscore_runs: bool = True
 
 
 NOTHING = ('n/a', '')
@@ -88,10 +100,17 @@ def events(
       InputError: a row lacks what it needs.
     """
     found = [preset.event(row, run, where) for row in rows]
-    return sorted(
+    found = sorted(
         (event for event in found if event is not None),
         key=lambda event: event.onset,
     )
+    if not preset.repeats:
+        return found
+    before = [None, *(event.stimulus for event in found)]
+    return [
+        event._replace(stimulus='') if event.stimulus == last else event
+        for event, last in zip(found, before)
+    ]
 
 
 def choose(name: str | None, description: str, rows: Sequence[Row]) -> str:
@@ -100,7 +119,7 @@ def choose(name: str | None, description: str, rows: Sequence[Row]) -> str:
     Args:
       name: as asked for, or None to tell it from what follows.
       description: what dataset_description.json says, as text.
-      rows: of one events.tsv.
+      rows: of all events.tsv.
 
     Raises:
       InputError: there is no such preset.
@@ -112,14 +131,15 @@ def choose(name: str | None, description: str, rows: Sequence[Row]) -> str:
                 f'{suggestion(name, PRESETS)}'
             )
         return name
-    for known in PRESETS:
-        if known in description.lower():
+    for word, known in _DESCRIBED.items():
+        if word in description.lower():
             return known
-    columns = rows[0].keys() if rows else ()
-    types = {row.get('trial_type') for row in rows}
-    if types & {'train_face', 'test_face'}:
+    if {row.get('trial_type') for row in rows} & {'train_face', 'test_face'}:
         return 'ds001761'
-    if 'event_type' in columns and 'category_index' in columns:
+    types = {row.get('event_type', '').removesuffix('.0') for row in rows}
+    if {'rest', 'stimulus'} <= types or {'rest', 'imagery'} <= types:
+        return 'ds001246'
+    if {'-1', '1', '-2'} <= types:
         return 'ds001506'
     return 'generic'
 
@@ -152,21 +172,25 @@ def _set_of(run: Run) -> str:
     return next((part for word, part in _SETS if word in words), '')
 
 
-def _kamitani(row: Row, run: Run, where: str) -> Event | None:
-    """Events of ds001246 and ds001506."""
+def _kamitani(
+    row: Row,
+    run: Run,
+    where: str,
+    imagined: Callable[[Row, str], str],
+) -> Event | None:
+    """Events of ds001246 and ds001506; `imagined` names what was imagined."""
     part = _set_of(run)
-    kind = row.get('event_type', 'n/a').lower()
+    kind = row.get('event_type', 'n/a').lower().removesuffix('.0')
     wanted = {'2', 'imagery'} if part == 'imagery' else {'1', 'stimulus'}
-    cue = {'1', 'cue', '3', 'evaluation'} if part == 'imagery' else {'2'}
-    if kind.removesuffix('.0') not in wanted | cue:
+    others = {'1', 'cue', '3', 'evaluation'} if part == 'imagery' else {'2'}
+    if kind not in wanted | others:
         return None
     onset = _number(row, 'onset', where)
     duration = _number(row, 'duration', where)
-    if kind.removesuffix('.0') in cue:
+    if kind in others:
         return Event(onset, duration, '', '', part)
     if part == 'imagery':
-        index = _first(row, 'category_index', 'stimulus_id', 'stim_id')
-        name = stimulus_names.name(_as_number(index, where), 'imagery', where)
+        name = imagined(row, where)
         if name == stimulus_names.FIXATION:
             return Event(onset, duration, '', '', part)
     else:
@@ -174,6 +198,18 @@ def _kamitani(row: Row, run: Run, where: str) -> Event | None:
     return Event(
         onset, duration, name, stimulus_names.category(name) or '', part
     )
+
+
+def _imagined_category(row: Row, where: str) -> str:
+    """Names a category, 'n01621127' (ds001246)."""
+    number = _first(row, 'category_id', 'category_name').lstrip('n')
+    return stimulus_names.name(_as_number(number, where), 'imagery', where)
+
+
+def _imagined_picture(row: Row, where: str) -> str:
+    """Names a picture by its place in the list of cues (ds001506)."""
+    number = _first(row, 'category_index', 'stimulus_id', 'stim_id')
+    return stimulus_names.name(_as_number(number, where), 'imagery', where)
 
 
 def _stimulus(row: Row, part: str, where: str) -> str:
@@ -231,16 +267,44 @@ def _generic(row: Row, run: Run, where: str) -> Event | None:
     )
 
 
+def _written(row: Row, run: Run, where: str) -> Event:
+    """Events that `bids_writing` wrote."""
+    del run
+    return Event(
+        _number(row, 'onset', where),
+        _number(row, 'duration', where),
+        _first(row, 'stimulus_name'),
+        _first(row, 'category'),
+        _first(row, 'split'),
+    )
+
+
 _PICTURES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.gif')
 
 PRESETS = {
-    'ds001246': Preset(_kamitani, (3.0, 12.0)),
-    'ds001506': Preset(_kamitani, (4.0, 12.0)),
+    'ds001246': Preset(
+        functools.partial(_kamitani, imagined=_imagined_category),
+        (3.0, None),
+        repeats=True,
+    ),
+    'ds001506': Preset(
+        functools.partial(_kamitani, imagined=_imagined_picture), (4.0, None)
+    ),
     'ds001761': Preset(
         _face,
         (4.0, 7.0),
         'Faces followed each other every 3 s, so that windows overlap; single '
         "trials are better told apart with response='glm-separate'.",
     ),
+    'brainjax': Preset(_written, (0.0, None), high_pass=0, zscore_runs=False),
     'generic': Preset(_generic, (4.0, 12.0)),
+}
+# What dataset_description.json holds of a data set, in small letters.
+_DESCRIBED = {
+    'ds001246': 'ds001246',
+    'generic object decoding': 'ds001246',
+    'ds001506': 'ds001506',
+    'deep image reconstruction': 'ds001506',
+    'ds001761': 'ds001761',
+    '"generatedby": [{"name": "brainjax': 'brainjax',
 }

@@ -79,7 +79,7 @@ def read(
         {
             name: mask[chosen]
             for name, mask in volumes.items()
-            if mask[chosen].any()
+            if mask[chosen].any() or not roi
         },
         grid,
     )
@@ -107,7 +107,8 @@ def _region(path: pathlib.Path) -> str:
     stem = path.name.partition('.nii')[0]
     label = re.search(r'label-([^_]+)', stem)
     name = label[1] if label else _ENTITY.sub('', stem)
-    return re.sub(r'_?mask$', '', name).strip('_') or stem
+    # OpenNeuro's sub-01_mask_LH_V1d as well as BIDS's label-V1_mask.
+    return re.sub(r'^mask_|_?mask$', '', name).strip('_') or stem
 
 
 def _joined(volumes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -27,20 +27,23 @@ _COLUMNS = (
 def write(recording: Recording, path: PathLike) -> None:
     """Writes masks, runs, events and pictures.
 
-    Read again with response='window', window=(0, 1), high_pass=0 and
-    zscore_runs=False it gives the same responses. Trials stay in order where
-    runs do. SNR, noise ceiling and unpaired fMRI are lost.
+    Read again it gives the same responses, as dataset_description.json says
+    who wrote it. Trials stay in order where runs do. SNR, noise ceiling and
+    unpaired fMRI are lost.
 
     Args:
       recording: what to write; a part without run numbers becomes one run.
       path: the data set's folder, made if need be.
 
     Raises:
-      InputError: the folder cannot be written to, or holds another data set.
+      InputError: the folder cannot be written to or holds another data set,
+        or a name cannot be that of a file.
     """
     root = pathlib.Path(path)
     if root.is_dir() and any(root.glob('sub-*')):
         raise InputError(f'{root} holds subjects already; name another folder.')
+    for name in (*recording.stimuli.names, *recording.rois):
+        _check_name(name, recording.source)
     subject = 'sub-' + ''.join(c for c in recording.subject if c.isalnum())
     write_json(
         root / 'dataset_description.json',
@@ -74,6 +77,15 @@ def write(recording: Recording, path: PathLike) -> None:
         for name, image in zip(recording.stimuli.names, images):
             with atomic(root / 'stimuli' / f'{name}.png') as temporary:
                 Image.fromarray(image).save(temporary)
+
+
+def _check_name(name: str, where: str) -> None:
+    parts = pathlib.PurePosixPath(name).parts
+    if not parts or {'/', '..'} & {*parts} or not name.isprintable():
+        raise InputError(
+            f'{where}: {name!r} cannot be the name of a file; rename that '
+            'stimulus or ROI.'
+        )
 
 
 def _runs(trials: Trials, taken: set[int]):

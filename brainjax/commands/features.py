@@ -1,0 +1,87 @@
+"""brainjax features: features of a network from pictures."""
+
+import argparse
+import contextlib
+import pathlib
+
+import numpy as np
+
+from brainjax import features, files, pictures
+from brainjax.commands import networks
+from brainjax.commands.jax_setup import set_up_jax
+from brainjax.errors import InputError
+from brainjax.picture_sources import open_source
+from brainjax.training.progress import progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        'pictures', metavar='PICTURES', help='a folder or an archive'
+    )
+    networks.add_arguments(parser)
+    parser.add_argument('--out', required=True, metavar='DIR')
+    parser.add_argument(
+        '--centre',
+        action='store_true',
+        help='crop the centre square; by default all of a picture is resized',
+    )
+    parser.add_argument(
+        '--together',
+        type=int,
+        default=8,
+        help='pictures at a time (default %(default)s)',
+    )
+
+
+def run(known: argparse.Namespace, rest: list[str]) -> None:
+    del rest
+    set_up_jax()
+    from brainjax.methods import inversion
+    from brainjax.networks import frozen
+
+    network = networks.load(known)
+    layers = networks.layers(known) or list(frozen.layers(network))
+    if min(known.together, known.size) < 1:
+        raise InputError('--together and --size must be at least 1.')
+    with contextlib.ExitStack() as stack:
+        found = open_source(known.pictures, None, stack)
+        names = _stems(found.names, known.pictures)
+        out = files.writable_folder(known.out)
+        frozen.write_origin(out, network)
+        show = stack.enter_context(
+            progress('features', len(names), unit='pictures')
+        )
+        for start in range(0, len(names), known.together):
+            chosen = range(start, min(start + known.together, len(names)))
+            images = pictures.decode(
+                found,
+                chosen,
+                known.pictures,
+                known.size,
+                whole=not known.centre,
+            )
+            computed = inversion.features(
+                network, np.float32(images) / 255, layers
+            )
+            for layer, values in computed.items():
+                features.write_features(
+                    out,
+                    layer,
+                    names[chosen.start : chosen.stop],
+                    frozen.channels_first(values),
+                )
+            show(chosen.stop)
+    print(out)
+
+
+def _stems(names: list[str], source: str) -> list[str]:
+    stems = [pathlib.PurePath(name).stem for name in names]
+    if not stems:
+        raise InputError(f'{source} holds no pictures; give others.')
+    if len(set(stems)) < len(stems):
+        twice = next(stem for stem in stems if stems.count(stem) > 1)
+        raise InputError(
+            f'{source} holds two pictures named {twice}; give each a name of '
+            'its own, without its folder and suffix.'
+        )
+    return stems

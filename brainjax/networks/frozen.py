@@ -1,0 +1,243 @@
+"""A frozen network with its weights and the preprocessing they belong to.
+
+    network = frozen.load('vgg19_caffe')
+    features = network.kind.apply(network.params, images, ['conv3_1', 'fc7'])
+
+Weights of one origin expect pictures preprocessed in one way, and statistics
+of features hold for one set of weights. What was computed with which is kept
+beside the features (`write_origin`), and a mixture is refused.
+"""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from brainjax import files
+from brainjax.errors import InputError
+from brainjax.files import PathLike
+from brainjax.networks import alexnet, backbone, squeezenet, vgg, weights
+
+ORIGIN = 'network.json'
+FAMILIES = (*vgg.CONVOLUTIONS, 'alexnet', 'squeezenet')
+# The scales of Shen et al. (2019), `linear.scaling.CAFFE_VGG19`, are theirs.
+SCALED = 'vgg19_caffe'
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What a network computes, but for its weights.
+
+    Attributes:
+      family: one of FAMILIES.
+      preprocessing: of `backbone.PREPROCESSING`.
+      pool: 'max', or 'average' (VGG only).
+      slope: of the ReLU below 0 (VGG only).
+    """
+
+    family: str
+    preprocessing: str
+    pool: str = 'max'
+    slope: float = 0.0
+
+    def apply(
+        self, params: backbone.Params, images: jax.Array, taps: Iterable[str]
+    ) -> dict[str, jax.Array]:
+        """Computes features of images; see `vgg.apply`."""
+        if self.family == 'alexnet':
+            return alexnet.apply(
+                params, images, taps, self.preprocessing == 'torchvision'
+            )
+        if self.family == 'squeezenet':
+            return squeezenet.apply(params, images, taps, self.preprocessing)
+        return vgg.apply(
+            params, images, taps, self.preprocessing, self.pool, self.slope
+        )
+
+
+class Frozen(NamedTuple):
+    """A network ready to be applied.
+
+    Attributes:
+      name: of its weights; 'random' if they were drawn.
+      kind: what it computes.
+      params: its weights.
+      sha256: of the published file; '' if drawn.
+    """
+
+    name: str
+    kind: Kind
+    params: backbone.Params
+    sha256: str
+
+
+def load(name: str, pool: str = 'max', slope: float = 0.0) -> Frozen:
+    """Reads a network from the cache, and how its pictures are preprocessed.
+
+    Args:
+      name: of the weights, one of `weights.SOURCES`.
+      pool, slope: 'average' and 0.2 for imagery (Shen et al. 2019); VGG only.
+
+    Raises:
+      InputError: there is no such network, its weights have not been fetched,
+        or it has no such option.
+    """
+    family = name.partition('_')[0]
+    backbone.check_known('network', family, FAMILIES)
+    if (pool, slope) != ('max', 0.0) and family not in vgg.CONVOLUTIONS:
+        raise InputError(
+            f'{name} has no other pool or slope; leave them, or take a VGG.'
+        )
+    params = weights.load(name)
+    metadata = weights.read_metadata(weights.path(name))
+    preprocessing = metadata.get('preprocessing', '')
+    backbone.check_known(
+        f'preprocessing (said by {weights.path(name)})',
+        preprocessing,
+        backbone.PREPROCESSING,
+    )
+    return Frozen(
+        name,
+        Kind(family, preprocessing, pool, slope),
+        params,
+        metadata.get('sha256', ''),
+    )
+
+
+def draw(
+    key: jax.Array,
+    family: str,
+    width: float = 1.0,
+    size: int | None = None,
+    preprocessing: str = 'torchvision',
+    pool: str = 'max',
+    slope: float = 0.0,
+) -> Frozen:
+    """Draws a network's weights at random.
+
+    Args:
+      key: a JAX random key.
+      family: one of FAMILIES.
+      width: factor of the channels.
+      size: of the pictures, if the fully connected layers are wanted.
+      preprocessing, pool, slope: see `Kind`.
+
+    Raises:
+      InputError: there is no such network.
+    """
+    backbone.check_known('network', family, FAMILIES)
+    if family == 'alexnet':
+        params = alexnet.init(key, width, size=size)
+    elif family == 'squeezenet':
+        params = squeezenet.init(key, width)
+    else:
+        params = vgg.init(key, family, width, size=size)
+    return Frozen(
+        'random', Kind(family, preprocessing, pool, slope), params, ''
+    )
+
+
+def layers(network: Frozen) -> tuple[str, ...]:
+    """Returns its convolutions and dense layers, all before their ReLU."""
+    if network.kind.family == 'squeezenet':
+        fires = (f'{fire}_expand' for fire in squeezenet.FIRES)
+        return ('conv1', *fires, 'conv10')
+    return tuple(sorted(network.params))
+
+
+def channels_last(features: np.ndarray) -> np.ndarray:
+    """Takes features as on disk, [n, C, H, W] or [n, units], to ours."""
+    return features.transpose(0, 2, 3, 1) if features.ndim == 4 else features
+
+
+def channels_first(features: np.ndarray) -> np.ndarray:
+    """Takes our features, [n, H, W, C] or [n, units], to those on disk."""
+    return features.transpose(0, 3, 1, 2) if features.ndim == 4 else features
+
+
+def origin(network: Frozen) -> dict[str, str | float]:
+    """Returns what features of a network depend on."""
+    return {
+        'network': network.name,
+        **dataclasses.asdict(network.kind),
+        'sha256': network.sha256,
+    }
+
+
+def write_origin(root: PathLike, network: Frozen) -> None:
+    """Writes ROOT/network.json beside the features of a network.
+
+    Raises:
+      InputError: the folder holds features of another network.
+    """
+    check_origin(root, network)
+    files.write_json(pathlib.Path(root, ORIGIN), origin(network))
+
+
+def check_origin(root: PathLike, network: Frozen) -> None:
+    """Checks that features are of this network, where the folder says it.
+
+    Raises:
+      InputError: they are of another one, or of other weights.
+    """
+    path = pathlib.Path(root, ORIGIN)
+    if not path.exists():
+        return
+    try:
+        found = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f'{path} is damaged ({error}); extract the features again.'
+        ) from error
+    ours = origin(network)
+    if not isinstance(found, Mapping):
+        found = {}
+    for name, value in ours.items():
+        if found.get(name) != value:
+            raise InputError(
+                f'{path} says that the features have {name} '
+                f'{found.get(name)!r} and the network that was asked for has '
+                f'{value!r}; features of other weights, preprocessing or '
+                'options have other scales, so name that network or extract '
+                'the features again.'
+            )
+
+
+def carry_origin(source: PathLike, out: PathLike) -> None:
+    """Says of features made from others what is said of those.
+
+    Raises:
+      InputError: `out` holds features of another network.
+    """
+    path = pathlib.Path(source, ORIGIN)
+    if not path.exists():
+        return
+    text = path.read_text(encoding='utf-8')
+    there = pathlib.Path(out, ORIGIN)
+    if there.exists() and there.read_text(encoding='utf-8') != text:
+        raise InputError(
+            f'{there} says that the features there are of another network '
+            f'than those of {source}; name another folder.'
+        )
+    files.write_text(there, text)
+
+
+def check_scales(network: Frozen) -> None:
+    """Checks that the published scales of Shen et al. hold for a network.
+
+    Raises:
+      InputError: they do not.
+    """
+    plain = Kind('vgg19', 'caffe')
+    if network.name != SCALED or network.kind != plain:
+        raise InputError(
+            f'The published scales of features are those of {SCALED} with '
+            'maximum pooling, whose pictures are BGR in 0 to 255; '
+            f'{network.name} with preprocessing '
+            f'{network.kind.preprocessing!r} and pool {network.kind.pool!r} '
+            'has others, so measure them with linear.scaling.reference.'
+        )

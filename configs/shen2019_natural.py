@@ -1,0 +1,29 @@
+"""Shen et al. 2019: natural pictures, visual cortex, VGG19, pixels by L-BFGS.
+
+    brainjax fetch deeprecon-original-sub-01
+    brainjax fetch vgg19_caffe --from VGG_ILSVRC_19_layers.caffemodel
+    brainjax run --config configs/shen2019_natural.py --workdir runs/natural \
+      --config.recording.path=FOLDER --config.recording.images=STIMULI
+
+FOLDER holds one subject's BData files, STIMULI the pictures by name, which the
+Kamitani lab gives out on request. Voxels: --config.recording.roi=V1 and so on
+for one region; layers: --config.network.layers for a set of them.
+
+Time: a task for a GPU; 14.9 million units are decoded, each with its own
+voxels. Nothing of it was run for want of the files.
+Scores to expect: pairwise identification by pixel correlation about .80 over
+five subjects in a later pipeline of the same group (generator, other scaling);
+the published values of this setting were not checked.
+"""
+
+from brainjax.methods.inversion_config import shen2019
+
+
+def get_config():
+    config = shen2019()
+    config.recording.required = (
+        'the BData files of one subject of deep image reconstruction '
+        "('brainjax fetch --list' names them), with config.recording.images"
+    )
+    config.recording.roi = 'VC'
+    return config

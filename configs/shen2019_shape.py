@@ -1,0 +1,17 @@
+"""Shen et al. 2019: coloured shapes, decoded by what natural pictures taught.
+
+As configs/shen2019_natural.py, tested on the 40 coloured shapes.
+"""
+
+from brainjax.methods.inversion_config import shen2019
+
+
+def get_config():
+    config = shen2019()
+    config.recording.required = (
+        'the BData files of one subject, natural training and shape trials, '
+        'with config.recording.images'
+    )
+    config.recording.roi = 'VC'
+    config.recording.test = 'shape'
+    return config

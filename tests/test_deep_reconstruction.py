@@ -1,0 +1,108 @@
+"""Features decoded from fMRI and inverted, from a recording to a report."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tiny
+
+from brainjax import experiment
+from brainjax.errors import InputError
+from brainjax.methods import deep_reconstruction
+from brainjax.methods.inversion_config import shen2019
+from brainjax.recordings import average_repeats, normalise
+
+
+def config(**changes):
+    c = shen2019()
+    c.size = 16
+    c.network.update(
+        weights='random',
+        family='vgg16',
+        width=0.125,
+        size=16,
+        layers=('conv1_2', 'conv2_1'),
+    )
+    c.decoding.update(k=40, alpha=30.0, scaling='about_training_mean')
+    c.inversion.update(
+        optimiser='descent',
+        steps=80,
+        boxed=False,
+        blur=(1.0, 0.3),
+        together=10,
+        recovered=3,
+    )
+    c.simulated.update(
+        n_train=250,
+        n_test=12,
+        test_repeats=4,
+        noise_ceiling=0.95,
+        voxels={'V1': 40, 'V2': 20, 'V3': 8, 'V4': 8, 'HVC': 4},
+    )
+    c.update_from_flattened_dict(
+        {name.replace('__', '.'): value for name, value in changes.items()}
+    )
+    return c
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('inversion') / 'run'
+    return folder, experiment.run(config(), folder)
+
+
+def test_pictures_and_features_are_told_apart_above_chance(finished):
+    folder, results = finished
+    scores = results['scores']
+    for name in ('pixels', 'conv1_2', 'conv2_1', 'pixels_by_ridge'):
+        entry = scores[f'two_way_{name}']
+        assert entry['value'] > 0.7 and entry['low'] > 0.55
+        assert entry['chance'] == 0.5 and entry['n'] == 12
+        assert entry['p'] < 0.01
+    assert results['method'] == 'inversion' and results['simulated']
+    assert not results['transductive']
+    with np.load(folder / 'reconstructions.npz') as found:
+        assert found['images'].shape == (12, 16, 16, 3)
+    page = (folder / 'report.html').read_text()
+    assert 'deep image reconstruction' in page and 'random weights' in page
+
+
+def test_a_run_that_was_cut_off_ends_with_the_same_files(finished, tmp_path):
+    folder, results = finished
+    again = tmp_path / 'run'
+    shutil.copytree(folder, again)
+    # What a killed run leaves: one block of two, and nothing after it.
+    (again / 'inversion' / 'parts' / '0001.npz').unlink()
+    (again / 'inversion' / 'reconstructions.npz').unlink()
+    shutil.rmtree(again / 'recovery')
+    (again / 'scores.json').unlink()
+    assert experiment.run(config(), again)['scores'] == results['scores']
+    for name in ('reconstructions.npz', 'inversion/reconstructions.npz'):
+        with np.load(folder / name) as a, np.load(again / name) as b:
+            np.testing.assert_array_equal(a['images'], b['images'])
+
+
+def test_what_uses_all_test_pictures_says_so(tmp_path):
+    recording = tiny.subject()
+    c = config(decoding__scaling='over_test_pictures_transductive')
+    c.inversion.update(steps=2, recovered=0)
+    fitted = deep_reconstruction.fit(recording, None, c, tmp_path)
+    fmri = average_repeats(normalise(recording).test).fmri
+    deep_reconstruction.reconstruct(fitted, fmri, c)
+    found = deep_reconstruction.findings(fitted, recording, c)
+    assert found.transductive
+    assert any('Transductive' in note for note in found.notes)
+
+
+def test_bad_settings_are_one_sentence(tmp_path):
+    recording = tiny.subject()
+    for change, words in (
+        ({'decoding__scaling': 'published'}, 'published scales'),
+        ({'decoding__scaling': 'about_nought'}, 'about_nought'),
+        ({'network__layers': ('conv9_1',)}, 'conv9_1'),
+        ({'inversion__optimiser': 'adam'}, 'adam'),
+    ):
+        with pytest.raises(InputError, match=words):
+            deep_reconstruction.fit(recording, None, config(**change), tmp_path)
+    json.dumps(config().to_dict())
