@@ -438,5 +438,7 @@ def test_weights_without_a_published_hash_are_not_downloaded(
     tmp_path, monkeypatch
 ):
     monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path))
-    with pytest.raises(InputError, match=r'not published as a file.*swav_800ep.*--from FILE'):
+    with pytest.raises(
+        InputError, match=r'not published as a file.*swav_800ep.*--from FILE'
+    ):
         weights.fetch('swav')
