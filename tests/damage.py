@@ -97,7 +97,9 @@ def attempt(form, path, options):
             form.read(path, **options)
     except InputError as error:
         text = str(error)
-        clear = '\n' not in text and len(text) < MESSAGE
+        # Paths are as long as they are, here and in what libraries say.
+        words = text.replace(str(path.parent), '')
+        clear = '\n' not in text and len(words) < MESSAGE
         return ('refused' if clear else 'unclear'), text
     except Exception as error:  # What the test is for.
         return type(error).__name__, str(error)

@@ -19,6 +19,7 @@ from brainjax.recordings import (
     conversion,
     digits69,
     open_recording,
+    parse_options,
 )
 from brainjax.recordings.bids_files import Run
 
@@ -160,7 +161,10 @@ def test_a_trial_after_the_end_is_left_out_and_told(tmp_path):
     generic(tmp_path, rows=[*rows, (118, 2, 'x', 'late.png')], runs=1)
     recording = bids.read(tmp_path, high_pass=0, zscore_runs=False)
     assert len(recording.train) + len(recording.test) == 6
-    assert any('1 of 7 trials end after' in x for x in recording.problems)
+    assert any(
+        '1 of 7 trials begin before the run or end after' in x
+        for x in recording.problems
+    )
 
 
 def test_glm_finds_known_amplitudes(tmp_path):
@@ -512,7 +516,34 @@ def test_a_glm_leaves_out_trials_after_the_end(tmp_path):
     for response in ('glm', 'glm-separate'):
         recording = bids.read(tmp_path, response=response)
         assert len(recording.train) + len(recording.test) == 8
-        assert any('1 of 9 trials end after' in x for x in recording.problems)
+        assert any(
+            '1 of 9 trials begin before the run or end after' in x
+            for x in recording.problems
+        )
+
+
+@pytest.mark.parametrize('onset', [-1e12, -30.0, -10.0])
+@pytest.mark.parametrize('response', ['glm', 'glm-separate'])
+def test_a_glm_leaves_out_trials_before_the_run(tmp_path, onset, response):
+    """There the regressor is all but zero and the amplitude all noise."""
+    pytest.importorskip('nilearn')
+    rows = [(4 + 13 * i, 2, 'x', f'p{i}.png') for i in range(8)]
+    plain = {'response': response, 'zscore_runs': False, 'high_pass': 0}
+    series = generic(tmp_path / 'whole', rows, runs=1)
+    whole = bids.read(tmp_path / 'whole', **plain)
+    early = [(onset, 2, 'x', 'early.png'), *rows]
+    generic(tmp_path / 'early', early, series, runs=1)
+    recording = bids.read(tmp_path / 'early', **plain)
+    assert recording.stimuli.names == whole.stimuli.names
+    assert any('1 of 9 trials begin before' in x for x in recording.problems)
+    if onset < -24:
+        np.testing.assert_array_equal(recording.train.fmri, whole.train.fmri)
+
+
+def test_a_subject_without_letters_is_written_as_the_first(tmp_path):
+    recording = dataclasses.replace(tiny.subject(), subject='--')
+    bids.write(recording, tmp_path)
+    assert open_recording(tmp_path).subject == 'sub-01'
 
 
 def test_without_nilearn_the_extra_is_named(tmp_path, monkeypatch):
@@ -647,3 +678,85 @@ def test_the_real_trials_come_back_exactly(tmp_path):
     recording = digits69.read(shared_data('digits69.mat'))
     _, lost = conversion.convert(recording, tmp_path / 'bids', 'bids')
     assert lost == ['the subject']
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        ({'subject': 1}, 'no sub-1, only sub-01'),
+        ({'task': 1}, "no task '1'"),
+        ({'space': 1}, "no space '1'"),
+        ({'test': 9}, "'9' is in the names of no runs"),
+        ({'test': ['run-1']}, 'test is .*give one text'),
+        ({'preset': 1}, "no preset '1'"),
+        ({'roi': 1}, "no ROI '1'"),
+        ({'roi': ['V1']}, 'roi is .*give one text'),
+        ({'response': True}, 'response is True'),
+        ({'masks': 1.5}, 'masks is 1.5'),
+        ({'window': ['a', 4]}, 'give two numbers of seconds'),
+        ({'window': 4}, 'give two numbers of seconds'),
+        ({'confounds': 1}, 'confounds is 1; give a list of texts'),
+        ({'confounds': 'csf'}, "no column 'csf'"),
+        ({'high_pass': 'slow'}, "high_pass is 'slow'; give a period"),
+        ({'high_pass': -5}, 'high_pass is -5; give a period'),
+        ({'high_pass': float('nan')}, 'high_pass is nan; give a period'),
+        ({'zscore_runs': 'no'}, "zscore_runs is 'no'; give true or false"),
+    ],
+)
+def test_options_of_another_type_are_told(tmp_path, options, words):
+    generic(tmp_path, runs=1)
+    motion(tmp_path, ['1'] * VOLUMES)
+    plain = {'high_pass': 0, 'zscore_runs': False}
+    with pytest.raises(InputError, match=words):
+        bids.read(tmp_path, **{**plain, **options})
+
+
+def test_a_subject_may_be_a_number(tmp_path):
+    generic(tmp_path)
+    for old in sorted(tmp_path.rglob('*sub-01*'), reverse=True):
+        old.rename(old.with_name(old.name.replace('sub-01', 'sub-2')))
+    options = parse_options(
+        ('subject=2', 'test=run-2', 'high_pass=0', 'zscore_runs=false')
+    )
+    recording = open_recording(tmp_path, **options)
+    assert recording.subject == 'sub-2'
+    assert {*recording.test.run} == {2}
+
+
+@pytest.mark.parametrize('response', ['window', 'glm', 'glm-separate'])
+@pytest.mark.parametrize(
+    ('place', 'text', 'words'),
+    [
+        (0, 'nan', "onset is 'nan', which is no number"),
+        (0, '-inf', "onset is '-inf', which is no number"),
+        (1, 'nan', "duration is 'nan', which is no number"),
+        (1, 'inf', "duration is 'inf', which is no number"),
+        (1, '-2', "duration is '-2'; no event can end before"),
+    ],
+)
+def test_times_that_are_no_numbers_are_told(
+    tmp_path, response, place, text, words
+):
+    rows = [[4 + 13 * i, 2, 'x', f'p{i}.png'] for i in range(8)]
+    rows[3][place] = text
+    generic(tmp_path, rows, runs=1)
+    with pytest.raises(InputError, match=words):
+        bids.read(tmp_path, response=response, high_pass=0, zscore_runs=False)
+
+
+@pytest.mark.parametrize('text', ['nan', 'inf'])
+def test_confounds_that_are_no_numbers_are_told(tmp_path, text):
+    generic(tmp_path, runs=1)
+    motion(tmp_path, ['n/a', text, *['1'] * (VOLUMES - 2)])
+    with pytest.raises(InputError, match='motion is infinite or no number'):
+        bids.read(tmp_path, confounds='motion')
+
+
+def motion(root, values):
+    """Writes a confound of the first run."""
+    write_table(
+        root
+        / 'sub-01/func/sub-01_task-see_run-1_desc-confounds_timeseries.tsv',
+        ('motion',),
+        [(value,) for value in values],
+    )

@@ -161,9 +161,78 @@ def test_a_damaged_or_missing_file_is_decoded_again(tmp_path):
     folders = feature_decoding.decode(*arguments, setting=SETTING)
     before = contents(tmp_path / 'out')
     victim = next(folders[0].iterdir())
-    victim.write_bytes(victim.read_bytes()[:100])
-    feature_decoding.decode(*arguments, setting=SETTING)
-    assert contents(tmp_path / 'out') == before
+    whole = victim.read_bytes()
+    flipped = whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]
+    for damaged in (whole[:100], flipped, None):
+        victim.unlink()
+        if damaged:
+            victim.write_bytes(damaged)
+        feature_decoding.decode(*arguments, setting=SETTING)
+        assert contents(tmp_path / 'out') == before
+
+
+def test_blocks_of_another_run_are_not_taken_for_its_own(tmp_path):
+    recording = tiny.subject()
+    for name in ('one', 'two'):
+        made = write_true(tmp_path / name, recording)
+    features.write_features(
+        tmp_path / 'two', 'fc', recording.stimuli.names, -made['fc']
+    )
+
+    class Cut(Exception):
+        pass
+
+    def cut(done, *_):
+        if done >= 12:
+            raise Cut
+
+    def decode(true, out, size, **options):
+        feature_decoding.decode(
+            recording,
+            tmp_path / true,
+            tmp_path / out,
+            layers=['fc'],
+            setting=SETTING,
+            units_at_a_time=size,
+            **options,
+        )
+
+    decode('two', 'whole', 7)
+    with pytest.raises(Cut):
+        decode('one', 'out', 12, progress=cut)
+    assert [*(tmp_path / 'out').rglob('0-12.npy')]
+    decode('two', 'out', 7)
+    # Killed when the layer was whole but its blocks not yet removed.
+    (tmp_path / 'out' / 'tiny-all.fc.unfinished-0123').mkdir()
+    decode('two', 'out', 7)
+    assert contents(tmp_path / 'out') == contents(tmp_path / 'whole')
+    assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
+        'fc',
+        'tiny-all.json',
+    ]
+    with pytest.raises(InputError, match='fc decoded otherwise'):
+        decode('one', 'out', 7)
+
+
+def test_k_and_alpha_are_chosen_for_each_layer(tmp_path):
+    recording = tiny.subject()
+    write_true(tmp_path / 'true', recording)
+    for out, setting in (
+        ('chosen', SETTING._replace(k=(2, 10), alpha=(10.0, 1e8))),
+        ('given', SETTING),
+    ):
+        feature_decoding.decode(
+            recording, tmp_path / 'true', tmp_path / out, setting=setting
+        )
+    manifest = json.loads((tmp_path / 'chosen' / 'tiny-all.json').read_text())
+    assert manifest['made_from']['k'] == [2, 10]
+    for layer in SHAPES:
+        made_from = manifest['layers'][layer]['made_from']
+        assert (made_from['k'], made_from['alpha']) == (10, 10.0)
+        chosen, given = (
+            contents(tmp_path / out / layer) for out in ('chosen', 'given')
+        )
+        assert chosen == given
 
 
 def test_what_cannot_be_decoded_is_one_sentence(tmp_path):
@@ -204,6 +273,7 @@ def test_the_command(tmp_path, capsys):
             f'--out={tmp_path / "out"}',
             '--layers=fc',
             '--k=10',
+            '--alpha=1,10',
         ]
     )
     out, err = capsys.readouterr()
@@ -215,3 +285,4 @@ def test_the_command(tmp_path, capsys):
         'made_from'
     ]
     assert (made_from['k'], made_from['voxels']) == (10, 40)
+    assert made_from['alpha'] == [1.0, 10.0]

@@ -93,6 +93,24 @@ def test_an_accelerator_gives_the_same():
         )
 
 
+def test_devices_take_turns():
+    import jax
+
+    fmri, stimulus, features, test = data()
+    prepared = ridge.prepare(fmri, stimulus, k=8, dtype='float64')
+    np.testing.assert_allclose(
+        ridge.decode(
+            prepared,
+            test,
+            features,
+            units_at_a_time=2,
+            devices=3 * jax.devices()[:1],
+        ),
+        ridge.decode(prepared, test, features),
+        atol=1e-9,
+    )
+
+
 def test_blocks_and_threads_change_nothing():
     fmri, stimulus, features, test = data()
     prepared = ridge.prepare(fmri, stimulus, k=8)
@@ -213,20 +231,34 @@ def test_features_and_fmri_must_fit_what_was_prepared():
 
 
 @pytest.mark.parity
-def test_predictions_are_those_of_fastl2lir():
+@pytest.mark.parametrize('k', [0, 10])
+@pytest.mark.parametrize('normalise', [True, False])
+@pytest.mark.parametrize(
+    ('dtype', 'tolerance'), [('float64', 1e-9), ('float32', 1e-4)]
+)
+def test_predictions_are_those_of_fastl2lir(k, normalise, dtype, tolerance):
     fastl2lir = pytest.importorskip('fastl2lir')
     fmri, stimulus, features, test = data(stimuli=60, repeats=(2, 3))
-    x = (fmri - fmri.mean(0)) / fmri.std(0, ddof=1)
-    y = (features - features.mean(0)) / features.std(0, ddof=1)
+    x, y, x_test = fmri, features, test
+    if normalise:
+        x, x_test = (
+            (v - fmri.mean(0)) / fmri.std(0, ddof=1) for v in (x, test)
+        )
+        y = (features - features.mean(0)) / features.std(0, ddof=1)
     model = fastl2lir.FastL2LiR()
     try:
-        model.fit(x, y[stimulus], alpha=100.0, n_feat=10, dtype=np.float64)
+        model.fit(x, y[stimulus], alpha=100.0, n_feat=k, dtype=np.float64)
     except TypeError as error:  # Its selection fails on NumPy 2.4 and newer.
         pytest.skip(f'fastl2lir cannot select voxels here: {error}')
-    theirs = model.predict((test - fmri.mean(0)) / fmri.std(0, ddof=1))
-    prepared = ridge.prepare(fmri, stimulus, k=10, dtype='float64')
+    theirs = model.predict(x_test)
+    if normalise:
+        theirs = theirs * features.std(0, ddof=1) + features.mean(0)
+    prepared = ridge.prepare(
+        fmri, stimulus, k=k, normalise=normalise, dtype=dtype
+    )
     np.testing.assert_allclose(
         ridge.decode(prepared, test, features),
-        theirs * features.std(0, ddof=1) + features.mean(0),
-        atol=1e-9,
+        theirs,
+        atol=tolerance * np.abs(theirs).max(),
+        rtol=0,
     )

@@ -1,6 +1,7 @@
 """brainjax decode: features of a network from fMRI."""
 
 import argparse
+from collections.abc import Callable
 
 from brainjax.commands import reading
 from brainjax.methods import feature_decoding
@@ -22,15 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--k',
-        type=int,
+        type=_numbers(int),
         default=feature_decoding.PUBLISHED.k,
-        help='voxels of each unit, 0 for all (default %(default)s)',
+        metavar='K[,K]',
+        help='voxels of each unit, 0 for all (default %(default)s); of '
+        'several, cross-validation chooses for each layer',
     )
     parser.add_argument(
         '--alpha',
-        type=float,
+        type=_numbers(float),
         default=feature_decoding.PUBLISHED.alpha,
-        help='the penalty (default %(default)s)',
+        metavar='A[,A]',
+        help='the penalty (default %(default)s), or several likewise',
     )
     parser.add_argument(
         '--single-trials',
@@ -57,3 +61,13 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         )
     for folder in folders:
         print(folder)
+
+
+def _numbers(kind: type) -> Callable[[str], int | float | tuple]:
+    """Returns what turns '500' into a number and '100,500' into a tuple."""
+
+    def numbers(text: str) -> int | float | tuple:
+        found = tuple(kind(part) for part in text.split(','))
+        return found[0] if len(found) == 1 else found
+
+    return numbers

@@ -2,32 +2,38 @@
 
 Every unit of every layer is decoded by the ridge of `linear.ridge`, blocks of
 units after each other, and written in the field's layout,
-OUT/LAYER/SUBJECT/ROI/PICTURE.mat. What a block gave lies in an unfinished
-table until its layer is whole; OUT/SUBJECT-ROI.json, the manifest, tells which
-layers are whole and what they were made from, so that a run that was cut off
-goes on and nothing half-written is taken for whole.
+OUT/LAYER/SUBJECT/ROI/PICTURE.mat. Blocks lie in a folder of their own until
+their layer is whole. OUT/SUBJECT-ROI.json, the manifest, tells which layers are
+whole, by size and hash of each file, and what they were made from, so that a
+run that was cut off goes on and nothing else is taken for its result.
 """
 
+import functools
 import hashlib
-import json
+import math
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from brainjax import features, files
-from brainjax.errors import InputError
 from brainjax.files import PathLike
 from brainjax.linear import ridge
-from brainjax.networks import frozen
+from brainjax.linear.ridge_choice import select_alpha_k
+from brainjax.methods.decoding_manifest import Manifest
 from brainjax.recordings import Recording, Trials, average_repeats
 
 UNITS_AT_A_TIME = 4096  # Read and decoded between two marks of progress.
+CHOSEN_ON = 500  # Units of a layer that k and alpha are chosen on.
+_WRITTEN_AT_A_TIME = 2**28  # Bytes of decoded features.
 
 
 class Setting(NamedTuple):
     """How features are decoded; the published values.
+
+    Where several values of k or alpha are given, cross-validation over
+    training stimuli chooses for each layer.
 
     Attributes:
       k: voxels of each unit, 0 for all.
@@ -35,8 +41,8 @@ class Setting(NamedTuple):
       single_trials: decode each test trial, not the average of a stimulus.
     """
 
-    k: int = 500
-    alpha: float = 100.0
+    k: int | Sequence[int] = 500
+    alpha: float | Sequence[float] = 100.0
     single_trials: bool = False
 
 
@@ -70,7 +76,7 @@ def decode(
       roi: name for the folders.
       setting: of the ridge.
       units_at_a_time: bounds the memory: so many units of all training
-        stimuli, and as many weights of all voxels.
+        stimuli and of all test trials, but at least one channel.
       threads: of the CPU; None for all.
       progress: called with units done, units in all and the layer.
 
@@ -88,41 +94,45 @@ def decode(
         features.check_names(layer, names)
     labels, test = _test_trials(recording, setting.single_trials)
     out = files.writable_folder(out)
-    frozen.carry_origin(true, out)
-    manifest = _Manifest(
+    manifest = Manifest(
         out / f'{features.file_name(recording.subject)}-'
         f'{features.file_name(roi)}.json',
-        _origin(recording, setting, found, names),
+        _origin(recording, setting, names),
     )
-    prepared = None
+    fmri = np.asarray(recording.train.fmri)
+
+    @functools.lru_cache(maxsize=1)  # Layers share k and alpha as a rule.
+    def decoder(k: int, alpha: float):
+        prepared = ridge.prepare(fmri, rows, k=k, alpha=alpha)
+        return ridge.decoder(prepared, test.fmri, threads=threads)
+
     total = sum(layer.units for layer in found.values())
     folders, before = [], 0
     for name, layer in found.items():
         folder = out / name / recording.subject / roi
         folders.append(folder)
-        if not manifest.whole(name, folder):
-            prepared = prepared or ridge.prepare(
-                np.asarray(recording.train.fmri),
-                rows,
-                k=setting.k,
-                alpha=setting.alpha,
-            )
-            decoder = ridge.decoder(prepared, test.fmri, threads=threads)
-            _decode_layer(
-                decoder,
+        origin = _layer_origin(layer, names)
+        if not manifest.whole(name, folder, origin):
+            chosen = _choose(setting, fmri, rows, layer, names, threads)
+            unfinished = manifest.unfinished(name, [origin, chosen])
+            blocks = _decode_blocks(
+                decoder(*chosen),
                 layer,
                 names,
-                labels,
-                manifest,
-                folder,
+                unfinished,
                 units_at_a_time,
                 lambda done, at=before, name=name: (
                     progress and progress(at + done, total, name)
                 ),
             )
+            _write(folder, labels, layer, blocks)
+            k, alpha = chosen
+            made_from = {**origin, 'k': k, 'alpha': alpha}
+            manifest.add(name, folder, labels, made_from)
+        elif progress:
+            progress(before + layer.units, total, name)
+        manifest.clear(name)
         before += layer.units
-        if progress:
-            progress(before, total, name)
     return folders
 
 
@@ -137,122 +147,77 @@ def _test_trials(
     return names, test
 
 
-def _decode_layer(
-    decoder, layer, names, labels, manifest, folder, units_at_a_time, progress
-) -> None:
-    """Decodes one layer block by block, then writes a file a picture."""
-    blocks = _blocks(layer.shape, units_at_a_time)
-    unfinished = manifest.path.with_suffix(f'.{layer.name}.unfinished')
-    table = _Unfinished(unfinished, (len(blocks), manifest.digest))
-    parts = []
-    done = 0
-    for i, (start, stop) in enumerate(blocks):
-        values = table.read(i)
-        if values is None:
-            true = features.read(layer, names, start, stop)
-            flat = true.reshape(len(names), -1)
-            values = np.hstack([*decoder(flat)]).astype(np.float32)
-            table.write(i, values)
-        parts.append(values)
-        done += values.shape[1]
-        progress(done)
-    decoded = np.hstack(parts).reshape(len(labels), *layer.shape)
-    features.write_features(folder, '', labels, decoded)
-    manifest.add(layer.name, folder, labels)
-    table.remove()
+def _choose(
+    setting: Setting,
+    fmri: np.ndarray,
+    rows: np.ndarray,
+    layer: features.Layer,
+    names: Sequence[str],
+    threads: int | None,
+) -> tuple[int, float]:
+    """Returns k and alpha of a layer, by cross-validation if there is choice.
+
+    It looks at units of a few channels, evenly spaced.
+    """
+    ks = [int(k) for k in np.atleast_1d(setting.k)]
+    alphas = [float(alpha) for alpha in np.atleast_1d(setting.alpha)]
+    if len(ks) == len(alphas) == 1:
+        return ks[0], alphas[0]
+    channels = layer.shape[0]
+    wanted = min(channels, 4 if len(layer.shape) > 1 else CHOSEN_ON)
+    sample = np.hstack(
+        [
+            features.read(layer, names, i, i + 1).reshape(len(names), -1)
+            for i in range(0, channels, math.ceil(channels / wanted))
+        ]
+    )
+    step = math.ceil(sample.shape[1] / CHOSEN_ON)
+    choice = select_alpha_k(
+        fmri, rows, sample[:, ::step], ks=ks, alphas=alphas, threads=threads
+    )
+    return choice.k, choice.alpha
 
 
-def _blocks(shape: tuple[int, ...], units: int) -> list[tuple[int, int]]:
-    """Divides the first axis so that a part holds at most so many units."""
-    each = int(np.prod(shape[1:], dtype=np.int64))
-    step = max(1, units // each)
-    return [(i, min(i + step, shape[0])) for i in range(0, shape[0], step)]
-
-
-class _Unfinished:
-    """The blocks of a layer that were decoded so far, a file each."""
-
-    def __init__(self, folder: pathlib.Path, origin: tuple[int, str]):
-        self._folder = folder
-        self._key = hashlib.sha256(repr(origin).encode()).hexdigest()[:16]
-
-    def _path(self, block: int) -> pathlib.Path:
-        return self._folder / f'{self._key}-{block:06d}.npy'
-
-    def read(self, block: int) -> np.ndarray | None:
-        path = self._path(block)
+def _decode_blocks(
+    decoder, layer, names, unfinished, units_at_a_time, progress
+) -> list[pathlib.Path]:
+    """Decodes a layer block by block, each into a file [trials, units]."""
+    each = math.prod(layer.shape[1:])
+    step = max(1, units_at_a_time // each)
+    paths = []
+    for start in range(0, layer.shape[0], step):
+        stop = min(start + step, layer.shape[0])
+        path = unfinished / f'{start}-{stop}.npy'
         if not path.exists():
-            return None
-        return np.load(path, allow_pickle=False)
-
-    def write(self, block: int, values: np.ndarray) -> None:
-        path = self._path(block)
-        with files.atomic(path) as temporary, open(temporary, 'wb') as stream:
-            np.save(stream, values)
-
-    def remove(self) -> None:
-        for path in self._folder.glob('*.npy'):
-            path.unlink()
-        self._folder.rmdir()
+            true = features.read(layer, names, start, stop)
+            values = np.hstack([*decoder(true.reshape(len(names), -1))])
+            with files.atomic(path) as part, open(part, 'wb') as stream:
+                np.save(stream, values.astype(np.float32))
+        paths.append(path)
+        progress(stop * each)
+    return paths
 
 
-class _Manifest:
-    """Which layers are whole, and what they were made from."""
-
-    def __init__(self, path: pathlib.Path, origin: Mapping[str, Any]):
-        self.path = path
-        self.digest = hashlib.sha256(
-            json.dumps(origin, sort_keys=True).encode()
-        ).hexdigest()
-        self._content = {'made_from': dict(origin), 'layers': {}}
-        if path.exists():
-            try:
-                there = json.loads(path.read_text(encoding='utf-8'))
-                same = there['made_from'] == self._content['made_from']
-                self._content['layers'] = dict(there['layers'])
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise InputError(
-                    f'{path} is damaged ({error}); remove it and the features '
-                    'beside it, or name another folder.'
-                ) from error
-            if not same:
-                raise InputError(
-                    f'{path} tells of features that were decoded otherwise '
-                    f'({_difference(there["made_from"], origin)}); name '
-                    'another folder.'
-                )
-        else:
-            files.write_json(path, self._content)
-
-    def whole(self, layer: str, folder: pathlib.Path) -> bool:
-        """True if every file of a layer is there, as long as it was."""
-        sizes = self._content['layers'].get(layer)
-        return sizes is not None and all(
-            (folder / name).is_file()
-            and (folder / name).stat().st_size == entry['bytes']
-            for name, entry in sizes.items()
+def _write(
+    folder: pathlib.Path,
+    labels: Sequence[str],
+    layer: features.Layer,
+    blocks: Sequence[pathlib.Path],
+) -> None:
+    """Writes a file a picture, some pictures at a time."""
+    decoded = [np.load(path, mmap_mode='r') for path in blocks]
+    step = max(1, _WRITTEN_AT_A_TIME // (4 * layer.units))
+    for i in range(0, len(labels), step):
+        part = np.hstack([block[i : i + step] for block in decoded])
+        features.write_features(
+            folder, '', labels[i : i + step], part.reshape(-1, *layer.shape)
         )
-
-    def add(
-        self, layer: str, folder: pathlib.Path, labels: Sequence[str]
-    ) -> None:
-        self._content['layers'][layer] = {
-            f'{label}.mat': {
-                'bytes': (folder / f'{label}.mat').stat().st_size,
-                'sha256': files.sha256(folder / f'{label}.mat'),
-            }
-            for label in labels
-        }
-        files.write_json(self.path, self._content)
 
 
 def _origin(
-    recording: Recording,
-    setting: Setting,
-    layers: Mapping[str, features.Layer],
-    names: Sequence[str],
+    recording: Recording, setting: Setting, names: Sequence[str]
 ) -> dict[str, Any]:
-    """What the result depends on, ready for JSON."""
+    """What all layers depend on, ready for JSON."""
     digest = hashlib.sha256()
     for trials in (recording.train, recording.test):
         digest.update(np.ascontiguousarray(trials.stimulus))
@@ -264,15 +229,18 @@ def _origin(
         'recording': recording.source,
         'fmri': digest.hexdigest(),
         'voxels': recording.voxels,
-        'k': setting.k,
-        'alpha': setting.alpha,
+        'k': np.asarray(setting.k).tolist(),
+        'alpha': np.asarray(setting.alpha).tolist(),
         'single_trials': setting.single_trials,
         'simulated': recording.simulated,
     }
 
 
-def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    for name, value in ours.items():
-        if theirs.get(name) != value:
-            return f'{name} is {theirs.get(name)!r} there and {value!r} here'
-    return 'more is written there'
+def _layer_origin(
+    layer: features.Layer, names: Sequence[str]
+) -> dict[str, Any]:
+    """What tells true features from others: three pictures of them."""
+    digest = hashlib.sha256()
+    for i in sorted({0, len(names) // 2, len(names) - 1}):
+        digest.update(features.read(layer, [names[i]]))
+    return {'shape': [*layer.shape], 'true_features': digest.hexdigest()}

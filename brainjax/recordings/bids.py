@@ -25,6 +25,7 @@ from brainjax.recordings import (
     bids_events,
     bids_files,
     bids_masks,
+    bids_options,
     bids_responses,
     bids_runs,
     bids_sets,
@@ -99,6 +100,15 @@ def read(
       InputError: naming the file, what is wrong in it and the fix.
     """
     root = pathlib.Path(path)
+    roi = bids_options.text('roi', roi)
+    subject = bids_options.text('subject', subject)
+    task = bids_options.text('task', task)
+    space = bids_options.text('space', space)
+    if not isinstance(masks, os.PathLike):
+        masks = bids_options.text('masks', masks)
+    preset = bids_options.text('preset', preset)
+    test = bids_options.text('test', test) or 'test'
+    response = bids_options.text('response', response) or 'window'
     if response not in bids_responses.KINDS:
         raise InputError(
             f'There is no response {response!r}, only '
@@ -116,10 +126,14 @@ def read(
     voxels = _voxels(root, name, runs[0], masks, roi)
     how = bids_runs.How(
         response,
-        _window(window, rules),
-        float(rules.high_pass if high_pass is None else high_pass),
-        tuple(confounds),
-        bool(rules.zscore_runs if zscore_runs is None else zscore_runs),
+        rules.window if window is None else bids_options.window(window),
+        rules.high_pass
+        if high_pass is None
+        else bids_options.period('high_pass', high_pass),
+        bids_options.texts('confounds', confounds),
+        rules.zscore_runs
+        if zscore_runs is None
+        else bids_options.switch('zscore_runs', zscore_runs),
     )
     problems = _odd(runs, tables, chosen)
     if rules.note and response == 'window':
@@ -136,23 +150,6 @@ def read(
     return _recording(
         root, name, about, parts, voxels, test, pictures, size, problems
     )
-
-
-def _window(
-    window: Sequence[float] | None, rules: bids_events.Preset
-) -> tuple[float, float | None]:
-    if window is None:
-        return rules.window
-    try:
-        start, end = map(float, window)
-    except (TypeError, ValueError):
-        start, end = 0.0, 0.0
-    if not start < end:
-        raise InputError(
-            f'window is {window!r}; give two numbers of seconds after onset, '
-            'such as (4, 12).'
-        )
-    return start, end
 
 
 def _voxels(

@@ -22,6 +22,7 @@ data set and their mistakes:
 """
 
 import functools
+import math
 import pathlib
 import re
 from collections.abc import Callable, Sequence
@@ -146,15 +147,23 @@ def choose(name: str | None, description: str, rows: Sequence[Row]) -> str:
 
 def _number(row: Row, column: str, where: str) -> float:
     try:
-        return float(row[column])
+        seconds = float(row[column])
     except KeyError:
         raise InputError(
             f'{where} has no column {column!r}; events need it.'
         ) from None
     except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds):
         raise InputError(
             f'{where}: {column} is {row[column]!r}, which is no number.'
-        ) from None
+        )
+    if column == 'duration' and seconds < 0:
+        raise InputError(
+            f'{where}: duration is {row[column]!r}; no event can end before '
+            'it begins.'
+        )
+    return seconds
 
 
 def _first(row: Row, *columns: str) -> str:

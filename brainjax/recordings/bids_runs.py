@@ -16,6 +16,10 @@ from brainjax.recordings import (
 from brainjax.recordings.bids_events import Event
 from brainjax.recordings.bids_files import Run
 
+# Seconds before a run from which on nilearn models events; it moves earlier
+# ones there.
+_MODELLED = 24
+
 
 class How(NamedTuple):
     """How a response is made; see `bids.read`.
@@ -129,8 +133,8 @@ def responses(
     problems = []
     if len(kept) < shown:
         problems.append(
-            f'{run.bold}: {shown - len(kept)} of {shown} trials end after '
-            'the run does and are left out.'
+            f'{run.bold}: {shown - len(kept)} of {shown} trials begin before '
+            'the run or end after it and are left out.'
         )
     return Part(run, kept, fmri, usable), problems
 
@@ -155,7 +159,12 @@ def _weights(
         )
         kept = (weights.sum(axis=1) > 0) & ~late
         return weights[kept], [e for e, keep in zip(shown, kept) if keep]
-    begun = [event for event in events if event.onset < volumes * seconds]
+    begun = [
+        # What begins before the run is not measured whole.
+        event if event.onset >= -seconds else event._replace(stimulus='')
+        for event in events
+        if -_MODELLED < event.onset < volumes * seconds
+    ]
     shown = [event for event in begun if event.stimulus]
     if not shown:
         return np.empty((0, volumes)), []
@@ -201,7 +210,7 @@ def _confounds(
                 f'{found[0]} has no column {name!r}.{suggestion(name, rows[0])}'
             )
     try:
-        return np.array(
+        values = np.array(
             [
                 [0.0 if row[n] == 'n/a' else float(row[n]) for n in wanted]
                 for row in rows
@@ -211,3 +220,10 @@ def _confounds(
         raise InputError(
             f'{found[0]} holds a confound that is no number ({error}).'
         ) from error
+    unclear = ~np.isfinite(values).all(axis=0)
+    if unclear.any():
+        raise InputError(
+            f'{found[0]}: {wanted[unclear.argmax()]} is infinite or no number '
+            'in some row; write n/a where it is not known.'
+        )
+    return values

@@ -44,7 +44,8 @@ def write(recording: Recording, path: PathLike) -> None:
         raise InputError(f'{root} holds subjects already; name another folder.')
     for name in (*recording.stimuli.names, *recording.rois):
         _check_name(name, recording.source)
-    subject = 'sub-' + ''.join(c for c in recording.subject if c.isalnum())
+    letters = ''.join(c for c in recording.subject if c.isalnum())
+    subject = f'sub-{letters or "01"}'
     write_json(
         root / 'dataset_description.json',
         {

@@ -1,0 +1,92 @@
+"""What `bids.read` is asked for, which may come from the command line.
+
+There `subject=1` is a number and `confounds=csf` a text, so that neither the
+type nor the value of an option is certain.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from brainjax.errors import InputError
+
+
+def text(name: str, value: Any) -> str | None:
+    """Returns an option as text; None stays None, and 1 is '1'.
+
+    Raises:
+      InputError: it is neither a text nor a whole number.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise InputError(f'{name} is {value!r}; give one text.')
+
+
+def texts(name: str, value: Any) -> tuple[str, ...]:
+    """Returns an option as texts; one text alone is a list of it.
+
+    Raises:
+      InputError: it is neither a text nor a list of texts.
+    """
+    if isinstance(value, str):
+        return (value,)
+    try:
+        found = tuple(value)
+    except TypeError:
+        found = (None,)
+    if not all(isinstance(each, str) for each in found):
+        raise InputError(f'{name} is {value!r}; give a list of texts.')
+    return found
+
+
+def period(name: str, value: Any) -> float:
+    """Returns an option as seconds, 0 or more.
+
+    Raises:
+      InputError: it is no such number.
+    """
+    seconds = _number(value)
+    if not 0 <= seconds < math.inf:
+        raise InputError(
+            f'{name} is {value!r}; give a period in seconds, or 0 for none.'
+        )
+    return seconds
+
+
+def switch(name: str, value: Any) -> bool:
+    """Returns an option that is true or false.
+
+    Raises:
+      InputError: it is something else.
+    """
+    if value not in (True, False):
+        raise InputError(f'{name} is {value!r}; give true or false.')
+    return bool(value)
+
+
+def window(value: Sequence[float]) -> tuple[float, float]:
+    """Returns the start and the end of a window, seconds after onset.
+
+    Raises:
+      InputError: it is not two ascending numbers.
+    """
+    try:
+        start, end = map(_number, value)
+    except (TypeError, ValueError):
+        start = end = math.nan
+    if not start < end:
+        raise InputError(
+            f'window is {value!r}; give two numbers of seconds after onset, '
+            'such as (4, 12).'
+        )
+    return start, end
+
+
+def _number(value: Any) -> float:
+    """Returns a number as it is, NaN for anything else."""
+    try:
+        return float(value)
+    except (OverflowError, TypeError, ValueError):
+        return math.nan
