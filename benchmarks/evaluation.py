@@ -19,6 +19,7 @@ import resource
 import statistics
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
@@ -131,16 +132,34 @@ def large(pictures=1500, units=426_000, gallery=50_000, gallery_units=4096):
             ),
         ):
             began = time.perf_counter()
-            function()
+            peak = peak_of(function)
             results.append(
                 {
                     'name': name,
                     'unit': 's',
                     'ours': time.perf_counter() - began,
-                    'anonymous_gib': anonymous(),
+                    'peak_gib': peak,
                 }
             )
     return results
+
+
+def peak_of(function) -> float:
+    """Runs a function; returns the most memory seen meanwhile, in GiB."""
+    seen, done = [anonymous()], threading.Event()
+
+    def watch():
+        while not done.wait(0.02):
+            seen.append(anonymous())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        function()
+    finally:
+        done.set()
+        watcher.join()
+    return max(seen)
 
 
 def anonymous() -> float:

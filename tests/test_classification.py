@@ -178,6 +178,8 @@ def test_bad_banks_are_named(tmp_path):
     Image.new('RGB', (8, 8)).save(flat / 'x.png')
     with pytest.raises(InputError, match='lies in no class folder'):
         classification.build(flat, mean_colour)
+    with pytest.raises(InputError, match='lies in no class folder'):
+        classification.classes_of(flat)
 
 
 def test_archive_without_pictures(tmp_path):

@@ -86,17 +86,28 @@ def classes_of(source: PathLike, data_dir: PathLike | None = None) -> set[str]:
     """Returns the classes that the pictures of a source are of.
 
     Raises:
-      InputError: the source cannot be used.
+      InputError: the source cannot be used, or does not tell classes.
     """
     with contextlib.ExitStack() as stack:
         found = open_source(source, data_dir, stack)
-        return set(_labels(found, range(len(found.names))))
+        labels = _labels(found, range(len(found.names)))
+    for name, label in zip(found.names, labels):
+        _check_label(label, name, source)
+    return set(labels)
 
 
 def _labels(found: Source, indices: Sequence[int]) -> list[str]:
     if found.labels:
         return found.labels(indices)
     return [class_of(found.names[i]) for i in indices]
+
+
+def _check_label(label: str, name: str, source: PathLike) -> None:
+    if not label:
+        raise InputError(
+            f'{source}: picture {name} lies in no class folder; put the '
+            'pictures of each class in a folder.'
+        )
 
 
 def build(
@@ -161,11 +172,7 @@ def _examples(
     for part in _portions(range(len(found.names)), 1024):
         for i, label in zip(part, _labels(found, part)):
             name = found.names[i].rpartition('/')[-1].rpartition('.')[0]
-            if not label:
-                raise InputError(
-                    f'{source}: picture {found.names[i]} lies in no class '
-                    'folder; put the pictures of each class in a folder.'
-                )
+            _check_label(label, found.names[i], source)
             if name not in without and counts.get(label, 0) < most:
                 counts[label] = counts.get(label, 0) + 1
                 yield i, label

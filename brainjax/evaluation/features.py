@@ -4,7 +4,6 @@ Features are [pictures, units]. Layers too large for memory are scored a block
 of units at a time.
 """
 
-import concurrent.futures
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from brainjax.evaluation import identification
 
-TILE = (32, 1024)  # Pictures and units summed at a time.
+TILE = (25, 4096)  # Pictures and units summed at a time.
 
 
 def profile_correlation(decoded: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -29,26 +28,25 @@ def profile_correlation(decoded: np.ndarray, true: np.ndarray) -> np.ndarray:
       [units] float64; NaN for a unit that does not vary in either, as it says
       nothing.
     """
-    units = decoded.shape[1]
-
-    def part(start: int) -> np.ndarray:
-        columns = slice(start, start + TILE[1])
-        return _profile(decoded[:, columns], true[:, columns])
-
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        return np.concatenate(list(pool.map(part, range(0, units, TILE[1]))))
+    starts = range(0, decoded.shape[1], TILE[1])
+    return np.concatenate(
+        [
+            _profile(*(x[:, start : start + TILE[1]] for x in (decoded, true)))
+            for start in starts
+        ]
+    )
 
 
 def _profile(decoded: np.ndarray, true: np.ndarray) -> np.ndarray:
-    pictures = len(decoded)
-    first = [np.float64(x[0]) for x in (decoded, true)]
-    x1, y1, xx, yy, xy = np.zeros((5, len(first[0])))
+    pictures, units = decoded.shape
+    first = [np.float64(values[0]) for values in (decoded, true)]
+    tiles = np.empty((2, TILE[0], units))
+    x1, y1, xx, yy, xy = np.zeros((5, units))
     for row in range(0, pictures, TILE[0]):
-        rows = slice(row, row + TILE[0])
-        x, y = (
-            np.subtract(values[rows], origin, dtype=np.float64)
-            for values, origin in zip((decoded, true), first)
-        )
+        rows = slice(row, min(row + TILE[0], pictures))
+        x, y = tiles[:, : rows.stop - row]
+        np.subtract(decoded[rows], first[0], out=x)
+        np.subtract(true[rows], first[1], out=y)
         ones = np.ones(len(x))
         x1 += ones @ x
         y1 += ones @ y
@@ -61,7 +59,7 @@ def _profile(decoded: np.ndarray, true: np.ndarray) -> np.ndarray:
     result = np.divide(
         xy - x1 * y1 / pictures,
         np.sqrt(np.maximum(spread[0], 0) * np.maximum(spread[1], 0)),
-        out=np.full_like(xx, np.nan),
+        out=np.full(units, np.nan),
         where=varies,
     )
     return np.clip(result, -1, 1)

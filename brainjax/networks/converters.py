@@ -1,10 +1,4 @@
-"""Published files of weights -> our parameters, with nothing executed.
-
-A convolution that is followed by batch normalisation becomes one convolution:
-with the running mean m and variance v, scale g and shift b of each channel,
-
-  kernel' = kernel g / sqrt(v + epsilon),  bias' = b - m g / sqrt(v + epsilon)
-"""
+"""Published files of weights -> our parameters, with nothing executed."""
 
 import gzip
 import math
@@ -12,7 +6,6 @@ import re
 import tarfile
 import zlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +14,7 @@ from brainjax.files import PathLike
 from brainjax.networks import (
     alexnet,
     caffe_files,
-    clip,
+    folding,
     generator,
     pickles,
     published,
@@ -50,107 +43,10 @@ def from_torch(source: PathLike, name: str) -> Params:
       InputError: the file is damaged, unsafe, or lacks the network's layers.
     """
     if name == 'clip':
-        return _clip(source)
+        return folding.clip_tower(source)
     if name in published.NORMALISED:
-        return _normalised(source, name)
+        return folding.normalised(source, name)
     return from_torchvision(source, name)
-
-
-def _normalised(source: PathLike, name: str) -> Params:
-    """Takes convolutions and the norms after them, as one convolution each."""
-    network = published.NORMALISED[name]
-    tensors = _Named(
-        # SwAV's were saved from a network on several devices.
-        {
-            key.removeprefix('module.'): value
-            for key, value in torch_files.read(source).items()
-        },
-        source,
-        name,
-    )
-    params = {}
-    for layer, shape in network.shapes().items():
-        convolution, norm = network.torch_names(layer)
-        height, width, inputs, outputs = shape
-        kernel = tensors.take(
-            f'{convolution}.weight', (outputs, inputs, height, width)
-        )
-        if norm is None:
-            bias = tensors.take(f'{convolution}.bias', (outputs,))
-        else:
-            scale, shift, mean, variance = (
-                tensors.take(f'{norm}.{part}', (outputs,))
-                for part in ('weight', 'bias', 'running_mean', 'running_var')
-            )
-            factor = scale / np.sqrt(variance + network.EPSILON)
-            kernel = kernel * factor[:, None, None, None]
-            bias = shift - mean * factor
-        params[layer] = {
-            'kernel': _float32(kernel.transpose(2, 3, 1, 0)),
-            'bias': _float32(bias),
-        }
-    return params
-
-
-def _clip(source: PathLike) -> Params:
-    """Takes CLIP's image tower; PyTorch's matrices are transposed."""
-    tensors = _Named(torch_files.read(source, 'visual.'), source, 'clip')
-    params = {}
-    for name, shape in clip.shapes(**_clip_sizes(tensors)).items():
-        group, part = name.split('.')
-        block = group.removeprefix('block')
-        theirs = clip.torch_names()[
-            f'block.{part}' if block.isdigit() else name
-        ].replace('.N.', f'.{int(block) if block.isdigit() else 0}.')
-        turned = name.startswith('block') and part.endswith('_kernel')
-        if name == 'embedding.patches':
-            value = tensors.take(theirs, shape[3:] + shape[2:3] + shape[:2])
-            value = value.transpose(2, 3, 1, 0)
-        elif turned:
-            value = tensors.take(theirs, shape[::-1]).T
-        else:
-            value = tensors.take(theirs, shape)
-        params.setdefault(group, {})[part] = _float32(value)
-    return params
-
-
-def _clip_sizes(tensors: '_Named') -> dict[str, int]:
-    """Reads the sizes of an image tower off its tensors."""
-    pattern = re.compile(r'visual\.transformer\.resblocks\.(\d+)\.')
-    found = {match[1] for match in map(pattern.match, tensors.held) if match}
-    shape = {
-        name: tensors.take(f'visual.{name}', None).shape
-        for name in ('conv1.weight', 'positional_embedding', 'proj')
-    }
-    return {
-        'width': shape['proj'][0],
-        'blocks': len(found),
-        'patch': shape['conv1.weight'][-1],
-        'tokens': shape['positional_embedding'][0],
-        'outputs': shape['proj'][-1],
-    }
-
-
-class _Named(NamedTuple):
-    """The tensors of a file, taken by name and shape, in float64."""
-
-    held: Mapping[str, np.ndarray]
-    source: PathLike
-    network: str
-
-    def take(self, name: str, shape: tuple[int, ...] | None) -> np.ndarray:
-        if name not in self.held:
-            raise InputError(
-                f'{self.source} holds no {name!r}, which {self.network} '
-                f'needs; give the published weights of {self.network}.'
-            )
-        value = self.held[name]
-        if (shape and value.shape != shape) or not value.ndim:
-            raise InputError(
-                f'{self.source}: {name} has shape {value.shape}, not {shape}; '
-                f'give the published weights of {self.network}.'
-            )
-        return value.astype(np.float64)
 
 
 def from_torchvision(source: PathLike, name: str) -> Params:

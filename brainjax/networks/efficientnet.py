@@ -1,7 +1,7 @@
 """EfficientNet-B1 as a frozen feature extractor (Tan & Le 2019).
 
 Torchvision's variant. Batch normalisation is part of the kernels, see
-`converters.from_torchvision`. Two sets of weights are published for the same
+`folding`. Two sets of weights are published for the same
 layout: IMAGENET1K_V1, which the scores of Ozcelik and VanRullen 2023 use, and
 IMAGENET1K_V2, which those of Scotti et al. 2024 use.
 """

@@ -1,7 +1,7 @@
 """Inception v3 as a frozen feature extractor (Szegedy et al. 2016).
 
 Torchvision's variant. Batch normalisation is part of the kernels, see
-`converters.from_torchvision`; every layer is a convolution and a ReLU.
+`folding`; every layer is a convolution and a ReLU.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

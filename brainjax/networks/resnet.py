@@ -1,8 +1,8 @@
 """ResNet-50 as a frozen feature extractor (He et al. 2016).
 
 Torchvision's variant, whose 3 x 3 convolutions carry the stride. Batch
-normalisation is part of the kernels, see `converters.from_torchvision`. The
-weights used here are those of SwAV (Caron et al. 2020).
+normalisation is part of the kernels, see `folding`. The weights used here are
+those of SwAV (Caron et al. 2020).
 """
 
 import functools
