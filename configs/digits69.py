@@ -12,12 +12,12 @@ Scores to expect (95 % intervals over pictures; ridge from voxels to pixels):
 
                                    brainjax          ridge   difference
   usual split, 10 pictures
-    pixel correlation      .826 (.790 .858)           .787   +.039 (+.013 +.058)
-    two-way                .967 (.933 1.00)           .933   +.033 (-.022 +.089)
+    pixel correlation      .826 (.782 .863)           .787   +.039 (+.007 +.061)
+    two-way                .967 (.922 1.00)           .933   +.033 (-.022 +.100)
   ten folds, 100 pictures
-    pixel correlation      .797 (.780 .813)           .732   +.065 (+.054 +.076)
-    two-way                .949 (.934 .962)           .895   +.054 (+.040 +.069)
-    two-way within class   .911 (.888 .931)           .815   +.095 (+.071 +.120)
+    pixel correlation      .797 (.779 .813)           .732   +.065 (+.054 +.076)
+    two-way                .949 (.934 .963)           .895   +.054 (+.040 +.069)
+    two-way within class   .911 (.887 .932)           .815   +.095 (+.071 +.121)
 
 `benchmarks/digits69.py` measures them, over the folds against the 99 other
 pictures. On the usual split ten pictures are too few to tell the two-way
