@@ -14,18 +14,16 @@ for each side.
 
 import argparse
 import json
-import multiprocessing
 import os
 import pathlib
-import platform
 import resource
 import statistics
 import sys
 import time
 
 import numpy as np
+from sides import REPOSITORY, Side, cpu_name
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 LOSSES = ('D', 'ED', 'DE', 'regularisation', 'loss')
 SAMPLE = 4096  # Gradient elements of a leaf that are compared.
 
@@ -460,60 +458,6 @@ def _memory(device_bytes):
     return peak / 2**20 if sys.platform == 'darwin' else peak / 2**10
 
 
-# Processes.
-
-
-def serve(connection, side, options):
-    """Answers (function, arguments) until None comes."""
-    if hasattr(os, 'sched_setaffinity'):
-        cpus = sorted(os.sched_getaffinity(0))[: options['threads']]
-        os.sched_setaffinity(0, cpus)
-    os.environ['OMP_NUM_THREADS'] = str(options['threads'])
-    functions = {'jax': jax_side, 'torch': torch_side}[side](options)
-    connection.send('ready')
-    while (request := connection.recv()) is not None:
-        name, arguments = request
-        connection.send(functions[name](*arguments))
-
-
-class Side:
-    """A process that holds one side and answers calls."""
-
-    def __init__(self, name, options):
-        context = multiprocessing.get_context('spawn')
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=serve, args=(theirs, name, options), daemon=True
-        )
-        self._process.start()
-        theirs.close()
-        self._name = name
-        self._receive()
-
-    def _receive(self):
-        try:
-            return self._connection.recv()
-        except EOFError:
-            raise SystemExit(f'the {self._name} side ended early') from None
-
-    def __call__(self, function, *arguments):
-        self._connection.send((function, arguments))
-        return self._receive()
-
-    def close(self):
-        self._connection.send(None)
-        self._process.join()
-
-
-def cpu_name() -> str:
-    path = pathlib.Path('/proc/cpuinfo')
-    if path.exists():
-        for line in path.read_text().splitlines():
-            if line.startswith('model name'):
-                return line.split(':', 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
 def difference(ours: dict, theirs: dict) -> float:
     """Returns the largest difference, relative to each entry's largest.
 
@@ -528,7 +472,10 @@ def difference(ours: dict, theirs: dict) -> float:
 
 def measure(options: dict) -> dict:
     """Runs both sides in turns and returns the figures."""
-    ours, peer = Side('jax', options), Side('torch', options)
+    ours, peer = (
+        Side('jax', jax_side, options),
+        Side('torch', torch_side, options),
+    )
     (backend, device), (peer_backend, _) = ours('device'), peer('device')
     if (backend == 'cpu') != (peer_backend == 'cpu'):
         raise SystemExit(

@@ -23,7 +23,6 @@ import functools
 import json
 import os
 import pathlib
-import platform
 import resource
 import statistics
 import subprocess
@@ -32,6 +31,7 @@ import tempfile
 import time
 
 import numpy as np
+from sides import cpu_name
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 PICTURES = 8
@@ -291,15 +291,6 @@ class Side:
     def close(self):
         self._process.stdin.close()
         self._process.wait()
-
-
-def cpu_name() -> str:
-    path = pathlib.Path('/proc/cpuinfo')
-    if path.exists():
-        for line in path.read_text().splitlines():
-            if line.startswith('model name'):
-                return line.split(':', 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def measure(options, shared) -> dict:

@@ -14,17 +14,15 @@ size on a CPU about 20 GB for each side.
 import argparse
 import json
 import math
-import multiprocessing
 import os
 import pathlib
-import platform
 import statistics
 import sys
 import time
 
 import numpy as np
+from sides import REPOSITORY, Side, cpu_name
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 PUBLISHED_STEPS = 50_000
 PARTS = ('encoder', 'generator', 'discriminator')
 TERMS = ('kl', 'likeness', 'real', 'fake')
@@ -188,59 +186,12 @@ def torch_side(options):
     return {'numbers': numbers, 'one': one, 'device': device}
 
 
-# Processes.
-
-
-def serve(connection, side, options):
-    """Answers (function, arguments) until None comes."""
-    sys.path.insert(0, str(REPOSITORY))
-    if hasattr(os, 'sched_setaffinity'):
-        cpus = sorted(os.sched_getaffinity(0))[: options['threads']]
-        os.sched_setaffinity(0, cpus)
-    os.environ['OMP_NUM_THREADS'] = str(options['threads'])
-    functions = {'jax': jax_side, 'torch': torch_side}[side](options)
-    while (request := connection.recv()) is not None:
-        name, arguments = request
-        connection.send(functions[name](*arguments))
-
-
-class Side:
-    """A process that holds one side and answers calls."""
-
-    def __init__(self, name, options):
-        context = multiprocessing.get_context('spawn')
-        self._name = name
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=serve, args=(theirs, name, options), daemon=True
-        )
-        self._process.start()
-        theirs.close()
-
-    def __call__(self, function, *arguments):
-        self._connection.send((function, arguments))
-        try:
-            return self._connection.recv()
-        except EOFError:
-            raise SystemExit(f'the {self._name} side ended early') from None
-
-    def close(self):
-        self._connection.send(None)
-        self._process.join()
-
-
-def cpu_name() -> str:
-    path = pathlib.Path('/proc/cpuinfo')
-    if path.exists():
-        for line in path.read_text().splitlines():
-            if line.startswith('model name'):
-                return line.split(':', 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
 def measure(options: dict) -> dict:
     """Runs both sides in turns and returns the figures."""
-    ours, peer = Side('jax', options), Side('torch', options)
+    ours, peer = (
+        Side('jax', jax_side, options),
+        Side('torch', torch_side, options),
+    )
     start, compile_seconds = ours('numbers')
     peer('numbers', start)
     _, first = ours('one')  # Not counted: the first step of each.

@@ -12,15 +12,11 @@ import pathlib
 import h5py
 import numpy as np
 
-from brainjax import files
 from brainjax.errors import InputError
 from brainjax.files import PathLike
-from brainjax.recordings import hdf5, matlab
+from brainjax.recordings import hdf5, matlab, matlab73
 
 KEY = 'feat'
-_USERBLOCK = 512  # Bytes before the HDF5 part, which begin with the header.
-_CLASSES = {np.dtype(np.float32): b'single', np.dtype(np.float64): b'double'}
-_HEADER = b'MATLAB 7.3 MAT-file'.ljust(116) + bytes(8) + b'\x00\x02IM'
 
 
 def write(path: PathLike, features: np.ndarray) -> None:
@@ -33,15 +29,7 @@ def write(path: PathLike, features: np.ndarray) -> None:
       features: float32 or float64, for example [channels, height, width] or
         [units]; a leading axis of length 1 is added.
     """
-    features = np.asarray(features)[None]
-    with files.atomic(path) as temporary:
-        with h5py.File(
-            temporary, 'w', userblock_size=_USERBLOCK, libver='earliest'
-        ) as file:
-            data = file.create_dataset(KEY, data=features.T)
-            data.attrs['MATLAB_class'] = np.bytes_(_CLASSES[features.dtype])
-        with open(temporary, 'r+b') as stream:
-            stream.write(_HEADER)
+    matlab73.write(path, {KEY: np.asarray(features)[None]})
 
 
 def shape(path: PathLike) -> tuple[int, ...]:

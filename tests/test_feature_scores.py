@@ -60,14 +60,14 @@ def test_patterns_of_z_scored_units():
 def test_identification_of_patterns():
     decoded, true = data()
     similarity = features.pattern_similarity([(decoded, true)])
-    found = features.identification_of_patterns(similarity)
+    found = identification.two_way(similarity)
     for j in range(len(true)):
         beaten = sum(similarity[i, j] < similarity[j, j] for i in range(9))
         assert found[j] == beaten / 8
     perfect = features.pattern_similarity([(true, true)])
-    assert features.identification_of_patterns(perfect).tolist() == [1] * 9
+    assert identification.two_way(perfect).tolist() == [1] * 9
     same = features.pattern_similarity([(np.tile(decoded[0], (9, 1)), true)])
-    assert features.identification_of_patterns(same).mean() == 0.5
+    assert identification.two_way(same).mean() == 0.5
 
 
 def test_a_constant_pattern_scores_what_a_guess_does():
@@ -75,7 +75,7 @@ def test_a_constant_pattern_scores_what_a_guess_does():
     decoded[2] = 1.5
     similarity = features.pattern_similarity(blocks(decoded, true, 20))
     assert np.isnan(similarity[:, 2]).all()
-    assert features.identification_of_patterns(similarity)[2] == 0.5
+    assert identification.two_way(similarity)[2] == 0.5
 
 
 def test_random_patterns_are_at_chance():
@@ -84,7 +84,7 @@ def test_random_patterns_are_at_chance():
     for _ in range(40):
         a, b = rng.normal(size=(2, 50, 100))
         similarity = features.pattern_similarity([(a, b)])
-        scores.append(features.identification_of_patterns(similarity).mean())
+        scores.append(identification.two_way(similarity).mean())
     # Spec inversion 4.1: mean .50, deviation .042.
     assert np.mean(scores) == pytest.approx(0.5, abs=0.02)
     assert np.std(scores) == pytest.approx(0.042, abs=0.015)

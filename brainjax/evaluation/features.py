@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brainjax.evaluation import identification
-
 TILE = (25, 4096)  # Pictures and units summed at a time.
 
 
@@ -113,21 +111,6 @@ def pattern_similarity(
             else _Sums(*(a + b for a, b in zip(sums, part)))
         )
     return _correlations(sums)
-
-
-def identification_of_patterns(similarity: np.ndarray) -> np.ndarray:
-    """Two-way identification of each decoded pattern, over all others.
-
-    Ties count as misses; a constant decoded pattern, whose similarity is not
-    defined, scores the .5 of a guess.
-
-    Args:
-      similarity: [n, n] from `pattern_similarity`.
-
-    Returns:
-      [n] float64.
-    """
-    return identification.two_way(similarity)
 
 
 class _Sums(NamedTuple):

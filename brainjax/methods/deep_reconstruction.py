@@ -15,20 +15,14 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax import features, files, pictures
-from brainjax.errors import InputError
-from brainjax.evaluation import (
-    features as feature_scores,
-)
-from brainjax.evaluation import (
-    identification,
-    pixels,
-    statistics,
-)
+from brainjax.evaluation import entries, identification, pixels
+from brainjax.evaluation import features as feature_scores
 from brainjax.files import PathLike
 from brainjax.linear import ridge, scaling
 from brainjax.methods import inversion, inversion_files
 from brainjax.methods.findings import Findings
 from brainjax.networks import backbone, frozen
+from brainjax.networks.chunks import in_chunks
 from brainjax.recordings import (
     Recording,
     average_repeats,
@@ -47,7 +41,6 @@ SCALINGS = {
     'published': 'about_zero',
     'over_test_pictures_transductive': 'over_test_pictures',
 }
-_CHUNK = 64
 
 
 class Fitted(NamedTuple):
@@ -157,11 +150,18 @@ def reconstruct(
 def findings(
     fitted: Fitted, recording: Recording, config: ConfigDict
 ) -> Findings:
-    """Scores the decoded features, and draws the references."""
+    """Scores the features `reconstruct` has decoded; draws the references."""
     test = average_repeats(normalise(recording).test)
     images = need_pictures(recording)[test.stimulus]
     true = _features(fitted.network, images, config)
-    decoded = decode(fitted, test.fmri, config)
+    # As `reconstruct` has left them.
+    names = _names(len(images))
+    decoded = {
+        layer: frozen.channels_last(features.read(stored, names))
+        for layer, stored in features.open_layers(
+            fitted.folder / 'decoded' / 'inversion', list(true)
+        ).items()
+    }
     scores, rows = {}, {}
     for layer in true:
         flat = [x.reshape(len(x), -1) for x in (decoded[layer], true[layer])]
@@ -169,12 +169,12 @@ def findings(
         if not np.isnan(profile).all():
             rows[layer] = float(np.nanmedian(profile))
         similarity = feature_scores.pattern_similarity([flat])
-        scores[f'two_way_{layer}'] = _entry(similarity, config.seed)
+        scores[f'two_way_{layer}'] = _two_way(similarity, config.seed)
     by_ridge = _pixel_ridge(fitted, test.fmri, config).reshape(images.shape)
     matrix = identification.similarity(
         images.reshape(len(images), -1) / 255, by_ridge.reshape(len(images), -1)
     )
-    scores['two_way_pixels_by_ridge'] = _entry(matrix, config.seed)
+    scores['two_way_pixels_by_ridge'] = _two_way(matrix, config.seed)
     n = min(config.inversion.recovered, len(images))
     sheets, notes = [], []
     if n:
@@ -250,19 +250,12 @@ def _features(
     network: frozen.Frozen, images: np.ndarray, config: ConfigDict
 ) -> dict[str, np.ndarray]:
     """Computes features of uint8 pictures, layer -> [n, ...]."""
-    sized = pictures.resize(images, config.network.size)
-    parts = [
-        inversion.features(
-            network,
-            np.float32(sized[i : i + _CHUNK]) / 255,
-            config.network.layers,
-        )
-        for i in range(0, len(sized), _CHUNK)
-    ]
-    return {
-        layer: np.concatenate([part[layer] for part in parts])
-        for layer in config.network.layers
-    }
+    return in_chunks(
+        lambda part: inversion.features(
+            network, np.float32(part) / 255, config.network.layers
+        ),
+        pictures.resize(images, config.network.size),
+    )
 
 
 def _settings(config: ConfigDict) -> inversion.Settings:
@@ -294,7 +287,7 @@ def _invert(
 ) -> np.ndarray:
     """Inverts features from and to files, so that a cut-off run goes on."""
     n = len(next(iter(targets.values())))
-    names = [f'trial-{i:05d}' for i in range(n)]
+    names = _names(n)
     folder = fitted.folder / 'decoded' / label
     for layer, values in targets.items():
         features.write_compact(
@@ -313,6 +306,10 @@ def _invert(
         )
     found = files.read_npz(fitted.folder / label / 'reconstructions.npz')
     return _resized(found['images'], config.size)
+
+
+def _names(n: int) -> list[str]:
+    return [f'trial-{i:05d}' for i in range(n)]
 
 
 def _resized(images: np.ndarray, size: int) -> np.ndarray:
@@ -334,19 +331,7 @@ def _pixel_ridge(
     return mean + np.float64(fmri) @ x.T @ weights
 
 
-def _entry(matrix: np.ndarray, seed: int) -> dict[str, float]:
-    """Two-way identification as `evaluation.score` gives it."""
-    if len(matrix) < 2:
-        raise InputError('Scores need at least two test pictures.')
-    per_picture = identification.two_way(matrix)
-    low, high = statistics.bootstrap_interval(per_picture, seed)
-    return {
-        'value': float(per_picture.mean()),
-        'chance': 0.5,
-        'low': low,
-        'high': high,
-        'p': statistics.permutation_p(
-            matrix, identification.two_way, seed=seed
-        ),
-        'n': len(per_picture),
-    }
+def _two_way(matrix: np.ndarray, seed: int) -> entries.Entry:
+    """Two-way identification by a similarity, as in scores.json."""
+    table = identification.n_way_table(matrix, 2)
+    return entries.entry([table], identification.chance(2), seed=seed)

@@ -14,11 +14,9 @@ import numpy as np
 
 from brainjax.errors import InputError, suggestion
 from brainjax.files import PathLike
+from brainjax.recordings import foreign
 
 LARGEST = 64 * 2**30  # Bytes that one array may hold.
-# An array may hold so many times its file's bytes, as compression packs masks.
-MOST_PACKED = 100
-SMALL = 64 * 2**20  # Bytes below which packing does not matter.
 
 _SIGNATURE = b'\x89HDF\r\n\x1a\n'
 
@@ -44,34 +42,16 @@ def opened(path: PathLike) -> Iterator[h5py.File]:
     Raises:
       InputError: the file is missing, damaged or no HDF5 file.
     """
-    try:
-        with h5py.File(path, 'r') as file:
+    with foreign.telling(path, 'HDF5 file', AttributeError):
+        try:
+            file = h5py.File(path, 'r')
+        except PermissionError as error:
+            raise InputError(
+                f'{path} cannot be read ({error.strerror}); give a file that '
+                'you may read.'
+            ) from error
+        with file:
             yield file
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        raise InputError(f'{path} does not exist; check the path.') from error
-    except PermissionError as error:
-        raise InputError(
-            f'{path} cannot be read ({error.strerror}); give a file that you '
-            'may read.'
-        ) from error
-    except (
-        ArithmeticError,
-        AttributeError,
-        KeyError,
-        LookupError,
-        MemoryError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
-        reason = str(error).partition('\n')[0] or type(error).__name__
-        raise InputError(
-            f'{path} is not a complete HDF5 file ({reason}); copy or '
-            'download it again.'
-        ) from error
 
 
 def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
@@ -111,7 +91,7 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
         )
     size = math.prod(found.shape or (0,)) * found.dtype.itemsize
     there = os.path.getsize(path)
-    if size > LARGEST or size > max(SMALL, MOST_PACKED * there):
+    if size > LARGEST or size > foreign.most_bytes(there):
         raise InputError(
             f'{path}: {name} declares {size / 2**30:.1f} GiB in a file of '
             f'{there / 2**20:.1f} MiB; it is damaged or not what it seems.'

@@ -8,17 +8,19 @@ attribute are read, as the shape of others is not known.
 import dataclasses
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.files import PathLike
-from brainjax.recordings import hdf5
+from brainjax.files import PathLike, atomic
+from brainjax.recordings import foreign, hdf5
 
 _SIGNATURE = b'MATLAB 7.3 MAT-file'
+_USERBLOCK = 512  # Bytes before the HDF5 part, which begin with the header.
+_FLOATS = {np.dtype(np.float32): b'single', np.dtype(np.float64): b'double'}
 _DEEPEST = 8  # Cells in cells, structures in structures.
 _NUMBERS = (
     *('double', 'single', 'logical'),
@@ -45,14 +47,33 @@ def read(path: PathLike, wanted: Sequence[str]) -> dict[str, Any]:
         hold; or a wanted variable is of another class.
     """
     with hdf5.opened(path) as file:
-        size = os.path.getsize(path)
-        most = max(hdf5.SMALL, hdf5.MOST_PACKED * size)
+        most = foreign.most_bytes(os.path.getsize(path))
         reading = _Reading(file, most, {})
         return {
             name: _value(reading, name, _DEEPEST)
             for name in wanted
             if name in file
         }
+
+
+def write(path: PathLike, variables: Mapping[str, np.ndarray]) -> None:
+    """Writes float32 and float64 arrays; whole or not at all.
+
+    The same arrays always make the same bytes.
+
+    Args:
+      path: ending in .mat.
+      variables: name -> array, in MATLAB's order of dimensions.
+    """
+    with atomic(path) as temporary:
+        with h5py.File(
+            temporary, 'w', userblock_size=_USERBLOCK, libver='earliest'
+        ) as file:
+            for name, values in variables.items():
+                data = file.create_dataset(name, data=values.T)
+                data.attrs['MATLAB_class'] = np.bytes_(_FLOATS[values.dtype])
+        with open(temporary, 'r+b') as stream:
+            stream.write(_SIGNATURE.ljust(116) + bytes(8) + b'\x00\x02IM')
 
 
 @dataclasses.dataclass

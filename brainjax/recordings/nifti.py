@@ -11,7 +11,6 @@ import math
 import os
 import pathlib
 import zlib
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import nibabel
@@ -19,6 +18,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike, atomic
+from brainjax.recordings import foreign
 
 LARGEST = 2 * 2**30  # Bytes that one volume may hold.
 # gzip packs no more than 1032 to 1.
@@ -65,7 +65,7 @@ def header(path: PathLike) -> Header:
             f'{path} is a link to content that is not here; fetch it first, '
             "for example with 'datalad get'."
         )
-    with _damage(path):
+    with damage(path):
         image = nibabel.load(path)
         if not isinstance(image, nibabel.Nifti1Image):
             raise InputError(f'{path} is no NIfTI file; convert it to one.')
@@ -125,7 +125,7 @@ def series(file: Header, voxels: np.ndarray) -> np.ndarray:
     )
     values = np.empty((file.volumes, len(place)), np.float32)
     size = math.prod(file.shape) * file.dtype.itemsize
-    with _damage(file.path), _opened(file.path) as stream:
+    with damage(file.path), _opened(file.path) as stream:
         stream.seek(file.offset)
         for i in range(file.volumes):
             content = stream.read(size)
@@ -236,30 +236,14 @@ def _times(shape: tuple[int, ...]) -> str:
     return ' x '.join(map(str, shape))
 
 
-@contextlib.contextmanager
-def _damage(path: pathlib.Path) -> Iterator[None]:
+def damage(
+    path: PathLike, what: str = 'NIfTI file'
+) -> contextlib.AbstractContextManager[None]:
     """Turns what reading a damaged file raises into one sentence."""
-    try:
-        yield
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        raise InputError(f'{path} does not exist; check the path.') from error
-    except (
-        ArithmeticError,
-        EOFError,
-        LookupError,
-        MemoryError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
+    return foreign.telling(
+        path,
+        what,
         nibabel.filebasedimages.ImageFileError,
         nibabel.spatialimages.HeaderDataError,
         zlib.error,
-    ) as error:
-        reason = str(error).partition('\n')[0] or type(error).__name__
-        raise InputError(
-            f'{path} is not a complete NIfTI file ({reason}); copy or '
-            'download it again.'
-        ) from error
+    )

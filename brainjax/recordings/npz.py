@@ -6,18 +6,15 @@ import os
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike
+from brainjax.recordings import foreign
 
 LARGEST = 32 * 2**30  # Bytes that all arrays of one file may hold.
-# Arrays may hold so many times their file's bytes, as masks and blank pictures
-# do; beyond SMALL bytes, more than that is a bomb.
-MOST_PACKED = 100
-SMALL = 64 * 2**20
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -70,7 +67,7 @@ def shapes(
                 )
             size = math.prod(shape) * dtype.itemsize
             total += size
-            if total > min(LARGEST, max(SMALL, MOST_PACKED * there)):
+            if total > min(LARGEST, foreign.most_bytes(there)):
                 raise InputError(
                     f'{path}: {name} declares {size / 2**30:.1f} GiB in a '
                     f'file of {there / 2**20:.1f} MiB; so much is not read, '
@@ -92,32 +89,12 @@ def load(path: PathLike, wanted: Sequence[str]) -> dict[str, np.ndarray]:
         return {name: archive[name] for name in wanted}
 
 
-@contextlib.contextmanager
-def _damage(path: PathLike) -> Iterator[None]:
-    """Turns what reading a damaged archive raises into one sentence."""
-    try:
-        yield
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        raise InputError(f'{path} does not exist; check the path.') from error
-    except (
-        ArithmeticError,
-        EOFError,
-        KeyError,
-        MemoryError,
-        NotImplementedError,
-        OSError,
-        RuntimeError,
+def _damage(path: PathLike) -> contextlib.AbstractContextManager[None]:
+    return foreign.telling(
+        path,
+        'npz file',
         SyntaxError,
-        TypeError,
-        ValueError,
         tokenize.TokenError,
         zipfile.BadZipFile,
         zlib.error,
-    ) as error:
-        reason = str(error).partition('\n')[0] or type(error).__name__
-        raise InputError(
-            f'{path} is not a complete npz file ({reason}); copy or '
-            'download it again.'
-        ) from error
+    )

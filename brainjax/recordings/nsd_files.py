@@ -8,7 +8,6 @@ import csv
 import os
 import pathlib
 import re
-import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from brainjax.errors import InputError, suggestion
 from brainjax.files import PathLike
-from brainjax.recordings import hdf5, matlab
+from brainjax.recordings import hdf5, matlab, nifti
 
 BRICK = 'nsddata_stimuli/stimuli/nsd/nsd_stimuli.hdf5'
 DESIGN = 'nsddata/experiments/nsd/nsd_expdesign.mat'
@@ -227,25 +226,11 @@ def volume(path: pathlib.Path) -> np.ndarray:
             f'{path} does not exist; download it, or name another ROI, '
             'subject or space.'
         )
-    try:
+    with nifti.damage(path, 'NIfTI volume'):
         image = nibabel.load(path)
         if not 0 < np.prod(image.shape, dtype=float) <= _LARGEST_VOLUME:
             raise ValueError(f'it declares the shape {image.shape}')
         values = np.asarray(image.dataobj)
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        TypeError,
-        zlib.error,
-        nibabel.filebasedimages.ImageFileError,
-        nibabel.spatialimages.HeaderDataError,
-    ) as error:
-        reason = str(error).partition('\n')[0] or type(error).__name__
-        raise InputError(
-            f'{path} is not a complete NIfTI volume ({reason}); copy or '
-            'download it again.'
-        ) from error
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
     if values.ndim != 3 or values.dtype.kind not in 'biuf':

@@ -23,8 +23,8 @@ import numpy as np
 
 from brainjax import pictures as picture_tools
 from brainjax.errors import InputError
-from brainjax.files import PathLike, atomic
-from brainjax.recordings import hdf5
+from brainjax.files import PathLike
+from brainjax.recordings import hdf5, matlab73
 from brainjax.recordings.recording import (
     Recording,
     Stimuli,
@@ -37,7 +37,6 @@ from brainjax.recordings.recording import (
 ROIS = ('V1', 'V2', 'V3', 'V3A', 'V3B', 'V4', 'LatOcc')  # Codes 1 to 7.
 
 _BRIGHTEST = 0.5  # Grey values are stated to lie within plus and minus this.
-_HEADER = b'MATLAB 7.3 MAT-file, written by brainjax'
 
 
 def read(
@@ -149,7 +148,7 @@ def write(
     for code, name in reversed([*enumerate(ROIS, 1)]):
         if name in recording.rois:
             codes[recording.rois[name]] = code
-    _write(
+    matlab73.write(
         path,
         {
             f'dataTrnS{subject}': train.fmri.T,
@@ -162,7 +161,7 @@ def write(
         name: _grey(images[trials.stimulus])
         for name, trials in (('stimTrn', train), ('stimVal', test))
     }
-    _write(pictures, grey)
+    matlab73.write(pictures, grey)
 
 
 def looks_like(path: PathLike) -> bool:
@@ -267,17 +266,3 @@ def _grey(images: np.ndarray) -> np.ndarray:
     weights = np.float64([0.299, 0.587, 0.114])  # ITU-R BT.601
     grey = np.stack([image @ weights for image in images])
     return (grey / 255 - _BRIGHTEST).astype(np.float32)
-
-
-def _write(path: PathLike, variables: dict[str, np.ndarray]) -> None:
-    """Writes arrays, given in MATLAB's order of dimensions, as MATLAB v7.3."""
-    kinds = {np.dtype(np.float32): b'single', np.dtype(np.float64): b'double'}
-    with atomic(path) as temporary:
-        with h5py.File(temporary, 'w', userblock_size=512) as file:
-            for name, values in variables.items():
-                file[name] = values.transpose()
-                file[name].attrs['MATLAB_class'] = np.bytes_(
-                    kinds[values.dtype]
-                )
-        with open(temporary, 'r+b') as stream:
-            stream.write(_HEADER.ljust(116) + bytes(8) + b'\0\2IM')
