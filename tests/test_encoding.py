@@ -69,3 +69,32 @@ def test_chance_is_that_of_permuted_stimuli():
     ]
     assert score['value'] == pytest.approx(1)
     assert abs(score['chance'] - np.mean(null)) < 4 * np.std(null) / 300**0.5
+
+
+def test_regions_are_scored_beside_their_ceiling():
+    rng = np.random.default_rng(0)
+    measured = rng.normal(size=(40, 60))
+    noise = np.repeat([0.5, 3.0, 3.0], 20)
+    predicted = measured + noise * rng.normal(size=(40, 60))
+    regions = {
+        'early': np.arange(60) < 20,
+        'late': np.arange(60) >= 20,
+    }
+    ceiling = np.repeat([0.9, 0.5, 0.05], 20)
+    found = encoding.by_region(predicted, measured, regions, ceiling)
+    for name, mask in regions.items():
+        r = encoding.voxel_correlation(predicted[:, mask], measured[:, mask])
+        entry = found[name]
+        assert entry['voxels'] == mask.sum() and entry['p'] <= entry['q']
+        assert entry['value'] == pytest.approx(np.median(r))
+        assert entry['quantile_75'] == pytest.approx(np.quantile(r, 0.75))
+        assert entry['quantile_90'] == pytest.approx(np.quantile(r, 0.9))
+    early = encoding.voxel_correlation(predicted, measured)[:20]
+    assert found['early']['normalised'] == pytest.approx(np.median(early) / 0.9)
+    # Voxels whose ceiling is noise are left out.
+    middle = encoding.voxel_correlation(predicted, measured)[20:40]
+    assert found['late']['normalised'] == pytest.approx(np.median(middle) / 0.5)
+    assert (
+        'normalised'
+        not in encoding.by_region(predicted, measured, regions)['early']
+    )

@@ -12,7 +12,7 @@ from ml_collections import FrozenConfigDict
 from brainjax import evaluation
 from brainjax.errors import InputError
 from brainjax.evaluation.encoding import voxel_correlation
-from brainjax.methods import selfsup
+from brainjax.methods import selfsup, selfsup_fields
 from brainjax.methods.selfsup_networks import build_encoder, load_backbone
 from brainjax.methods.selfsup_training import fit_encoder, voxel_snr
 from brainjax.recordings import Trials, average_repeats, normalise
@@ -118,6 +118,26 @@ def test_findings_score_the_encoder_on_the_test_stimuli(subject, fitted):
     assert 'D + ED + DE' in found.method and not found.transductive
     for title, caption, figure in found.figures:
         assert title and caption and figure.axes
+    assert 'What the voxels see, by the encoder' in [
+        f[0] for f in found.figures
+    ]
+    for roi in subject.rois:
+        entry = found.scores[f'encoder_correlation_in_{roi}']
+        assert entry['voxels'] == subject.rois[roi].sum()
+    assert any('voxel at 75 %' in note for note in found.notes)
+
+
+def test_receptive_fields_lie_where_the_voxels_look(subject, fitted):
+    """The tiny subject's voxels sum the light in parts of the picture."""
+    found = selfsup_fields.biology(
+        fitted.encoder, fitted.backbone, subject.stimuli.images, config()
+    )
+    true = tiny.centres()
+    known = np.isfinite(found.fields.fit)
+    for i in range(2):
+        r = np.corrcoef(found.fields.centre[known, i], true[known, i])[0, 1]
+        assert r > 0.5
+    np.testing.assert_allclose(found.preference.share.sum(axis=0), 1)
 
 
 # What training sees.
@@ -201,7 +221,7 @@ def test_transductive_use_is_trained_on_and_told(subject, short, tmp_path):
     (note,) = ours.notes
     assert note.startswith('Transductive') and 'test trials' in note
     found = selfsup.findings(ours, subject, config(**c))
-    assert found.transductive and found.notes == [note]
+    assert found.transductive and found.notes[0] == note
 
 
 # Switches that must not change a result.

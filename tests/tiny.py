@@ -94,12 +94,21 @@ def pictures(n, seed, size=SIZE):
     )
 
 
+def centres():
+    """Where the voxels of `subject` look, [voxels, 2] x and y in 0..1."""
+    return _centres(np.random.default_rng(3))[::-1].T
+
+
+def _centres(rng):
+    return rng.random((2, VOXELS))
+
+
 def subject(noise=0.5):
     """A recording of voxels that see light through Gaussian windows."""
     rng = np.random.default_rng(3)
     images = pictures(sum(STIMULI.values()), seed=0)
     place = (np.arange(SIZE) + 0.5) / SIZE
-    centre = rng.random((2, VOXELS, 1))
+    centre = _centres(rng)[:, :, None]
     window = np.exp(-((place - centre) ** 2) / (2 * 0.15**2))
     colour = rng.standard_normal((VOXELS, 3))
     signal = np.einsum(

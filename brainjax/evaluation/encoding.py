@@ -1,8 +1,14 @@
 """How well predicted fMRI follows measured fMRI."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from brainjax.evaluation.statistics import p_value
+from brainjax.evaluation.statistics import (
+    false_discovery,
+    normalised,
+    p_value,
+)
 
 
 def voxel_correlation(
@@ -54,6 +60,45 @@ def score(
         'p': float(p_value(value, null)),
         'n': n,
     }
+
+
+def by_region(
+    predicted: np.ndarray,
+    measured: np.ndarray,
+    regions: Mapping[str, np.ndarray],
+    noise_ceiling: np.ndarray | None = None,
+    seed: int = 0,
+) -> dict[str, dict[str, float | int]]:
+    """Scores each region's voxels, beside what their noise allows.
+
+    Args:
+      predicted, measured: [stimuli, voxels].
+      regions: name -> [voxels] bool.
+      noise_ceiling: [voxels] highest correlation that a perfect model could
+        reach, or None.
+      seed: of the draws.
+
+    Returns:
+      Region -> as `score`, with 'voxels', 'quantile_75' and 'quantile_90' over
+      voxels, 'q' (p corrected for the number of regions) and, where ceilings
+      are known, 'normalised': the median of correlation over ceiling among
+      voxels whose ceiling is above .1.
+    """
+    found = {}
+    for name, mask in regions.items():
+        entry = score(predicted[:, mask], measured[:, mask], seed)
+        r = voxel_correlation(predicted[:, mask], measured[:, mask])
+        entry['voxels'] = int(mask.sum())
+        entry['quantile_75'] = float(np.quantile(r, 0.75))
+        entry['quantile_90'] = float(np.quantile(r, 0.9))
+        if noise_ceiling is not None:
+            share = normalised(r, np.asarray(noise_ceiling)[mask], 0)
+            entry['normalised'] = float(np.nanmedian(share))
+        found[name] = entry
+    q = false_discovery(np.array([entry['p'] for entry in found.values()]))
+    for entry, value in zip(found.values(), q):
+        entry['q'] = float(value)
+    return found
 
 
 def _standardised(x: np.ndarray) -> np.ndarray:

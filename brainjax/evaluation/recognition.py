@@ -159,7 +159,7 @@ def imagery(
     Returns:
       As in scores.json; n counts patterns. p is exact: without information
       the place among n is uniform, and places of several patterns add up. One
-      pattern cannot get below 1/n, and has no interval (low, high are NaN).
+      pattern cannot get below 1/n, and its interval is all of 0 to 1.
     """
     matrix = identification.similarity(truth, decoded)
     n, m = matrix.shape
@@ -173,7 +173,7 @@ def imagery(
     low, high = (
         statistics.bootstrap_interval(share, seed, draws)
         if m > 1
-        else (np.nan, np.nan)
+        else (0.0, 1.0)
     )
     return {
         'value': float(share.mean()),

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from brainjax.errors import InputError
 from brainjax.evaluation import encoding
 from brainjax.files import PathLike
+from brainjax.methods import selfsup_fields
 from brainjax.methods.findings import Findings
 from brainjax.methods.selfsup_checks import check
 from brainjax.methods.selfsup_networks import (
@@ -39,7 +40,7 @@ from brainjax.recordings import (
     normalise,
     split_trials,
 )
-from brainjax.reports import figures
+from brainjax.reports import encoder_figures, figures
 from brainjax.training.loop import History
 
 
@@ -193,6 +194,9 @@ def findings(
         fitted, recording.stimuli.images[test.stimulus], config
     )
     correlation = encoding.voxel_correlation(predicted, test.fmri)
+    by_region = encoding.by_region(
+        predicted, test.fmri, recording.rois, recording.noise_ceiling
+    )
     c = config.decoder
     parts = {
         'D': c.paired,
@@ -205,7 +209,13 @@ def findings(
         + ')',
         config.transductive_test_fmri
         or config.voxel_snr.startswith('transductive'),
-        {'encoder_correlation': encoding.score(predicted, test.fmri)},
+        {
+            'encoder_correlation': encoding.score(predicted, test.fmri),
+            **{
+                f'encoder_correlation_in_{name}': entry
+                for name, entry in by_region.items()
+            },
+        },
         [
             (
                 'Encoder on the test stimuli',
@@ -215,6 +225,7 @@ def findings(
                     correlation, recording.noise_ceiling, recording.rois
                 ),
             ),
+            *_fields(fitted, recording, config),
             *(
                 (
                     f'Training of the {name}',
@@ -224,5 +235,51 @@ def findings(
                 for name, history in fitted.history.items()
             ),
         ],
-        fitted.notes,
+        [*fitted.notes, *_in_words(by_region)],
     )
+
+
+def _in_words(by_region: dict[str, dict[str, float]]) -> list[str]:
+    if not by_region:
+        return []
+    parts = [
+        f'{name} {entry["quantile_75"]:.2f} and {entry["quantile_90"]:.2f}'
+        + (
+            f' (median over ceiling {entry["normalised"]:.2f})'
+            if np.isfinite(entry.get('normalised', np.nan))
+            else ''
+        )
+        for name, entry in by_region.items()
+    ]
+    return [
+        'Encoder correlation of the voxel at 75 % and at 90 %: '
+        + ', '.join(parts)
+        + '.'
+    ]
+
+
+def _fields(
+    fitted: Fitted, recording: Recording, config: ConfigDict
+) -> list[tuple[str, str, Any]]:
+    """Draws the receptive fields that the separable encoder has."""
+    if config.encoder.kind != 'separable':
+        return []
+    shown = recording.stimuli.images[np.unique(recording.train.stimulus)]
+    found = selfsup_fields.biology(
+        fitted.encoder, fitted.backbone, shown, config
+    )
+    return [
+        (
+            'What the voxels see, by the encoder',
+            'Centres of receptive fields; their size against eccentricity '
+            '(lines: medians), which includes the size of a feature; and what '
+            'each tap of the network, from early to late, has in the '
+            'response.',
+            encoder_figures.receptive_fields(
+                found.fields,
+                found.preference,
+                config.encoder.taps,
+                recording.rois,
+            ),
+        )
+    ]

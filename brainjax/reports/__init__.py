@@ -60,6 +60,19 @@ QUESTIONS = {
 # where {0} is what the pattern's first group holds.
 OTHERS = (
     (
+        r'encoder_correlation',
+        'Encoder',
+        'Correlation of predicted and measured responses over test pictures, '
+        'median over voxels.',
+        False,
+    ),
+    (
+        r'encoder_correlation_in_(.+)',
+        'Encoder, {0}',
+        'The same, over the voxels of {0}.',
+        False,
+    ),
+    (
         r'(pixcorr|ssim_2d|ssim_1d)_256',
         '{0}, by way of 256 px',
         'The same, of pictures that were made small first, which raises it.',

@@ -140,7 +140,7 @@ def loss_curves(history: Sequence[Mapping[str, float]]) -> Figure:
     )
     grid = figure.subplots(down, across, squeeze=False)
     for axes, (title, parts) in zip(grid.flat, panels.items()):
-        _style(axes)
+        style(axes)
         for part, name in parts.items():
             epochs, values = np.transpose(sorted(curves[name]))
             axes.plot(
@@ -190,7 +190,7 @@ def score_bars(
             figsize=(WIDTH, 0.7 + 0.36 * len(scores)), layout='constrained'
         )
         axes = figure.subplots()
-    _style(axes)
+    style(axes)
     scores = {
         name: entry
         for name, entry in scores.items()
@@ -252,9 +252,9 @@ def voxel_correlation(
     """
     figure = Figure(figsize=(5.4, 4.2), layout='constrained')
     axes = figure.subplots()
-    _style(axes)
+    style(axes)
     correlation = np.asarray(correlation)
-    groups = _regions(len(correlation), rois or {})
+    groups = regions(len(correlation), rois or {})
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(groups))]
     labels = [
         f'{name} ({mask.sum()}), median {np.nanmedian(correlation[mask]):.2f}'
@@ -288,8 +288,10 @@ def voxel_correlation(
     return figure
 
 
-def _regions(voxels, rois):
-    """Masks that do not overlap; voxels of no region come last."""
+def regions(
+    voxels: int, rois: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Returns masks that do not overlap; voxels of no region come last."""
     left = np.ones(voxels, bool)
     groups = {}
     for name, mask in rois.items():
@@ -301,7 +303,8 @@ def _regions(voxels, rois):
     return groups
 
 
-def _style(axes):
+def style(axes: Axes) -> None:
+    """Gives axes the look of all figures."""
     for side in ('top', 'right'):
         axes.spines[side].set_visible(False)
     for side in ('bottom', 'left'):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from brainjax import inspection
 from brainjax.recordings import Recording, Trials, reliability
-from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, _style
+from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, style
 
 _PICTURES = 8  # Of the training and as many of the test stimuli.
 _MOST = 24  # ROIs drawn at the most.
@@ -52,7 +52,7 @@ def draw(recording: Recording, summary: Mapping[str, Any]) -> Figure:
 
 
 def _title(axes: Axes, text: str, across: str) -> None:
-    _style(axes)
+    style(axes)
     axes.set_title(text, loc='left', fontsize=8.5, color=INK)
     axes.set_xlabel(across, fontsize=7.5, color=MUTED)
 

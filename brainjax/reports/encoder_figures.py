@@ -1,0 +1,119 @@
+"""Figures of what a fitted encoder says about voxels and regions."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from brainjax.evaluation.receptive_fields import Fields, Preference, polar
+from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, regions, style
+
+
+def receptive_fields(
+    fields: Fields,
+    preference: Preference,
+    layers: Sequence[str],
+    rois: Mapping[str, np.ndarray],
+) -> Figure:
+    """Where the voxels of each region look, how widely, and in which layers.
+
+    Args:
+      fields, preference: from `evaluation.receptive_fields`.
+      layers: names of the branches.
+      rois: name -> [voxels] bool; a voxel counts for the first that has it.
+    """
+    groups = regions(len(fields.size), rois)
+    figure = Figure(figsize=(9.2, 3.2), layout='constrained')
+    where, size, depth = figure.subplots(1, 3)
+    eccentricity, _ = polar(fields.centre)
+    for i, (name, mask) in enumerate(groups.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        where.scatter(
+            *fields.centre[mask].T, s=5, alpha=0.5, linewidths=0, color=colour,
+            label=name,
+        )  # fmt: skip
+        size.scatter(
+            eccentricity[mask], fields.size[mask], s=5, alpha=0.3,
+            linewidths=0, color=colour,
+        )  # fmt: skip
+        size.plot(*_trend(eccentricity[mask], fields.size[mask]), color=colour)
+    where.set(xlim=(0, 1), ylim=(1, 0), aspect='equal', xticks=(), yticks=())
+    where.set_title('centres in the picture', size=8.5, color=INK)
+    where.legend(frameon=False, fontsize=7, markerscale=2, labelcolor=INK)
+    size.set_xlabel('eccentricity (picture widths)')
+    size.set_ylabel('size (picture widths)')
+    left = np.zeros(len(groups))
+    for b, layer in enumerate(layers):
+        share = np.array(
+            [np.nanmean(preference.share[b][mask]) for mask in groups.values()]
+        )
+        grey = str(0.25 + 0.6 * b / max(1, len(layers) - 1))
+        depth.barh(
+            range(len(groups)), share, left=left, color=grey, label=layer
+        )
+        left += share
+    depth.set_yticks(range(len(groups)), groups)
+    depth.invert_yaxis()
+    depth.set_xlabel('share of the response')
+    depth.legend(
+        frameon=False, fontsize=7, labelcolor=INK, ncols=len(layers),
+        loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0.2,
+        handlelength=1, columnspacing=1,
+    )  # fmt: skip
+    _finish(where, size, depth)
+    return figure
+
+
+def recovered(
+    fields: Fields,
+    centre: np.ndarray,
+    size: np.ndarray,
+    rois: Mapping[str, np.ndarray],
+) -> Figure:
+    """Estimated receptive fields against the truth of a simulated subject.
+
+    Args:
+      fields: as estimated.
+      centre: [voxels, 2] true centres, and
+      size: [voxels] true sizes, in picture widths.
+      rois: name -> [voxels] bool.
+    """
+    groups = regions(len(size), rois)
+    figure = Figure(figsize=(9.2, 3.2), layout='constrained')
+    panels = figure.subplots(1, 3)
+    for axes, what, true, estimated in (
+        (panels[0], 'x', centre[:, 0], fields.centre[:, 0]),
+        (panels[1], 'y', centre[:, 1], fields.centre[:, 1]),
+        (panels[2], 'size', size, fields.size),
+    ):
+        for i, (name, mask) in enumerate(groups.items()):
+            axes.scatter(
+                true[mask], estimated[mask], s=5, alpha=0.5, linewidths=0,
+                color=COLOURS[i % len(COLOURS)], label=name,
+            )  # fmt: skip
+        high = 1 if what != 'size' else np.nanmax([*size, *fields.size]) * 1.02
+        axes.plot([0, high], [0, high], color=MUTED, linewidth=0.8)
+        axes.set(xlim=(0, high), ylim=(0, high))
+        axes.set_xlabel(f'true {what} (picture widths)')
+    panels[0].set_ylabel('estimated')
+    panels[0].legend(frameon=False, fontsize=7, markerscale=2, labelcolor=INK)
+    _finish(*panels)
+    return figure
+
+
+def _trend(x, y):
+    """Medians of y in fifths of x."""
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if len(x) < 10:
+        return x[:0], y[:0]
+    parts = np.array_split(np.argsort(x), 5)
+    return [np.median(x[p]) for p in parts], [np.median(y[p]) for p in parts]
+
+
+def _finish(*panels):
+    for axes in panels:
+        style(axes)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.label.set(fontsize=8.5, color=INK)
+    panels[0].spines[['left', 'bottom']].set_color(LINE)
