@@ -4,12 +4,13 @@ import csv
 import io
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from brainjax import experiment, files, pictures
+from brainjax import auditing, experiment, files, pictures
 from brainjax.errors import InputError
 from brainjax.evaluation import (
     classification,
@@ -45,6 +46,9 @@ class Options(NamedTuple):
       distractors: pictures from outside the test set.
       train_pictures: pictures shown in training; a class without one among
         them is novel.
+      audit: whether to ask what else may have made the pictures.
+      recording: where training stimuli and categories come from, for the
+        audit; `reading` are options of its format.
       method: what made the reconstructions.
       simulated: whether no brain was measured.
       transductive: whether responses to the test pictures were used to fit.
@@ -56,6 +60,9 @@ class Options(NamedTuple):
     classes: str | None = None
     distractors: str | None = None
     train_pictures: str | None = None
+    audit: bool = False
+    recording: str | None = None
+    reading: Mapping[str, Any] = MappingProxyType({})
     method: str = 'unknown'
     simulated: bool = False
     transductive: bool = False
@@ -97,16 +104,27 @@ def evaluate(
         classified, sentences = _classify(seen, images, out, options, progress)
         scores |= classified
         notes += sentences
+    audited = []
+    if options.audit:
+        audited = auditing.of_folders(
+            seen,
+            images,
+            options.train_pictures,
+            options.recording,
+            options.reading,
+            options.seed,
+        )
     results = files.json_ready(
         {
             'scores': scores,
+            **({'audit': auditing.as_dicts(audited)} if audited else {}),
             'method': options.method,
             'simulated': options.simulated,
             'transductive': options.transductive,
             'config': {
                 'reconstructions': str(reconstructions),
                 'truth': str(truth),
-                **options._asdict(),
+                **(options._asdict() | {'reading': dict(options.reading)}),
             },
             'versions': experiment.versions(),
         }
@@ -137,6 +155,7 @@ def evaluate(
             'What made the pictures is taken on trust from whoever ran this.',
             *notes,
         ],
+        audit=audited,
     )
     return results
 

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 import brainjax
-from brainjax import evaluation, files, pictures
+from brainjax import auditing, evaluation, files, pictures
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import groups, network_features
 from brainjax.methods import deep_reconstruction, selfsup
@@ -143,6 +143,19 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             alone = evaluation.score(truth[rows], images[rows], **options)
             scores |= {f'{k}_of_{group}': entry for k, entry in alone.items()}
         found = method.findings(fitted, recording, config)
+    audited = []
+    if config.audit.on:
+        with _timed(timings, 'Audit'):
+            audited = auditing.of_run(
+                method,
+                fitted,
+                recording,
+                unpaired,
+                test,
+                images,
+                config,
+                workdir,
+            )
     results = {
         'scores': scores | found.scores,
         'method': config.method,
@@ -151,6 +164,8 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         'config': json.loads(config.to_json_best_effort()),
         'versions': versions(),
     }
+    if audited:
+        results['audit'] = auditing.as_dicts(audited)
     results = files.json_ready(results)
     files.write_npz(
         workdir / 'reconstructions.npz', images=images, names=np.array(names)
@@ -179,6 +194,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         versions=results['versions'],
         timings=timings,
         notes=[f'Recording: {recording.source}.', *found.notes],
+        audit=audited,
     )
     return results
 

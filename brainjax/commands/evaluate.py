@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 
+from brainjax.commands import reading
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
 
@@ -44,6 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='SOURCE',
         help='pictures shown in training; classes without one are novel',
     )
+    parser.add_argument(
+        '--audit',
+        action='store_true',
+        help='ask what else than the brain may have made the pictures; with '
+        '--train-pictures or --recording',
+    )
+    parser.add_argument(
+        '--recording',
+        metavar='R',
+        help='the recording, for its training stimuli and categories',
+    )
+    reading.add_arguments(parser)
     parser.add_argument('--method', default='unknown', metavar='NAME')
     parser.add_argument(
         '--simulated', action='store_true', help='no brain was measured'
@@ -84,6 +97,9 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                 known.classes,
                 known.distractors,
                 known.train_pictures,
+                known.audit,
+                known.recording,
+                reading.options(known),
                 known.method,
                 known.simulated,
                 known.transductive,
@@ -91,6 +107,11 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                 known.draws,
             ),
             lambda what, done: show(done, what),
+        )
+    for row in results.get('audit', ()):
+        word = {True: 'flagged', False: 'passed', None: 'not judged'}
+        print(
+            f'{row["check"]:36s} {word[row["flagged"]]:10s}  {row["verdict"]}'
         )
     for name, score in results['scores'].items():
         print(

@@ -21,6 +21,7 @@ def shen2019() -> ConfigDict:
     c.recording = gaziv2022().recording
     c.simulated = gaziv2022().simulated
     c.simulated.n_unpaired_fmri = 0
+    c.audit = gaziv2022().audit
     c.pictures = ConfigDict({'path': '', 'number': 0})  # None are needed.
 
     c.network = ConfigDict()

@@ -48,6 +48,12 @@ def gaziv2022() -> ConfigDict:
     c.pictures.path = ''  # '' generates scenes for the simulated subject.
     c.pictures.number = 50_000  # Greatest number to use.
 
+    # What else than the brain may have made the pictures?
+    c.audit = ConfigDict()
+    c.audit.on = False
+    c.audit.clusters = 0  # Fits without one cluster of pictures each.
+    c.audit.seeds = 0  # Further fits, with other seeds.
+
     # Honest by default: a part of the training stimuli chooses the epoch.
     # The published scripts choose the encoder by its loss on the test set.
     c.validation = 0.1

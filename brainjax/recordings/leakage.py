@@ -218,18 +218,42 @@ def _near(
     bits: int,
 ) -> Iterator[tuple[int, int]]:
     """Yields (training, test) stimuli that are near duplicates."""
-    blurred = _blurred(images[i] for i in train)
-    signs = fingerprints(images[i] for i in train)
+    for i, j in near_duplicates(
+        [images[i] for i in train],
+        [images[j] for j in test],
+        correlation,
+        bits,
+    ):
+        yield int(train[i]), int(test[j])
+
+
+def near_duplicates(
+    train: Sequence[np.ndarray],
+    test: Sequence[np.ndarray],
+    correlation: float = CORRELATION,
+    bits: int = BITS,
+) -> list[tuple[int, int]]:
+    """Finds pictures that are nearly the same, see `check`.
+
+    Args:
+      train, test: pictures [height, width, 3] uint8, of any sizes.
+      correlation, bits: see `check`.
+
+    Returns:
+      (place in train, place in test) of each pair.
+    """
+    blurred, signs = _blurred(train), fingerprints(train)
+    pairs = []
     for start in range(0, len(test), 256):
         part = test[start : start + 256]
         near = np.zeros((len(part), len(train)), bool)
         for step in (1, -1):  # As it is, and mirrored.
-            seen = [images[j][:, ::step] for j in part]
+            seen = [image[:, ::step] for image in part]
             near |= (_blurred(seen) @ blurred.T >= correlation) & (
                 fingerprints(seen) @ signs.T >= 64 - 2 * bits
             )
-        for j, i in np.argwhere(near):
-            yield int(train[i]), int(part[j])
+        pairs += [(int(i), start + int(j)) for j, i in np.argwhere(near)]
+    return pairs
 
 
 def _blurred(images: Iterable[np.ndarray]) -> np.ndarray:

@@ -7,6 +7,7 @@ import jinja2
 from matplotlib.figure import Figure
 
 from brainjax import files
+from brainjax.evaluation.audit import Row
 from brainjax.reports import PERCENT, describe, figures, in_words
 
 TEMPLATE = pathlib.Path(__file__).with_name('page.html')
@@ -25,6 +26,7 @@ def render(
     versions: Mapping[str, str] | None = None,
     timings: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
+    audit: Sequence[Row] = (),
 ) -> None:
     """Writes a report as one self-contained HTML file, whole or not at all.
 
@@ -41,6 +43,7 @@ def render(
       versions: package -> version.
       timings: what -> seconds.
       notes: sentences on how this was made.
+      audit: rows of the audit, if there was one.
 
     Raises:
       InputError: the file cannot be written.
@@ -67,8 +70,23 @@ def render(
             what: duration(seconds) for what, seconds in (timings or {}).items()
         },
         notes=notes,
+        audit=[_audited(row) for row in audit],
     )
     files.write_text(path, page)
+
+
+def _audited(row):
+    word = {True: 'flagged', False: 'passed', None: 'not judged'}[row.flagged]
+    figures = [
+        '' if x is None else f'{x:.3g}' for x in (row.value, row.reference)
+    ]
+    return {
+        'check': row.check,
+        'verdict': row.verdict,
+        'word': word,
+        'value': figures[0],
+        'reference': figures[1],
+    }
 
 
 def summary(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
