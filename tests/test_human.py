@@ -165,7 +165,7 @@ def test_the_inattentive_are_left_out_and_named():
     assert judged.excluded == [bad] and judged.kept == good
     said = ' '.join(human.sentences(judged))
     assert '4 observers judged 12 pictures, in 0.9 s' in said
-    assert '1 was left out for getting fewer than 80%' in said
+    assert '1 was left out for getting fewer than 80 %' in said
     assert ': sleepy, 6 of 8.' in said
     with pytest.raises(InputError, match='No observer'):
         human.score([bad])

@@ -267,8 +267,8 @@ def score(
     excluded = [session for session in sessions if not session.attentive]
     if not kept:
         raise InputError(
-            f'No observer got {ATTENTIVE:.0%} of the checks of attention '
-            'right; give results of observers who looked.'
+            f'No observer got {100 * ATTENTIVE:.0f} % of the checks of '
+            'attention right; give results of observers who looked.'
         )
     names = sorted({name for session in kept for name in session.correct})
     table = np.array(
@@ -306,7 +306,7 @@ def sentences(judged: Judged) -> list[str]:
         f'People: {count} {"observer" if count == 1 else "observers"} judged '
         f'{len(judged.names)} pictures, in {median:.1f} s a choice (median); '
         f'{out} {"was" if out == 1 else "were"} left out for getting fewer '
-        f'than {ATTENTIVE:.0%} of the checks of attention right'
+        f'than {100 * ATTENTIVE:.0f} % of the checks of attention right'
         + ''.join(
             f'{"; " if i else ": "}{each.observer}, {each.checks.sum()} of '
             f'{len(each.checks)}'

@@ -45,7 +45,7 @@ def choices(judged: Judged) -> Figure:
         _style(axes)
         axes.axhline(0.5, color=MUTED, linewidth=1, linestyle='--')
         axes.set_ylim(-0.04, 1.04)
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=' %'))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis='y', color=LINE, linewidth=0.5)
         axes.set_axisbelow(True)
