@@ -60,13 +60,6 @@ QUESTIONS = {
 # where {0} is what the pattern's first group holds.
 OTHERS = (
     (
-        r'human_two_way',
-        'People, two-way',
-        'Shown a reconstruction, the picture that was seen and one other, how '
-        'often do people choose the one that was seen?',
-        True,
-    ),
-    (
         r'(pixcorr|ssim_2d|ssim_1d)_256',
         '{0}, by way of 256 px',
         'The same, of pictures that were made small first, which raises it.',
@@ -79,6 +72,13 @@ OTHERS = (
         False,
     ),
     (r'mse', 'Squared error', 'Mean over pixels, of values in 0 to 1.', False),
+    (
+        r'human_two_way',
+        'People, two-way',
+        'Shown a reconstruction, the picture that was seen and one other, how '
+        'often do people choose the one that was seen?',
+        True,
+    ),
     (
         r'top(\d+)_picture_(.+)',
         'Picture found, top {0}, {1}',
