@@ -10,18 +10,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from brainjax import auditing, experiment, files, pictures
+from brainjax import (
+    auditing,
+    experiment,
+    files,
+    human_judgement,
+    pictures,
+)
 from brainjax.errors import InputError
 from brainjax.evaluation import (
     classification,
     folders,
+    human,
     mind_vis,
     outside,
     presets,
 )
 from brainjax.files import PathLike
 from brainjax.networks import weights
-from brainjax.reports import figures, page
+from brainjax.reports import figures, human_figure, page
 
 # Presets with a protocol of their own.
 OTHERS = {
@@ -53,6 +60,7 @@ class Options(NamedTuple):
       simulated: whether no brain was measured.
       transductive: whether responses to the test pictures were used to fit.
       seed, draws: of the bootstrap and the permutations.
+      human_results: files with what people chose, see `evaluation.human`.
     """
 
     preset: str = 'own-size'
@@ -68,6 +76,7 @@ class Options(NamedTuple):
     transductive: bool = False
     seed: int = 0
     draws: int = 10_000
+    human_results: Sequence[str] = ()
 
 
 def evaluate(
@@ -81,8 +90,9 @@ def evaluate(
 
     Args:
       reconstructions, truth: as `folders.read` takes them, matched by name.
-      out: folder that gets scores.json, scores.csv and report.html, and
-        classes.csv and class_bank.npz if there are classes.
+      out: folder that gets scores.json, scores.csv and report.html,
+        classes.csv and class_bank.npz if there are classes, and human.csv if
+        there are results of people.
       options: what to score.
       progress: called with what is done and how far.
 
@@ -97,6 +107,14 @@ def evaluate(
     seen, made = folders.read(truth), folders.read(reconstructions)
     order = folders.match(made, seen, reconstructions, truth)
     images = [made.images[i] for i in order]
+    judged = human_judgement.judged(
+        options.human_results,
+        seen.names,
+        seen.images,
+        images,
+        seed=options.seed,
+        draws=options.draws,
+    )
     out = files.writable_folder(out)
     scored = _score(seen.images, images, options)
     scores, notes = dict(scored.scores), [*scored.notes]
@@ -104,6 +122,13 @@ def evaluate(
         classified, sentences = _classify(seen, images, out, options, progress)
         scores |= classified
         notes += sentences
+    if judged:
+        scores['human_two_way'] = judged.entry
+        notes += human.sentences(judged)
+        rows = human.per_picture(judged)
+        files.write_text(
+            out / 'human.csv', _csv(('name', 'right', 'answers'), rows)
+        )
     audited = []
     if options.audit:
         audited = auditing.of_folders(
@@ -147,7 +172,10 @@ def evaluate(
         simulated=options.simulated,
         transductive=options.transductive,
         scores=results['scores'],
-        figures=_figures(scored, seen.names, results['scores']),
+        figures=[
+            *_figures(scored, seen.names, results['scores']),
+            *([human_figure.section(judged)] if judged else []),
+        ],
         versions=results['versions'],
         timings={'All': time.monotonic() - began},
         notes=[

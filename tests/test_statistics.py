@@ -56,6 +56,51 @@ def test_two_level_interval_has_the_variance_of_both_levels():
     assert (high - low) / 3.92 == pytest.approx(spread, rel=0.08)
 
 
+def test_crossed_interval_has_the_variance_of_both_levels():
+    generator = np.random.default_rng(0)
+    observers = generator.normal(0, 1, 400)[:, None]
+    scores = observers + generator.normal(0, 1, 600)
+    low, high = statistics.crossed_interval(scores, draws=2000)
+    spread = np.sqrt(
+        scores.mean(axis=1).var() / 400 + scores.mean(axis=0).var() / 600
+    )
+    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.1)
+    assert statistics.crossed_interval(scores, draws=2000) == (low, high)
+    # Values that are not there neither count nor matter.
+    sparse = np.where(generator.random(scores.shape) < 0.5, scores, np.nan)
+    low, high = statistics.crossed_interval(sparse, draws=2000)
+    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.1)
+    assert low < np.nanmean(sparse) < high
+
+
+def test_crossed_interval_of_one_observer_is_that_of_stimuli():
+    scores = np.random.default_rng(0).normal(size=30)
+    crossed = statistics.crossed_interval(scores[None], draws=20_000)
+    plain = statistics.bootstrap_interval(scores, draws=20_000)
+    np.testing.assert_allclose(crossed, plain, atol=0.03)
+
+
+def test_crossed_interval_covers():
+    generator = np.random.default_rng(0)
+    inside = []
+    for experiment in range(200):
+        likely = 0.7 + generator.normal(0, 0.8, (6, 1))
+        likely = likely + generator.normal(0, 0.3, 20)
+        answers = generator.normal(size=(6, 20)) < likely
+        low, high = statistics.crossed_interval(answers, experiment, 300)
+        expected = stats.norm.cdf(0.7 / np.sqrt(1 + 0.8**2 + 0.3**2))
+        inside.append(low <= expected <= high)
+    assert np.mean(inside) >= 0.93
+
+
+def test_sign_flips_average_to_nothing_and_keep_the_spread():
+    values = np.random.default_rng(0).normal(3, 1, 40)
+    null = statistics.sign_flip_null(values, 20_000)
+    spread = np.sqrt((values**2).sum()) / 40
+    assert null.mean() == pytest.approx(0, abs=4 * spread / np.sqrt(20_000))
+    assert null.std() == pytest.approx(spread, rel=0.03)
+
+
 def test_two_level_interval_covers():
     generator = np.random.default_rng(0)
     inside = []

@@ -73,6 +73,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=10_000,
         help='of bootstrap and permutations (default %(default)s)',
     )
+    people = parser.add_mutually_exclusive_group()
+    people.add_argument(
+        '--human-test',
+        action='store_true',
+        help='score nothing; write human_test.html, on which people choose '
+        'between pictures in any browser',
+    )
+    people.add_argument(
+        '--human-results',
+        nargs='+',
+        default=[],
+        metavar='CSV',
+        help='files that observers got from human_test.html',
+    )
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
@@ -83,9 +97,13 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
             'give at least one draw and a seed from 0 up.'
         )
     set_up_jax()
-    from brainjax import comparison
+    from brainjax import comparison, human_judgement
     from brainjax.training.progress import progress
 
+    if known.human_test:
+        pair = known.reconstructions, known.truth
+        print(human_judgement.write_test(*pair, known.out))
+        return
     with progress('evaluate', None, unit='pictures') as show:
         results = comparison.evaluate(
             known.reconstructions,
@@ -105,6 +123,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                 known.transductive,
                 known.seed,
                 known.draws,
+                known.human_results,
             ),
             lambda what, done: show(done, what),
         )

@@ -46,11 +46,7 @@ def bootstrap_interval(
             for size in _portions(draws, len(scores))
         ]
     )
-    n = len(scores)
-    tail = (1 - level) / 2
-    if n > 1:
-        student = stats.t.ppf(tail, n - 1)
-        tail = stats.norm.cdf(student * np.sqrt(n / (n - 1)))
+    tail = _expanded(len(scores), level)
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 
@@ -108,6 +104,44 @@ def two_level_interval(
     return float(low), float(high)
 
 
+def crossed_interval(
+    table: np.ndarray, seed: int = 0, draws: int = 10_000, level: float = 0.95
+) -> tuple[float, float]:
+    """Expanded percentile bootstrap interval over observers and stimuli.
+
+    Both are drawn with replacement and independently, and a value counts as
+    often as its observer times its stimulus (Owen 2007); tails are expanded as
+    in `bootstrap_interval` for the fewer of the two. Where values differ by
+    chance more than by observer and stimulus, the interval is too wide.
+
+    Args:
+      table: [observers, stimuli] scores, NaN where there is none. With one
+        observer the interval is over stimuli alone.
+      seed, draws, level: as in `bootstrap_interval`.
+
+    Returns:
+      (low, high) of the mean over all values.
+    """
+    table = np.asarray(table, np.float64)
+    there = ~np.isnan(table)
+    values = np.where(there, table, 0)
+    generator = np.random.default_rng(seed)
+    observers, stimuli = table.shape
+    means = []
+    for size in _portions(draws, observers + stimuli):
+        rows, columns = (
+            generator.multinomial(n, [1 / n] * n, size).astype(float)
+            for n in (observers, stimuli)
+        )
+        total = (rows @ values * columns).sum(axis=1)
+        count = (rows @ there * columns).sum(axis=1)
+        means.append(total[count > 0] / count[count > 0])
+    fewer = min((n for n in table.shape if n > 1), default=1)
+    tail = _expanded(fewer, level)
+    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
+    return float(low), float(high)
+
+
 def false_discovery(p_values: np.ndarray) -> np.ndarray:
     """Benjamini and Hochberg's q: p for many tests, such as ROIs or layers.
 
@@ -152,14 +186,8 @@ def paired_difference(
     """
     difference = np.subtract(ours, theirs, dtype=np.float64)
     n = len(difference)
-    generator = np.random.default_rng(seed)
     value = difference.mean()
-    null = np.concatenate(
-        [
-            (1 - 2 * generator.integers(2, size=(size, n))) @ difference / n
-            for size in _portions(draws, n)
-        ]
-    )
+    null = sign_flip_null(difference, draws, seed)
     low, high = bootstrap_interval(difference, seed, draws)
     return {
         'value': float(value),
@@ -168,6 +196,28 @@ def paired_difference(
         'p': p_value(abs(value), abs(null)),
         'n': n,
     }
+
+
+def sign_flip_null(
+    values: np.ndarray, draws: int = 10_000, seed: int = 0
+) -> np.ndarray:
+    """Means of values whose signs are flipped at random.
+
+    Args:
+      values: [n] one a stimulus, as likely above as below 0 by chance.
+      draws, seed: of the flips.
+
+    Returns:
+      [draws] float64.
+    """
+    generator = np.random.default_rng(seed)
+    n = len(values)
+    return np.concatenate(
+        [
+            (1 - 2 * generator.integers(2, size=(size, n))) @ values / n
+            for size in _portions(draws, n)
+        ]
+    )
 
 
 def normalised(
@@ -283,6 +333,15 @@ def permutation_p(
     table = assignments(matrix, statistic)
     null = permutation_null([table], draws, seed)
     return p_value(np.diagonal(table).mean(), null)
+
+
+def _expanded(n, level):
+    """The share of resampled means to leave out at each end."""
+    tail = (1 - level) / 2
+    if n == 1:
+        return tail
+    student = stats.t.ppf(tail, n - 1)
+    return stats.norm.cdf(student * np.sqrt(n / (n - 1)))
 
 
 def _portions(draws, n):

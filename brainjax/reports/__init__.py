@@ -86,6 +86,13 @@ OTHERS = (
     ),
     (r'mse', 'Squared error', 'Mean over pixels, of values in 0 to 1.', False),
     (
+        r'human_two_way',
+        'People, two-way',
+        'Shown a reconstruction, the picture that was seen and one other, how '
+        'often do people choose the one that was seen?',
+        True,
+    ),
+    (
         r'top(\d+)_picture_(.+)',
         'Picture found, top {0}, {1}',
         'Of all pictures, how often the one that was seen is among the {0} '
