@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from brainjax.evaluation.human import Judged
-from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, _style
+from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, style
 
 
 def section(judged: Judged) -> tuple[str, str, Figure]:
@@ -42,7 +42,7 @@ def choices(judged: Judged) -> Figure:
         np.arange(1, len(rates) + 1), rates, 'o', color=COLOURS[0], markersize=3
     )
     for axes, what in ((left, 'observers'), (right, 'pictures')):
-        _style(axes)
+        style(axes)
         axes.axhline(0.5, color=MUTED, linewidth=1, linestyle='--')
         axes.set_ylim(-0.04, 1.04)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=' %'))
