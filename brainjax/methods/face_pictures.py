@@ -1,5 +1,6 @@
 """Pictures of faces: for the VAE-GAN, and for a simulated subject."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
@@ -68,6 +69,17 @@ def cut(images: np.ndarray, size: int) -> np.ndarray:
     start = (images.shape[1] - size) // 2
     part = slice(start, start + size)
     return np.ascontiguousarray(images[:, part, part])
+
+
+def cut_stimuli(recording: Recording, config: ConfigDict) -> Recording:
+    """Cuts a recording's pictures as `load` does, if they are so wide."""
+    images = recording.stimuli.images
+    if images is None or images.shape[1:3] != (whole(config),) * 2:
+        return recording
+    stimuli = dataclasses.replace(
+        recording.stimuli, images=cut(images, config.size)
+    )
+    return dataclasses.replace(recording, stimuli=stimuli)
 
 
 def subject(config: ConfigDict) -> Recording:
