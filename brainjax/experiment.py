@@ -17,7 +17,7 @@ from PIL import Image
 import brainjax
 from brainjax import evaluation, files, pictures
 from brainjax.errors import InputError, suggestion
-from brainjax.evaluation import network_features
+from brainjax.evaluation import groups, network_features
 from brainjax.methods import (
     deep_reconstruction,
     face_pictures,
@@ -145,21 +145,21 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         with _timed(timings, 'Open the recording and the pictures'):
             recording = load_recording(config)
             shown = need_pictures(recording)
+            test = average_repeats(normalise(recording).test)
+            names = [recording.stimuli.names[i] for i in test.stimulus]
+            parts = groups.rows(names, config.recording.groups)
             unpaired = load_pictures(config)
         with _timed(timings, 'Fit'):
             fitted = method.fit(recording, unpaired, config, workdir)
-    test = average_repeats(normalise(recording).test)
     truth = shown[test.stimulus]
-    names = [recording.stimuli.names[i] for i in test.stimulus]
     with _timed(timings, 'Reconstruct'):
         images = method.reconstruct(fitted, test.fmri, config)
     with _timed(timings, 'Score'):
-        scores = evaluation.score(
-            truth,
-            images,
-            features=network_features.in_cache(),
-            seed=config.seed,
-        )
+        options = {'features': network_features.in_cache(), 'seed': config.seed}
+        scores = evaluation.score(truth, images, **options)
+        for group, rows in parts.items():
+            alone = evaluation.score(truth[rows], images[rows], **options)
+            scores |= {f'{k}_of_{group}': entry for k, entry in alone.items()}
         found = method.findings(fitted, recording, config)
     results = {
         'scores': scores | found.scores,

@@ -105,9 +105,7 @@ def subject(config: ConfigDict) -> Recording:
             None if kinds is None else tuple(kinds[i] for i in index),
         )
 
-    return simulate_faces(
-        stimuli(train), stimuli(test), seed=config.seed, **c
-    )
+    return simulate_faces(stimuli(train), stimuli(test), seed=config.seed, **c)
 
 
 def unpaired(config: ConfigDict) -> np.ndarray:

@@ -15,13 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from brainjax.errors import InputError
-from brainjax.evaluation import entries
+from brainjax.evaluation import entries, recognition
 from brainjax.files import PathLike
-from brainjax.linear import latents as linear
-from brainjax.linear import pca
-from brainjax.methods import face_pictures, face_scores, vaegan_training
-from brainjax.methods.faces_checks import check, load_weights, roi_sets
+from brainjax.linear import latents, pca
+from brainjax.methods import face_pictures, vaegan_training
+from brainjax.methods.faces_checks import check, load_weights, roi_masks
 from brainjax.methods.findings import Findings
 from brainjax.networks import vaegan
 from brainjax.recordings import (
@@ -30,6 +28,7 @@ from brainjax.recordings import (
     need_pictures,
     normalise,
 )
+from brainjax.recordings.stored import mean_and_deviation
 from brainjax.reports import face_figures, figures
 from brainjax.training.loop import History
 
@@ -42,21 +41,31 @@ class Space(NamedTuple):
       generate: latents -> pictures, floats in 0..1.
       latents: [training stimuli, K].
       weights: [K + 1, voxels], the bias last.
-      noise: [K + 1, K + 1] that `latents.invert` takes away, or 0.
+      noise: [K, K] what noise in the weights adds to W W'.
     """
 
     encode: Callable[[np.ndarray], np.ndarray]
     generate: Callable[[np.ndarray], np.ndarray]
     latents: np.ndarray
     weights: np.ndarray
-    noise: np.ndarray | float
+    noise: np.ndarray
 
 
 class Fitted(NamedTuple):
-    """The VAE-GAN's latents, the baseline's, and how they came about."""
+    """The VAE-GAN's latents, the baseline's, and how they came about.
+
+    Attributes:
+      vaegan, pca: the two kinds of latents.
+      baseline: [voxels] mean response to training faces, which normalising
+        takes away, in the normalised unit.
+      shown: [training stimuli] their rows among the recording's stimuli.
+      history: of the VAE-GAN's training; empty where it was loaded.
+      notes: sentences.
+    """
 
     vaegan: Space
     pca: Space
+    baseline: np.ndarray
     shown: np.ndarray
     history: History
     notes: list[str]
@@ -105,8 +114,9 @@ def fit(
         config.pca.whiten,
         config.seed,
     )
+    baseline = _baseline(recording)
     space = functools.partial(
-        _space, images[shown], rows, np.asarray(train.fmri), config
+        _space, images[shown], rows, np.asarray(train.fmri) + baseline, config
     )
     return Fitted(
         space(
@@ -121,30 +131,62 @@ def fit(
             functools.partial(pca.encode, components),
             functools.partial(pca.generate, components),
         ),
+        baseline,
         shown,
         history,
         notes,
     )
 
 
+def _baseline(recording: Recording) -> np.ndarray:
+    mean, deviation = mean_and_deviation(recording.train.fmri)
+    return np.float32(mean / deviation)
+
+
 def _space(images, rows, fmri, config, encode, generate) -> Space:
     """Fits the map for one way to make latents of pictures."""
     known = encode(images)
     x = known[rows]
-    weights = linear.fit_forward(x, fmri, ridge=config.map.ridge)
-    noise = 0.0
-    if config.map.correction == 'noise':
-        noise = linear.noise_share(x, fmri, weights)
-    return Space(encode, generate, known, weights, noise)
+    weights = latents.fit(x, fmri, ridge=config.map.ridge)
+    # Of least squares, E[W W'] is that of the true weights plus this.
+    variance = latents.residual_variance(weights, x, fmri)
+    noise = latents.inverse_gram(latents.with_bias(x))[:-1, :-1]
+    return Space(
+        encode, generate, known, weights, noise * variance.sum(dtype=float)
+    )
 
 
-def decode(space: Space, fmri: np.ndarray, config: ConfigDict) -> np.ndarray:
-    """Finds latents [trials, K] from fMRI [trials, voxels], normalised."""
-    found = linear.invert(space.weights, fmri, noise=space.noise)
-    if config.map.correction == 'over_test_faces_transductive':
-        known = space.latents
-        found = linear.rescale(found, known.mean(axis=0), known.std(axis=0))
-    return found
+def decode(
+    fitted: Fitted,
+    space: Space,
+    fmri: np.ndarray,
+    config: ConfigDict,
+    voxels: np.ndarray | slice = slice(None),
+) -> np.ndarray:
+    """Finds latents of responses.
+
+    Args:
+      fitted: from `fit`.
+      space: which latents.
+      fmri: [trials, voxels], normalised.
+      config: as in `fit`.
+      voxels: which of them to use.
+
+    Returns:
+      [trials, K] float32.
+    """
+    responses = (fmri + fitted.baseline)[:, voxels]
+    weights = space.weights[:, voxels]
+    how = config.map.inversion
+    if how == 'published':
+        return latents.invert(weights, responses)
+    return latents.invert_map(
+        weights,
+        responses,
+        np.ones(weights.shape[1], np.float32),
+        -space.noise if how == 'unshrunk' else 0.0,
+        space.latents.mean(axis=0),
+    )
 
 
 def reconstruct(
@@ -160,7 +202,7 @@ def reconstruct(
     Returns:
       [trials, size, size, 3] float32 in 0..1.
     """
-    return fitted.vaegan.generate(decode(fitted.vaegan, fmri, config))
+    return fitted.vaegan.generate(decode(fitted, fitted.vaegan, fmri, config))
 
 
 def findings(
@@ -172,49 +214,62 @@ def findings(
     images = need_pictures(recording)
     truth = images[test.stimulus]
     scores: dict[str, entries.Entry] = {}
-    pictures = {'VAE-GAN ceiling': _rebuilt(fitted.vaegan, truth)}
-    sheets, notes = [], []
+    made = {'VAE-GAN ceiling': _rebuilt(fitted.vaegan, truth)}
+    imagined, notes = {}, []
     for space, label, suffix in (
         (fitted.vaegan, 'from the brain', ''),
         (fitted.pca, 'PCA', '_pca'),
     ):
-        true = space.encode(truth)
-        decoded = decode(space, test.fmri, config)
-        pictures[label] = space.generate(decoded)
-        pairwise, full = face_scores.recognition(true, decoded, config.seed)
-        scores['pairwise' + (suffix or '_latents')] = pairwise
-        scores['full_recognition' + suffix] = full
+        find = functools.partial(decode, fitted, space, config=config)
+        true, decoded = space.encode(truth), find(test.fmri)
+        made[label] = space.generate(decoded)
+        pairwise = f'pairwise{suffix or "_latents"}'
+        found = recognition.recognise(true, decoded, seed=config.seed)
+        scores[pairwise] = found['pairwise']
+        scores[f'full_recognition{suffix}'] = found['full']
         if config.gender:
-            scores |= _gender(
-                fitted, space, recording, test.stimulus, true, decoded, suffix
-            )
+            male = face_pictures.labels(recording)
+            scores |= {
+                f'{name}{suffix}': each
+                for name, each in _gender(
+                    space.latents,
+                    male[fitted.shown],
+                    {'gender': decoded, 'gender_ceiling': true},
+                    male[test.stimulus],
+                    config.seed,
+                ).items()
+            }
         if normalised.imagery is not None:
-            imagined = average_repeats(normalised.imagery)
-            guess = decode(space, imagined.fmri, config)
-            scores['imagery' + suffix] = face_scores.imagery(
+            imagery = average_repeats(normalised.imagery)
+            guess = find(imagery.fmri)
+            imagined |= {'seen': images[imagery.stimulus] / np.float32(255)}
+            imagined[label] = space.generate(guess)
+            scores[f'imagery{suffix}'] = recognition.imagery(
                 true,
                 guess,
-                np.searchsorted(test.stimulus, imagined.stimulus),
-                config.seed,
+                np.searchsorted(test.stimulus, imagery.stimulus),
+                seed=config.seed,
             )
-            sheets.append((images[imagined.stimulus], space.generate(guess)))
-        notes.append(_spread(label, space, decoded))
-        for name, voxels in roi_sets(recording, config).items():
-            alone = linear.invert(space.weights[:, voxels], test.fmri[:, voxels])
-            scores[f'pairwise{suffix or "_latents"}_{name}'], _ = (
-                face_scores.recognition(true, alone, config.seed)
-            )
+        for name, voxels in _regions(fitted, recording, config).items():
+            alone = find(test.fmri, voxels=voxels)
+            found = recognition.recognise(true, alone, seed=config.seed)
+            scores[f'{pairwise}_{name}'] = found['pairwise']
+        ratio = decoded.std(axis=0).mean() / space.latents.std(axis=0).mean()
+        notes.append(
+            f'{label}: decoded latents vary {ratio:.2f} times as much as '
+            'those of the training faces.'
+        )
     for label, suffix in (('VAE-GAN ceiling', 'ceiling'), ('PCA', 'pca')):
         found, _ = entries.of_pixels(
-            truth, pictures[label], seed=config.seed, ssim=['ssim_2d']
+            truth, made[label], seed=config.seed, ssim=['ssim_2d']
         )
         scores |= {f'{name}_{suffix}': each for name, each in found.items()}
     return Findings(
         'the VAE-GAN for faces (VanRullen & Reddy 2019; '
         f'{fitted.vaegan.latents.shape[1]} latents)',
-        config.map.correction.endswith('transductive'),
+        False,
         scores,
-        _figures(fitted, recording, config, truth, pictures, sheets),
+        _figures(fitted, recording, config, truth, made, imagined),
         [*fitted.notes, *notes],
     )
 
@@ -224,34 +279,31 @@ def _rebuilt(space: Space, images: np.ndarray) -> np.ndarray:
 
 
 def _gender(
-    fitted: Fitted,
-    space: Space,
-    recording: Recording,
-    stimulus: np.ndarray,
-    true: np.ndarray,
-    decoded: np.ndarray,
-    suffix: str,
+    known: np.ndarray,
+    male: np.ndarray,
+    judged: dict[str, np.ndarray],
+    truth: np.ndarray,
+    seed: int,
 ) -> dict[str, entries.Entry]:
-    """Scores gender from the brain, and from the faces' own latents."""
-    male = face_pictures.labels(recording)
-    mean, spread = space.latents.mean(axis=0), space.latents.std(axis=0)
-    spread = np.where(spread, spread, 1)
-    axis = face_scores.gender_axis(
-        (space.latents - mean) / spread, male[fitted.shown]
-    )
+    """Judges latents by the axis between training faces, standardised."""
+    by = recognition.spread(known)
+    axis = recognition.gender_axis(recognition.standardise(known, by), male)
     return {
-        name + suffix: face_scores.gender(
-            (latents - mean) / spread @ axis, male[stimulus]
+        name: recognition.gender(
+            axis, recognition.standardise(found, by), truth, seed=seed
         )
-        for name, latents in (('gender', decoded), ('gender_ceiling', true))
+        for name, found in judged.items()
     }
 
 
-def _spread(label: str, space: Space, decoded: np.ndarray) -> str:
-    ratio = decoded.std(axis=0).mean() / space.latents.std(axis=0).mean()
-    return (
-        f'{label}: decoded latents spread {ratio:.2f} times as much as those '
-        'of the training faces.'
+def _regions(
+    fitted: Fitted, recording: Recording, config: ConfigDict
+) -> dict[str, np.ndarray]:
+    """The voxels of each ROI that follow the latents best, equally many."""
+    if not config.map.rois:
+        return {}
+    return recognition.equal_sets(
+        fitted.vaegan.weights[:-1].std(axis=0), roi_masks(recording, config)
     )
 
 
@@ -260,8 +312,8 @@ def _figures(
     recording: Recording,
     config: ConfigDict,
     truth: np.ndarray,
-    pictures: dict[str, np.ndarray],
-    imagined: list[tuple[np.ndarray, np.ndarray]],
+    made: dict[str, np.ndarray],
+    imagined: dict[str, np.ndarray],
 ) -> list[tuple[str, str, Any]]:
     """Draws the sheets of a report."""
     found = [
@@ -270,23 +322,21 @@ def _figures(
             'Seen; made from its own latents, the best the VAE-GAN can do; '
             'from latents decoded from the brain; the same with principal '
             'components.',
-            figures.montage(truth / np.float32(255), pictures),
+            figures.montage(truth / np.float32(255), made),
         )
     ]
     if imagined:
-        (faces, ours), (_, baseline) = imagined
+        faces = imagined.pop('seen')
         found.append(
             (
                 'Imagined faces',
                 'The face that was imagined, not seen; from the brain; the '
                 'same with principal components.',
-                figures.montage(
-                    faces / np.float32(255), {'brain': ours, 'PCA': baseline}
-                ),
+                figures.montage(faces, imagined),
             )
         )
     if config.gender:
-        latents = fitted.vaegan.latents
+        known = fitted.vaegan.latents
         male = face_pictures.labels(recording)[fitted.shown]
         found.append(
             (
@@ -295,8 +345,8 @@ def _figures(
                 'latents of female and male training faces.',
                 face_figures.traversal(
                     fitted.vaegan.generate,
-                    latents,
-                    face_scores.gender_axis(latents, male)[None],
+                    known,
+                    recognition.gender_axis(known, male)[None],
                     ['gender'],
                 ),
             )
@@ -328,13 +378,14 @@ def _notes(
             'Noise ceiling of the averaged test responses: median over '
             f'voxels {np.median(recording.noise_ceiling):.2f}.'
         )
-    if config.map.correction:
+    if config.map.inversion != 'published':
         notes.append(
-            f'config.map.correction is {config.map.correction!r}; published '
-            'is none.'
-        )
-    if config.map.correction.endswith('transductive'):
-        notes.append(
-            'Transductive: each latent was rescaled over the test faces.'
+            f'config.map.inversion is {config.map.inversion!r}: the constant '
+            'is known, where the published inversion finds it too'
+            + (
+                ", and the noise of the weights is taken from W W'."
+                if config.map.inversion == 'unshrunk'
+                else '.'
+            )
         )
     return notes

@@ -10,20 +10,28 @@ from brainjax.methods import face_pictures
 from brainjax.networks import backbone, vaegan, vaegan_weights
 from brainjax.recordings import Recording, need_pictures
 from brainjax.recordings.recording import roi_mask
+from brainjax.recordings.stored import mean_and_deviation
 
-CORRECTIONS = ('', 'noise', 'over_test_faces_transductive')
+INVERSIONS = ('published', 'least_squares', 'unshrunk')
 
 
 def check(recording: Recording, config: ConfigDict) -> None:
     """Raises InputError if the method cannot work with these."""
     c = config.map
-    if c.correction:
-        backbone.check_known('correction', c.correction, CORRECTIONS[1:])
-    if c.correction == 'noise' and c.ridge:
+    backbone.check_known('inversion', c.inversion, INVERSIONS)
+    if c.inversion == 'unshrunk' and c.ridge:
         raise InputError(
-            "config.map.correction='noise' holds for least squares; set "
+            "config.map.inversion='unshrunk' holds for least squares; set "
             'config.map.ridge=0.'
         )
+    if c.inversion == 'published':
+        mean, deviation = mean_and_deviation(recording.train.fmri)
+        if np.abs(mean / deviation).max() < 1e-3:
+            raise InputError(
+                f'{recording.source}: every voxel has mean 0, so that the '
+                'constant cannot be told from the latents; set '
+                "config.map.inversion='least_squares'."
+            )
     size = config.size
     shape = need_pictures(recording).shape[1:3]
     if shape != (size, size):
@@ -33,7 +41,7 @@ def check(recording: Recording, config: ConfigDict) -> None:
         )
     latents = max(config.networks.latents, config.pca.components)
     smallest = min(
-        (len(v) for v in roi_sets(recording, config).values()),
+        (mask.sum() for mask in roi_masks(recording, config).values()),
         default=recording.voxels,
     )
     if smallest <= latents:
@@ -49,9 +57,12 @@ def check(recording: Recording, config: ConfigDict) -> None:
             f'determine the weights of {latents} latents; give more faces or '
             'lower config.networks.latents.'
         )
-    if recording.imagery is not None and not np.isin(
-        recording.imagery.stimulus, recording.test.stimulus
-    ).all():
+    if (
+        recording.imagery is not None
+        and not np.isin(
+            recording.imagery.stimulus, recording.test.stimulus
+        ).all()
+    ):
         raise InputError(
             f'{recording.source}: a face was imagined that is not among the '
             'test faces; leave those trials out.'
@@ -91,26 +102,15 @@ def load_weights(config: ConfigDict) -> dict[str, Any]:
     return variables
 
 
-def roi_sets(
+def roi_masks(
     recording: Recording, config: ConfigDict
 ) -> dict[str, np.ndarray]:
-    """Draws as many voxels of each of `config.map.rois` as the smallest has.
-
-    Returns:
-      ROI -> indices of voxels.
+    """Returns the masks of `config.map.rois`, [voxels] bool each.
 
     Raises:
       InputError: no such ROI, or it is empty.
     """
-    masks = {
+    return {
         name: roi_mask(recording.rois, name, recording.source)
         for name in config.map.rois
-    }
-    fewest = min((int(mask.sum()) for mask in masks.values()), default=0)
-    random = np.random.default_rng([config.seed, 9])
-    return {
-        name: np.sort(
-            random.choice(np.flatnonzero(mask), fewest, replace=False)
-        )
-        for name, mask in masks.items()
     }

@@ -93,19 +93,20 @@ def vanrullen2019() -> ConfigDict:
 
     c.checkpoint_every = 1  # Epochs.
 
-    # Between latents and voxels. Published: no ridge, nothing made up for.
+    # Between latents and voxels.
     c.map = ConfigDict()
-    c.map.ridge = 0.0
-    # What makes up for latents that noise in the weights has shrunk: '',
-    # 'noise' (`latents.noise_share`, from training trials; ours) or
-    # 'over_test_faces_transductive' (`latents.rescale`; ours).
-    c.map.correction = ''
+    c.map.ridge = 0.0  # Penalty of the weights. Published: none.
+    # How latents are found: 'published' finds the constant with them;
+    # 'least_squares' takes it as known; 'unshrunk' takes from W W' also what
+    # noise in the weights has added, known from training trials (both ours).
+    c.map.inversion = 'published'
     # ROIs that are scored alone, each with as many voxels as the smallest.
     c.map.rois = ()
 
     c.pca = ConfigDict()
     c.pca.components = 0  # 0: as many as there are latents. Published.
-    c.pca.whiten = False  # Not known of the published one.
+    # Whether its latents get the variance 1. Not known of the published one.
+    c.pca.whiten = False
 
     # Whether faces are labelled 'male' and 'female', by category or by name.
     c.gender = True

@@ -157,11 +157,19 @@ def simulate_faces(
         test_repeats=test_repeats,
         **options,
     )
+    random = np.random.default_rng([seed, 7])
+    # Of any face, as against no picture.
+    baseline = random.lognormal(1, 0.5, len(drawn.area)).astype(np.float32)
+    recording = dataclasses.replace(
+        recording,
+        train=_above(baseline, recording.train),
+        test=_above(baseline, recording.test),
+    )
     if not imagined:
         return recording
-    random = np.random.default_rng([seed, 7])
     stimulus = np.tile(np.arange(imagined), imagery_repeats)
-    signal = imagery_gain * face_responses(test.images[:imagined], drawn)
+    signal = face_responses(test.images[:imagined], drawn) + baseline
+    signal *= imagery_gain
     noise = random.standard_normal((len(stimulus), len(drawn.area)))
     fmri = signal[stimulus] + noise / np.sqrt(recording.snr)
     return dataclasses.replace(
@@ -170,6 +178,10 @@ def simulate_faces(
             fmri.astype(np.float32), np.int32(len(train) + stimulus)
         ),
     )
+
+
+def _above(baseline: np.ndarray, trials: Trials) -> Trials:
+    return dataclasses.replace(trials, fmri=trials.fmri + baseline)
 
 
 def _filters(random: np.random.Generator) -> np.ndarray:
@@ -207,7 +219,5 @@ def _small(images: np.ndarray) -> np.ndarray:
     pixels = np.float32(images) / 255 - 0.5
     for axis in (1, 2):
         pixels = np.moveaxis(pixels, axis, -1)
-        pixels = np.moveaxis(
-            pixels @ box(_SIDE, pixels.shape[-1]).T, -1, axis
-        )
+        pixels = np.moveaxis(pixels @ box(_SIDE, pixels.shape[-1]).T, -1, axis)
     return pixels
