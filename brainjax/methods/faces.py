@@ -17,7 +17,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from brainjax.evaluation import entries, recognition
 from brainjax.files import PathLike
-from brainjax.linear import latents, pca
+from brainjax.linear import latents, pca, scaling
 from brainjax.methods import face_pictures, vaegan_training
 from brainjax.methods.faces_checks import check, load_weights, roi_masks
 from brainjax.methods.findings import Findings
@@ -41,14 +41,12 @@ class Space(NamedTuple):
       generate: latents -> pictures, floats in 0..1.
       latents: [training stimuli, K].
       weights: [K + 1, voxels], the bias last.
-      noise: [K, K] what noise in the weights adds to W W'.
     """
 
     encode: Callable[[np.ndarray], np.ndarray]
     generate: Callable[[np.ndarray], np.ndarray]
     latents: np.ndarray
     weights: np.ndarray
-    noise: np.ndarray
 
 
 class Fitted(NamedTuple):
@@ -146,14 +144,8 @@ def _baseline(recording: Recording) -> np.ndarray:
 def _space(images, rows, fmri, config, encode, generate) -> Space:
     """Fits the map for one way to make latents of pictures."""
     known = encode(images)
-    x = known[rows]
-    weights = latents.fit(x, fmri, ridge=config.map.ridge)
-    # Of least squares, E[W W'] is that of the true weights plus this.
-    variance = latents.residual_variance(weights, x, fmri)
-    noise = latents.inverse_gram(latents.with_bias(x))[:-1, :-1]
-    return Space(
-        encode, generate, known, weights, noise * variance.sum(dtype=float)
-    )
+    weights = latents.fit(known[rows], fmri, ridge=config.map.ridge)
+    return Space(encode, generate, known, weights)
 
 
 def decode(
@@ -162,6 +154,7 @@ def decode(
     fmri: np.ndarray,
     config: ConfigDict,
     voxels: np.ndarray | slice = slice(None),
+    inversion: str = '',
 ) -> np.ndarray:
     """Finds latents of responses.
 
@@ -171,22 +164,23 @@ def decode(
       fmri: [trials, voxels], normalised.
       config: as in `fit`.
       voxels: which of them to use.
+      inversion: in place of `config.map.inversion`.
 
     Returns:
       [trials, K] float32.
     """
     responses = (fmri + fitted.baseline)[:, voxels]
     weights = space.weights[:, voxels]
-    how = config.map.inversion
-    if how == 'published':
-        return latents.invert(weights, responses)
-    return latents.invert_map(
-        weights,
-        responses,
-        np.ones(weights.shape[1], np.float32),
-        -space.noise if how == 'unshrunk' else 0.0,
-        space.latents.mean(axis=0),
-    )
+    mean = space.latents.mean(axis=0)
+    if (inversion or config.map.inversion) == 'published':
+        found = latents.invert(weights, responses)
+    else:
+        flat = np.ones(weights.shape[1], np.float32)
+        found = latents.invert_map(weights, responses, flat)
+    if config.map.rescale:
+        known = scaling.reference(space.latents - mean)
+        found = scaling.scale(found - mean, known, 'about_zero') + mean
+    return found
 
 
 def reconstruct(
@@ -241,7 +235,8 @@ def findings(
             }
         if normalised.imagery is not None:
             imagery = average_repeats(normalised.imagery)
-            guess = find(imagery.fmri)
+            # Imagined, the mean face is weaker too: its weight is found.
+            guess = find(imagery.fmri, inversion='published')
             imagined |= {'seen': images[imagery.stimulus] / np.float32(255)}
             imagined[label] = space.generate(guess)
             scores[f'imagery{suffix}'] = recognition.imagery(
@@ -381,11 +376,11 @@ def _notes(
     if config.map.inversion != 'published':
         notes.append(
             f'config.map.inversion is {config.map.inversion!r}: the constant '
-            'is known, where the published inversion finds it too'
-            + (
-                ", and the noise of the weights is taken from W W'."
-                if config.map.inversion == 'unshrunk'
-                else '.'
-            )
+            'is known, where the published inversion finds it too.'
+        )
+    if config.map.rescale:
+        notes.append(
+            'Decoded latents were given the spread of training faces, which '
+            'is not published.'
         )
     return notes

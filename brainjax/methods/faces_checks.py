@@ -12,18 +12,13 @@ from brainjax.recordings import Recording, need_pictures
 from brainjax.recordings.recording import roi_mask
 from brainjax.recordings.stored import mean_and_deviation
 
-INVERSIONS = ('published', 'least_squares', 'unshrunk')
+INVERSIONS = ('published', 'least_squares')
 
 
 def check(recording: Recording, config: ConfigDict) -> None:
     """Raises InputError if the method cannot work with these."""
     c = config.map
     backbone.check_known('inversion', c.inversion, INVERSIONS)
-    if c.inversion == 'unshrunk' and c.ridge:
-        raise InputError(
-            "config.map.inversion='unshrunk' holds for least squares; set "
-            'config.map.ridge=0.'
-        )
     if c.inversion == 'published':
         mean, deviation = mean_and_deviation(recording.train.fmri)
         if np.abs(mean / deviation).max() < 1e-3:

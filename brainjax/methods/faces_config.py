@@ -97,9 +97,11 @@ def vanrullen2019() -> ConfigDict:
     c.map = ConfigDict()
     c.map.ridge = 0.0  # Penalty of the weights. Published: none.
     # How latents are found: 'published' finds the constant with them;
-    # 'least_squares' takes it as known; 'unshrunk' takes from W W' also what
-    # noise in the weights has added, known from training trials (both ours).
+    # 'least_squares', ours, takes it as known.
     c.map.inversion = 'published'
+    # Ours: whether decoded latents get, each time, the spread over latents
+    # that training faces have; noise in the weights has shrunk them.
+    c.map.rescale = False
     # ROIs that are scored alone, each with as many voxels as the smallest.
     c.map.rois = ()
 
