@@ -21,7 +21,11 @@ def get_config(faces='generated'):
     config.pictures.number = 3000
     config.simulated.n_train = 2000
     config.simulated.voxels = {
-        'V1': 250, 'V2': 150, 'V3': 100, 'V4': 100, 'FFA': 400
+        'V1': 250,
+        'V2': 150,
+        'V3': 100,
+        'V4': 100,
+        'FFA': 400,
     }
     config.networks.latents = 64
     training = config.training
