@@ -73,8 +73,10 @@ def cut(images: np.ndarray, size: int) -> np.ndarray:
 
 def cut_stimuli(recording: Recording, config: ConfigDict) -> Recording:
     """Cuts a recording's pictures as `load` does, if they are so wide."""
-    images = recording.stimuli.images
-    if images is None or images.shape[1:3] != (whole(config),) * 2:
+    images, wide = recording.stimuli.images, whole(config)
+    if wide == config.size or images is None:
+        return recording
+    if images.shape[1:3] != (wide, wide):
         return recording
     stimuli = dataclasses.replace(
         recording.stimuli, images=cut(images, config.size)
