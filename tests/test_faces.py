@@ -17,6 +17,7 @@ from brainjax import experiment
 from brainjax.errors import InputError
 from brainjax.linear import pca
 from brainjax.methods import faces
+from brainjax.methods.faces_spaces import decode
 from brainjax.networks import vaegan, vaegan_weights
 from brainjax.recordings import average_repeats, normalise
 
@@ -104,7 +105,7 @@ def test_latents_are_those_of_the_equations(fitted, name):
     weights = np.linalg.pinv(x) @ (train.fmri / deviation)
     expected = test.fmri / deviation @ np.linalg.pinv(weights)
     fmri = average_repeats(normalise(recording).test).fmri
-    found = faces.decode(fit, space, fmri, config)
+    found = decode(space, fmri, config)
     scale = np.abs(expected[:, :-1]).max()
     assert np.abs(found - expected[:, :-1]).max() < 1e-3 * scale
     n = len(test)
@@ -135,18 +136,18 @@ def test_known_constant_and_spread(fitted):
     config = config.copy_and_resolve_references()
     config.map.inversion = 'least_squares'
     fmri = average_repeats(normalise(recording).test).fmri
-    found = faces.decode(fit, fit.pca, fmri, config)
+    found = decode(fit.pca, fmri, config)
     weights = np.float64(fit.pca.weights)
-    y = fmri + fit.baseline - weights[-1]
+    y = fmri + fit.pca.baseline - weights[-1]
     expected = y @ np.linalg.pinv(weights[:-1])
     np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-2)
     config.map.rescale = True
     mean = fit.pca.latents.mean(axis=0)
-    rescaled = faces.decode(fit, fit.pca, fmri, config) - mean
+    rescaled = decode(fit.pca, fmri, config) - mean
     wanted = (fit.pca.latents - mean).std(axis=1).mean()
     np.testing.assert_allclose(rescaled.std(axis=1), wanted, rtol=1e-4)
     # Each by itself: it does not depend on the other test faces.
-    alone = faces.decode(fit, fit.pca, fmri[:1], config) - mean
+    alone = decode(fit.pca, fmri[:1], config) - mean
     np.testing.assert_allclose(alone, rescaled[:1], rtol=1e-3, atol=1e-4)
 
 
