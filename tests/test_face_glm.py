@@ -193,6 +193,29 @@ def test_faces_are_decoded_from_their_patterns():
     np.testing.assert_allclose(decoded, seen, atol=0.02)
 
 
+def test_test_faces_and_imagery_do_not_choose_voxels():
+    rng = np.random.default_rng(3)
+    columns = Columns(LATENTS, TESTS)
+    runs = []
+    for _ in range(4):
+        x = rng.normal(1, 1, (80, columns.count))
+        y = x @ rng.normal(size=(columns.count, 30)) + rng.normal(size=(80, 30))
+        runs.append(glm.Run(x, np.ones((80, 1)), y))
+    apart = slice(columns.test.start, None)
+    # The same responses to training faces, others to everything else.
+    added = rng.normal(0, 9, (TESTS + 2, 30))
+    changed = [
+        run._replace(fmri=run.fmri + run.regressors[:, apart] @ added)
+        for run in runs
+    ]
+    one, other = face_glm.fit(runs, columns), face_glm.fit(changed, columns)
+    for name in ('t', 'gain', 'weights', 'variance'):
+        np.testing.assert_allclose(
+            getattr(one, name), getattr(other, name), rtol=1e-3, atol=1e-4
+        )
+    assert np.abs(other.tests - one.tests).max() > 5
+
+
 def test_each_event_goes_to_its_regressor():
     event = face_runs.Event
     events = [
