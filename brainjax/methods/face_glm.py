@@ -1,9 +1,13 @@
 """The map and the patterns of a subject who saw faces, from time series.
 
-subject = face_runs.find('ds001761', subject='01')
-latents = vaegan.encode(variables, pictures_of(subject.train))
-found = face_glm.fit(face_runs.read(subject, latents), Columns(1024, 20))
-decoded = invert(found.weights[:, chosen], found.tests[:, chosen])
+    subject = face_runs.find('ds001761', subject='01')
+    z = vaegan.encode(variables, pictures_of(subject.train))
+    columns = Columns(z.shape[1], len(subject.test))
+    found = face_glm.fit(face_runs.read(subject, z), columns)
+    chosen = glm.select(found.t, found.gain, least_t=3, percentile=50)
+    decoded = latents.invert(found.weights[:, chosen], found.tests[:, chosen])
+
+Runs are read one at a time and never held together.
 """
 
 from collections.abc import Iterable

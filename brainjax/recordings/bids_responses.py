@@ -87,7 +87,7 @@ def glm_weights(
     Raises:
       InputError: the trials cannot be told apart, or nilearn is missing.
     """
-    trials, others = regressors(events, volumes, seconds, high_pass, confounds)
+    trials, others = _design(events, volumes, seconds, high_pass, confounds)
     design = np.concatenate([trials, others], axis=1)
     scale = np.linalg.norm(design, axis=0)
     design = design / np.where(scale > 0, scale, 1)
@@ -125,7 +125,7 @@ def separate_weights(
     Raises:
       InputError: a trial cannot be told from the rest, or nilearn is missing.
     """
-    trials, others = regressors(events, volumes, seconds, high_pass, confounds)
+    trials, others = _design(events, volumes, seconds, high_pass, confounds)
     basis, strength, _ = np.linalg.svd(others, full_matrices=False)
     basis = basis[:, strength > 1e-10 * strength[0]]
     size = (trials**2).sum(axis=0)
@@ -199,29 +199,14 @@ def need_nilearn(module: str) -> ModuleType:
         ) from error
 
 
-def regressors(
+def _design(
     events: Modelled,
     volumes: int,
     seconds: float,
     high_pass: float,
     confounds: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Makes the regressors of a run with nilearn.
-
-    Args:
-      events: of the run.
-      volumes: as for `glm_weights`.
-      seconds: as for `glm_weights`.
-      high_pass: as for `glm_weights`.
-      confounds: as for `glm_weights`.
-
-    Returns:
-      [volumes, trials], each trial convolved with SPM's canonical response;
-      and [volumes, n] of all others, as `glm_weights` lists them.
-
-    Raises:
-      InputError: nilearn is missing.
-    """
+    """Returns the regressors of the trials, and all others."""
     first_level = need_nilearn('nilearn.glm.first_level')
     pandas = need_nilearn('pandas')
     names = _names(events.trial)

@@ -192,57 +192,92 @@ def read(
         extra = bids_runs.confounds_of(
             run, subject.root, confounds, image.volumes
         )
-        mixing, single = modelled(
-            events,
-            subject.train,
-            subject.test,
-            latents,
-            image.volumes * seconds,
+        regressors = design(
+            events, subject.train, subject.test, latents, image.volumes, seconds
         )
-        responses, nuisance = bids_responses.regressors(
-            single, image.volumes, seconds, high_pass, extra
-        )
+        nuisance = drifts(image.volumes, seconds, high_pass)
+        if extra is not None:
+            nuisance = np.concatenate([nuisance, extra], axis=1)
         fmri = nifti.series(image, subject.voxels.voxels)
-        yield responses @ mixing, nuisance, fmri
+        yield regressors, nuisance, fmri
 
 
-def modelled(
+def design(
     events: Sequence[Event],
     train: Sequence[str],
     test: Sequence[str],
     latents: np.ndarray,
-    length: float,
-) -> tuple[np.ndarray, bids_responses.Modelled]:
-    """Tells how the events of a run make up the regressors.
+    volumes: int,
+    seconds: float,
+) -> np.ndarray:
+    """Makes the regressors that runs share, of one run.
 
-    Convolution is linear: the events are convolved, each alone, and then
-    mixed, which needs no convolution for each of 1,024 latents.
+    Each event is convolved with SPM's canonical response; regressors are sums
+    of these, weighted by latents. As convolution is linear, that equals
+    modulating trains of events by latents, without 1,024 convolutions.
 
     Args:
-      events: of one run.
+      events: of one run; what begins after it is left out.
       train, test: names of all faces.
       latents: [len(train), latents].
-      length: of the run in seconds; what begins outside it is left out.
+      volumes: in the run.
+      seconds: from one volume to the next.
 
     Returns:
-      [events, regressors] by which to multiply the events' responses
-      [volumes, events], and the events to convolve.
+      [volumes, Columns.count]
+
+    Raises:
+      InputError: nilearn is missing.
     """
     columns = Columns(latents.shape[1], len(test))
     rows = {name: i for i, name in enumerate(train)}
     tests = {name: i for i, name in enumerate(test, columns.test.start)}
-    begun = [e for e in events if -_MODELLED < e.onset < length]
-    mixing = np.zeros((len(begun), columns.count))
-    for weights, event in zip(mixing, begun):
+    begun = [e for e in events if -_MODELLED < e.onset < volumes * seconds]
+    weights = np.zeros((len(begun), columns.count))
+    for row, event in zip(weights, begun):
         if not event.stimulus:
-            weights[columns.repeat if event.part else columns.imagery] = 1
+            row[columns.repeat if event.part else columns.imagery] = 1
         elif event.part == 'test':
-            weights[tests[event.stimulus]] = 1
+            row[tests[event.stimulus]] = 1
         else:
-            weights[: columns.face] = latents[rows[event.stimulus]]
-            weights[columns.face] = 1
-    return mixing, bids_responses.Modelled(
-        np.array([e.onset for e in begun]),
-        np.array([FACE_SECONDS if e.part else e.duration for e in begun]),
-        np.ones(len(begun), bool),
-    )
+            row[: columns.face] = latents[rows[event.stimulus]]
+            row[columns.face] = 1
+    return _responses(begun, volumes, seconds) @ weights
+
+
+def drifts(volumes: int, seconds: float, high_pass: float) -> np.ndarray:
+    """Returns a constant and slow cosines, [volumes, n].
+
+    Args:
+      volumes: in the run.
+      seconds: from one to the next.
+      high_pass: period in seconds above which cosines are taken; 0 for none.
+
+    Raises:
+      InputError: nilearn is missing.
+    """
+    first_level = bids_responses.need_nilearn('nilearn.glm.first_level')
+    return first_level.make_first_level_design_matrix(
+        bids_responses.times(volumes, seconds),
+        drift_model='cosine' if high_pass else 'polynomial',
+        high_pass=1 / high_pass if high_pass else None,
+        drift_order=0,
+    ).to_numpy()
+
+
+def _responses(
+    events: Sequence[Event], volumes: int, seconds: float
+) -> np.ndarray:
+    """Returns the response to each event, [volumes, events].
+
+    Not through nilearn's design matrix, which alters regressors that depend
+    on each other, as those of single events at the end of a run may.
+    """
+    first_level = bids_responses.need_nilearn('nilearn.glm.first_level')
+    at = bids_responses.times(volumes, seconds)
+    found = np.empty((volumes, len(events)))
+    for i, event in enumerate(events):
+        duration = FACE_SECONDS if event.part else event.duration
+        once = np.array([[event.onset], [duration], [1.0]])
+        found[:, i] = first_level.compute_regressor(once, 'spm', at)[0][:, 0]
+    return found
