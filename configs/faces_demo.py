@@ -15,8 +15,8 @@ def get_config(faces='generated'):
     if faces == 'photographs':
         config.pictures.number = 6000
         config.simulated.n_train = 5000
-        config.training.epochs = 8
-        config.training.drops = ((5, 0.3), (7, 0.3))
+        config.training.epochs = 6
+        config.training.drops = ((5, 0.3),)
         return config
     config.pictures.number = 3000
     config.simulated.n_train = 2000
