@@ -18,7 +18,12 @@ import brainjax
 from brainjax import auditing, evaluation, files, pictures
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import groups, network_features
-from brainjax.methods import deep_reconstruction, selfsup
+from brainjax.methods import (
+    deep_reconstruction,
+    face_pictures,
+    faces,
+    selfsup,
+)
 from brainjax.recordings import (
     Recording,
     average_repeats,
@@ -35,7 +40,11 @@ from brainjax.recordings import (
 from brainjax.reports import figures, page
 
 # method -> module with fit, reconstruct and findings.
-METHODS = {'selfsup': selfsup, 'inversion': deep_reconstruction}
+METHODS = {
+    'selfsup': selfsup,
+    'inversion': deep_reconstruction,
+    'faces': faces,
+}
 
 
 def load_recording(config: ConfigDict) -> Recording:
@@ -49,12 +58,16 @@ def load_recording(config: ConfigDict) -> Recording:
         raise InputError(
             f'config.recording.path is empty: this config wants {c.required}.'
         )
-    if not c.path:
+    if c.path:
+        recording = open_recording(c.path, **_options(config))
+        if config.method == 'faces':
+            recording = face_pictures.cut_stimuli(recording, config)
+    elif config.method == 'faces':
+        recording = face_pictures.subject(config)
+    else:
         recording = simulated.simulated_subject(
             size=config.size, seed=config.seed, **config.simulated
         )
-    else:
-        recording = open_recording(c.path, **_options(config))
     return select_roi(recording, c.roi) if c.roi else recording
 
 
@@ -72,7 +85,10 @@ def _options(config: ConfigDict) -> dict[str, Any]:
     if c.fold >= 0:
         options['test_rows'] = digits69.folds()[c.fold]
     if 'size' in options_of(format_of(c.path)):
-        options.setdefault('size', config.size)
+        faces_too = config.method == 'faces'
+        options.setdefault(
+            'size', face_pictures.whole(config) if faces_too else config.size
+        )
     return options
 
 
@@ -85,6 +101,8 @@ def load_pictures(config: ConfigDict) -> np.ndarray:
     c = config.pictures
     if not c.number:
         return np.empty((0, config.size, config.size, 3), np.uint8)
+    if config.method == 'faces':
+        return face_pictures.unpaired(config)
     if c.path:
         images, _ = pictures.load(
             c.path, config.size, limit=c.number, seed=config.seed
