@@ -80,6 +80,7 @@ def test_commands_that_are_named(page):
     """In the prose and in shell examples, with their config."""
     prose = text(page)
     shell = '\n'.join(re.findall(r'(?ms)^```bash\n(.*?)^```', prose))
+    shell = shell.replace('\\\n', ' ')
     lines = re.findall(r'(?m)(?:^|&& )brainjax (.+)$', shell)
     lines += re.findall(r'`brainjax ([^`\n]+)`', prose)
     for line in lines:
@@ -116,6 +117,18 @@ def test_everything_public_has_a_docstring():
             names = [n for n in names if not n.endswith(OF_A_COMMAND)]
         found += names
     assert not found
+
+
+@pytest.mark.parametrize('page', ['docs/adding_a_recording.md'])
+def test_examples_run(page, tmp_path, monkeypatch):
+    """A page's Python examples, one after the other."""
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for source in re.findall(
+        r'(?ms)^```python\n(.*?)^```', text(REPOSITORY / page)
+    ):
+        exec(source, names)
+    assert list(tmp_path.iterdir())
 
 
 def test_reference_is_written(tmp_path):
