@@ -5,6 +5,7 @@ python docs/reference.py site
 """
 
 import os
+import pathlib
 import sys
 import warnings
 
@@ -13,9 +14,7 @@ def main(folder: str) -> None:
     """Writes a page for each module; what pdoc warns of is an error."""
     os.environ.setdefault('JAX_PLATFORMS', 'cpu')
     os.environ['PDOC_ALLOW_EXEC'] = '1'  # Packages ask for the processor.
-    import pathlib
-
-    import pdoc
+    import pdoc  # Reads the environment.
 
     pdoc.render.configure(docformat='google')
     with warnings.catch_warnings():
