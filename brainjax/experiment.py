@@ -17,8 +17,13 @@ from PIL import Image
 import brainjax
 from brainjax import evaluation, files, pictures
 from brainjax.errors import InputError, suggestion
-from brainjax.evaluation import network_features
-from brainjax.methods import deep_reconstruction, selfsup
+from brainjax.evaluation import groups, network_features
+from brainjax.methods import (
+    deep_reconstruction,
+    face_pictures,
+    faces,
+    selfsup,
+)
 from brainjax.recordings import (
     Recording,
     average_repeats,
@@ -35,7 +40,11 @@ from brainjax.recordings import (
 from brainjax.reports import figures, page
 
 # method -> module with fit, reconstruct and findings.
-METHODS = {'selfsup': selfsup, 'inversion': deep_reconstruction}
+METHODS = {
+    'selfsup': selfsup,
+    'inversion': deep_reconstruction,
+    'faces': faces,
+}
 
 
 def load_recording(config: ConfigDict) -> Recording:
@@ -49,12 +58,16 @@ def load_recording(config: ConfigDict) -> Recording:
         raise InputError(
             f'config.recording.path is empty: this config wants {c.required}.'
         )
-    if not c.path:
+    if c.path:
+        recording = open_recording(c.path, **_options(config))
+        if config.method == 'faces':
+            recording = face_pictures.cut_stimuli(recording, config)
+    elif config.method == 'faces':
+        recording = face_pictures.subject(config)
+    else:
         recording = simulated.simulated_subject(
             size=config.size, seed=config.seed, **config.simulated
         )
-    else:
-        recording = open_recording(c.path, **_options(config))
     return select_roi(recording, c.roi) if c.roi else recording
 
 
@@ -72,7 +85,10 @@ def _options(config: ConfigDict) -> dict[str, Any]:
     if c.fold >= 0:
         options['test_rows'] = digits69.folds()[c.fold]
     if 'size' in options_of(format_of(c.path)):
-        options.setdefault('size', config.size)
+        faces_too = config.method == 'faces'
+        options.setdefault(
+            'size', face_pictures.whole(config) if faces_too else config.size
+        )
     return options
 
 
@@ -85,6 +101,8 @@ def load_pictures(config: ConfigDict) -> np.ndarray:
     c = config.pictures
     if not c.number:
         return np.empty((0, config.size, config.size, 3), np.uint8)
+    if config.method == 'faces':
+        return face_pictures.unpaired(config)
     if c.path:
         images, _ = pictures.load(
             c.path, config.size, limit=c.number, seed=config.seed
@@ -127,21 +145,21 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         with _timed(timings, 'Open the recording and the pictures'):
             recording = load_recording(config)
             shown = need_pictures(recording)
+            test = average_repeats(normalise(recording).test)
+            names = [recording.stimuli.names[i] for i in test.stimulus]
+            parts = groups.rows(names, config.recording.groups)
             unpaired = load_pictures(config)
         with _timed(timings, 'Fit'):
             fitted = method.fit(recording, unpaired, config, workdir)
-    test = average_repeats(normalise(recording).test)
     truth = shown[test.stimulus]
-    names = [recording.stimuli.names[i] for i in test.stimulus]
     with _timed(timings, 'Reconstruct'):
         images = method.reconstruct(fitted, test.fmri, config)
     with _timed(timings, 'Score'):
-        scores = evaluation.score(
-            truth,
-            images,
-            features=network_features.in_cache(),
-            seed=config.seed,
-        )
+        options = {'features': network_features.in_cache(), 'seed': config.seed}
+        scores = evaluation.score(truth, images, **options)
+        for group, rows in parts.items():
+            alone = evaluation.score(truth[rows], images[rows], **options)
+            scores |= {f'{k}_of_{group}': entry for k, entry in alone.items()}
         found = method.findings(fitted, recording, config)
     results = {
         'scores': scores | found.scores,

@@ -1,6 +1,7 @@
 """Shen et al. 2019: imagery, with average pooling and leaky ReLU.
 
-As configs/shen2019_natural.py, tested on the imagined shapes and pictures.
+As configs/shen2019_natural.py, tested on the imagined shapes and pictures,
+which are scored together and apart.
 The published spread of features is not that of this variant of the network;
 the spread of the training pictures' features stands in for it.
 """
@@ -16,6 +17,7 @@ def get_config():
     )
     config.recording.roi = 'VC'
     config.recording.test = 'imagery'
+    config.recording.groups = ('shapes=colorExpStim*', 'pictures=n*')
     config.network.pool = 'average'
     config.network.slope = 0.2
     config.decoding.scaling = 'about_zero'

@@ -46,10 +46,18 @@ def config(**changes):
     return c
 
 
+def in_parts():
+    return config(
+        subsets__rois=('V1', 'V4|HVC'),
+        subsets__layers=('conv2_1',),
+        recording__groups=('some=scene-2-0000[0-6]*',),
+    )
+
+
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp('inversion') / 'run'
-    return folder, experiment.run(config(), folder)
+    return folder, experiment.run(in_parts(), folder)
 
 
 def test_pictures_and_features_are_told_apart_above_chance(finished):
@@ -68,6 +76,32 @@ def test_pictures_and_features_are_told_apart_above_chance(finished):
     assert 'deep image reconstruction' in page and 'random weights' in page
 
 
+def test_regions_layers_and_groups_are_scored_apart(finished):
+    folder, results = finished
+    scores = results['scores']
+    for subset in ('V1', 'V4+HVC', 'conv2_1'):
+        for kind in ('pixcorr', 'two_way_pixels'):
+            entry = scores[f'{kind}_from_{subset}']
+            assert entry['n'] == 12 and entry['p'] <= entry['q'] <= 1
+            assert entry['value'] > entry['chance']
+        assert scores[f'two_way_pixels_from_{subset}']['low'] > 0.55
+    # Eight voxels of each area know less than all of them.
+    assert scores['pixcorr_from_V4+HVC']['value'] < scores['pixcorr']['value']
+    assert scores['pixcorr_of_some']['n'] == 7
+    page = (folder / 'report.html').read_text()
+    assert 'Two-way, pixels, from V4+HVC' in page
+    assert 'Pixel correlation, of some' in page
+
+
+def test_one_layer_alone_is_that_layer_of_the_whole(finished):
+    folder, _ = finished
+    found = [
+        np.load(folder / 'decoded' / label / 'conv2_1.npy')
+        for label in ('inversion', 'subsets/conv2_1')
+    ]
+    np.testing.assert_array_equal(*found)
+
+
 def test_a_run_that_was_cut_off_ends_with_the_same_files(finished, tmp_path):
     folder, results = finished
     again = tmp_path / 'run'
@@ -77,7 +111,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_files(finished, tmp_path):
     (again / 'inversion' / 'reconstructions.npz').unlink()
     shutil.rmtree(again / 'recovery')
     (again / 'scores.json').unlink()
-    assert experiment.run(config(), again)['scores'] == results['scores']
+    assert experiment.run(in_parts(), again)['scores'] == results['scores']
     for name in ('reconstructions.npz', 'inversion/reconstructions.npz'):
         with np.load(folder / name) as a, np.load(again / name) as b:
             np.testing.assert_array_equal(a['images'], b['images'])
@@ -102,6 +136,8 @@ def test_bad_settings_are_one_sentence(tmp_path):
         ({'decoding__scaling': 'about_nought'}, 'about_nought'),
         ({'network__layers': ('conv9_1',)}, 'conv9_1'),
         ({'inversion__optimiser': 'adam'}, 'adam'),
+        ({'subsets__rois': ('V9',)}, "no ROI 'V9'"),
+        ({'subsets__layers': ('conv1_2|fc8',)}, "'fc8', which is not in"),
     ):
         with pytest.raises(InputError, match=words):
             deep_reconstruction.fit(recording, None, config(**change), tmp_path)

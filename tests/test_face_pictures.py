@@ -42,3 +42,52 @@ def test_real_faces():
     images, names = face_pictures.load(config)
     assert images.shape == (8, 16, 16, 3) and len(set(names)) == 8
     assert 20 < images.std() < 120
+
+
+def test_test_faces_are_for_nobody_else():
+    config = tiny_faces.get_run_config()
+    recording = face_pictures.subject(config)
+    assert len(recording.train) == 40
+    test = np.unique(recording.test.stimulus)
+    kinds = [recording.stimuli.categories[i] for i in test]
+    assert sorted(kinds) == ['female'] * 3 + ['male'] * 3
+    pictures = face_pictures.unpaired(config)
+    assert len(pictures) == 60 - 6
+    known = {image.tobytes() for image in pictures}
+    images = recording.stimuli.images
+    assert not known & {image.tobytes() for image in images[test]}
+    assert known > {image.tobytes() for image in images[:40]}
+
+
+def test_near_copies_of_test_faces_are_left_out():
+    images = tiny_faces.pictures(30)
+    copy = np.uint8(np.clip(0.9 * images[[4]] + 3, 0, 255))
+    kept = face_pictures.without(images, copy)
+    np.testing.assert_array_equal(kept, np.delete(images, 4, axis=0))
+    assert face_pictures.without(images[:0], copy).shape == (0, 16, 16, 3)
+
+
+@pytest.mark.parametrize(
+    ('names', 'expected'),
+    [
+        (['faces/50_0_0_2017.jpg', '24_1_4_2017.jpg'], ('male', 'female')),
+        (['sub/F12.jpg', 'train_M3.jpg'], ('female', 'male')),
+        (['face-0-00000-male', 'x/female.png'], ('male', 'female')),
+        (['F12.jpg', 'somebody.jpg'], None),
+    ],
+)
+def test_names_tell_gender(names, expected):
+    assert face_pictures.genders(names) == expected
+
+
+def test_pictures_of_a_recording_are_cut_like_the_others(tmp_path):
+    config = tiny_faces.get_run_config()
+    recording = face_pictures.subject(config)
+    assert face_pictures.cut_stimuli(recording, config) is recording
+    config.pictures.crop = 0.8
+    config.size = round(0.8 * 16)
+    small = face_pictures.cut_stimuli(recording, config).stimuli.images
+    assert small.shape[1:] == (13, 13, 3)
+    np.testing.assert_array_equal(
+        small, recording.stimuli.images[:, 1:14, 1:14]
+    )

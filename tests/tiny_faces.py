@@ -25,3 +25,18 @@ def get_config():
 
 def pictures(n, seed=0):
     return np.asarray(tiny.pictures(n, seed, SIZE))
+
+
+def get_run_config():
+    """A whole experiment on generated faces."""
+    c = get_config()
+    c.simulated.update(n_train=40, n_test=6, test_repeats=4, imagined=3)
+    c.simulated.imagery_repeats = 4
+    c.simulated.noise_ceiling = 0.95
+    c.simulated.voxels = {'V1': 20, 'FFA': 20}
+    c.pictures.number = 60
+    c.pictures.crop = 1.0
+    c.map.rois = ('V1', 'FFA')
+    # So slow that rounding stays rounding with other numbers of devices.
+    c.training.update(epochs=6, learning_rate=1e-4, pixels=1.0)
+    return c

@@ -1,4 +1,4 @@
-"""The ridge with scikit-learn's interface, for use without a pipeline."""
+"""The ridge and the latent map with scikit-learn's interface."""
 
 import inspect
 from typing import Any
@@ -6,10 +6,52 @@ from typing import Any
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
-from brainjax.linear import ridge
+from brainjax.linear import latents, ridge
 
 
-class VoxelSelectingRidge:
+class _Estimator:
+    """What scikit-learn asks of an estimator beside `fit` and `predict`."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        del deep
+        return {name: getattr(self, name) for name in self._parameters()}
+
+    def set_params(self, **params: Any) -> Any:
+        """Changes arguments of the constructor.
+
+        Raises:
+          InputError: there is no such argument.
+        """
+        for name, value in params.items():
+            if name not in self._parameters():
+                raise InputError(
+                    f'{type(self).__name__} has no parameter {name!r}, only '
+                    f'{", ".join(self._parameters())}.'
+                    f'{suggestion(name, self._parameters())}'
+                )
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        shown = ', '.join(f'{k}={v!r}' for k, v in self.get_params().items())
+        return f'{type(self).__name__}({shown})'
+
+    def __sklearn_tags__(self) -> Any:
+        """Tells scikit-learn, the only caller, what this is."""
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(
+            estimator_type='regressor',
+            target_tags=TargetTags(required=True, multi_output=True),
+        )
+
+    @classmethod
+    def _parameters(cls) -> list[str]:
+        return [*inspect.signature(cls).parameters]
+
+
+class VoxelSelectingRidge(_Estimator):
     """Ridge regression, each unit with the k voxels that correlate with it.
 
     Works in scikit-learn's pipelines and searches, but does not need it. It
@@ -122,40 +164,75 @@ class VoxelSelectingRidge:
         explained = 1 - (residual**2).sum(axis=0)[varies] / total[varies]
         return float(explained.mean())
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
-        del deep
-        return {name: getattr(self, name) for name in _parameters()}
 
-    def set_params(self, **params: Any) -> 'VoxelSelectingRidge':
-        """Changes arguments of the constructor.
+class LatentMap(_Estimator):
+    """The linear map from latents to voxels, and back.
+
+    See `linear.latents`, of which it is the face.
+
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> seen = rng.standard_normal((300, 5))
+        >>> fmri = seen @ rng.standard_normal((5, 40)) + 2
+        >>> model = LatentMap().fit(seen[:250], fmri[:250])
+        >>> model.predict(seen[250:]).shape
+        (50, 40)
+        >>> bool(np.allclose(model.invert(fmri[250:]), seen[250:], atol=1e-3))
+        True
+
+    Attributes after `fit`:
+      coef_: [voxels, K] weights.
+      intercept_: [voxels] bias.
+      n_features_in_: K, the number of latents.
+    """
+
+    def __init__(
+        self,
+        ridge: float = 0.0,
+        voxels_at_a_time: int = latents.VOXELS_AT_A_TIME,
+    ):
+        """See `latents.fit` for the arguments."""
+        self.ridge = ridge
+        self.voxels_at_a_time = voxels_at_a_time
+
+    def fit(self, X: Any, y: Any) -> 'LatentMap':
+        """Fits fMRI y [trials, voxels] to latents X [trials, K].
 
         Raises:
-          InputError: there is no such argument.
+          InputError: see `latents.fit`.
         """
-        for name, value in params.items():
-            if name not in _parameters():
-                raise InputError(
-                    f'VoxelSelectingRidge has no parameter {name!r}, only '
-                    f'{", ".join(_parameters())}.'
-                    f'{suggestion(name, _parameters())}'
-                )
-            setattr(self, name, value)
+        self._weights = latents.fit(
+            X,
+            y,
+            ridge=self.ridge,
+            voxels_at_a_time=self.voxels_at_a_time,
+        )
+        self.coef_, self.intercept_ = self._weights[:-1].T, self._weights[-1]
+        self.n_features_in_ = len(self._weights) - 1
         return self
 
-    def __repr__(self) -> str:
-        shown = ', '.join(f'{k}={v!r}' for k, v in self.get_params().items())
-        return f'VoxelSelectingRidge({shown})'
+    def predict(self, X: Any) -> np.ndarray:
+        """Returns the fMRI of latents, [n, voxels].
 
-    def __sklearn_tags__(self) -> Any:
-        """Tells scikit-learn, the only caller, what this is."""
-        from sklearn.utils import Tags, TargetTags
+        Raises:
+          InputError: nothing was fitted, or other latents are given.
+        """
+        if np.shape(X)[1:] != (len(self._fitted()) - 1,):
+            raise InputError(
+                f'the latents have shape {np.shape(X)}; give [n, '
+                f'{self.n_features_in_}], as those that were fitted.'
+            )
+        return latents.predict(self._weights, np.asarray(X))
 
-        return Tags(
-            estimator_type='regressor',
-            target_tags=TargetTags(required=True, multi_output=True),
-        )
+    def invert(self, y: Any) -> np.ndarray:
+        """Returns the latents of fMRI, [n, K].
 
+        Raises:
+          InputError: nothing was fitted, or see `latents.invert`.
+        """
+        return latents.invert(self._fitted(), y)
 
-def _parameters() -> list[str]:
-    return [*inspect.signature(VoxelSelectingRidge).parameters]
+    def _fitted(self) -> np.ndarray:
+        if not hasattr(self, '_weights'):
+            raise InputError('nothing was fitted yet; call fit first.')
+        return self._weights

@@ -9,6 +9,7 @@ training stands in. 'Ours' is not published.
 
 from ml_collections import ConfigDict
 
+from brainjax.methods.selfsup_config import gaziv2022
 from brainjax.networks import vaegan
 
 
@@ -19,7 +20,22 @@ def vanrullen2019() -> ConfigDict:
     c.seed = 0
     c.size = vaegan.SIZE  # Height and width of all pictures, in pixels. Code.
 
+    # What was measured, or simulated if recording.path is ''.
+    c.recording = gaziv2022().recording
+    c.simulated = ConfigDict()
+    c.simulated.n_train = 8000  # Faces, shown once each. Published: 7943.
+    c.simulated.n_test = 20  # Half of them female. Published.
+    c.simulated.test_repeats = 54  # Published: 41 to 64.
+    c.simulated.noise_ceiling = 0.9  # Of the averaged test responses.
+    c.simulated.imagined = 5  # Of the test faces. Published: 1.
+    c.simulated.imagery_repeats = 54  # Published: 51 to 55.
+    c.simulated.imagery_gain = 0.3
+    c.simulated.voxels = ConfigDict(
+        {'V1': 500, 'V2': 300, 'V3': 200, 'V4': 200, 'FFA': 800}
+    )
+
     # Pictures to train on: a folder, a .tar, 'tfds:celeb_a/train' ...
+    # '' generates faces for the simulated subject.
     c.pictures = ConfigDict()
     c.pictures.path = ''
     c.pictures.number = 202_599  # Greatest number to use. Code: CelebA, all.
@@ -28,6 +44,9 @@ def vanrullen2019() -> ConfigDict:
     c.pictures.crop = 0.8
 
     c.networks = ConfigDict()
+    # '': train them; else a .safetensors file of `vaegan_weights.save`, or
+    # the prefix of the authors' checkpoint.
+    c.networks.weights = ''
     c.networks.latents = vaegan.LATENTS  # Code.
     c.networks.width = 1.0  # Factor on the channels below.
     # Each layer halves the grid, or doubles it. Code.
@@ -73,6 +92,26 @@ def vanrullen2019() -> ConfigDict:
     c.training.mirror = False  # Ours: half of the pictures, left to right.
 
     c.checkpoint_every = 1  # Epochs.
+
+    # Between latents and voxels.
+    c.map = ConfigDict()
+    c.map.ridge = 0.0  # Penalty of the weights. Published: none.
+    # How latents are found: 'published' finds the constant with them;
+    # 'least_squares', ours, takes it as known.
+    c.map.inversion = 'published'
+    # Ours: whether decoded latents get, each time, the spread over latents
+    # that training faces have; noise in the weights has shrunk them.
+    c.map.rescale = False
+    # ROIs that are scored alone, each with as many voxels as the smallest.
+    c.map.rois = ()
+
+    c.pca = ConfigDict()
+    c.pca.components = 0  # 0: as many as there are latents. Published.
+    # Whether its latents get the variance 1. Not known of the published one.
+    c.pca.whiten = False
+
+    # Whether faces are labelled 'male' and 'female', by category or by name.
+    c.gender = True
     return c.lock()
 
 

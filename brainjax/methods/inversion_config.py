@@ -63,4 +63,10 @@ def shen2019() -> ConfigDict:
     c.inversion.recovered = 8
     # Penalty of the reference, direct ridge from voxels to pixels.
     c.inversion.pixel_alpha = 1000.0
+
+    # Further pictures, from a part of the brain or of the network alone. Fig.
+    # 5 of the paper: ('V1', 'V2', 'V3', 'V4', 'HVC', 'VC').
+    c.subsets = ConfigDict()
+    c.subsets.rois = ()
+    c.subsets.layers = ()  # Sets of layers: ('conv1_1|conv1_2', 'fc8').
     return c.lock()

@@ -26,6 +26,9 @@ def gaziv2022() -> ConfigDict:
     # Further options of the format: 'response=glm;window=[4, 10]'.
     c.recording.options = ''
     c.recording.roi = ''  # 'V1|V2', 'HVC' ...; '' takes every voxel.
+    # Sets of test stimuli that are scored apart too, by their names:
+    # ('shapes=colorExpStim*', 'pictures=n*').
+    c.recording.groups = ()
     c.recording.fold = -1  # digits69: one of ten folds; -1 the usual split.
 
     # The simulated subject, if recording.path is ''.

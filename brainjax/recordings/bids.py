@@ -123,7 +123,7 @@ def read(
         preset, json.dumps(about), [row for rows in tables for row in rows]
     )
     rules = bids_events.PRESETS[chosen]
-    voxels = _voxels(root, name, runs[0], masks, roi)
+    voxels = bids_masks.of_subject(root, name, runs[0].bold, masks, roi)
     how = bids_runs.How(
         response,
         rules.window if window is None else bids_options.window(window),
@@ -150,24 +150,6 @@ def read(
     return _recording(
         root, name, about, parts, voxels, test, pictures, size, problems
     )
-
-
-def _voxels(
-    root: pathlib.Path,
-    subject: str,
-    run: Run,
-    masks: PathLike | None,
-    roi: str | None,
-) -> bids_masks.Masks:
-    if masks is not None:
-        folder = pathlib.Path(masks)
-        return bids_masks.read(folder, bids_masks.inside(folder), roi)
-    files = bids_masks.find(root, subject)
-    if not files:
-        brain = run.bold.name.replace('desc-preproc_bold', 'desc-brain_mask')
-        if brain != run.bold.name and run.bold.with_name(brain).is_file():
-            files = [run.bold.with_name(brain)]
-    return bids_masks.read(root, files, roi)
 
 
 def _odd(

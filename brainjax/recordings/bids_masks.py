@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.files import PathLike
 from brainjax.recordings import nifti
 from brainjax.recordings.recording import roi_mask
 
@@ -83,6 +84,37 @@ def read(
         },
         grid,
     )
+
+
+def of_subject(
+    root: pathlib.Path,
+    subject: str,
+    bold: pathlib.Path,
+    folder: PathLike | None,
+    roi: str | None,
+) -> Masks:
+    """Reads a subject's masks from where they are.
+
+    Args:
+      root: the data set.
+      subject: its folder.
+      bold: images of one run.
+      folder: of the masks; None looks where FOLDERS says, and then takes
+        fMRIPrep's brain mask.
+      roi: as for `read`.
+
+    Raises:
+      InputError: as `read`.
+    """
+    if folder is not None:
+        folder = pathlib.Path(folder)
+        return read(folder, inside(folder), roi)
+    files = find(root, subject)
+    if not files:
+        brain = bold.name.replace('desc-preproc_bold', 'desc-brain_mask')
+        if brain != bold.name and bold.with_name(brain).is_file():
+            files = [bold.with_name(brain)]
+    return read(root, files, roi)
 
 
 def find(root: pathlib.Path, subject: str) -> list[pathlib.Path]:

@@ -105,7 +105,7 @@ def responses(
         image, voxels.grid, 'masks must be on the grid of the images'
     )
     seconds = bids_files.repetition_time(run, root, image.seconds)
-    confounds = _confounds(run, root, how.confounds, image.volumes)
+    confounds = confounds_of(run, root, how.confounds, image.volumes)
     series = nifti.series(image, voxels.voxels)
     usable = np.isfinite(series).all(axis=0)
     if how.zscore:
@@ -180,10 +180,23 @@ def _weights(
     return solve(modelled, volumes, seconds, how.high_pass, confounds), shown
 
 
-def _confounds(
+def confounds_of(
     run: Run, root: pathlib.Path, wanted: Sequence[str], volumes: int
 ) -> np.ndarray | None:
-    """Returns [volumes, wanted]; what is not known counts as 0."""
+    """Reads confounds that fMRIPrep wrote beside a run.
+
+    Args:
+      run: which.
+      root: the data set.
+      wanted: columns.
+      volumes: of the run.
+
+    Returns:
+      [volumes, wanted]; what is not known counts as 0. None if none is wanted.
+
+    Raises:
+      InputError: there are none, or not these.
+    """
     if not wanted:
         return None
     for ending in (

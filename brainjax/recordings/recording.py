@@ -76,6 +76,8 @@ class Recording:
         `reliability.snr_from_repeats` can do with training trials.
       noise_ceiling: [voxels] highest correlation a perfect model of the
         averaged test responses could reach, or None where it is not known.
+      imagery: trials in which a test picture was imagined, not shown, or
+        None.
       format: the file format it was read from.
       problems: sentences on what a person should know of before trusting
         it; none of them prevents its use.
@@ -91,6 +93,7 @@ class Recording:
     unpaired_fmri: Fmri | None = None
     snr: np.ndarray | None = None
     noise_ceiling: np.ndarray | None = None
+    imagery: Trials | None = None
     format: str = 'arrays'
     problems: tuple[str, ...] = ()
 
@@ -124,16 +127,18 @@ def check(recording: Recording) -> None:
     where = recording.source
     stimuli = recording.stimuli
     _check_stimuli(stimuli, where)
-    for part in ('train', 'test'):
-        trials = getattr(recording, part)
-        _check_trials(trials, len(stimuli), f'{where}: {part}')
     voxels = recording.voxels
-    if recording.test.fmri.shape[1] != voxels:
-        raise InputError(
-            f'{where}: {voxels} voxels in the training trials and '
-            f'{recording.test.fmri.shape[1]} in the test trials; both must '
-            'come from one mask.'
-        )
+    for part in ('train', 'test', 'imagery'):
+        trials = getattr(recording, part)
+        if trials is None:
+            continue
+        _check_trials(trials, len(stimuli), f'{where}: {part}')
+        if trials.fmri.shape[1] != voxels:
+            raise InputError(
+                f'{where}: {voxels} voxels in the training trials and '
+                f'{trials.fmri.shape[1]} in the {part} trials; both must '
+                'come from one mask.'
+            )
     constant = np.flatnonzero(constant_voxels(recording.train.fmri))
     if len(constant):
         raise InputError(
@@ -270,13 +275,16 @@ def take_voxels(recording: Recording, voxels: np.ndarray) -> Recording:
     def take(values: Fmri | None) -> Fmri | None:
         return None if values is None else values.take(index, axis=-1)
 
-    def trials(part: Trials) -> Trials:
+    def trials(part: Trials | None) -> Trials | None:
+        if part is None:
+            return None
         return dataclasses.replace(part, fmri=take(part.fmri))
 
     return dataclasses.replace(
         recording,
         train=trials(recording.train),
         test=trials(recording.test),
+        imagery=trials(recording.imagery),
         rois={name: take(mask) for name, mask in recording.rois.items()},
         unpaired_fmri=take(recording.unpaired_fmri),
         snr=take(recording.snr),
@@ -349,7 +357,9 @@ def normalise(recording: Recording) -> Recording:
     """
     mean, deviation = mean_and_deviation(recording.train.fmri)
 
-    def trials(part: Trials) -> Trials:
+    def trials(part: Trials | None) -> Trials | None:
+        if part is None:
+            return None
         return dataclasses.replace(
             part, fmri=standardise(part.fmri, mean, deviation)
         )
@@ -359,6 +369,7 @@ def normalise(recording: Recording) -> Recording:
         recording,
         train=trials(recording.train),
         test=trials(recording.test),
+        imagery=trials(recording.imagery),
         unpaired_fmri=None
         if unpaired is None
         else standardise(unpaired, mean, deviation),

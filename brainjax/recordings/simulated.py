@@ -6,7 +6,7 @@ about their signal; `simulate` shows pictures and adds noise, and
 arguments alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -45,6 +45,7 @@ def simulate(
     *,
     voxels: Voxels,
     seed: int,
+    respond: Callable[[np.ndarray, Voxels], np.ndarray] = responses,
     noise_ceiling: float | Mapping[str, float] = 0.7,
     train_repeats: int = 1,
     test_repeats: int = 10,
@@ -63,8 +64,10 @@ def simulate(
       test: pictures of the test trials; none of them in `train`.
       unpaired: [n, height, width, 3] pictures whose responses become the
         recording's unpaired fMRI, or None.
-      voxels: from `voxel_parameters`.
+      voxels: from `voxel_parameters`, or what `respond` takes, with `area`.
       seed: of the noise and the order of the trials.
+      respond: (pictures, voxels) -> [n, voxels] noiseless responses, of mean
+        0 and variance 1 over pictures like these.
       noise_ceiling: median over voxels, for all areas or by area, of the
         correlation between the noiseless response and the average of the
         `test_repeats` trials of a picture. Voxels spread around it.
@@ -122,7 +125,7 @@ def simulate(
         order = np.concatenate(
             [random.permutation(len(images)) for _ in range(repeats)]
         )
-        fmri = noisy(responses(images, voxels)[order], random)
+        fmri = noisy(respond(images, voxels)[order], random)
         run = first_run + np.arange(len(order)) // trials_per_run
         return Trials(
             fmri, np.int32(first_stimulus + order), run.astype(np.int32)
@@ -139,7 +142,7 @@ def simulate(
     categories = None
     if train.categories is not None and test.categories is not None:
         categories = (*train.categories, *test.categories)
-    rois = {name: voxels.area == name for name in AREAS if name in voxels.area}
+    rois = {name: voxels.area == name for name in _areas(voxels)}
     rois['LVC'] = np.isin(voxels.area, ['V1', 'V2', 'V3'])
     rois['VC'] = np.ones(len(voxels.area), bool)
     return Recording(
@@ -216,7 +219,7 @@ def unpaired_scenes(
 def _ceilings(voxels: Voxels, noise_ceiling, seed: int) -> np.ndarray:
     """Draws each voxel's noise ceiling around its area's."""
     if not isinstance(noise_ceiling, Mapping):
-        noise_ceiling = dict.fromkeys(AREAS, noise_ceiling)
+        noise_ceiling = dict.fromkeys(_areas(voxels), noise_ceiling)
     for name in np.unique(voxels.area):
         if not 0 < noise_ceiling.get(name, 0) < 1:
             raise InputError(
@@ -226,6 +229,11 @@ def _ceilings(voxels: Voxels, noise_ceiling, seed: int) -> np.ndarray:
     middle = np.array([noise_ceiling[name] for name in voxels.area])
     spread = np.random.default_rng([seed, 1]).normal(0, 0.25, len(middle))
     return np.clip(np.tanh(np.arctanh(middle) + spread), 0.05, 0.99)
+
+
+def _areas(voxels: Voxels) -> list[str]:
+    """Returns the areas in the order of their first voxels."""
+    return [*dict.fromkeys(voxels.area.tolist())]
 
 
 def _scene_seed(seed: int, part: str) -> int:

@@ -42,8 +42,8 @@ def features(images: np.ndarray) -> np.ndarray:
     pixels = np.moveaxis(np.asarray(images, np.float32), -1, 1)
     if images.dtype == np.uint8:
         pixels = pixels / 255
-    pixels = _box(_FIELD, pixels.shape[2]) @ pixels
-    pixels = pixels @ _box(_FIELD, pixels.shape[3]).T
+    pixels = box(_FIELD, pixels.shape[2]) @ pixels
+    pixels = pixels @ box(_FIELD, pixels.shape[3]).T
     red, green, blue = np.moveaxis(pixels, 1, 0)
     luminance = 0.3 * red + 0.59 * green + 0.11 * blue
     signed = np.stack(
@@ -154,7 +154,7 @@ def _coarse(maps: np.ndarray) -> np.ndarray:
     return (rows[..., ::2] + rows[..., 1::2]) / 4
 
 
-def _box(new: int, old: int) -> np.ndarray:
+def box(new: int, old: int) -> np.ndarray:
     """Returns the matrix [new, old] that resamples by averaging areas."""
     starts, sources = np.arange(new)[:, None] / new, np.arange(old) / old
     overlap = np.minimum(starts + 1 / new, sources + 1 / old) - np.maximum(

@@ -156,6 +156,16 @@ def describe(name: str) -> Score:
     """
     if name in PICTURES:
         return PICTURES[name]
+    if part := re.fullmatch(r'(.+)_(from|of)_(.+)', name):
+        whole, relation, which = part.groups()
+        score = describe(whole)
+        meaning = {
+            'from': f'The same, of pictures made from {which} alone.',
+            'of': f'The same, of and among the pictures {which} alone.',
+        }[relation]
+        return Score(
+            f'{score.label}, {relation} {which}', meaning, score.percent
+        )
     for pattern, label, meaning, percent in OTHERS:
         if match := re.fullmatch(pattern, name):
             groups = [

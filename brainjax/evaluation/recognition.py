@@ -1,0 +1,236 @@
+"""Which face was seen, told by its latents (VanRullen & Reddy 2019).
+
+Decoded latents are compared with those of the pictures, by Pearson's
+correlation over latents: C[i, j] is that of picture i with decoded pattern j.
+Pairs of one subject are not independent, so p comes from dealing the decoded
+patterns to the faces at random, never from a binomial over pairs. Source:
+faces spec section 7.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.evaluation import entries, identification, statistics
+
+
+class Spread(NamedTuple):
+    """Mean and deviation of latents over training pictures, each [K]."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+
+def spread(latents: np.ndarray) -> Spread:
+    """Measures the latents of training pictures, [n, K]."""
+    latents = np.asarray(latents, np.float64)
+    return Spread(latents.mean(axis=0), latents.std(axis=0))
+
+
+def standardise(latents: np.ndarray, by: Spread) -> np.ndarray:
+    """Gives each latent the mean 0 and deviation 1 of training pictures.
+
+    Without it, few latents of large variance decide a correlation (as the
+    first of PCA). Latents that did not vary become 0.
+    """
+    varies = by.deviation > 1e-6 * max(float(by.deviation.max()), 1e-12)
+    scale = np.where(varies, by.deviation, np.inf)
+    return (np.asarray(latents, np.float64) - by.mean) / scale
+
+
+def recognise(
+    truth: np.ndarray | Sequence[np.ndarray],
+    decoded: np.ndarray | Sequence[np.ndarray],
+    *,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> dict[str, entries.Entry]:
+    """Pairwise and full recognition of the faces that were seen.
+
+    Pairwise: how often the latents of the face that was seen correlate more
+    with the decoded ones than those of another test face do (chance .5).
+    Full: how often they correlate most of all n (chance 1/n).
+
+    Args:
+      truth: [n, K] latents of the test faces, or one array a subject.
+      decoded: the same of the decoded patterns, in the same order.
+      seed, draws: of the bootstrap and the permutations.
+
+    Returns:
+      {'pairwise', 'full'}, as in scores.json. Of several subjects, the mean;
+      patterns are exchanged within subjects, and intervals draw subjects and
+      faces.
+
+    Raises:
+      InputError: shapes that do not fit, or less than two faces.
+    """
+    if isinstance(truth, np.ndarray):
+        truth, decoded = [truth], [decoded]
+    if any(len(x) != len(y) or len(x) < 2 for x, y in zip(truth, decoded)):
+        raise InputError(
+            f'there are latents of {[len(x) for x in truth]} faces and '
+            f'{[len(y) for y in decoded]} decoded patterns; give one pattern '
+            'for each face, and at least two.'
+        )
+    matrices = [identification.similarity(*x) for x in zip(truth, decoded)]
+    found = {}
+    for name, ways in (('pairwise', 2), ('full', None)):
+        tables = [
+            identification.n_way_table(m, ways or len(m)) for m in matrices
+        ]
+        chance = np.mean(
+            [identification.chance(ways or len(m)) for m in matrices]
+        )
+        found[name] = entries.entry(tables, chance, seed=seed, draws=draws)
+        if len(tables) > 1:
+            found[name]['low'], found[name]['high'] = (
+                statistics.two_level_interval(
+                    [np.diagonal(table) for table in tables], seed, draws
+                )
+            )
+    return found
+
+
+def gender_axis(latents: np.ndarray, male: np.ndarray) -> np.ndarray:
+    """Mean latents of male minus those of female training faces, [K].
+
+    Args:
+      latents: [n, K], standardised or not, as those to be judged.
+      male: [n] bool.
+
+    Raises:
+      InputError: there are no faces of one of the two.
+    """
+    male = np.asarray(male, bool)
+    if male.all() or not male.any():
+        raise InputError(
+            f'of {len(male)} training faces {male.sum()} are labelled male; '
+            'a gender axis needs faces of both.'
+        )
+    latents = np.asarray(latents, np.float64)
+    return latents[male].mean(axis=0) - latents[~male].mean(axis=0)
+
+
+def gender(
+    axis: np.ndarray,
+    decoded: np.ndarray,
+    male: np.ndarray,
+    *,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> entries.Entry:
+    """How often the sign along the axis is that of the face's label.
+
+    No offset is fitted, as published; with standardised latents the middle is
+    the mean training face.
+
+    Args:
+      axis: [K] from `gender_axis`.
+      decoded: [n, K] latents.
+      male: [n] bool, labels of the test faces.
+      seed, draws: of the bootstrap and the permutations.
+
+    Returns:
+      As in scores.json; chance is that of the same answers, dealt at random.
+    """
+    said = np.asarray(decoded, np.float64) @ axis > 0
+    table = (np.asarray(male, bool)[:, None] == said[None]).astype(float)
+    return entries.entry([table], table.mean(), seed=seed, draws=draws)
+
+
+def imagery(
+    truth: np.ndarray,
+    decoded: np.ndarray,
+    imagined: Sequence[int],
+    *,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> entries.Entry:
+    """How many other test faces the imagined one is told from.
+
+    Args:
+      truth: [n, K] latents of the test faces.
+      decoded: [m, K] of imagery patterns, one a subject (or face).
+      imagined: [m] which face each was of.
+      seed, draws: of the bootstrap.
+
+    Returns:
+      As in scores.json; n counts patterns. p is exact: without information
+      the place among n is uniform, and places of several patterns add up. One
+      pattern cannot get below 1/n, and has no interval (low, high are NaN).
+    """
+    matrix = identification.similarity(truth, decoded)
+    n, m = matrix.shape
+    own = matrix[np.asarray(imagined), np.arange(m)]
+    beaten = (matrix < own).sum(axis=0)
+    share = beaten / (n - 1)
+    # Distribution of a sum of m uniform places 0 to n - 1.
+    density = np.ones(1)
+    for _ in range(m):
+        density = np.convolve(density, np.full(n, 1 / n))
+    low, high = (
+        statistics.bootstrap_interval(share, seed, draws)
+        if m > 1
+        else (np.nan, np.nan)
+    )
+    return {
+        'value': float(share.mean()),
+        'chance': 0.5,
+        'low': low,
+        'high': high,
+        'p': float(min(1.0, density[beaten.sum() :].sum())),
+        'n': m,
+    }
+
+
+def equal_sets(
+    ranking: np.ndarray,
+    regions: Mapping[str, np.ndarray],
+    count: int | None = None,
+) -> dict[str, np.ndarray]:
+    """The best voxels of each region, equally many of each.
+
+    More voxels decode better whatever they are, so regions are compared with
+    equal numbers of them (faces spec section 5).
+
+    Args:
+      ranking: [voxels] higher is better, from training data alone.
+      regions: name -> [voxels] bool.
+      count: how many of each; None for the size of the smallest region.
+
+    Returns:
+      Region -> [count] ascending indices of voxels.
+
+    Raises:
+      InputError: a region holds fewer than `count` voxels.
+    """
+    sizes = {name: int(np.sum(mask)) for name, mask in regions.items()}
+    count = min(sizes.values()) if count is None else count
+    for name, size in sizes.items():
+        if size < count or not count:
+            raise InputError(
+                f'region {name!r} holds {size} voxels, of {count} asked for; '
+                'leave it out or ask for fewer.'
+            )
+    chosen = {}
+    for name, mask in regions.items():
+        voxels = np.flatnonzero(mask)
+        best = np.argsort(-np.asarray(ranking)[voxels], kind='stable')[:count]
+        chosen[name] = np.sort(voxels[best])
+    return chosen
+
+
+def identity_overlap(train: Sequence[str], test: Sequence[str]) -> list[int]:
+    """Which test faces show a person who is in the training set too.
+
+    Args:
+      train: the person of each training face; '' if not known.
+      test: the same of the test faces.
+
+    Returns:
+      Their places in `test`; such faces are easier.
+    """
+    known = set(train) - {''}
+    return [i for i, person in enumerate(test) if person in known]

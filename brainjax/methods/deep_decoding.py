@@ -1,0 +1,191 @@
+"""Features decoded from a recording, and pictures that have them.
+
+What `deep_reconstruction` and `deep_subsets` are made of.
+"""
+
+import pathlib
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from brainjax import features, files, pictures
+from brainjax.linear import ridge, scaling
+from brainjax.methods import inversion, inversion_files
+from brainjax.networks import frozen
+from brainjax.networks.chunks import in_chunks
+from brainjax.recordings import Trials
+from brainjax.training.progress import progress
+
+SCALINGS = {
+    **{
+        name: name
+        for name in scaling.SCALINGS
+        if name not in scaling.TRANSDUCTIVE
+    },
+    'published': 'about_zero',
+    'over_test_pictures_transductive': 'over_test_pictures',
+}
+
+
+class Fitted(NamedTuple):
+    """What reconstructs: the ridge, the true features, the network."""
+
+    network: frozen.Frozen
+    features: dict[str, np.ndarray]
+    prepared: ridge.Prepared
+    pixels: np.ndarray
+    fmri: np.ndarray
+    folder: pathlib.Path
+
+
+def prepare(train: Trials, config: ConfigDict) -> ridge.Prepared:
+    """Prepares the ridge on normalised training trials.
+
+    Its rows of targets are the stimuli in ascending order.
+    """
+    _, rows = np.unique(train.stimulus, return_inverse=True)
+    return ridge.prepare(
+        np.asarray(train.fmri),
+        rows,
+        k=config.decoding.k,
+        alpha=config.decoding.alpha,
+    )
+
+
+def decode(
+    fitted: Fitted, fmri: np.ndarray, config: ConfigDict
+) -> dict[str, np.ndarray]:
+    """Decodes features, [trials, height, width, channels] or [trials, units].
+
+    Args:
+      fitted: from `fit`.
+      fmri: [trials, voxels], normalised as `fit` does.
+      config: as in `fit`.
+    """
+    how = SCALINGS[config.decoding.scaling]
+    found = {}
+    for layer, true in fitted.features.items():
+        decoded = ridge.decode(
+            fitted.prepared,
+            fmri,
+            true.reshape(len(true), -1),
+            units_at_a_time=config.decoding.units_at_a_time,
+        ).reshape(len(fmri), *true.shape[1:])
+        # Scales are over the places of a channel: channels first.
+        known = scaling.reference(
+            frozen.channels_first(true), scaling.DDOF.get(how, 0)
+        )
+        if config.decoding.scaling == 'published':
+            known = known._replace(deviation=scaling.CAFFE_VGG19[layer])
+        found[layer] = frozen.channels_last(
+            scaling.scale(frozen.channels_first(decoded), known, how)
+        )
+    return found
+
+
+def build_network(config: ConfigDict) -> frozen.Frozen:
+    """Loads or draws the network whose features are decoded.
+
+    Raises:
+      InputError: it is not in the cache, or does not fit the config.
+    """
+    c = config.network
+    if c.weights != 'random':
+        return frozen.load(c.weights, c.pool, c.slope)
+    dense = any(layer.startswith('fc') for layer in c.layers)
+    return frozen.draw(
+        jax.random.key(config.seed),
+        c.family,
+        c.width,
+        c.size if dense else None,
+        pool=c.pool,
+        slope=c.slope,
+    )
+
+
+def true_features(
+    network: frozen.Frozen, images: np.ndarray, config: ConfigDict
+) -> dict[str, np.ndarray]:
+    """Computes features of uint8 pictures, layer -> [n, ...] float32."""
+    return in_chunks(
+        lambda part: inversion.features(
+            network, np.float32(part) / 255, config.network.layers
+        ),
+        pictures.resize(images, config.network.size),
+    )
+
+
+def _settings(config: ConfigDict) -> inversion.Settings:
+    c = config.inversion
+    optimiser = inversion.QuasiNewton(c.steps)
+    if c.optimiser == 'descent':
+        optimiser = inversion.Descent(
+            c.steps,
+            rate=(c.rate, 1e-10),
+            decay=(c.decay, 1e-10),
+            blur=tuple(c.blur) or None,
+        )
+    return inversion.Settings(
+        optimiser=optimiser,
+        terms=((c.loss, 1.0),),
+        weights=c.weights,
+        start=c.start,
+        size=config.network.size,
+        boxed=c.boxed,
+        seed=config.seed,
+    )
+
+
+def invert(
+    fitted: Fitted,
+    targets: dict[str, np.ndarray],
+    config: ConfigDict,
+    label: str,
+) -> np.ndarray:
+    """Inverts features from and to files, so that a cut-off run goes on.
+
+    Args:
+      fitted: its folder gets 'decoded/LABEL' and 'LABEL'.
+      targets: layer -> [n, height, width, channels] or [n, units].
+      config: of the experiment.
+      label: what these pictures are called.
+
+    Returns:
+      [n, size, size, 3] float32 in 0..1.
+    """
+    n = len(next(iter(targets.values())))
+    names = trial_names(n)
+    folder = fitted.folder / 'decoded' / label
+    for layer, values in targets.items():
+        features.write_compact(
+            folder, layer, names, frozen.channels_first(values)
+        )
+    layers = features.open_layers(folder, list(targets))
+    with progress(label, None) as show:
+        inversion_files.invert(
+            layers,
+            names,
+            fitted.network,
+            _settings(config),
+            fitted.folder / label,
+            together=config.inversion.together,
+            progress=lambda done, total: show(done, total=total),
+        )
+    found = files.read_npz(fitted.folder / label / 'reconstructions.npz')
+    return resized(found['images'], config.size)
+
+
+def trial_names(n: int) -> list[str]:
+    """What test trials are called in folders of features."""
+    return [f'trial-{i:05d}' for i in range(n)]
+
+
+def resized(images: np.ndarray, size: int) -> np.ndarray:
+    """Brings square pictures in 0..1 to another size, if they have another."""
+    if images.shape[1] == size:
+        return images
+    shape = (len(images), size, size, 3)
+    found = jax.image.resize(images, shape, 'linear', antialias=True)
+    return np.asarray(found).clip(0, 1)

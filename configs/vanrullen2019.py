@@ -1,0 +1,35 @@
+"""VanRullen & Reddy 2019: faces from the brain, 128 px, 1024 latents.
+
+    brainjax run --config configs/vanrullen2019.py --workdir runs/faces \
+      --config.recording.path=DS001761 --config.recording.subject=01 \
+      --config.recording.images=STIMULI --config.pictures.path=CELEBA
+
+DS001761 is https://openneuro.org/datasets/ds001761 (CC0) with derivatives of
+fMRIPrep, from which single responses are estimated
+(config.recording.options); STIMULI its stimuli/; CELEBA a folder or .tar of
+the aligned pictures, or 'tfds:celeb_a/train'. With the authors'
+vaegan_celeba.ckpt no training is needed:
+--config.networks.weights=vaegan_celeba.ckpt. CelebA holds the test faces:
+they are left out of what is trained here, and were not left out of the
+authors' network.
+
+Time: 50,000 steps are a task for a GPU. Nothing of it was run for want of the
+files.
+Scores to expect, over four subjects (chance): pairwise recognition above .95
+(.5), by the abstract. Values remembered of the paper and not checked: PCA .875,
+full recognition .65 (.05), PCA .41, gender .70 (.5), imagery .84 (.5).
+
+`methods/faces_config.py` names the source of every value.
+"""
+
+from brainjax.methods.faces_config import vanrullen2019
+
+
+def get_config():
+    config = vanrullen2019()
+    # Given by the user; there is no embedded substitute.
+    config.recording.required = (
+        'a subject of ds001761, which https://openneuro.org gives out, with '
+        'its stimuli as config.recording.images'
+    )
+    return config
