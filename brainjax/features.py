@@ -43,10 +43,12 @@ class Layer(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the pictures, in order."""
         return tuple(self.paths)
 
     @property
     def units(self) -> int:
+        """Number of units of the layer."""
         return math.prod(self.shape)
 
 

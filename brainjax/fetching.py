@@ -24,6 +24,7 @@ class _CutError(Exception):
 
 
 def is_url(source: files.PathLike) -> bool:
+    """Tells whether a source is on the web rather than a file."""
     return str(source).startswith(('http://', 'https://'))
 
 

@@ -1,30 +1,70 @@
-"""The notebooks run from top to bottom."""
+"""The notebooks run from top to bottom, in a kernel of their own."""
 
-import json
+import os
 import pathlib
 
+import nbclient
+import nbformat
 import pytest
 from conftest import REPOSITORY
 
 NOTEBOOKS = sorted((REPOSITORY / 'colabs').glob('*.ipynb'))
+LARGEST = 120_000  # Characters of a stored picture, in base64.
+
+
+def read(path: pathlib.Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == 'code']
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
-def test_runs(path: pathlib.Path, tmp_path, monkeypatch):
-    """Executes every code cell, with the tests' tiny config."""
-    monkeypatch.chdir(REPOSITORY)
-    notebook = json.loads(path.read_text())
-    namespace = {}
-    for cell in notebook['cells']:
-        if cell['cell_type'] != 'code':
-            continue
-        assert not cell['outputs'], 'notebooks are kept without outputs'
-        source = ''.join(cell['source'])
-        if '%pip' in source:  # Only for Colab; the package is here.
-            continue
-        exec(compile(source, f'{path.name}:{cell["id"]}', 'exec'), namespace)
-        if 'CONFIG' in namespace and 'config' not in namespace:
-            namespace['CONFIG'] = str(REPOSITORY / 'tests' / 'tiny.py')
-            namespace['WORKDIR'] = str(tmp_path / 'tour')
-    assert (tmp_path / 'tour' / 'report.html').exists()
-    assert len(namespace['made']) == len(namespace['seen'])
+def test_runs(path, tmp_path, monkeypatch):
+    for name, value in {
+        'BRAINJAX_SMALL': '1',
+        'JAX_PLATFORMS': 'cpu',
+        'JAX_COMPILATION_CACHE_DIR': str(REPOSITORY / '.compiled'),
+        'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
+        'JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES': '-1',
+        'PYTHONPATH': f'{REPOSITORY}:{os.environ.get("PYTHONPATH", "")}',
+    }.items():
+        monkeypatch.setenv(name, value)
+    for folder in ('configs', 'tests'):
+        (tmp_path / folder).symlink_to(REPOSITORY / folder)
+    notebook = read(path)
+    nbclient.NotebookClient(
+        notebook, timeout=300, resources={'metadata': {'path': tmp_path}}
+    ).execute()
+    pictures = [
+        output
+        for cell in code(notebook)
+        for output in cell.outputs
+        if 'image/png' in output.get('data', {})
+    ]
+    assert pictures, 'a notebook shows what it does'
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
+def test_is_kept_clean(path):
+    """Stored outputs are small pictures and nothing else."""
+    notebook = read(path)
+    nbformat.validate(notebook)
+    for cell in code(notebook):
+        for output in cell.outputs:
+            ((kind, picture),) = output.data.items()
+            assert kind.startswith('image/') and len(picture) < LARGEST
+
+
+def test_begin_alike():
+    """All find the accelerator and install by the same cell."""
+    setups = {code(read(path))[0].source for path in NOTEBOOKS}
+    assert len(setups) == 1
+
+
+def test_extension_is_short():
+    """A new readout and a new loss take fewer than 40 lines."""
+    source = code(read(REPOSITORY / 'colabs' / 'extend.ipynb'))[1].source
+    assert 'class GaussianReadout' in source and 'def heavy_tailed' in source
+    assert len(source.splitlines()) < 40

@@ -21,6 +21,7 @@ class Box(NamedTuple):
     high: jax.Array | None = None
 
     def clip(self, x: jax.Array) -> jax.Array:
+        """Brings what lies outside to the nearest bound."""
         return jnp.clip(x, self.low, self.high)
 
 

@@ -103,7 +103,7 @@ def freeze(config: ConfigDict, encoder, variables, backbone) -> dict[str, Any]:
     frozen = jax.device_put(
         {'encoder': variables, 'encoder_backbone': backbone}
     )
-    if config.encoder.kind == 'separable':
+    if hasattr(encoder, 'fold'):
         frozen['encoder_folded'] = encoder.fold(
             variables['params'], feature_shapes(config, backbone)
         )

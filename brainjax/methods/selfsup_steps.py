@@ -71,13 +71,26 @@ def encoder_regularisation(config: ConfigDict, params) -> jax.Array:
     )
 
 
-def encoder_step(config: ConfigDict, encoder) -> Callable:
+def encoder_step(
+    config: ConfigDict,
+    encoder,
+    loss: Callable | None = None,
+    penalty: Callable | None = None,
+) -> Callable:
     """Returns the supervised step of the encoder.
 
     `frozen` holds 'encoder_backbone'; a batch 'fmri' [n, voxels] and 'images'
     [n, size, size, 3] uint8.
+
+    Args:
+      config: of the experiment.
+      encoder: any Flax module that is called as `SeparableEncoder` is.
+      loss: predicted fMRI, measured fMRI -> scalar; None for the config's.
+      penalty: parameters -> scalar; None for the config's.
     """
     c = config.encoder
+    loss = loss or functools.partial(losses.fmri_loss, cosine_weight=c.cosine)
+    penalty = penalty or functools.partial(encoder_regularisation, config)
     update = build_optimizer(c)
 
     def step(state, frozen, batch):
@@ -99,11 +112,11 @@ def encoder_step(config: ConfigDict, encoder) -> Callable:
                 keys=dropout_keys,
                 mutable=['batch_stats'],
             )
-            fmri = losses.fmri_loss(prediction, batch['fmri'], c.cosine)
-            penalty = encoder_regularisation(config, params)
-            total = fmri + penalty
-            metrics = dict(zip(ENCODER_METRICS, (total, fmri, penalty)))
-            return total, (changed['batch_stats'], metrics)
+            fmri = loss(prediction, batch['fmri'])
+            cost = jnp.asarray(penalty(params))
+            total = fmri + cost
+            metrics = dict(zip(ENCODER_METRICS, (total, fmri, cost)))
+            return total, (changed.get('batch_stats', {}), metrics)
 
         gradients, (batch_stats, metrics) = jax.grad(objective, has_aux=True)(
             state.params
@@ -185,7 +198,9 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
     """
     c = config.decoder
     update = build_optimizer(c)
-    cycle_encoder = encoder.clone(dropout=c.pictures_dropout)
+    cycle_encoder = encoder
+    if c.pictures_dropout:
+        cycle_encoder = encoder.clone(dropout=c.pictures_dropout)
 
     def predicted_fmri(frozen, part, images, keys):
         shift_keys, dropout_keys, noise_keys = jax.vmap(

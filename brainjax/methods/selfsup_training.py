@@ -1,6 +1,7 @@
 """Training of the encoder and of the decoder, with their validation."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -40,9 +41,23 @@ class Data(NamedTuple):
 
 
 def fit_encoder(
-    config: ConfigDict, encoder, backbone: Any, data: Data, folder: PathLike
+    config: ConfigDict,
+    encoder,
+    backbone: Any,
+    data: Data,
+    folder: PathLike,
+    step: Callable | None = None,
 ) -> tuple[Any, History]:
-    """Trains the encoder on paired data; returns variables and history."""
+    """Trains the encoder on paired data; returns variables and history.
+
+    Args:
+      config: of the experiment.
+      encoder: the module.
+      backbone: its backbone's weights.
+      data: of `prepare`.
+      folder: for the checkpoints.
+      step: of `selfsup_steps.encoder_step`; None for the config's.
+    """
     c = config.encoder
     frozen = {'encoder_backbone': backbone}
     features = feature_shapes(config, backbone)
@@ -74,7 +89,7 @@ def fit_encoder(
         variables, steps.build_optimizer(c), run_key, steps.ENCODER_METRICS
     )
     state, history = train(
-        steps.encoder_step(config, encoder),
+        step or steps.encoder_step(config, encoder),
         state,
         frozen,
         batch_at,

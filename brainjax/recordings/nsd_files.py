@@ -55,30 +55,31 @@ class Layout(NamedTuple):
 
     @property
     def name(self) -> str:
+        """The subject's folder, such as subj01."""
         return f'subj{self.subject:02d}'
 
     @property
     def functional(self) -> pathlib.Path:
+        """Folder of masks and ROIs in the space of the betas."""
         return self.root / 'nsddata/ppdata' / self.name / self.space
 
     @property
     def betas_folder(self) -> pathlib.Path:
-        return (
-            self.root
-            / 'nsddata_betas/ppdata'
-            / self.name
-            / self.space
-            / self.betas
-        )
+        """Folder of the sessions' betas."""
+        folder = f'nsddata_betas/ppdata/{self.name}/{self.space}/{self.betas}'
+        return self.root / folder
 
     @property
     def responses(self) -> pathlib.Path:
+        """Table of all trials."""
         return self.root / 'nsddata/ppdata' / self.name / 'behav/responses.tsv'
 
     def session(self, number: int) -> pathlib.Path:
+        """File with the betas of a session, counted from 1."""
         return self.betas_folder / f'betas_session{number:02d}.hdf5'
 
     def names_of(self, roi: str) -> pathlib.Path:
+        """Table of a ROI file's labels."""
         label = self.root / 'nsddata/freesurfer' / self.name / 'label'
         return label / f'{roi}.mgz.ctab'
 
@@ -253,6 +254,7 @@ class Regions(NamedTuple):
     names: Mapping[str, tuple[str, tuple[int, ...]]]
 
     def mask(self, name: str) -> np.ndarray:
+        """Voxels of a region, [x, y, z] bool."""
         file, labels = self.names[name]
         return np.isin(self.volumes[file], labels)
 

@@ -102,6 +102,7 @@ class Recording:
 
     @property
     def voxels(self) -> int:
+        """Number of voxels."""
         return self.train.fmri.shape[1]
 
     def __repr__(self) -> str:

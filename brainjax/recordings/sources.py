@@ -47,6 +47,7 @@ class Source(NamedTuple):
 
     @property
     def terms(self) -> str:
+        """What the fetch command says of the data's licence."""
         return (
             f'From figshare article {self.article}, which states its licence: '
             f'https://figshare.com/articles/dataset/_/{self.article}. Cite '

@@ -38,6 +38,7 @@ class Table:
 
     @property
     def row_bytes(self) -> int:
+        """Size of one trial on disk."""
         return self.shape[1] * self.dtype.itemsize
 
 
@@ -120,6 +121,7 @@ class StoredFmri:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Trials and voxels."""
         return len(self.row), len(self.column)
 
     def __len__(self) -> int:

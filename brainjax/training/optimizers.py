@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,9 @@ class AmsgradState(NamedTuple):
     """Step count, first moment, second moment, its running maximum."""
 
     count: jax.Array
-    mean: optax.Updates
-    square: optax.Updates
-    largest: optax.Updates
+    mean: Any
+    square: Any
+    largest: Any
 
 
 def amsgrad(
