@@ -13,7 +13,12 @@ from brainjax import pictures
 from brainjax.evaluation import audit, audit_controls, classification, folders
 from brainjax.evaluation.audit import Row
 from brainjax.files import PathLike
-from brainjax.recordings import Recording, open_recording, take_trials
+from brainjax.recordings import (
+    Recording,
+    leakage,
+    open_recording,
+    take_trials,
+)
 from brainjax.recordings.splits import cluster
 
 MOST_TRAINING = 20_000  # Training pictures that are compared.
@@ -42,10 +47,11 @@ def of_folders(
     Raises:
       InputError: a source cannot be used.
     """
-    train = None
+    train, split = None, []
     categories = [classification.class_of(path) for path in seen.paths]
     if recording is not None:
         opened = open_recording(recording, **options)
+        split = _split(opened)
         shown = np.unique(opened.train.stimulus)
         if opened.stimuli.images is not None:
             train = _small(opened.stimuli.images[shown])
@@ -74,6 +80,7 @@ def of_folders(
         rows.append(audit.best_prediction(_small(seen.images), train))
     why = 'needs the fitted method; set config.audit.on in `brainjax run`.'
     return [
+        *split,
         *rows,
         *(
             audit.not_checked(check, why)
@@ -114,7 +121,8 @@ def of_run(
     categories = stimuli.categories and [
         stimuli.categories[i] for i in test.stimulus
     ]
-    rows = audit.of_pictures(truth, small, train, categories, config.seed)
+    rows = _split(recording)
+    rows += audit.of_pictures(truth, small, train, categories, config.seed)
     rows.append(audit.best_prediction(truth, train))
     controls = {
         name: _small(
@@ -134,6 +142,21 @@ def of_run(
         _seeds(method, recording, unpaired, test, truth, small, config, folder)
     )
     return rows
+
+
+def _split(recording: Recording) -> list[Row]:
+    """What training and test trials share beside pictures; not judged."""
+    return [
+        Row(
+            f'{found.what} in training and test',
+            None if found.shared is None else float(found.shared),
+            None if found.of is None else float(found.of),
+            None,
+            found.verdict,
+        )
+        for found in leakage.check(recording)
+        if found.what in ('names', 'categories', 'runs', 'sessions')
+    ]
 
 
 def _clusters(

@@ -179,6 +179,7 @@ def test_a_run_audits_its_own_method(tmp_path):
     c.audit.update(on=True, clusters=2, seeds=1)
     results = experiment.run(c, tmp_path / 'run')
     rows = {row['check']: row for row in results['audit']}
+    assert rows['runs in training and test']['flagged'] is None
     assert {'held-out clusters', 'seeds', 'zero in place of the responses'} <= {
         *rows
     }

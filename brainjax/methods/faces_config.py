@@ -34,6 +34,8 @@ def vanrullen2019() -> ConfigDict:
         {'V1': 500, 'V2': 300, 'V3': 200, 'V4': 200, 'FFA': 800}
     )
 
+    c.audit = gaziv2022().audit
+
     # Pictures to train on: a folder, a .tar, 'tfds:celeb_a/train' ...
     # '' generates faces for the simulated subject.
     c.pictures = ConfigDict()
