@@ -127,12 +127,13 @@ def check(recording: Recording) -> None:
     where = recording.source
     stimuli = recording.stimuli
     _check_stimuli(stimuli, where)
-    voxels = recording.voxels
-    for part in ('train', 'test', 'imagery'):
-        trials = getattr(recording, part)
-        if trials is None:
-            continue
+    parts = {'train': recording.train, 'test': recording.test}
+    if recording.imagery is not None:
+        parts['imagery'] = recording.imagery
+    for part, trials in parts.items():
         _check_trials(trials, len(stimuli), f'{where}: {part}')
+    voxels = recording.voxels
+    for part, trials in parts.items():
         if trials.fmri.shape[1] != voxels:
             raise InputError(
                 f'{where}: {voxels} voxels in the training trials and '
