@@ -33,9 +33,12 @@ from brainjax.recordings import (
     simulated,
 )
 from brainjax.reports import figures, page
+from brainjax.training import hosts
 
 # method -> module with fit, reconstruct and findings.
 METHODS = {'selfsup': selfsup, 'inversion': deep_reconstruction}
+# Methods whose fit many hosts share; the others leave it to the first host.
+SHARED = ('selfsup',)
 
 
 def load_recording(config: ConfigDict) -> Recording:
@@ -109,7 +112,8 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         checkpoints/; a run that was cut off goes on from there.
 
     Returns:
-      What scores.json holds.
+      What scores.json holds; {} on all hosts but the first, which alone
+      writes, scores and reports.
 
     Raises:
       InputError: something given cannot be used.
@@ -122,6 +126,8 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             f'{", ".join(METHODS)}.'
         )
     method = METHODS[config.method]
+    if not hosts.first() and config.method not in SHARED:
+        return {}
     timings: dict[str, float] = {}
     with _claimed(workdir, config) as workdir:
         with _timed(timings, 'Open the recording and the pictures'):
@@ -130,6 +136,8 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             unpaired = load_pictures(config)
         with _timed(timings, 'Fit'):
             fitted = method.fit(recording, unpaired, config, workdir)
+    if not hosts.first():
+        return {}
     test = average_repeats(normalise(recording).test)
     truth = shown[test.stimulus]
     names = [recording.stimuli.names[i] for i in test.stimulus]
@@ -205,8 +213,11 @@ def _claimed(
     """Yields the folder, made if need be, which is for this config only.
 
     If bad input stops the body before a checkpoint was saved, the folder is
-    left as it was.
+    left as it was. Of many hosts only the first one touches it.
     """
+    if not hosts.first():
+        yield pathlib.Path(workdir)
+        return
     existed = pathlib.Path(workdir).exists()
     workdir = files.writable_folder(workdir)
     path = workdir / 'config.json'
