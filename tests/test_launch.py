@@ -52,7 +52,7 @@ def test_local_multiprocess_wants_gpus_that_divide():
 def test_slurm():
     (line,) = dry('slurm.sbatch', 'c.py', 'w', '--config.seed=1')
     assert line == (
-        'srun --kill-on-bad-exit=0 --export=ALL\\,BRAINJAX_HOSTS=auto '
+        'srun --kill-on-bad-exit=0 env BRAINJAX_HOSTS=auto '
         'brainjax run --config c.py --workdir w --config.seed=1 '
     )
 
