@@ -106,7 +106,9 @@ def test_lost_host_ends_the_others_and_the_run_goes_on_with_any_number(
         'goes on from the last checkpoint',
         err,
     )
-    assert 'Traceback' not in err and 'stack trace' not in err
+    assert 'Traceback' not in err
+    # JAX itself prints a trace where its store went with the first host.
+    assert lost == 0 or 'stack trace' not in err
     with manager(tmp_path) as m:
         assert m.latest_step() in (5, 10)
     assert_same(numbers(training(then, tmp_path)), undisturbed)
@@ -123,9 +125,7 @@ def test_signal_to_one_host_saves_and_stops_all(tmp_path, undisturbed):
 
 def test_bad_input_on_one_host_ends_all(tmp_path):
     done = training(2, tmp_path, 1, 7, 'input')
-    assert [status for status, _, _ in done] == [2, 2] or [
-        status for status, _, _ in done
-    ] == [130, 2]
+    assert [status for status, _, _ in done] == [2, 2], done
     assert 'file.npz is missing; bring it.' in done[1][2]
 
 

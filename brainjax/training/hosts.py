@@ -6,9 +6,11 @@ others, so that a lost one ends the run instead of hanging it.
 """
 
 import contextlib
+import ctypes
 import itertools
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -32,6 +34,7 @@ NEVER = 7 * 24 * 3600 * 1000  # Milliseconds; the watch ends the wait.
 INTERRUPTED = 130
 VARIABLES = ('BRAINJAX_COORDINATOR', 'BRAINJAX_PROCESSES', 'BRAINJAX_PROCESS')
 
+_kept: list[Any] = []  # C holds no reference to what it calls.
 _told = itertools.count()  # Every host tells and hears in the same order.
 
 
@@ -94,6 +97,8 @@ def together(work: Callable[[], int]) -> int:
     if given is None:
         return work()
     _join(given)
+    if not first():
+        _catch_abort()
     done = threading.Event()
     watch = threading.Thread(target=_watch, args=(done,), daemon=True)
     watch.start()
@@ -131,6 +136,20 @@ def _join(given: Mapping[str, Any]) -> None:
         ) from error
 
 
+def _catch_abort() -> None:
+    """Ends well where JAX aborts because the first host, its store, is gone.
+
+    Python's own handlers would come too late: JAX calls C's abort().
+    """
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_int)
+    handler = kind(lambda number: _end('the first host has gone'))
+    _kept.append(handler)
+    c = ctypes.CDLL(None)
+    c.signal.argtypes = ctypes.c_int, kind
+    c.signal.restype = ctypes.c_void_p
+    c.signal(signal.SIGABRT, handler)
+
+
 def _stopped(error: BaseException) -> NoReturn:
     """Ends this process, and the others with it, as an exception asks."""
     if isinstance(error, jax.errors.JaxRuntimeError) and any(
@@ -149,7 +168,8 @@ def _stopped(error: BaseException) -> NoReturn:
         traceback.print_exception(error)
     with contextlib.suppress(jax.errors.JaxRuntimeError):
         _say(f'left/{index()}', status)
-        time.sleep(2 * SECONDS_BETWEEN_SIGNS)  # For the others to hear it.
+        if first():  # Which holds what was said, for the others to hear.
+            time.sleep(2 * SECONDS_BETWEEN_SIGNS)
     os._exit(status)
 
 
