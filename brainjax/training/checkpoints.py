@@ -120,7 +120,7 @@ def _shapes(tree: Any) -> dict[str, str]:
     }
 
 
-def restore(
+def resume(
     m: ocp.CheckpointManager | None, like: TrainState
 ) -> tuple[TrainState, list[dict[str, float]]]:
     """Returns the state and history to go on from, the same on every host.
@@ -139,7 +139,7 @@ def restore(
 
     def read():
         nonlocal state
-        found = _newest(m, like)
+        found = restore(m, like)
         if found is None:
             return []
         state, history = found
@@ -152,10 +152,18 @@ def restore(
     return state, history
 
 
-def _newest(
+def restore(
     m: ocp.CheckpointManager, like: TrainState
 ) -> tuple[TrainState, list[dict[str, float]]] | None:
-    """Returns the newest state and history, or None if there is none."""
+    """Returns the newest state and history, or None if there is none.
+
+    Args:
+      m: the manager.
+      like: a state of the same shapes.
+
+    Raises:
+      InputError: the checkpoint is of another network, or damaged.
+    """
     step = m.latest_step()
     if step is None:
         return None

@@ -92,7 +92,7 @@ def train(
     frozen = parallel.replicate(frozen)
     total = epochs * steps_per_epoch
     with checkpoints.manager(folder) as manager, _stop_requests() as stopping:
-        state, history = checkpoints.restore(manager, state)
+        state, history = checkpoints.resume(manager, state)
         state = parallel.replicate(state)
         start = int(state.step)
         previous = asked = None
