@@ -38,6 +38,7 @@ from brainjax.recordings import (
     simulated,
 )
 from brainjax.reports import figures, page
+from brainjax.training import hosts
 
 # method -> module with fit, reconstruct and findings.
 METHODS = {
@@ -45,6 +46,8 @@ METHODS = {
     'inversion': deep_reconstruction,
     'faces': faces,
 }
+# Methods whose fit many hosts share; the others leave it to the first host.
+SHARED = ('selfsup', 'faces')
 
 
 def load_recording(config: ConfigDict) -> Recording:
@@ -127,7 +130,8 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         checkpoints/; a run that was cut off goes on from there.
 
     Returns:
-      What scores.json holds.
+      What scores.json holds; {} on all hosts but the first, which alone
+      writes, scores and reports.
 
     Raises:
       InputError: something given cannot be used.
@@ -140,6 +144,14 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             f'{", ".join(METHODS)}.'
         )
     method = METHODS[config.method]
+    if hosts.count() > 1 and (config.audit.clusters or config.audit.seeds):
+        raise InputError(
+            'config.audit.clusters and config.audit.seeds fit again, which '
+            'several hosts cannot share; start the same command on one host '
+            'when this run is done, or leave them at 0.'
+        )
+    if not hosts.first() and config.method not in SHARED:
+        return {}
     timings: dict[str, float] = {}
     with _claimed(workdir, config) as workdir:
         with _timed(timings, 'Open the recording and the pictures'):
@@ -151,6 +163,8 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             unpaired = load_pictures(config)
         with _timed(timings, 'Fit'):
             fitted = method.fit(recording, unpaired, config, workdir)
+    if not hosts.first():
+        return {}
     truth = shown[test.stimulus]
     with _timed(timings, 'Reconstruct'):
         images = method.reconstruct(fitted, test.fmri, config)
@@ -239,8 +253,11 @@ def _claimed(
     """Yields the folder, made if need be, which is for this config only.
 
     If bad input stops the body before a checkpoint was saved, the folder is
-    left as it was.
+    left as it was. Of many hosts only the first one touches it.
     """
+    if not hosts.first():
+        yield pathlib.Path(workdir)
+        return
     existed = pathlib.Path(workdir).exists()
     workdir = files.writable_folder(workdir)
     path = workdir / 'config.json'

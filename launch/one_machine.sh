@@ -22,6 +22,8 @@ if [[ ${DRY_RUN:-} ]]; then
 fi
 
 mkdir -p "$workdir"
+# The inner shell expands them.
+# shellcheck disable=SC2016
 # Bad input (2) and bugs (1) end the run; anything else was a cut-off.
 nohup bash -c '
   for attempt in 1 2 3 4 5 6 7 8 9 10; do

@@ -4,12 +4,14 @@ Run as a program it prints the losses as JSON.
 """
 
 import json
+import sys
 import tempfile
 
 import jax
 import tiny
 
 from brainjax.methods import selfsup
+from brainjax.training import hosts
 
 
 def get_config():
@@ -46,5 +48,12 @@ def losses():
     return fitted.history
 
 
+def main():
+    found = losses()
+    if hosts.first():
+        print(json.dumps({'devices': jax.device_count(), **found}))
+    return 0
+
+
 if __name__ == '__main__':
-    print(json.dumps({'devices': jax.local_device_count(), **losses()}))
+    sys.exit(hosts.together(main))

@@ -22,6 +22,12 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
     del known
     config, workdir = parse_run(rest)
     set_up_jax()
+    from brainjax.training import hosts
+
+    return hosts.together(lambda: _run(config, workdir))
+
+
+def _run(config, workdir) -> int:
     from brainjax import experiment
     from brainjax.training.loop import Interrupted
 
@@ -33,6 +39,8 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)
+    if not results:  # The first host tells.
+        return 0
     for name, score in results['scores'].items():
         print(
             f'{name:20s} {score["value"]:.3f}  (chance {score["chance"]:.3f}, '

@@ -53,7 +53,7 @@ def fit(
     check(config, images)
 
     def batch_at(step):
-        i = indices(config.seed, 6, len(images), step, c.batch)
+        i = parallel.own(indices(config.seed, 6, len(images), step, c.batch))
         return {'images': images[i]}
 
     def validate(variables):

@@ -13,21 +13,34 @@ import orbax.checkpoint as ocp
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike
+from brainjax.training import hosts
 from brainjax.training.state import TrainState
 
 
 @contextlib.contextmanager
-def manager(folder: PathLike, keep: int = 2) -> Iterator[ocp.CheckpointManager]:
+def manager(
+    folder: PathLike, keep: int = 2
+) -> Iterator[ocp.CheckpointManager | None]:
     """Yields a manager whose pending saves are finished on the way out.
+
+    Of many hosts the first one writes and reads; the others get None.
 
     Raises:
       InputError: a checkpoint could not be written.
     """
+    if not hosts.first():
+        yield None
+        return
+    alone = {'active_processes': {0}} if hosts.count() > 1 else {}
     options = ocp.CheckpointManagerOptions(
-        max_to_keep=keep, cleanup_tmp_directories=True
+        max_to_keep=keep,
+        cleanup_tmp_directories=True,
+        multiprocessing_options=ocp.options.MultiprocessingOptions(**alone),
+        **({'create': False} if alone else {}),
     )
     folder = os.path.abspath(folder)
     with _writing(folder):
+        os.makedirs(folder, exist_ok=True)
         m = ocp.CheckpointManager(folder, options=options)
     try:
         yield m
@@ -65,7 +78,9 @@ def _digest(tree: Any) -> str:
 
 
 def save(
-    m: ocp.CheckpointManager, state: TrainState, history: list[dict[str, float]]
+    m: ocp.CheckpointManager | None,
+    state: TrainState,
+    history: list[dict[str, float]],
 ) -> None:
     """Saves the state and the epochs' metrics under the state's step.
 
@@ -74,6 +89,8 @@ def save(
     Raises:
       InputError: this checkpoint, or the one before, could not be written.
     """
+    if m is None:
+        return
     plain = _plain(state)
     step = int(plain.step)
     if step in m.all_steps():
@@ -101,6 +118,38 @@ def _shapes(tree: Any) -> dict[str, str]:
         jax.tree_util.keystr(path): f'{leaf.dtype}{list(leaf.shape)}'
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
     }
+
+
+def resume(
+    m: ocp.CheckpointManager | None, like: TrainState
+) -> tuple[TrainState, list[dict[str, float]]]:
+    """Returns the state and history to go on from, the same on every host.
+
+    They are those of the newest checkpoint of the first host, or `like` and
+    none. How many hosts saved it makes no difference.
+
+    Args:
+      m: the manager.
+      like: the state before the first step.
+
+    Raises:
+      InputError: the checkpoint is of another network, or damaged.
+    """
+    state = like
+
+    def read():
+        nonlocal state
+        found = restore(m, like)
+        if found is None:
+            return []
+        state, history = found
+        return history
+
+    history = hosts.on_first(read)
+    if hosts.count() > 1:
+        plain = hosts.from_first(_plain(state))
+        state = plain.replace(key=jax.random.wrap_key_data(plain.key))
+    return state, history
 
 
 def restore(

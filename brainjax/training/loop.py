@@ -12,7 +12,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike
-from brainjax.training import checkpoints, parallel
+from brainjax.training import checkpoints, hosts, parallel
 from brainjax.training.batches import prefetch
 from brainjax.training.progress import progress
 from brainjax.training.state import TrainState
@@ -72,7 +72,8 @@ def train(
       step: (state, frozen, batch) -> (state, metrics), for one device.
       state: the state before the first step; its buffers are consumed.
       frozen: arrays that no step changes.
-      batch_at: step number -> pytree of NumPy arrays [batch, ...].
+      batch_at: step number -> pytree of NumPy arrays [batch, ...], this
+        host's part of the batch (see `parallel.own`).
       epochs, steps_per_epoch: how long to run.
       folder: for the checkpoints.
       label: for the progress bar.
@@ -90,16 +91,16 @@ def train(
     run = parallel.parallel(step)
     frozen = parallel.replicate(frozen)
     total = epochs * steps_per_epoch
-    history: History = []
     with checkpoints.manager(folder) as manager, _stop_requests() as stopping:
-        restored = checkpoints.restore(manager, state)
-        if restored is not None:
-            state, history = restored
+        state, history = checkpoints.resume(manager, state)
         state = parallel.replicate(state)
         start = int(state.step)
-        previous = None
+        previous = asked = None
         batches = prefetch(lambda i: parallel.shard(batch_at(i)), start, total)
-        with progress(label, total, start) as show, contextlib.closing(batches):
+        with (
+            _progress(label, total, start) as show,
+            contextlib.closing(batches),
+        ):
             for done, batch in enumerate(batches, start + 1):
                 state, metrics = run(state, frozen, batch)
                 if previous is not None:  # Read a step late: no waiting.
@@ -117,12 +118,21 @@ def train(
                     show(done, _text(record))
                     if record['epoch'] % checkpoint_every == 0 or done == total:
                         checkpoints.save(manager, state, history)
-                if stopping() and done < total:
+                before, asked = asked, parallel.anyone(stopping())
+                # A step late as well, but where nobody else is asked.
+                stop = asked if hosts.count() == 1 else before
+                if stop is not None and bool(stop) and done < total:
                     checkpoints.save(manager, state, history)
                     raise Interrupted(
                         f'{label}: stopped after {done} of {total} steps'
                     )
     return state, history
+
+
+def _progress(label, total, start):
+    if hosts.first():
+        return progress(label, total, start)
+    return contextlib.nullcontext(lambda *shown: None)
 
 
 def _close_epoch(label, state, epoch, steps, validate):
@@ -133,8 +143,10 @@ def _close_epoch(label, state, epoch, steps, validate):
     _check_finite(label, record)
     if validate is not None:
         now = {'params': state.params, 'batch_stats': state.batch_stats}
-        scores = validate(now)
-        record |= {f'validation_{k}': float(v) for k, v in scores.items()}
+        scores = hosts.on_first(
+            lambda: {k: float(v) for k, v in validate(now).items()}
+        )
+        record |= {f'validation_{k}': v for k, v in scores.items()}
         score = np.float32(scores['score'])
         if score > state.best_score:
             state = state.replace(

@@ -4,6 +4,7 @@ A step is written for one device and gets the device axis's name; the result
 must not depend on how many devices share a batch beyond rounding.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,23 +14,41 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from brainjax.errors import InputError
+from brainjax.training import hosts
 
 AXIS = 'devices'
 
 
+def _devices() -> list[jax.Device]:
+    """Every host's devices, each host's side by side."""
+    return sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
+
+
 def _sharding(*axes: str) -> NamedSharding:
-    return NamedSharding(
-        Mesh(np.array(jax.local_devices()), (AXIS,)), PartitionSpec(*axes)
-    )
+    ours = [d for d in _devices() if d.process_index == hosts.index()]
+    return NamedSharding(Mesh(np.array(ours), (AXIS,)), PartitionSpec(*axes))
 
 
 def replicate(tree: Any) -> Any:
-    """Puts a copy of every array on every device, once."""
+    """Puts a copy of every array on every device of this host, once."""
     return jax.device_put(tree, _sharding())
+
+
+def own(rows: np.ndarray) -> np.ndarray:
+    """Returns this host's rows of a batch: an equal share, in order.
+
+    Raises:
+      InputError: the batch does not divide by the number of devices.
+    """
+    check_batch(len(rows))
+    share = len(rows) // hosts.count()
+    return rows[hosts.index() * share :][:share]
 
 
 def shard(batch: Any) -> Any:
     """Spreads arrays [batch, ...] to [devices, batch / devices, ...].
+
+    Batch and devices are this host's part (see `own`).
 
     Raises:
       InputError: a batch does not divide by the number of devices.
@@ -37,15 +56,15 @@ def shard(batch: Any) -> Any:
     devices = jax.local_device_count()
 
     def split(x):
-        check_batch(len(x))
+        check_batch(len(x) * hosts.count())
         return x.reshape(devices, len(x) // devices, *x.shape[1:])
 
     return jax.device_put(jax.tree.map(split, batch), _sharding(AXIS))
 
 
 def check_batch(size: int) -> None:
-    """Raises InputError if a batch does not divide among the devices."""
-    devices = jax.local_device_count()
+    """Raises InputError if a batch does not divide among all devices."""
+    devices = jax.device_count()
     if size < 1 or size % devices:
         raise InputError(
             f'A batch of {size} does not divide among {devices} devices; '
@@ -65,6 +84,22 @@ def parallel(step: Callable) -> Callable:
         in_axes=(None, None, 0),
         out_axes=(None, None),
         donate_argnums=0,
+        devices=_devices(),
+    )
+
+
+def anyone(flag: bool) -> jax.Array:
+    """Whether a host says so; reading the array waits, making it does not."""
+    return _voting()(shard(np.full(jax.local_device_count(), flag)))
+
+
+@functools.cache
+def _voting() -> Callable:
+    return jax.pmap(
+        lambda x: jax.lax.pmax(x.any().astype(jnp.int32), AXIS),
+        axis_name=AXIS,
+        out_axes=None,
+        devices=_devices(),
     )
 
 

@@ -1,0 +1,63 @@
+"""One host's part of a short training run, for test_hosts.py.
+
+    python host_run.py FOLDER [HOST STEP EVENT]
+
+At that step that host kills itself ('kill'), gets SIGTERM ('stop'), or finds
+that something given cannot be used ('input').
+"""
+
+import json
+import os
+import signal
+import sys
+
+import jax
+import numpy as np
+import test_loop
+
+from brainjax.errors import InputError
+from brainjax.training import hosts, parallel
+from brainjax.training.batches import indices
+from brainjax.training.loop import Interrupted
+
+FOLDER, EVENT = sys.argv[1], sys.argv[2:]
+
+
+def batch_at(i):
+    if EVENT and (hosts.index(), i) == (int(EVENT[0]), int(EVENT[1])):
+        if EVENT[2] == 'kill':
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif EVENT[2] == 'stop':
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            raise InputError('file.npz is missing; bring it.')
+    rows = parallel.own(indices(0, 0, len(test_loop.INPUTS), i, 8))
+    return {'x': test_loop.INPUTS[rows], 'y': test_loop.TARGETS[rows]}
+
+
+def work():
+    try:
+        state, history = test_loop.run(
+            FOLDER, batches=batch_at, validate=test_loop.score_of
+        )
+    except Interrupted as error:
+        print(error, file=sys.stderr)
+        return hosts.INTERRUPTED
+    if hosts.first():
+        leaves = jax.tree.leaves(
+            state.replace(key=jax.random.key_data(state.key))
+        )
+        print(
+            json.dumps(
+                {
+                    'hosts': hosts.count(),
+                    'history': history,
+                    'state': [np.asarray(x).tolist() for x in leaves],
+                }
+            )
+        )
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(hosts.together(work))
