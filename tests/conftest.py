@@ -15,12 +15,6 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
 jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
 
 
-def pytest_configure(config):
-    config.addinivalue_line(
-        'markers', 'browser: plays in a headless Chromium, if there is one'
-    )
-
-
 def shared_data(name: str) -> pathlib.Path:
     """Returns the path of a file of real data, or skips the test."""
     folder = os.environ.get('BRAINJAX_DATA', REPOSITORY / '../shared/data')

@@ -1,0 +1,197 @@
+"""Weak scaling: what the parallel layer itself costs.
+
+    python benchmarks/scaling.py --json scaling.json
+
+The encoder of configs/demo.py with 16 examples a device, on 1, 2 and 4
+simulated devices of one process and on 1 and 2 processes of one device. All
+share the same CPU, so that more devices have more work and not more cores:
+each is compared with one device that takes the whole batch. What is more than
+1 is the parallel layer: splitting, summing gradients and batch statistics,
+voting, and, between processes, loopback.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from sides import REPOSITORY, cpu_name
+
+EACH = 16  # Examples a device.
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--json', type=pathlib.Path)
+    parser.add_argument('--steps', type=int, default=60)
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--work', type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        from brainjax.training import hosts
+
+        sys.exit(hosts.together(lambda: work(options.work, options.steps)))
+    cases = [
+        ('1 device', 1, 1, 1),
+        ('2 devices', 1, 2, 2),
+        ('4 devices', 1, 4, 4),
+        ('2 processes', 2, 1, 2),
+    ]
+    found = {}
+    for _ in range(options.rounds):  # The sides take turns.
+        for name, processes, devices, parts in cases:
+            batch = EACH * parts
+            whole = measure(1, 1, batch, options.steps)
+            split = (
+                whole
+                if parts == 1
+                else measure(processes, devices, batch, options.steps)
+            )
+            times = found.setdefault(name, ([], []))
+            times[0].append(split['seconds'])
+            times[1].append(whole['seconds'])
+            gradient_bytes = whole['bytes']
+    rows = {}
+    for name, _, _, parts in cases:
+        split, whole = (min(times) for times in found[name])
+        rows[name] = {
+            'batch': EACH * parts,
+            'seconds': split,
+            'seconds_one_device': whole,
+            'ratio': split / whole,
+        }
+        print(
+            f'{name:12s} batch {EACH * parts:3d}  {1e3 * split:7.1f} ms a step, '
+            f'one device {1e3 * whole:7.1f} ms, ratio {split / whole:.2f}'
+        )
+    print(f'gradients: {gradient_bytes / 1e6:.2f} MB')
+    if options.json:
+        result = {
+            'name': 'scaling',
+            'unit': 'seconds a step, fastest of the rounds',
+            'ours': rows['4 devices']['seconds'],
+            'peer': rows['4 devices']['seconds_one_device'],
+            'peer_name': 'one device with the whole batch',
+            'ratio': rows['4 devices']['ratio'],
+            'accuracy': None,
+            'rows': rows,
+            'gradient_bytes': gradient_bytes,
+            'threads': os.cpu_count(),
+            'device': cpu_name(),
+        }
+        options.json.write_text(json.dumps(result, indent=2))
+
+
+def measure(processes: int, devices: int, batch: int, steps: int) -> dict:
+    """Runs the workers; returns what the first one printed."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, __file__, f'--work={batch}', f'--steps={steps}']
+    started = []
+    for i in range(processes):
+        environment = os.environ | {
+            'JAX_PLATFORMS': 'cpu',
+            'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
+            'PYTHONPATH': str(REPOSITORY),
+        }
+        if processes > 1:
+            environment |= {
+                'BRAINJAX_COORDINATOR': f'127.0.0.1:{port}',
+                'BRAINJAX_PROCESSES': str(processes),
+                'BRAINJAX_PROCESS': str(i),
+            }
+        started.append(
+            subprocess.Popen(
+                command,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+        )
+    outputs = [process.communicate()[0] for process in started]
+    if any(process.returncode for process in started):
+        raise SystemExit(f'a worker failed: {" ".join(command)}')
+    return json.loads(outputs[0].splitlines()[-1])
+
+
+def work(batch: int, steps: int) -> int:
+    """Trains for some steps and prints seconds a step and gradient bytes."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    from ml_collections import FrozenConfigDict
+
+    from brainjax import experiment
+    from brainjax.commands.jax_setup import set_up_jax
+    from brainjax.methods import selfsup_networks, selfsup_steps
+    from brainjax.recordings import normalise
+    from brainjax.training import hosts, parallel, state
+    from brainjax.training.batches import indices
+    from brainjax.training.loop import train
+
+    set_up_jax()
+    path = REPOSITORY / 'configs' / 'demo.py'
+    spec = importlib.util.spec_from_file_location('demo', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    config = module.get_config()
+    config.simulated.update(n_train=64, n_test=2, n_unpaired_fmri=0)
+    config.encoder.steps = steps
+    config = FrozenConfigDict(config)
+    recording = normalise(experiment.load_recording(config))
+    backbone = selfsup_networks.load_backbone(config.encoder, config.seed)
+    encoder = selfsup_networks.build_encoder(config, recording.voxels)
+    shapes = selfsup_networks.feature_shapes(config, backbone)
+    variables = state.initialise(
+        encoder,
+        jax.random.key(0),
+        jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes),
+    )
+    asked = []
+
+    def batch_at(step):
+        asked.append(time.monotonic())
+        i = parallel.own(indices(0, 2, len(recording.train), step, batch))
+        return {
+            'fmri': recording.train.fmri[i],
+            'images': recording.stimuli.images[recording.train.stimulus[i]],
+        }
+
+    with tempfile.TemporaryDirectory() as folder:
+        train(
+            selfsup_steps.encoder_step(config, encoder),
+            state.create(
+                variables,
+                selfsup_steps.build_optimizer(config.encoder),
+                jax.random.key(1),
+                selfsup_steps.ENCODER_METRICS,
+            ),
+            {'encoder_backbone': backbone},
+            batch_at,
+            epochs=1,
+            steps_per_epoch=steps,
+            folder=folder,
+            label='encoder',
+        )
+    # Batches are asked for as steps are done, but for those ahead.
+    seconds = np.diff(asked)[steps // 3 :]
+    if hosts.first():
+        numbers = sum(x.size for x in jax.tree.leaves(variables['params']))
+        print(
+            json.dumps(
+                {'seconds': float(np.mean(seconds)), 'bytes': 4 * numbers}
+            )
+        )
+    return 0
+
+
+if __name__ == '__main__':
+    main()
