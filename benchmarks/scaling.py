@@ -67,7 +67,7 @@ def main() -> None:
             'ratio': split / whole,
         }
         print(
-            f'{name:12s} batch {EACH * parts:3d}  {1e3 * split:7.1f} ms a step, '
+            f'{name:12s} batch {EACH * parts:3d}  {1e3 * split:7.1f} ms, '
             f'one device {1e3 * whole:7.1f} ms, ratio {split / whole:.2f}'
         )
     print(f'gradients: {gradient_bytes / 1e6:.2f} MB')
