@@ -50,6 +50,7 @@ class Session(NamedTuple):
 
     @property
     def attentive(self) -> bool:
+        """Whether enough of the checks were answered rightly."""
         return bool(self.checks.mean() >= ATTENTIVE)
 
 
