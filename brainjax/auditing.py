@@ -10,8 +10,15 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from brainjax import pictures
-from brainjax.evaluation import audit, audit_controls, classification, folders
-from brainjax.evaluation.audit import Row
+from brainjax.evaluation import (
+    audit,
+    audit_controls,
+    audit_rows,
+    audit_span,
+    classification,
+    folders,
+)
+from brainjax.evaluation.audit_rows import Row
 from brainjax.files import PathLike
 from brainjax.recordings import (
     Recording,
@@ -63,7 +70,7 @@ def of_folders(
     if train_pictures is not None:
         found, _ = pictures.load(
             train_pictures,
-            audit.SIDE,
+            audit_rows.SIDE,
             limit=MOST_TRAINING,
             seed=seed,
             squash=True,
@@ -77,13 +84,13 @@ def of_folders(
         seed,
     )
     if train is not None and len(train) > 1:
-        rows.append(audit.best_prediction(_small(seen.images), train))
+        rows.append(audit_span.best_prediction(_small(seen.images), train))
     why = 'needs the fitted method; set config.audit.on in `brainjax run`.'
     return [
         *split,
         *rows,
         *(
-            audit.not_checked(check, why)
+            audit_rows.not_checked(check, why)
             for check in (
                 'noise in place of the responses',
                 'held-out clusters',
@@ -123,7 +130,7 @@ def of_run(
     ]
     rows = _split(recording)
     rows += audit.of_pictures(truth, small, train, categories, config.seed)
-    rows.append(audit.best_prediction(truth, train))
+    rows.append(audit_span.best_prediction(truth, train))
     controls = {
         name: _small(
             method.reconstruct(_beside(fitted, folder / name), fmri, config)
@@ -164,7 +171,7 @@ def _clusters(
 ) -> Row:
     k = config.audit.clusters
     if not k:
-        return audit.not_checked(
+        return audit_rows.not_checked(
             'held-out clusters',
             'each cluster is a fit of its own; set config.audit.clusters=5 or '
             'more.',
@@ -192,18 +199,18 @@ def _seeds(
     method, recording, unpaired, test, truth, made, config, folder
 ) -> Row:
     if not config.audit.seeds:
-        return audit.not_checked(
+        return audit_rows.not_checked(
             'seeds', 'each is a fit of its own; set config.audit.seeds=2.'
         )
-    scores = {config.seed: float(audit.pairwise(truth, made).mean())}
+    scores = {config.seed: float(audit_rows.pairwise(truth, made).mean())}
     for seed in range(config.seed + 1, config.seed + 1 + config.audit.seeds):
         changed = config.copy_and_resolve_references()
         changed.seed = seed
         place = folder / f'seed-{seed}'
         fitted = method.fit(recording, unpaired, changed, place)
         found = method.reconstruct(fitted, test.fmri, changed)
-        scores[seed] = float(audit.pairwise(truth, _small(found)).mean())
-    chance = float(audit.pairwise(truth, np.roll(made, 1, axis=0)).mean())
+        scores[seed] = float(audit_rows.pairwise(truth, _small(found)).mean())
+    chance = float(audit_rows.pairwise(truth, np.roll(made, 1, axis=0)).mean())
     return audit_controls.seeds(scores, chance)
 
 
@@ -228,7 +235,7 @@ def _features(recording: Recording) -> np.ndarray:
 def _small(images: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures of any size to [n, side, side, 3] float32 in 0..1."""
     bytes_ = [folders.as_bytes(image) for image in images]
-    size = (audit.SIDE, audit.SIDE)
+    size = (audit_rows.SIDE, audit_rows.SIDE)
     found = folders.stack(bytes_, size, Image.Resampling.BOX)
     return np.float32(found) / 255
 

@@ -7,7 +7,7 @@ import pytest
 
 from brainjax import experiment
 from brainjax.__main__ import main
-from brainjax.evaluation import audit, audit_controls, cheats
+from brainjax.evaluation import audit, audit_controls, audit_span, cheats
 
 
 def rows_of(kind, seed=1, **sizes):
@@ -79,10 +79,10 @@ def test_outside_the_span_is_the_residual_of_least_squares():
     x, y = (a.reshape(len(a), -1) - mean.ravel() for a in (train, images))
     left = y.T - x.T @ np.linalg.lstsq(x.T, y.T, rcond=None)[0]
     expected = np.square(left).sum() / np.square(y).sum()
-    assert audit.outside_span(images, train) == pytest.approx(expected)
+    assert audit_span.outside_span(images, train) == pytest.approx(expected)
     mixed = mean + np.einsum('ab,bhwc->ahwc', rng.random((5, 20)), train - mean)
-    assert audit.outside_span(mixed, train) < 1e-12
-    row = audit.best_prediction(images, train)
+    assert audit_span.outside_span(mixed, train) < 1e-12
+    row = audit_span.best_prediction(images, train)
     assert row.value == pytest.approx(expected) and '5: ' in row.verdict
 
 
@@ -94,11 +94,11 @@ def test_effective_rank_of_known_covariance():
         np.linalg.cholesky(np.cov(scores.T))
     ).T
     images = (scores @ directions).reshape(-1, 4, 4, 3)
-    assert audit.effective_rank(images[:1500], images[:1500]).value == (
+    assert audit_span.effective_rank(images[:1500], images[:1500]).value == (
         pytest.approx(4, rel=0.01)
     )
     same = np.repeat(images[:1], 9, axis=0)
-    row = audit.effective_rank(images[:9], same)
+    row = audit_span.effective_rank(images[:9], same)
     assert row.value == 1 and row.flagged
 
 

@@ -15,40 +15,19 @@ picture by picture, and `train`, [m, side, side, 3] of those shown in training.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from brainjax.evaluation import identification, statistics
+from brainjax.evaluation import audit_span, identification, statistics
+from brainjax.evaluation.audit_rows import (
+    Row,
+    not_checked,
+    pairwise,
+    similarity,
+)
 from brainjax.recordings import leakage
 
-SIDE = 32
 COPIES = 0.05  # Share of copies beyond that among true pictures.
-SPAN_LEAST, SPAN_SHARE = 0.002, 0.05
-
-
-class Row(NamedTuple):
-    """One check.
-
-    Attributes:
-      check: what was looked at.
-      value: the figure found, or None.
-      reference: what it stands beside, or None.
-      flagged: whether it speaks against the method; None where nothing can be
-        said.
-      verdict: what was found and what it means, in words.
-    """
-
-    check: str
-    value: float | None
-    reference: float | None
-    flagged: bool | None
-    verdict: str
-
-
-def not_checked(check: str, why: str) -> Row:
-    """A row for what could not be looked at."""
-    return Row(check, None, None, None, f'Not checked: {why}')
 
 
 def of_pictures(
@@ -87,9 +66,9 @@ def of_pictures(
             nearest(truth, made, train, seed),
             mean_picture(truth, made, train, seed),
             among_training(truth, made, train, seed),
-            span(truth, made, train),
+            audit_span.span(truth, made, train),
         ]
-    return [*rows, effective_rank(truth, made)]
+    return [*rows, audit_span.effective_rank(truth, made)]
 
 
 def oracle_score(categories: int, accuracy: float = 1.0) -> float:
@@ -121,7 +100,7 @@ def within_categories(
             f'only {kept.sum()} test pictures share their category with '
             'another.',
         )
-    matrix = _similarity(truth, made)
+    matrix = similarity(truth, made)
     beaten = (matrix < np.diagonal(matrix)) & same
     inside = beaten.sum(axis=0)[kept] / rivals[kept]
     overall = identification.two_way(matrix)
@@ -195,7 +174,7 @@ def nearest(
     truth: np.ndarray, made: np.ndarray, train: np.ndarray, seed: int = 0
 ) -> Row:
     """Is a reconstruction closer than the training picture it is most like?"""
-    chosen = _similarity(train, made).argmax(axis=0)
+    chosen = similarity(train, made).argmax(axis=0)
     return _beside(
         'nearest training picture',
         truth,
@@ -244,10 +223,10 @@ def among_training(
 ) -> Row:
     """Is the true picture nearer than the training pictures (zero shot)?"""
     own = pairwise(truth, made)
-    rivals = _similarity(train, made)
+    rivals = similarity(train, made)
     place = 1 + (rivals >= own).sum(axis=0)
     first = float((place == 1).mean())
-    hard = _similarity(train, truth).argmax(axis=0)
+    hard = similarity(train, truth).argmax(axis=0)
     wins = (own > rivals[hard, np.arange(len(truth))]).astype(float)
     low, high = statistics.bootstrap_interval(wins, seed)
     flagged = high < 0.5
@@ -267,128 +246,6 @@ def among_training(
             else 'They are at least as near to what was seen.'
         ),
     )
-
-
-def span(truth: np.ndarray, made: np.ndarray, train: np.ndarray) -> Row:
-    """Is every reconstruction a weighted sum of training pictures?
-
-    A ridge whose units share one kernel can give nothing else, whatever the
-    brain says (output dimension collapse, Otsuka et al. 2025).
-    """
-    check = 'span of training pictures'
-    size = train[0].size
-    if len(train) >= size // 2:
-        return not_checked(
-            check,
-            f'{len(train)} training pictures span nearly all pictures of '
-            f'{size} values.',
-        )
-    ours, theirs = (outside_span(x, train) for x in (made, truth))
-    flagged = ours < SPAN_LEAST and ours < SPAN_SHARE * theirs
-    return Row(
-        check,
-        ours,
-        theirs,
-        flagged,
-        f'{ours:.2%} of the reconstructions’ variance is outside the span of '
-        f'the training pictures, and {theirs:.2%} of the true pictures’. '
-        + (
-            'They are mixtures of training pictures and cannot show '
-            'anything else.'
-            if flagged
-            else 'They are not mere mixtures of training pictures.'
-        ),
-    )
-
-
-def outside_span(images: np.ndarray, train: np.ndarray) -> float:
-    """Share of variance outside the span of centred training pictures.
-
-    Args:
-      images: [n, ...].
-      train: [m, ...], fewer than values of a picture.
-    """
-    mean = train.mean(axis=0, dtype=np.float64).ravel()
-    rows = train.reshape(len(train), -1) - mean
-    values, vectors = np.linalg.eigh(rows @ rows.T)
-    kept = values > 1e-9 * values.max()
-    basis = (vectors[:, kept] / np.sqrt(values[kept])).T @ rows
-    wanted = images.reshape(len(images), -1) - mean
-    left = wanted - wanted @ basis.T @ basis
-    total = np.square(wanted).sum()
-    return float(np.square(left).sum() / total) if total else 0.0
-
-
-def best_prediction(
-    truth: np.ndarray, train: np.ndarray, counts: Sequence[int] = (1, 2, 4, 8)
-) -> Row:
-    """The floor of a linear decoder that shares its kernel over units.
-
-    The squared error, over the variance of the true pictures (or features),
-    that stays when each is replaced by its projection on the span of all, a
-    half, a quarter and an eighth of the training pictures; no brain takes
-    part.
-    """
-    floors = {
-        len(train[::c]): outside_span(truth, train[::c])
-        for c in counts
-        if len(train[::c]) > 1
-    }
-    told = ', '.join(f'{n}: {floor:.0%}' for n, floor in floors.items())
-    return Row(
-        'best prediction of a dense linear decoder',
-        next(iter(floors.values())),
-        None,
-        None,
-        'Share of the true pictures’ variance that no mixture of so many '
-        f'training pictures can give: {told}.',
-    )
-
-
-def effective_rank(truth: np.ndarray, made: np.ndarray) -> Row:
-    """How many dimensions the reconstructions fill, beside the truth."""
-    ours, theirs = (_rank(x) for x in (made, truth))
-    flagged = ours < 1.5
-    return Row(
-        'effective rank',
-        ours,
-        theirs,
-        flagged,
-        f'The reconstructions fill {ours:.1f} dimensions and the true '
-        f'pictures {theirs:.1f} (exponential of the entropy of the '
-        'covariance’s eigenvalues). '
-        + (
-            'They are all but one picture.'
-            if flagged
-            else 'They differ from each other.'
-        ),
-    )
-
-
-def _rank(images):
-    rows = images.reshape(len(images), -1).astype(np.float64)
-    rows = rows - rows.mean(axis=0)
-    values = np.linalg.eigvalsh(rows @ rows.T).clip(0)
-    if values.max() <= 1e-10 * rows.size:
-        return 1.0
-    share = values / values.sum()
-    share = share[share > 0]
-    return float(np.exp(-(share * np.log(share)).sum()))
-
-
-def _similarity(pictures, made):
-    """[m, n] pixel correlations, 0 where one has a single colour."""
-    flat = [x.reshape(len(x), -1) for x in (pictures, made)]
-    return np.nan_to_num(identification.similarity(*flat))
-
-
-def pairwise(truth: np.ndarray, made: np.ndarray) -> np.ndarray:
-    """Pixel correlation of each picture with its reconstruction, [n]."""
-    rows = []
-    for start in range(0, len(truth), 256):
-        part = slice(start, start + 256)
-        rows.append(np.diagonal(_similarity(truth[part], made[part])))
-    return np.concatenate(rows)
 
 
 def _bytes(images):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from brainjax.evaluation import statistics
-from brainjax.evaluation.audit import Row, pairwise
+from brainjax.evaluation.audit_rows import Row, pairwise
 
 _WORDS = {
     'noise': 'noise of the same spread',

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from brainjax.evaluation import audit
+from brainjax.evaluation import audit_rows
 from brainjax.evaluation.audit_controls import patterns
 from brainjax.scenes import CATEGORIES, scenes
 
@@ -80,7 +80,7 @@ def make(
 
 def _world(seed, n, train, noise):
     rng = np.random.default_rng([seed, 5])
-    images, _, categories = scenes(n + 2 * train, audit.SIDE, seed)
+    images, _, categories = scenes(n + 2 * train, audit_rows.SIDE, seed)
     images = np.float32(images) / 255
     kinds = np.array([CATEGORIES.index(c) for c in categories])
     # As aeroplanes have sky around them, each category has its surroundings.

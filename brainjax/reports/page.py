@@ -7,7 +7,7 @@ import jinja2
 from matplotlib.figure import Figure
 
 from brainjax import files
-from brainjax.evaluation.audit import Row
+from brainjax.evaluation.audit_rows import Row
 from brainjax.reports import PERCENT, describe, figures, in_words
 
 TEMPLATE = pathlib.Path(__file__).with_name('page.html')
