@@ -29,8 +29,8 @@ EACH = 16  # Examples a device.
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--json', type=pathlib.Path)
-    parser.add_argument('--steps', type=int, default=60)
-    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--steps', type=int, default=30)
+    parser.add_argument('--rounds', type=int, default=2)
     parser.add_argument('--work', type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:

@@ -6,7 +6,7 @@ A simulated subject (1000 voxels, V1 to higher visual cortex) looks at
 generated scenes: 400 to fit on, 30 to test on. Features of a random VGG are
 decoded and inverted; nothing is downloaded.
 
-Time: 2 minutes of CPU time; 8 minutes beside much other work.
+Time: 1 minute 20 on two CPU cores; 8 minutes beside much other work.
 Scores to expect (chance): two-way identification .997 (.50), identification
 among all 30 .90 (.03), pixel correlation .67 (.13).
 

@@ -14,8 +14,8 @@ Time: 4 minutes 48 on two CPU cores.
 Scores to expect on the usual split, 10 digits (95 % intervals):
 
                                     this       ridge to pixels
-  two-way (chance .5)       .989 (.967 1.00)   .933 (.878 .978)
-  pixel correlation (.342)  .683 (.653 .709)   .787
+  two-way (chance .5)       .989 (.956 1.00)   .933 (.867 .989)
+  pixel correlation (.342)  .683 (.647 .713)   .787
   two-way by features       .967 to .978
 
 Pictures found by inversion name the digit at least as well as direct ridge
