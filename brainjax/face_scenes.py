@@ -8,7 +8,7 @@ apart.
 
 import numpy as np
 
-from brainjax.errors import InputError
+from brainjax.scenes import check
 
 KINDS = ('male', 'female')
 
@@ -74,15 +74,7 @@ def faces(
     Raises:
       InputError: `n`, `size` or `seed` is too small.
     """
-    for what, value, least in (
-        ('n', n, 0),
-        ('size', size, 16),
-        ('seed', seed, 0),
-    ):
-        if value < least:
-            raise InputError(
-                f'faces: {what} is {value}; it must be {least} or more.'
-            )
+    check('faces', n, size, seed)
     images = np.empty((n, size, size, 3), np.uint8)
     for start in range(0, n, _CHUNK):
         indices = range(start, min(start + _CHUNK, n))

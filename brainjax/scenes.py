@@ -45,15 +45,7 @@ def scenes(
     Raises:
       InputError: `n`, `size` or `seed` is too small.
     """
-    for what, value, least in (
-        ('n', n, 0),
-        ('size', size, 16),
-        ('seed', seed, 0),
-    ):
-        if value < least:
-            raise InputError(
-                f'scenes: {what} is {value}; it must be {least} or more.'
-            )
+    check('scenes', n, size, seed)
     kinds = _kinds(n, seed)
     images = np.empty((n, size, size, 3), np.uint8)
     for start in range(0, n, _CHUNK):
@@ -67,6 +59,24 @@ def scenes(
         for i, category in enumerate(categories)
     )
     return images, names, categories
+
+
+def check(which: str, n: int, size: int, seed: int) -> None:
+    """Raises InputError if pictures of such numbers cannot be drawn.
+
+    Args:
+      which: what they are called in messages.
+      n, size, seed: as for `scenes`.
+    """
+    for what, value, least in (
+        ('n', n, 0),
+        ('size', size, 16),
+        ('seed', seed, 0),
+    ):
+        if value < least:
+            raise InputError(
+                f'{which}: {what} is {value}; it must be {least} or more.'
+            )
 
 
 def _kinds(n: int, seed: int) -> np.ndarray:
