@@ -34,9 +34,9 @@ def main() -> None:
     parser.add_argument('--work', type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        from brainjax.training import hosts
+        from brainjax.training import joining
 
-        sys.exit(hosts.together(lambda: work(options.work, options.steps)))
+        sys.exit(joining.together(lambda: work(options.work, options.steps)))
     cases = [
         ('1 device', 1, 1, 1),
         ('2 devices', 1, 2, 2),

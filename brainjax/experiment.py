@@ -46,8 +46,6 @@ METHODS = {
     'inversion': deep_reconstruction,
     'faces': faces,
 }
-# Methods whose fit many hosts share; the others leave it to the first host.
-SHARED = ('selfsup', 'faces')
 
 
 def load_recording(config: ConfigDict) -> Recording:
@@ -150,8 +148,6 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             'several hosts cannot share; start the same command on one host '
             'when this run is done, or leave them at 0.'
         )
-    if not hosts.first() and config.method not in SHARED:
-        return {}
     timings: dict[str, float] = {}
     with _claimed(workdir, config) as workdir:
         with _timed(timings, 'Open the recording and the pictures'):
@@ -163,18 +159,19 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             unpaired = load_pictures(config)
         with _timed(timings, 'Fit'):
             fitted = method.fit(recording, unpaired, config, workdir)
+    with _timed(timings, 'Reconstruct'):
+        images = method.reconstruct(fitted, test.fmri, config)
+    with _timed(timings, 'Describe'):
+        found = method.findings(fitted, recording, config)
     if not hosts.first():
         return {}
     truth = shown[test.stimulus]
-    with _timed(timings, 'Reconstruct'):
-        images = method.reconstruct(fitted, test.fmri, config)
     with _timed(timings, 'Score'):
         options = {'features': network_features.in_cache(), 'seed': config.seed}
         scores = evaluation.score(truth, images, **options)
         for group, rows in parts.items():
             alone = evaluation.score(truth[rows], images[rows], **options)
             scores |= {f'{k}_of_{group}': entry for k, entry in alone.items()}
-        found = method.findings(fitted, recording, config)
     audited = []
     if config.audit.on:
         with _timed(timings, 'Audit'):

@@ -11,7 +11,7 @@ import jax
 import tiny
 
 from brainjax.methods import selfsup
-from brainjax.training import hosts
+from brainjax.training import hosts, joining
 
 
 def get_config():
@@ -56,4 +56,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(hosts.together(main))
+    sys.exit(joining.together(main))

@@ -1,4 +1,4 @@
-"""One host's part of a short training run, for test_hosts.py.
+"""One host's part of a short training run, for test_joining.py.
 
     python host_run.py FOLDER [HOST STEP EVENT]
 
@@ -8,15 +8,17 @@ that something given cannot be used ('input').
 
 import json
 import os
+import pathlib
 import signal
 import sys
+import time
 
 import jax
 import numpy as np
 import test_loop
 
 from brainjax.errors import InputError
-from brainjax.training import hosts, parallel
+from brainjax.training import hosts, joining, parallel
 from brainjax.training.batches import indices
 from brainjax.training.loop import Interrupted
 
@@ -26,6 +28,7 @@ FOLDER, EVENT = sys.argv[1], sys.argv[2:]
 def batch_at(i):
     if EVENT and (hosts.index(), i) == (int(EVENT[0]), int(EVENT[1])):
         if EVENT[2] == 'kill':
+            pathlib.Path(FOLDER, 'killed').write_text(str(time.time()))
             os.kill(os.getpid(), signal.SIGKILL)
         elif EVENT[2] == 'stop':
             os.kill(os.getpid(), signal.SIGTERM)
@@ -42,7 +45,7 @@ def work():
         )
     except Interrupted as error:
         print(error, file=sys.stderr)
-        return hosts.INTERRUPTED
+        return joining.INTERRUPTED
     if hosts.first():
         leaves = jax.tree.leaves(
             state.replace(key=jax.random.key_data(state.key))
@@ -60,4 +63,4 @@ def work():
 
 
 if __name__ == '__main__':
-    sys.exit(hosts.together(work))
+    sys.exit(joining.together(work))

@@ -1,53 +1,23 @@
 """Features decoded from fMRI and inverted, from a recording to a report."""
 
 import json
+import pathlib
 import shutil
 
 import numpy as np
 import pytest
 import tiny
+from test_joining import run
+from tiny_inversion import get_config
 
 from brainjax import experiment
 from brainjax.errors import InputError
 from brainjax.methods import deep_reconstruction
-from brainjax.methods.inversion_config import shen2019
 from brainjax.recordings import average_repeats, normalise
 
 
-def config(**changes):
-    c = shen2019()
-    c.size = 16
-    c.network.update(
-        weights='random',
-        family='vgg16',
-        width=0.125,
-        size=16,
-        layers=('conv1_2', 'conv2_1'),
-    )
-    c.decoding.update(k=40, alpha=30.0, scaling='about_training_mean')
-    c.inversion.update(
-        optimiser='descent',
-        steps=80,
-        boxed=False,
-        blur=(1.0, 0.3),
-        together=10,
-        recovered=3,
-    )
-    c.simulated.update(
-        n_train=250,
-        n_test=12,
-        test_repeats=4,
-        noise_ceiling=0.95,
-        voxels={'V1': 40, 'V2': 20, 'V3': 8, 'V4': 8, 'HVC': 4},
-    )
-    c.update_from_flattened_dict(
-        {name.replace('__', '.'): value for name, value in changes.items()}
-    )
-    return c
-
-
 def in_parts():
-    return config(
+    return get_config(
         subsets__rois=('V1', 'V4|HVC'),
         subsets__layers=('conv2_1',),
         recording__groups=('some=scene-2-0000[0-6]*',),
@@ -117,9 +87,31 @@ def test_a_run_that_was_cut_off_ends_with_the_same_files(finished, tmp_path):
             np.testing.assert_array_equal(a['images'], b['images'])
 
 
+def test_two_hosts_end_with_the_scores_of_one(finished, tmp_path):
+    folder, results = finished
+    done = run(
+        2,
+        *('-m', 'brainjax', 'run', '--workdir', tmp_path / 'run'),
+        *('--config', pathlib.Path(__file__).with_name('tiny_inversion.py')),
+        "--config.subsets.rois=('V1', 'V4|HVC')",
+        "--config.subsets.layers=('conv2_1',)",
+        "--config.recording.groups=('some=scene-2-0000[0-6]*',)",
+    )
+    assert [status for status, _, _ in done] == [0, 0], done
+    found = json.loads((tmp_path / 'run' / 'scores.json').read_text())
+    assert found['scores'].keys() == results['scores'].keys()
+    for name, entry in results['scores'].items():
+        assert found['scores'][name]['value'] == pytest.approx(entry['value'])
+    with (
+        np.load(folder / 'reconstructions.npz') as one,
+        np.load(tmp_path / 'run' / 'reconstructions.npz') as two,
+    ):
+        np.testing.assert_allclose(two['images'], one['images'], atol=1e-4)
+
+
 def test_what_uses_all_test_pictures_says_so(tmp_path):
     recording = tiny.subject()
-    c = config(decoding__scaling='over_test_pictures_transductive')
+    c = get_config(decoding__scaling='over_test_pictures_transductive')
     c.inversion.update(steps=2, recovered=0)
     fitted = deep_reconstruction.fit(recording, None, c, tmp_path)
     fmri = average_repeats(normalise(recording).test).fmri
@@ -140,5 +132,7 @@ def test_bad_settings_are_one_sentence(tmp_path):
         ({'subsets__layers': ('conv1_2|fc8',)}, "'fc8', which is not in"),
     ):
         with pytest.raises(InputError, match=words):
-            deep_reconstruction.fit(recording, None, config(**change), tmp_path)
-    json.dumps(config().to_dict())
+            deep_reconstruction.fit(
+                recording, None, get_config(**change), tmp_path
+            )
+    json.dumps(get_config().to_dict())

@@ -1,187 +1,96 @@
-"""Processes over loopback are hosts: same numbers, no hang, resumable.
+"""Who does what: blocks that hosts share are made once, whoever makes them."""
 
-BRAINJAX_HOSTS_LONG=1 also trains the encoder and the decoder on two and four.
-"""
-
-import json
-import os
+import itertools
 import pathlib
-import re
-import socket
-import subprocess
-import sys
 import time
 
-import device_losses
+import host_blocks
 import numpy as np
 import pytest
-from test_parallel import environment
+from test_inversion_files import tree
+from test_joining import run
 
 from brainjax.errors import InputError
 from brainjax.training import hosts
-from brainjax.training.checkpoints import manager
 
-TESTS = pathlib.Path(__file__).parent
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
-
-
-def run(processes, *arguments, seconds=300):
-    """Runs a program as so many hosts; returns status, stdout, stderr each."""
-    port = free_port()
-    started = [
-        subprocess.Popen(
-            [sys.executable, *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(1)
-            | {
-                'BRAINJAX_COORDINATOR': f'127.0.0.1:{port}',
-                'BRAINJAX_PROCESSES': str(processes),
-                'BRAINJAX_PROCESS': str(i),
-            },
-        )
-        for i in range(processes)
-    ]
-    try:
-        found = [p.communicate(timeout=seconds) for p in started]
-    finally:
-        for p in started:
-            p.kill()
-    return [(p.returncode, *text) for p, text in zip(started, found)]
-
-
-def training(processes, folder, *event):
-    return run(processes, TESTS / 'host_run.py', folder, *event)
-
-
-def numbers(done):
-    """The first host's numbers, after every host ended well."""
-    assert [status for status, _, _ in done] == [0] * len(done), done
-    for _, out, _ in done[1:]:  # Gloo itself says that it is connected.
-        assert all(line.startswith('[Gloo]') for line in out.splitlines())
-    found = json.loads(done[0][1].splitlines()[-1])
-    assert found['hosts'] == len(done)
-    return found
+PROGRAM = pathlib.Path(__file__).with_name('host_blocks.py')
 
 
 @pytest.fixture(scope='module')
-def undisturbed(tmp_path_factory):
-    return numbers(training(1, tmp_path_factory.mktemp('one')))
+def true(tmp_path_factory):
+    host_blocks.TRUE = tmp_path_factory.mktemp('true')
+    host_blocks.write_true()
+    return host_blocks.TRUE
 
 
-def assert_same(found, undisturbed):
-    for ours, theirs in zip(found['history'], undisturbed['history']):
-        assert ours.keys() == theirs.keys()
-        for name in ours:
-            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4)
-    for ours, theirs in zip(found['state'], undisturbed['state']):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+@pytest.fixture(scope='module')
+def undisturbed(true, tmp_path_factory):
+    out = tmp_path_factory.mktemp('one')
+    ((status, printed, err),) = run(1, PROGRAM, true, out)
+    assert status == 0, err
+    return tree(out), made(printed)
 
 
-@pytest.mark.parametrize('processes', [2, 4])
-def test_hosts_give_the_numbers_of_one(tmp_path, undisturbed, processes):
-    assert_same(numbers(training(processes, tmp_path)), undisturbed)
-    # And the same checkpoint, which one process reads.
-    assert_same(numbers(training(1, tmp_path)), undisturbed)
+def made(printed):
+    """The blocks that a host has made, and what it says of all at the end."""
+    lines = printed.splitlines()
+    return [line for line in lines if not line.startswith('[Gloo]')]
 
 
-@pytest.mark.parametrize(('lost', 'then'), [(1, 4), (0, 1)])
-def test_lost_host_ends_the_others_and_the_run_goes_on_with_any_number(
-    tmp_path, undisturbed, lost, then
+@pytest.mark.parametrize('processes', [2, 3])
+def test_hosts_share_the_blocks_and_make_the_same_files(
+    tmp_path, true, undisturbed, processes
 ):
-    began = time.monotonic()
-    done = training(2, tmp_path, lost, 14, 'kill')
-    assert time.monotonic() - began < 120  # The start of Python included.
-    assert done[lost][0] == -9
-    status, _, err = done[1 - lost]
-    assert status == 130
-    assert re.search(
-        rf'brainjax: host {1 - lost} of 2: .*; the same command on all hosts '
-        'goes on from the last checkpoint',
-        err,
-    )
-    assert 'Traceback' not in err
-    # JAX itself prints a trace where its store went with the first host.
-    assert lost == 0 or 'stack trace' not in err
-    with manager(tmp_path) as m:
-        assert m.latest_step() in (5, 10)
-    assert_same(numbers(training(then, tmp_path)), undisturbed)
-
-
-def test_signal_to_one_host_saves_and_stops_all(tmp_path, undisturbed):
-    done = training(2, tmp_path, 1, 7, 'stop')
-    assert [status for status, _, _ in done] == [130, 130], done
-    assert all('stopped after' in err for _, _, err in done)
-    with manager(tmp_path) as m:
-        assert 5 < m.latest_step() < 20
-    assert_same(numbers(training(2, tmp_path)), undisturbed)
-
-
-def test_bad_input_on_one_host_ends_all(tmp_path):
-    done = training(2, tmp_path, 1, 7, 'input')
-    assert [status for status, _, _ in done] == [2, 2], done
-    assert 'file.npz is missing; bring it.' in done[1][2]
-
-
-@pytest.mark.skipif(
-    'BRAINJAX_HOSTS_LONG' not in os.environ, reason='BRAINJAX_HOSTS_LONG'
-)
-@pytest.mark.parametrize('processes', [2, 4])
-def test_encoder_and_decoder_give_the_losses_of_one_process(processes):
-    one = device_losses.losses()
-    done = run(processes, TESTS / 'device_losses.py', seconds=900)
+    done = run(processes, PROGRAM, true, tmp_path)
     assert [status for status, _, _ in done] == [0] * processes, done
-    many = json.loads(done[0][1].splitlines()[-1])
-    for network, names in (
-        ('encoder', ['loss', 'fmri', 'validation_score']),
-        ('decoder', ['loss', 'D', 'ED', 'DE']),
-    ):
-        for name in names:
-            np.testing.assert_allclose(
-                [record[name] for record in many[network]],
-                [record[name] for record in one[network]],
-                rtol=1e-4,
-                err_msg=f'{network} {name}',
-            )
+    found, blocks = undisturbed
+    assert tree(tmp_path) == found
+    *blocks, errors = blocks
+    told = [made(printed) for _, printed, _ in done]
+    assert {lines.pop() for lines in told} == {errors}
+    assert sorted(itertools.chain(*told)) == sorted(blocks)
+    fair = len(blocks) / processes
+    assert all(abs(len(lines) - fair) < 3 for lines in told)
 
 
-def test_options_from_the_environment():
-    assert hosts.options({}) is None
-    assert hosts.options({'BRAINJAX_HOSTS': 'auto'}) == {}
-    given = dict(zip(hosts.VARIABLES, ('10.0.0.1:1234', '4', '3')))
-    assert hosts.options(given) == {
-        'coordinator_address': '10.0.0.1:1234',
-        'num_processes': 4,
-        'process_id': 3,
-    }
+@pytest.mark.parametrize('then', [1, 3])
+def test_host_lost_without_a_word_is_noticed_and_its_blocks_are_made_later(
+    tmp_path, true, undisturbed, then
+):
+    # Nothing but its silence tells the first host, which waits for it.
+    done = run(2, PROGRAM, true, tmp_path, 'kill')
+    assert time.time() - float((tmp_path / 'killed').read_text()) < 60
+    assert [status for status, _, _ in done] == [130, -9], done
+    assert 'host 1 has been silent for' in done[0][2]
+    before = itertools.chain(*(made(printed) for _, printed, _ in done))
+    again = run(then, PROGRAM, true, tmp_path)
+    assert [status for status, _, _ in again] == [0] * then, again
+    found, blocks = undisturbed
+    (tmp_path / 'killed').unlink()
+    assert tree(tmp_path) == found
+    later = itertools.chain(*(made(printed)[:-1] for _, printed, _ in again))
+    assert sorted([*before, *later]) == sorted(blocks[:-1])
 
 
-@pytest.mark.parametrize(
-    ('values', 'message'),
-    [
-        (('', '2', '0'), 'BRAINJAX_COORDINATOR is not set'),
-        (('here', '2', '0'), 'write ADDRESS:PORT'),
-        (('a:1', '2', '2'), 'count processes from 0'),
-        (('a:1', 'two', '0'), 'count processes from 0'),
-    ],
-)
-def test_bad_options(values, message):
-    with pytest.raises(InputError, match=message):
-        hosts.options(dict(zip(hosts.VARIABLES, values)))
+def test_folder_that_hosts_do_not_share(tmp_path, true):
+    done = run(2, PROGRAM, true, tmp_path / 'here', 'elsewhere')
+    assert [status for status, _, _ in done] == [2, 2], done
+    assert 'elsewhere' in done[1][2]
+    assert 'a disk that all hosts share' in done[1][2]
 
 
-def test_bad_way():
-    with pytest.raises(InputError, match='BRAINJAX_HOSTS'):
-        hosts.options({'BRAINJAX_HOSTS': 'slurm'})
-
-
-def test_one_host_is_first_and_hears_itself():
+def test_one_host_is_first_hears_itself_and_does_it_all(tmp_path):
     assert (hosts.index(), hosts.count(), hosts.first()) == (0, 1, True)
     assert hosts.on_first(lambda: {'a': 1}) == {'a': 1}
-    assert hosts.together(lambda: 7) == 7
+    assert hosts.share([1, 2, 3]) == [1, 2, 3]
+    array = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(hosts.gather(array), array[None])
+    hosts.wait()
+    (tmp_path / 'there').touch()
+    hosts.wait_for_file(tmp_path / 'there')
+
+
+def test_file_that_does_not_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(hosts, 'SECONDS_TO_SEE', 0.1)
+    with pytest.raises(InputError, match='all hosts share'):
+        hosts.wait_for_file(tmp_path / 'gone')

@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Callable
 
 from brainjax.commands import reading
+from brainjax.commands.jax_setup import set_up_jax
 from brainjax.methods import feature_decoding
 from brainjax.recordings import open_recording
-from brainjax.training.progress import progress
+from brainjax.training import hosts, joining
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,10 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reading.add_arguments(parser)
 
 
-def run(known: argparse.Namespace, rest: list[str]) -> None:
+def run(known: argparse.Namespace, rest: list[str]) -> int:
     del rest
+    set_up_jax()
+    return joining.together(lambda: _run(known))
+
+
+def _run(known: argparse.Namespace) -> int:
     recording = open_recording(known.recording, **reading.options(known))
-    with progress('decode', None, unit='units') as show:
+    with hosts.progress('decode', None, unit='units') as show:
         folders = feature_decoding.decode(
             recording,
             known.features,
@@ -59,8 +65,9 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
             ),
             progress=lambda done, total, layer: show(done, layer, total=total),
         )
-    for folder in folders:
+    for folder in folders if hosts.first() else ():
         print(folder)
+    return 0
 
 
 def _numbers(kind: type) -> Callable[[str], int | float | tuple]:

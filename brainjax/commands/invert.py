@@ -10,7 +10,6 @@ from brainjax import features
 from brainjax.commands import networks
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
-from brainjax.training.progress import progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,15 +64,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, default=0)
 
 
-def run(known: argparse.Namespace, rest: list[str]) -> None:
+def run(known: argparse.Namespace, rest: list[str]) -> int:
     del rest
-    set_up_jax()
-    from brainjax.methods import inversion_files
-    from brainjax.networks import frozen
-
     for name in ('steps', 'together', 'size'):
         if getattr(known, name) < 1:
             raise InputError(f'--{name} must be at least 1.')
+    set_up_jax()
+    from brainjax.training import joining
+
+    return joining.together(lambda: _run(known))
+
+
+def _run(known: argparse.Namespace) -> int:
+    from brainjax.methods import inversion_files
+    from brainjax.networks import frozen
+    from brainjax.training import hosts
+
     network = networks.load(known)
     frozen.check_origin(known.features, network)
     layers = features.open_layers(
@@ -83,7 +89,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         roi=known.roi,
     )
     names = next(iter(layers.values())).names
-    with progress('invert', None) as show:
+    with hosts.progress('invert', None) as show:
         errors = inversion_files.invert(
             layers,
             names,
@@ -95,10 +101,13 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
             known.together,
             lambda done, total: show(done, total=total),
         )
+    if not hosts.first():
+        return 0
     for layer in layers:
         mean = np.mean([each[layer] for each in errors.values()])
         print(f'{layer:20s} relative error {mean:.4f}')
     print(pathlib.Path(known.out, 'reconstructions.npz'))
+    return 0
 
 
 def _settings(known: argparse.Namespace):

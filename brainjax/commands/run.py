@@ -22,9 +22,9 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
     del known
     config, workdir = parse_run(rest)
     set_up_jax()
-    from brainjax.training import hosts
+    from brainjax.training import joining
 
-    return hosts.together(lambda: _run(config, workdir))
+    return joining.together(lambda: _run(config, workdir))
 
 
 def _run(config, workdir) -> int:

@@ -1,4 +1,7 @@
-"""Which layers of decoded features are whole, and what they were made from."""
+"""Which layers of decoded features are whole, and what they were made from.
+
+Of many hosts the first one reads and writes; the others hear what it finds.
+"""
 
 import glob
 import hashlib
@@ -10,6 +13,7 @@ from typing import Any
 
 from brainjax import files
 from brainjax.errors import InputError
+from brainjax.training import hosts
 
 INFORMATION = frozenset({'recording'})  # May differ: a file that has moved.
 
@@ -27,19 +31,10 @@ class Manifest:
 
     def __init__(self, path: pathlib.Path, origin: Mapping[str, Any]):
         self._path = path
-        self._content = {'made_from': dict(origin), 'layers': {}}
-        if not path.exists():
-            files.write_json(path, self._content)
-            return
-        try:
-            there = json.loads(path.read_text(encoding='utf-8'))
-            before, self._content['layers'] = _checked(there)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
-            raise InputError(
-                f'{path} is damaged ({e}); remove it and the features beside '
-                'it, or name another folder.'
-            ) from e
-        self._compare(before, origin, 'features')
+        there = hosts.on_first(lambda: _open(path, origin))
+        hosts.wait_for_file(path)
+        self._compare(there['made_from'], origin, 'features')
+        self._content = {**there, 'made_from': dict(origin)}
 
     def whole(
         self, layer: str, folder: pathlib.Path, origin: Mapping[str, Any]
@@ -53,10 +48,12 @@ class Manifest:
         if entry is None:
             return False
         self._compare(entry['made_from'], origin, layer)
-        return all(
-            (folder / name).is_file()
-            and _fingerprint(folder / name) == fingerprint
-            for name, fingerprint in entry['files'].items()
+        return hosts.on_first(
+            lambda: all(
+                (folder / name).is_file()
+                and _fingerprint(folder / name) == fingerprint
+                for name, fingerprint in entry['files'].items()
+            )
         )
 
     def unfinished(self, layer: str, origin: Any) -> pathlib.Path:
@@ -67,11 +64,19 @@ class Manifest:
         key = json.dumps([self._content['made_from'], origin], sort_keys=True)
         key = hashlib.sha256(key.encode()).hexdigest()[:16]
         wanted = self._path.parent / f'{self._stem(layer)}{key}'
-        self.clear(layer, but=wanted)
-        return files.writable_folder(wanted)
 
-    def clear(self, layer: str, but: pathlib.Path | None = None) -> None:
-        """Removes the blocks of a layer, except those of one folder."""
+        def make() -> None:
+            self._remove(layer, wanted)
+            files.writable_folder(wanted)
+
+        hosts.on_first(make)
+        return wanted
+
+    def clear(self, layer: str) -> None:
+        """Removes the blocks of a layer."""
+        hosts.on_first(lambda: self._remove(layer))
+
+    def _remove(self, layer: str, but: pathlib.Path | None = None) -> None:
         pattern = f'{glob.escape(self._stem(layer))}*'
         for folder in self._path.parent.glob(pattern):
             if folder != but:
@@ -88,14 +93,18 @@ class Manifest:
         origin: Mapping[str, Any],
     ) -> None:
         """Notes that a layer is whole."""
-        self._content['layers'][layer] = {
-            'made_from': dict(origin),
-            'files': {
-                f'{label}.mat': _fingerprint(folder / f'{label}.mat')
-                for label in labels
-            },
-        }
-        files.write_json(self._path, self._content)
+
+        def write() -> None:
+            self._content['layers'][layer] = {
+                'made_from': dict(origin),
+                'files': {
+                    f'{label}.mat': _fingerprint(folder / f'{label}.mat')
+                    for label in labels
+                },
+            }
+            files.write_json(self._path, self._content)
+
+        hosts.on_first(write)
 
     def _compare(
         self, theirs: Mapping[str, Any], ours: Mapping[str, Any], what: str
@@ -109,13 +118,26 @@ class Manifest:
                 )
 
 
-def _checked(content: Any) -> tuple[dict, dict]:
-    """Returns origin and layers of a manifest; raises if one is missing."""
-    layers = content['layers']
-    for entry in layers.values():
-        if not all(isinstance(entry[x], dict) for x in ('made_from', 'files')):
-            raise ValueError('a layer is not described')
-    return dict(content['made_from']), dict(layers)
+def _open(path: pathlib.Path, origin: Mapping[str, Any]) -> dict[str, dict]:
+    """Returns what the file holds, which is made if need be."""
+    if not path.exists():
+        content = {'made_from': dict(origin), 'layers': {}}
+        files.write_json(path, content)
+        return content
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+        layers = dict(content['layers'])
+        for entry in layers.values():
+            if not all(
+                isinstance(entry[x], dict) for x in ('made_from', 'files')
+            ):
+                raise ValueError('a layer is not described')
+        return {'made_from': dict(content['made_from']), 'layers': layers}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f'{path} is damaged ({error}); remove it and the features beside '
+            'it, or name another folder.'
+        ) from error
 
 
 def _fingerprint(path: pathlib.Path) -> dict[str, Any]:

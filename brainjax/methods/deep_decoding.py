@@ -3,6 +3,7 @@
 What `deep_reconstruction` and `deep_subsets` are made of.
 """
 
+import math
 import pathlib
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from brainjax.methods import inversion, inversion_files
 from brainjax.networks import frozen
 from brainjax.networks.chunks import in_chunks
 from brainjax.recordings import Trials
-from brainjax.training.progress import progress
+from brainjax.training import hosts
 
 SCALINGS = {
     **{
@@ -67,12 +68,9 @@ def decode(
     how = SCALINGS[config.decoding.scaling]
     found = {}
     for layer, true in fitted.features.items():
-        decoded = ridge.decode(
-            fitted.prepared,
-            fmri,
-            true.reshape(len(true), -1),
-            units_at_a_time=config.decoding.units_at_a_time,
-        ).reshape(len(fmri), *true.shape[1:])
+        flat = true.reshape(len(true), -1)
+        decoded = _by_ridge(fitted.prepared, fmri, flat, config)
+        decoded = decoded.reshape(len(fmri), *true.shape[1:])
         # Scales are over the places of a channel: channels first.
         known = scaling.reference(
             frozen.channels_first(true), scaling.DDOF.get(how, 0)
@@ -83,6 +81,27 @@ def decode(
             scaling.scale(frozen.channels_first(decoded), known, how)
         )
     return found
+
+
+def _by_ridge(
+    prepared: ridge.Prepared,
+    fmri: np.ndarray,
+    true: np.ndarray,
+    config: ConfigDict,
+) -> np.ndarray:
+    """Decodes units, [trials, units]; every host does its share of them."""
+    block = config.decoding.units_at_a_time
+    decode = ridge.decoder(prepared, fmri, units_at_a_time=block)
+    if hosts.count() == 1:
+        return np.hstack([*decode(true)])
+    units = true.shape[1]
+    # Whole blocks, so that the numbers are those of one host.
+    width = block * math.ceil(units / block / hosts.count())
+    ours = true[:, hosts.index() * width :][:, :width]
+    decoded = np.zeros((len(fmri), width), prepared.rows.dtype)
+    if ours.size:
+        decoded[:, : ours.shape[1]] = np.hstack([*decode(ours)])
+    return np.hstack([*hosts.gather(decoded)])[:, :units]
 
 
 def build_network(config: ConfigDict) -> frozen.Frozen:
@@ -158,12 +177,17 @@ def invert(
     n = len(next(iter(targets.values())))
     names = trial_names(n)
     folder = fitted.folder / 'decoded' / label
-    for layer, values in targets.items():
-        features.write_compact(
-            folder, layer, names, frozen.channels_first(values)
-        )
+
+    def write() -> None:
+        for layer, values in targets.items():
+            features.write_compact(
+                folder, layer, names, frozen.channels_first(values)
+            )
+
+    hosts.on_first(write)
+    hosts.wait_for_file(folder / features.INDEX)
     layers = features.open_layers(folder, list(targets))
-    with progress(label, None) as show:
+    with hosts.progress(label, None) as show:
         inversion_files.invert(
             layers,
             names,

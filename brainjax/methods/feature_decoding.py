@@ -5,7 +5,8 @@ units after each other, and written in the field's layout,
 OUT/LAYER/SUBJECT/ROI/PICTURE.mat. Blocks lie in a folder of their own until
 their layer is whole. OUT/SUBJECT-ROI.json, the manifest, tells which layers are
 whole, by size and hash of each file, and what they were made from, so that a
-run that was cut off goes on and nothing else is taken for its result.
+run that was cut off goes on and nothing else is taken for its result. Many
+hosts share the blocks; all of them see the folder OUT.
 """
 
 import functools
@@ -24,6 +25,7 @@ from brainjax.linear.ridge_choice import select_alpha_k
 from brainjax.methods.decoding_manifest import Manifest
 from brainjax.networks import frozen
 from brainjax.recordings import Recording, Trials, average_repeats
+from brainjax.training import hosts
 
 UNITS_AT_A_TIME = 4096  # Read and decoded between two marks of progress.
 CHOSEN_ON = 500  # Units of a layer that k and alpha are chosen on.
@@ -94,8 +96,10 @@ def decode(
     for layer in found.values():
         features.check_names(layer, names)
     labels, test = _test_trials(recording, setting.single_trials)
-    out = files.writable_folder(out)
-    frozen.carry_origin(true, out)
+    out = pathlib.Path(out)
+    hosts.on_first(
+        lambda: frozen.carry_origin(true, files.writable_folder(out))
+    )
     manifest = Manifest(
         out / f'{features.file_name(recording.subject)}-'
         f'{features.file_name(roi)}.json',
@@ -115,10 +119,14 @@ def decode(
         folders.append(folder)
         origin = _layer_origin(layer, names)
         if not manifest.whole(name, folder, origin):
-            chosen = _choose(setting, fmri, rows, layer, names, threads)
-            unfinished = manifest.unfinished(name, [origin, chosen])
+            k, alpha = hosts.on_first(
+                lambda layer=layer: _choose(
+                    setting, fmri, rows, layer, names, threads
+                )
+            )
+            unfinished = manifest.unfinished(name, [origin, [k, alpha]])
             blocks = _decode_blocks(
-                decoder(*chosen),
+                decoder(k, alpha),
                 layer,
                 names,
                 unfinished,
@@ -127,11 +135,13 @@ def decode(
                     progress and progress(at + done, total, name)
                 ),
             )
-            _write(folder, labels, layer, blocks)
-            k, alpha = chosen
+            hosts.wait()
+            hosts.on_first(
+                functools.partial(_write, folder, labels, layer, blocks)
+            )
             made_from = {**origin, 'k': k, 'alpha': alpha}
             manifest.add(name, folder, labels, made_from)
-        elif progress:
+        if progress:
             progress(before + layer.units, total, name)
         manifest.clear(name)
         before += layer.units
@@ -183,21 +193,24 @@ def _choose(
 def _decode_blocks(
     decoder, layer, names, unfinished, units_at_a_time, progress
 ) -> list[pathlib.Path]:
-    """Decodes a layer block by block, each into a file [trials, units]."""
+    """Decodes a layer block by block, each into a file [trials, units].
+
+    Returns the files of all blocks; this host has made its share of them.
+    """
     each = math.prod(layer.shape[1:])
     step = max(1, units_at_a_time // each)
-    paths = []
+    paths = {}
     for start in range(0, layer.shape[0], step):
         stop = min(start + step, layer.shape[0])
-        path = unfinished / f'{start}-{stop}.npy'
+        paths[start, stop] = unfinished / f'{start}-{stop}.npy'
+    for (start, stop), path in hosts.share([*paths.items()]):
         if not path.exists():
             true = features.read(layer, names, start, stop)
             values = np.hstack([*decoder(true.reshape(len(names), -1))])
             with files.atomic(path) as part, open(part, 'wb') as stream:
                 np.save(stream, values.astype(np.float32))
-        paths.append(path)
         progress(stop * each)
-    return paths
+    return [*paths.values()]
 
 
 def _write(
@@ -207,6 +220,8 @@ def _write(
     blocks: Sequence[pathlib.Path],
 ) -> None:
     """Writes a file a picture, some pictures at a time."""
+    for path in blocks:
+        hosts.wait_for_file(path)
     decoded = [np.load(path, mmap_mode='r') for path in blocks]
     step = max(1, _WRITTEN_AT_A_TIME // (4 * layer.units))
     for i in range(0, len(labels), step):

@@ -2,7 +2,8 @@
 
 A block of pictures is searched at once and written as one file, whole or not
 at all. What a run that was cut off has left is taken as it is, so that the
-same call ends with the same files.
+same call ends with the same files. Many hosts share the blocks; all of them
+see the folder OUT.
 
     OUT/inversion.json          settings, and each picture's relative errors
     OUT/parts/0000.npz          a block: images not clipped, losses, codes
@@ -29,6 +30,7 @@ from brainjax.linear import scaling
 from brainjax.methods import inversion
 from brainjax.methods.inversion import Generator, Settings
 from brainjax.networks import frozen
+from brainjax.training import hosts
 
 INDEX = 'inversion.json'
 TOGETHER = 8  # pictures of a block
@@ -55,7 +57,8 @@ def invert(
       published_scales: whether features get the spread that Shen et al. 2019
         measured (`linear.scaling.about_zero`); only for their network.
       together: pictures of a block, which bounds the memory.
-      progress: called with the steps done and the steps in all.
+      progress: called with the steps done and the steps in all, of this
+        host's blocks.
 
     Returns:
       Picture -> layer -> relative error, sum (f - t)^2 / sum t^2.
@@ -68,20 +71,21 @@ def invert(
         frozen.check_scales(network)
     for layer in layers.values():
         features.check_names(layer, names)
-    out = files.writable_folder(out)
+    out = pathlib.Path(out)
     about = _about(layers, names, network, settings, search, together)
     about['published_scales'] = published_scales
-    _claim(out / INDEX, about)
+    hosts.on_first(lambda: _claim(files.writable_folder(out), about))
+    hosts.wait_for_file(out / INDEX)
     steps = settings.optimiser.steps
-    blocks = range(0, len(names), together)
-    parts = []
-    for number, start in enumerate(blocks):
-        chosen = names[start : start + together]
+    blocks = [
+        (out / 'parts' / f'{i // together:04d}.npz', names[i : i + together])
+        for i in range(0, len(names), together)
+    ]
+    ours = hosts.share(blocks)
+    for number, (path, chosen) in enumerate(ours):
         targets = _targets(layers, chosen, published_scales)
         digest = _digest(targets)
-        path = out / 'parts' / f'{number:04d}.npz'
-        part = _whole(path, chosen, digest)
-        if part is None:
+        if not _whole(path, chosen, digest):
             found = inversion.invert(
                 targets,
                 chosen,
@@ -91,16 +95,16 @@ def invert(
                 progress
                 and (
                     lambda done, number=number: progress(
-                        number * steps + done, len(blocks) * steps
+                        number * steps + done, len(ours) * steps
                     )
                 ),
             )
-            part = _part(found, chosen, digest)
-            files.write_npz(path, **part)
+            files.write_npz(path, **_part(found, chosen, digest))
         if progress:
-            progress((number + 1) * steps, len(blocks) * steps)
-        parts.append(part)
-    return _gather(out, about, parts, list(layers))
+            progress((number + 1) * steps, len(ours) * steps)
+    hosts.wait()
+    paths = [path for path, _ in blocks]
+    return hosts.on_first(lambda: _gather(out, about, paths, list(layers)))
 
 
 def _about(layers, names, network, settings, search, together) -> dict:
@@ -122,8 +126,9 @@ def _about(layers, names, network, settings, search, together) -> dict:
     return json.loads(json.dumps(about))
 
 
-def _claim(path: pathlib.Path, about: dict) -> None:
+def _claim(out: pathlib.Path, about: dict) -> None:
     """Writes what is being done, or checks that it is what was done before."""
+    path = out / INDEX
     if path.exists():
         try:
             before = json.loads(path.read_text(encoding='utf-8'))['about']
@@ -187,19 +192,22 @@ def _part(found: inversion.Inverted, names, digest) -> dict[str, np.ndarray]:
     return part
 
 
-def _whole(path, names, digest) -> dict[str, np.ndarray] | None:
-    """Returns a block that was written before, if it is of these features."""
+def _whole(path, names, digest) -> bool:
+    """Whether a block was written before, and is of these features."""
     try:
         part = files.read_npz(path)
         same = part['names'].tolist() == list(names)
-        same &= str(part['targets']) == digest
-        return part if same else None
+        return same and str(part['targets']) == digest
     except (InputError, KeyError):
-        return None
+        return False
 
 
-def _gather(out, about, parts, layers) -> dict[str, dict[str, float]]:
-    """Writes the pictures and their errors."""
+def _gather(out, about, paths, layers) -> dict[str, dict[str, float]]:
+    """Writes the pictures of all blocks and their errors."""
+    parts = []
+    for path in paths:
+        hosts.wait_for_file(path)
+        parts.append(files.read_npz(path))
     names = [str(name) for part in parts for name in part['names']]
     images = np.concatenate([part['images'] for part in parts])
     clipped = images.clip(0, 1)

@@ -1,176 +1,31 @@
-"""The processes that share a run, one a host: who is who, and who is gone.
+"""The processes that share a run, one a host: who is who, and who does what.
 
-A run of many hosts is one program started once a host. The first host alone
-writes files; what it finds there it tells the others. Every host watches the
-others, so that a lost one ends the run instead of hanging it.
+A run of many hosts is one program started once a host (`joining.together`).
+The first host alone writes what belongs to the run; what it finds there it
+tells the others. Blocks of work that lie in files of their own are shared out,
+and whoever makes a block writes it.
 """
 
 import contextlib
-import ctypes
 import itertools
 import json
-import os
-import signal
-import sys
-import threading
+import pathlib
 import time
-import traceback
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
 from brainjax.errors import InputError
+from brainjax.training.progress import progress as show_progress
 
-SECONDS_TO_START = 120
-SECONDS_BETWEEN_SIGNS = 2
-# Without a sign of life for so long a host is lost.
-SECONDS_OF_SILENCE = 30
-# JAX's own watch aborts the process without a word; ours has to come first.
-SECONDS_OF_JAX = 300
+# A file that another host has written may be long in coming.
+SECONDS_TO_SEE = 60
 NEVER = 7 * 24 * 3600 * 1000  # Milliseconds; the watch ends the wait.
-INTERRUPTED = 130
-VARIABLES = ('BRAINJAX_COORDINATOR', 'BRAINJAX_PROCESSES', 'BRAINJAX_PROCESS')
 
-_kept: list[Any] = []  # C holds no reference to what it calls.
 _told = itertools.count()  # Every host tells and hears in the same order.
-
-
-def options(environment: Mapping[str, str]) -> dict[str, Any] | None:
-    """Returns what `jax.distributed.initialize` wants, None for one host.
-
-    BRAINJAX_HOSTS=auto leaves it to JAX to ask the TPU pod, SLURM or Open MPI.
-    Otherwise BRAINJAX_COORDINATOR=ADDRESS:PORT of the first host,
-    BRAINJAX_PROCESSES=N and BRAINJAX_PROCESS=I (from 0) say it.
-
-    Raises:
-      InputError: only a part of it is set, or a value makes no sense.
-    """
-    how = environment.get('BRAINJAX_HOSTS', '')
-    if how not in ('', 'auto'):
-        raise InputError(f'BRAINJAX_HOSTS is {how!r}; set it to auto or not.')
-    values = [environment.get(name, '') for name in VARIABLES]
-    if how:
-        return {}
-    if not any(values):
-        return None
-    for name, value in zip(VARIABLES, values):
-        if not value:
-            raise InputError(f'{name} is not set; set all of {VARIABLES}.')
-    address, processes, process = values
-    if not address.rpartition(':')[0] or not address[-1].isdigit():
-        raise InputError(
-            f'{VARIABLES[0]} is {address!r}; write ADDRESS:PORT of the first '
-            'host.'
-        )
-    if not (
-        processes.isdecimal()
-        and process.isdecimal()
-        and int(process) < int(processes)
-    ):
-        raise InputError(
-            f'BRAINJAX_PROCESS is {process!r} of BRAINJAX_PROCESSES '
-            f'{processes!r}; count processes from 0.'
-        )
-    return {
-        'coordinator_address': address,
-        'num_processes': int(processes),
-        'process_id': int(process),
-    }
-
-
-def together(work: Callable[[], int]) -> int:
-    """Does this host's part of the work, with the others if there are any.
-
-    Joins them before JAX looks for devices, and waits at the end until all
-    are done. What stops one host stops them all.
-
-    Args:
-      work: returns the exit status, the same on every host.
-
-    Raises:
-      InputError: the hosts cannot find each other.
-    """
-    given = options(os.environ)
-    if given is None:
-        return work()
-    _join(given)
-    if not first():
-        _catch_abort()
-    done = threading.Event()
-    watch = threading.Thread(target=_watch, args=(done,), daemon=True)
-    watch.start()
-    try:
-        status = work()
-        _say(f'left/{index()}', 0)
-        _client().wait_at_barrier('brainjax/end', NEVER)
-    except BaseException as error:  # Told to the others, then it ends here.
-        _stopped(error)
-    sys.stdout.flush()
-    if not first():
-        # JAX would take leave of the first host, which may be gone by then.
-        os._exit(status)
-    done.set()
-    watch.join()
-    jax.distributed.shutdown()
-    return status
-
-
-def _join(given: Mapping[str, Any]) -> None:
-    # The hosts watch each other here; SIGTERM is the training loop's.
-    jax.config.update('jax_enable_recoverability', True)
-    jax.config.update('jax_enable_preemption_service', False)
-    try:
-        jax.distributed.initialize(
-            **given,
-            initialization_timeout=SECONDS_TO_START,
-            heartbeat_timeout_seconds=SECONDS_OF_JAX,
-        )
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f'The hosts did not find each other ({reason}); check the '
-            "coordinator's address and that every host was started."
-        ) from error
-
-
-def _catch_abort() -> None:
-    """Ends well where JAX aborts because the first host, its store, is gone.
-
-    Python's own handlers would come too late: JAX calls C's abort().
-    """
-    kind = ctypes.CFUNCTYPE(None, ctypes.c_int)
-    handler = kind(lambda number: _end('the first host has gone'))
-    _kept.append(handler)
-    c = ctypes.CDLL(None)
-    c.signal.argtypes = ctypes.c_int, kind
-    c.signal.restype = ctypes.c_void_p
-    c.signal(signal.SIGABRT, handler)
-
-
-def _stopped(error: BaseException) -> NoReturn:
-    """Ends this process, and the others with it, as an exception asks."""
-    if isinstance(error, jax.errors.JaxRuntimeError) and any(
-        word in str(error) for word in ('Gloo', 'NCCL', 'UNAVAILABLE', 'peer')
-    ):
-        time.sleep(3 * SECONDS_BETWEEN_SIGNS)  # The watch may know more.
-        _end('another host has gone')
-    if isinstance(error, InputError):
-        status = 2
-        print(f'brainjax: {error}', file=sys.stderr, flush=True)
-    elif isinstance(error, KeyboardInterrupt):
-        status = INTERRUPTED
-        print('brainjax: interrupted', file=sys.stderr, flush=True)
-    else:
-        status = 1
-        traceback.print_exception(error)
-    with contextlib.suppress(jax.errors.JaxRuntimeError):
-        _say(f'left/{index()}', status)
-        if first():  # Which holds what was said, for the others to hear.
-            time.sleep(2 * SECONDS_BETWEEN_SIGNS)
-    os._exit(status)
 
 
 def index() -> int:
@@ -205,7 +60,7 @@ def on_first(function: Callable[[], Any]) -> Any:
             value = {'value': function()}
         except InputError as error:
             value = {'error': str(error)}
-        _say(key, value)
+        say(key, value)
     else:
         text = _client().blocking_key_value_get(f'brainjax/{key}', NEVER)
         value = json.loads(text)
@@ -232,6 +87,64 @@ def from_first(tree: Any) -> Any:
     return jax.tree.map(numbers, jax.device_get(tree))
 
 
+def gather(array: np.ndarray) -> np.ndarray:
+    """Returns every host's array, bit by bit: [hosts, ...].
+
+    Args:
+      array: of the same shape and type on every host.
+    """
+    array = np.ascontiguousarray(array)
+    if count() == 1:
+        return array[None]
+    wait()  # However long another host takes: a collective would give up.
+    bytes_ = np.frombuffer(array.tobytes(), np.uint8)
+    got = multihost_utils.process_allgather(bytes_)
+    return np.frombuffer(got.tobytes(), array.dtype).reshape(-1, *array.shape)
+
+
+def share(work: Sequence[Any]) -> list[Any]:
+    """Returns this host's part of a list: every item is one host's."""
+    return list(work[index() :: count()])
+
+
+def wait(where: str = '') -> None:
+    """Waits until every host has come here.
+
+    Args:
+      where: for a place that hosts reach after they have told each other
+        different numbers of things; once a name.
+    """
+    if count() > 1:
+        where = where or next(_told)
+        _client().wait_at_barrier(f'brainjax/wait/{where}', NEVER)
+
+
+def wait_for_file(path: pathlib.Path) -> None:
+    """Waits for a file that another host has written.
+
+    Raises:
+      InputError: it does not come.
+    """
+    began = time.monotonic()
+    while not path.exists():
+        if time.monotonic() - began > SECONDS_TO_SEE:
+            raise InputError(
+                f'{path} was written by another host and is not here; name a '
+                'folder on a disk that all hosts share.'
+            )
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def progress(*shown: Any, **options: Any) -> Iterator[Callable[..., None]]:
+    """As `progress.progress` on the first host; the others show nothing."""
+    if first():
+        with show_progress(*shown, **options) as update:
+            yield update
+    else:
+        yield lambda *shown, **options: None
+
+
 def _client():
     # JAX has no public name for the hosts' store of keys.
     from jax._src import distributed
@@ -239,13 +152,14 @@ def _client():
     return distributed.global_state.client
 
 
-def _say(key: str, value: Any) -> None:
+def say(key: str, value: Any) -> None:
+    """Lets all hosts know of something that JSON can hold."""
     _client().key_value_set(
         f'brainjax/{key}', json.dumps(value), allow_overwrite=True
     )
 
 
-def _heard(key: str) -> Any:
+def heard(key: str) -> Any:
     """What was said under a key, None if nothing was."""
     try:
         return json.loads(_client().key_value_try_get(f'brainjax/{key}'))
@@ -253,41 +167,3 @@ def _heard(key: str) -> Any:
         if 'NOT_FOUND' in str(error):
             return None
         raise
-
-
-def _watch(done: threading.Event) -> None:
-    """Gives signs of life and ends this process if another gives none."""
-    others = [i for i in range(count()) if i != index()]
-    seen = {i: (None, time.monotonic()) for i in others}
-    heard = time.monotonic()
-    for sign in itertools.count():
-        try:
-            _say(f'alive/{index()}', sign)
-            for i in others:
-                status = _heard(f'left/{i}')
-                if status:
-                    _end(f'host {i} ended with status {status}', status)
-                now = _heard(f'alive/{i}')
-                if now != seen[i][0] or status == 0:
-                    seen[i] = now, time.monotonic()
-                silence = time.monotonic() - seen[i][1]
-                if silence > SECONDS_OF_SILENCE:
-                    _end(f'host {i} has been silent for {silence:.0f} s')
-            heard = time.monotonic()
-        except jax.errors.JaxRuntimeError:
-            # The first host holds the store: it is busy, or gone.
-            if time.monotonic() - heard > SECONDS_OF_SILENCE / 2:
-                _end('the first host cannot be reached')
-        if done.wait(SECONDS_BETWEEN_SIGNS):
-            return
-
-
-def _end(reason: str, status: int = INTERRUPTED) -> NoReturn:
-    """Ends this process at once: JAX would wait for the host that is gone."""
-    print(
-        f'brainjax: host {index()} of {count()}: {reason}; the same command '
-        'on all hosts goes on from the last checkpoint.',
-        file=sys.stderr,
-        flush=True,
-    )
-    os._exit(status)

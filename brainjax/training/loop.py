@@ -14,7 +14,6 @@ from brainjax.errors import InputError
 from brainjax.files import PathLike
 from brainjax.training import checkpoints, hosts, parallel
 from brainjax.training.batches import prefetch
-from brainjax.training.progress import progress
 from brainjax.training.state import TrainState
 
 History = list[dict[str, float]]
@@ -98,7 +97,7 @@ def train(
         previous = asked = None
         batches = prefetch(lambda i: parallel.shard(batch_at(i)), start, total)
         with (
-            _progress(label, total, start) as show,
+            hosts.progress(label, total, start) as show,
             contextlib.closing(batches),
         ):
             for done, batch in enumerate(batches, start + 1):
@@ -127,12 +126,6 @@ def train(
                         f'{label}: stopped after {done} of {total} steps'
                     )
     return state, history
-
-
-def _progress(label, total, start):
-    if hosts.first():
-        return progress(label, total, start)
-    return contextlib.nullcontext(lambda *shown: None)
 
 
 def _close_epoch(label, state, epoch, steps, validate):

@@ -1,0 +1,94 @@
+"""One host's part of decoding and inverting features, for test_hosts.py.
+
+    python host_blocks.py TRUE OUT [EVENT]
+
+It prints the blocks that this host has made. The second host kills itself
+before it writes its first block of pictures ('kill'), or cannot see what the
+first has written ('elsewhere').
+"""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+import zlib
+
+import jax
+import tiny
+
+from brainjax import features
+from brainjax.methods import feature_decoding, inversion, inversion_files
+from brainjax.methods.inversion import Descent, Settings
+from brainjax.networks import frozen
+from brainjax.training import hosts, joining
+
+TRUE, OUT, EVENT = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
+LAYERS = ['conv1_2', 'conv2_2']
+SETTING = feature_decoding.Setting(k=10, alpha=10.0)
+SETTINGS = Settings(Descent(steps=12), size=16)
+
+joining.SECONDS_OF_SILENCE = 6  # A host that is gone is noticed sooner,
+hosts.SECONDS_TO_SEE = 1  # and a folder that is not shared.
+
+
+def network():
+    return frozen.draw(jax.random.key(0), 'vgg16', 1 / 16)
+
+
+def write_true():
+    """Writes the features of the tiny subject's training stimuli."""
+    recording = tiny.subject()
+    found = inversion.features(
+        network(), recording.stimuli.images / 255, LAYERS
+    )
+    for layer, values in found.items():
+        features.write_compact(
+            TRUE,
+            layer,
+            recording.stimuli.names,
+            frozen.channels_first(values),
+        )
+
+
+def work():
+    out = pathlib.Path(OUT)
+    second = hosts.index() == 1
+    if EVENT == ['elsewhere'] and second:
+        out = out.with_name('elsewhere')
+    save, write = feature_decoding.np.save, inversion_files.files.write_npz
+
+    def told_save(stream, array):
+        name = pathlib.Path(stream.name).name.split('.')[1]
+        print('decoded', name, flush=True)
+        save(stream, array)
+
+    def told_write(path, **arrays):
+        if 'targets' in arrays:
+            if EVENT == ['kill'] and second:
+                (out / 'killed').write_text(str(time.time()))
+                os.kill(os.getpid(), signal.SIGKILL)
+            print('inverted', path.stem, flush=True)
+        write(path, **arrays)
+
+    feature_decoding.np.save = told_save
+    inversion_files.files.write_npz = told_write
+    feature_decoding.decode(
+        tiny.subject(),
+        TRUE,
+        out / 'decoded',
+        setting=SETTING,
+        units_at_a_time=512,
+        threads=1,
+    )
+    layers = features.open_layers(out / 'decoded', subject='tiny', roi='all')
+    names = next(iter(layers.values())).names
+    errors = inversion_files.invert(
+        layers, names, network(), SETTINGS, out / 'pictures', together=2
+    )
+    print('errors', zlib.crc32(str(errors).encode()))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(joining.together(work))
