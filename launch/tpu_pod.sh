@@ -11,7 +11,8 @@
 # every host, runs, and streams the logs. If the slice is preempted it makes
 # another and goes on. The first host writes WORKDIR: after a preemption the
 # run resumes only if WORKDIR outlives the slice (a mounted bucket or disk at
-# the same path on the first host). Paths of data must exist on every host.
+# the same path on the first host). Deep image reconstruction wants one WORKDIR
+# that all hosts see. Paths of data must exist on every host.
 #
 # VERSION (tpu-ubuntu2204-base), SPOT=1, ATTEMPTS (10). DRY_RUN=1 prints every
 # command instead.

@@ -1,13 +1,15 @@
 """20 steps of an encoder and a decoder with all that a step can hold.
 
-Run as a program it prints the losses as JSON.
+Run as a program it prints losses and parameters as JSON.
 """
 
 import json
 import sys
 import tempfile
 
+import flax.traverse_util
 import jax
+import numpy as np
 import tiny
 
 from brainjax.methods import selfsup
@@ -39,19 +41,24 @@ def get_config():
     return c
 
 
-def losses():
-    """Returns the history of both networks, one record a step."""
+def train():
+    """Returns history, one record a step, and numbers of both networks."""
     with tempfile.TemporaryDirectory() as folder:
         fitted = selfsup.fit(
             tiny.subject(), tiny.pictures(64, seed=1), get_config(), folder
         )
-    return fitted.history
+    variables = {'encoder': fitted.encoder, 'decoder': fitted.decoder}
+    leaves = flax.traverse_util.flatten_dict(variables, sep='/')
+    return fitted.history, {
+        name: np.asarray(x).tolist() for name, x in leaves.items()
+    }
 
 
 def main():
-    found = losses()
+    history, variables = train()
+    found = {'devices': jax.device_count(), 'variables': variables, **history}
     if hosts.first():
-        print(json.dumps({'devices': jax.device_count(), **found}))
+        print(json.dumps(found))
     return 0
 
 

@@ -43,7 +43,7 @@ def python(devices, *arguments):
 
 def test_losses_do_not_depend_on_the_number_of_devices():
     assert jax.local_device_count() == 1
-    one = device_losses.losses()
+    one, _ = device_losses.train()
     for devices in (2, 4):
         many = python(devices, TESTS / 'device_losses.py')
         assert many['devices'] == devices
