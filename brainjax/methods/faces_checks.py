@@ -11,6 +11,7 @@ from brainjax.networks import backbone, vaegan, vaegan_weights
 from brainjax.recordings import Recording, need_pictures
 from brainjax.recordings.recording import roi_mask
 from brainjax.recordings.stored import mean_and_deviation
+from brainjax.training import precision
 
 INVERSIONS = ('published', 'least_squares')
 
@@ -19,6 +20,7 @@ def check(recording: Recording, config: ConfigDict) -> None:
     """Raises InputError if the method cannot work with these."""
     c = config.map
     backbone.check_known('inversion', c.inversion, INVERSIONS)
+    backbone.check_known('compute_dtype', config.compute_dtype, precision.TYPES)
     if c.inversion == 'published':
         mean, deviation = mean_and_deviation(recording.train.fmri)
         if np.abs(mean / deviation).max() < 1e-3:

@@ -19,6 +19,7 @@ def vanrullen2019() -> ConfigDict:
     c.method = 'faces'
     c.seed = 0
     c.size = vaegan.SIZE  # Height and width of all pictures, in pixels. Code.
+    c.compute_dtype = gaziv2022().compute_dtype  # Of training the networks.
 
     # What was measured, or simulated if recording.path is ''.
     c.recording = gaziv2022().recording

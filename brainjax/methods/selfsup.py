@@ -127,7 +127,7 @@ def fit(
     folder = pathlib.Path(workdir, 'checkpoints')
     check(config, recording)
     data = prepare(normalise(recording), pictures, config)
-    backbone = load_backbone(config.encoder, config.seed)
+    backbone = load_backbone(config.encoder, config.seed, config.compute_dtype)
     encoder = build_encoder(config, recording.voxels)
     encoder_variables, encoder_history = fit_encoder(
         config, encoder, backbone, data, folder / 'encoder'

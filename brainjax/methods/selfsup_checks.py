@@ -20,9 +20,10 @@ from brainjax.networks import weights
 from brainjax.networks.backbone import check_known
 from brainjax.recordings import Recording
 from brainjax.recordings.reliability import snr_from_repeats
-from brainjax.training import parallel
+from brainjax.training import parallel, precision
 
 CHOICES = {
+    'compute_dtype': precision.TYPES,
     'voxel_snr': ('encoder', 'repeats', 'uniform', 'transductive_source'),
     'encoder.kind': ('separable', 'dense'),
     'encoder.backbone': tuple(BACKBONES),

@@ -14,6 +14,9 @@ def gaziv2022() -> ConfigDict:
     c.method = 'selfsup'
     c.seed = 0
     c.size = 112  # Height and width of all pictures, in pixels.
+    # What the networks compute in while training: 'bfloat16' is for GPUs and
+    # TPUs. Parameters, statistics and losses are float32.
+    c.compute_dtype = 'float32'
 
     # What was measured. Formats: brainjax inspect PATH.
     c.recording = ConfigDict()

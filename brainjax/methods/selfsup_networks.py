@@ -12,7 +12,7 @@ from brainjax.networks import alexnet, vgg, weights
 from brainjax.networks.chunks import in_chunks
 from brainjax.networks.decoder import Decoder
 from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
-from brainjax.training import parallel
+from brainjax.training import parallel, precision
 
 BACKBONES = {
     'vgg16': vgg.apply,
@@ -30,18 +30,26 @@ def to_float(images: jax.Array) -> jax.Array:
     return images.astype(jnp.float32) / 255
 
 
-def load_backbone(section: ConfigDict, seed: int) -> Any:
+def load_backbone(
+    section: ConfigDict, seed: int, dtype: str = 'float32'
+) -> Any:
     """Returns the frozen parameters that a config section names.
+
+    Args:
+      section: `config.encoder` or `config.image_loss`.
+      seed: of random ones.
+      dtype: what they are cast to, once; the network then computes in it.
 
     Raises:
       InputError: published weights are asked for and not there.
     """
     if section.weights != 'random':
-        return jax.device_put(weights.load(section.weights))
-    key = jax.random.key(seed)
-    if section.backbone.startswith('alexnet'):
-        return alexnet.init(key, section.width)
-    return vgg.init(key, section.backbone, section.width)
+        params = jax.device_put(weights.load(section.weights))
+    elif section.backbone.startswith('alexnet'):
+        params = alexnet.init(jax.random.key(seed), section.width)
+    else:
+        params = vgg.init(jax.random.key(seed), section.backbone, section.width)
+    return precision.cast(params, dtype)
 
 
 def build_encoder(config: ConfigDict, voxels: int):
@@ -101,13 +109,26 @@ def feature_shapes(config: ConfigDict, backbone: Any) -> dict[str, Any]:
 def freeze(config: ConfigDict, encoder, variables, backbone) -> dict[str, Any]:
     """Returns what `encode` wants of a trained encoder, on a device."""
     frozen = jax.device_put(
-        {'encoder': variables, 'encoder_backbone': backbone}
+        {
+            'encoder': computing(config, variables),
+            'encoder_backbone': backbone,
+        }
     )
     if hasattr(encoder, 'fold'):
-        frozen['encoder_folded'] = encoder.fold(
+        folded = encoder.fold(
             variables['params'], feature_shapes(config, backbone)
         )
+        frozen['encoder_folded'] = precision.cast(folded, config.compute_dtype)
     return frozen
+
+
+def computing(config: ConfigDict, variables) -> dict[str, Any]:
+    """Returns a module's variables with parameters to compute with.
+
+    Running statistics stay float32.
+    """
+    params = precision.cast(variables['params'], config.compute_dtype)
+    return {**variables, 'params': params}
 
 
 def encode(config, encoder, frozen, images, keys=None):
@@ -130,13 +151,15 @@ def encode(config, encoder, frozen, images, keys=None):
     options = {'keys': keys}
     if keys is None and 'encoder_folded' in frozen:
         options['folded'] = frozen['encoder_folded']
-    return encoder.apply(frozen['encoder'], features, **options)
+    variables = computing(config, frozen['encoder'])
+    return encoder.apply(variables, features, **options)
 
 
 def loss_features(config, frozen, images) -> dict[str, jax.Array]:
-    """The features that the image loss compares; images in 0..1."""
+    """The features that the image loss compares, float32; images in 0..1."""
     c = config.image_loss
-    return BACKBONES[c.backbone](frozen['loss_backbone'], images, c.taps)
+    found = BACKBONES[c.backbone](frozen['loss_backbone'], images, c.taps)
+    return precision.cast(found, 'float32')
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -15,13 +15,14 @@ from ml_collections import ConfigDict
 from brainjax import losses
 from brainjax.methods.selfsup_networks import (
     BACKBONES,
+    computing,
     encode,
     loss_features,
     to_float,
 )
 from brainjax.networks import layers
 from brainjax.networks.decoder import Decoder
-from brainjax.training import parallel
+from brainjax.training import parallel, precision
 from brainjax.training import state as training_state
 from brainjax.training.optimizers import optimizer, stepwise
 
@@ -105,8 +106,9 @@ def encoder_step(
         )
 
         def objective(params):
+            variables = {'params': params, 'batch_stats': state.batch_stats}
             prediction, changed = encoder.apply(
-                {'params': params, 'batch_stats': state.batch_stats},
+                computing(config, variables),
                 features,
                 train=True,
                 keys=dropout_keys,
@@ -249,9 +251,10 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
             )
 
         def objective(params):
+            variables = {'params': params, 'batch_stats': state.batch_stats}
             reconstructions, changed = decoder.apply(
-                {'params': params, 'batch_stats': state.batch_stats},
-                jnp.concatenate(fmri),
+                computing(config, variables),
+                precision.cast(jnp.concatenate(fmri), config.compute_dtype),
                 train=True,
                 mutable=['batch_stats'],
             )

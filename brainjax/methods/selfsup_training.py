@@ -164,7 +164,9 @@ def fit_decoder(
     """
     c = config.decoder
     decoder = build_decoder(config)
-    loss_backbone = load_backbone(config.image_loss, config.seed + 1)
+    loss_backbone = load_backbone(
+        config.image_loss, config.seed + 1, config.compute_dtype
+    )
     frozen = frozen | {
         'loss_backbone': loss_backbone,
         'pixel_scale': np.maximum(

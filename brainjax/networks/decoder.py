@@ -89,7 +89,8 @@ class Decoder(nn.Module):
         for block in range(self.blocks):
             for operation in self.order.split():
                 x = self._apply(operation, x, block, train)
-        return jax.nn.sigmoid(self._conv(x, 3, 'top'))
+        x = self._conv(x, 3, 'top')
+        return jax.nn.sigmoid(x.astype(jnp.float32))
 
     def _apply(self, operation, x, block, train):
         if operation == 'upsample':

@@ -124,7 +124,8 @@ class SeparableEncoder(nn.Module):
                 name=f'branch_{b}',
             )(features[tap], train)
             if folded is not None:
-                total += jnp.tensordot(x, folded[b], 3)
+                response = jnp.tensordot(x, folded[b], 3)
+                total += response.astype(jnp.float32)
                 continue
             patches = layers.patches(x)
             width = patches.shape[1]
@@ -138,7 +139,7 @@ class SeparableEncoder(nn.Module):
                 seen = layers.dropout(fold(keys, b), seen, self.dropout)
             kernel, bias = self._channel_mix(b, inputs)
             # Not an einsum, which would move the voxels to a batch axis.
-            response = jnp.sum(seen * kernel, axis=1) + bias
+            response = jnp.sum(seen * kernel, 1, dtype=jnp.float32) + bias
             total += response * jnp.abs(mix[b])
         return total if folded is None else total + folded[-1]
 
@@ -240,4 +241,5 @@ class DenseEncoder(nn.Module):
             (*x.shape[1:], self.voxels),
         )
         bias = self.param('bias', nn.initializers.zeros, (self.voxels,))
-        return jnp.einsum('nhwc,hwcv->nv', x, kernel) + bias
+        product = jnp.einsum('nhwc,hwcv->nv', x, kernel)
+        return product.astype(jnp.float32) + bias
