@@ -5,6 +5,7 @@ import json
 import pathlib
 import shutil
 import time
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,27 +16,22 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 import brainjax
-from brainjax import auditing, evaluation, files, pictures
+from brainjax import auditing, evaluation, files
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import groups, network_features
 from brainjax.methods import (
     deep_reconstruction,
     face_pictures,
     faces,
+    loading,
     selfsup,
 )
 from brainjax.recordings import (
     Recording,
     average_repeats,
-    digits69,
-    format_of,
     need_pictures,
     normalise,
-    open_recording,
-    options_of,
-    parse_options,
     select_roi,
-    simulated,
 )
 from brainjax.reports import figures, page
 from brainjax.training import hosts
@@ -59,38 +55,8 @@ def load_recording(config: ConfigDict) -> Recording:
         raise InputError(
             f'config.recording.path is empty: this config wants {c.required}.'
         )
-    if c.path:
-        recording = open_recording(c.path, **_options(config))
-        if config.method == 'faces':
-            recording = face_pictures.cut_stimuli(recording, config)
-    elif config.method == 'faces':
-        recording = face_pictures.subject(config)
-    else:
-        recording = simulated.simulated_subject(
-            size=config.size, seed=config.seed, **config.simulated
-        )
+    recording = _loading(config).load_recording(config)
     return select_roi(recording, c.roi) if c.roi else recording
-
-
-def _options(config: ConfigDict) -> dict[str, Any]:
-    """Returns the options of the recording's format that the config sets."""
-    c = config.recording
-    options = parse_options(text for text in c.options.split(';') if text)
-    for option, value in (
-        ('pictures', c.images),
-        ('subject', c.subject),
-        ('test', c.test),
-    ):
-        if value:
-            options[option] = value
-    if c.fold >= 0:
-        options['test_rows'] = digits69.folds()[c.fold]
-    if 'size' in options_of(format_of(c.path)):
-        faces_too = config.method == 'faces'
-        options.setdefault(
-            'size', face_pictures.whole(config) if faces_too else config.size
-        )
-    return options
 
 
 def load_pictures(config: ConfigDict) -> np.ndarray:
@@ -102,21 +68,11 @@ def load_pictures(config: ConfigDict) -> np.ndarray:
     c = config.pictures
     if not c.number:
         return np.empty((0, config.size, config.size, 3), np.uint8)
-    if config.method == 'faces':
-        return face_pictures.unpaired(config)
-    if c.path:
-        images, _ = pictures.load(
-            c.path, config.size, limit=c.number, seed=config.seed
-        )
-        return images
-    if config.recording.path:
-        raise InputError(
-            'config.pictures.path is empty: name a folder, a .tar or '
-            "'tfds:NAME/SPLIT' with unpaired pictures."
-        )
-    return simulated.unpaired_scenes(
-        c.number, seed=config.seed, size=config.size
-    )[0]
+    return _loading(config).load_pictures(config)
+
+
+def _loading(config: ConfigDict) -> types.ModuleType:
+    return face_pictures if config.method == 'faces' else loading
 
 
 def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:

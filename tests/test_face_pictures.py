@@ -51,7 +51,7 @@ def test_test_faces_are_for_nobody_else():
     test = np.unique(recording.test.stimulus)
     kinds = [recording.stimuli.categories[i] for i in test]
     assert sorted(kinds) == ['female'] * 3 + ['male'] * 3
-    pictures = face_pictures.unpaired(config)
+    pictures = face_pictures.load_pictures(config)
     assert len(pictures) == 60 - 6
     known = {image.tobytes() for image in pictures}
     images = recording.stimuli.images

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from brainjax.errors import InputError
-from brainjax.recordings.recording import Stimuli, average_repeats
+from brainjax.recordings.derived import average_repeats
+from brainjax.recordings.recording import Stimuli
 from brainjax.recordings.reliability import (
     noise_ceiling_from_repeats,
     split_half,

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from brainjax import pictures
 from brainjax.errors import InputError
 from brainjax.face_scenes import KINDS, faces
+from brainjax.methods import loading
 from brainjax.recordings import Recording, Stimuli
 from brainjax.recordings.simulated_faces import simulate_faces
 
@@ -71,6 +72,18 @@ def cut(images: np.ndarray, size: int) -> np.ndarray:
     return np.ascontiguousarray(images[:, part, part])
 
 
+def load_recording(config: ConfigDict) -> Recording:
+    """Opens the recording that a config names, or simulates a subject.
+
+    Raises:
+      InputError: the file or the faces cannot be used.
+    """
+    if not config.recording.path:
+        return subject(config)
+    recording = loading.open_at_size(config, whole(config))
+    return cut_stimuli(recording, config)
+
+
 def cut_stimuli(recording: Recording, config: ConfigDict) -> Recording:
     """Cuts a recording's pictures as `load` does, if they are so wide."""
     images, wide = recording.stimuli.images, whole(config)
@@ -110,7 +123,7 @@ def subject(config: ConfigDict) -> Recording:
     return simulate_faces(stimuli(train), stimuli(test), seed=config.seed, **c)
 
 
-def unpaired(config: ConfigDict) -> np.ndarray:
+def load_pictures(config: ConfigDict) -> np.ndarray:
     """Returns the pictures for the VAE-GAN, [n, size, size, 3] uint8.
 
     With a simulated subject they are all but its test faces; others cannot be

@@ -8,8 +8,7 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError
 from brainjax.methods import face_pictures
 from brainjax.networks import backbone, vaegan, vaegan_weights
-from brainjax.recordings import Recording, need_pictures
-from brainjax.recordings.recording import roi_mask
+from brainjax.recordings import Recording, need_pictures, roi_mask
 from brainjax.recordings.stored import mean_and_deviation
 from brainjax.training import precision
 

@@ -18,12 +18,8 @@ from brainjax.recordings import (
     vim1,
     weizmann,
 )
-from brainjax.recordings.recording import (
-    Recording,
-    Stimuli,
-    Trials,
+from brainjax.recordings.derived import (
     average_repeats,
-    check,
     need_pictures,
     normalise,
     roi_mask,
@@ -32,6 +28,7 @@ from brainjax.recordings.recording import (
     take_trials,
     take_voxels,
 )
+from brainjax.recordings.recording import Recording, Stimuli, Trials, check
 
 __all__ = [
     'FORMATS',

@@ -35,12 +35,8 @@ from brainjax.recordings import (
 )
 from brainjax.recordings.bdata_trials import Rows
 from brainjax.recordings.bdata_writing import SIMULATED, from_recording
-from brainjax.recordings.recording import (
-    Recording,
-    Stimuli,
-    Trials,
-    need_pictures,
-)
+from brainjax.recordings.derived import need_pictures
+from brainjax.recordings.recording import Recording, Stimuli, Trials
 
 TESTS = ('test', 'shape', 'letter', 'imagery')
 _SYNONYMS = {'natural': 'test'}

@@ -10,7 +10,7 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.files import PathLike
 from brainjax.recordings import nifti
-from brainjax.recordings.recording import roi_mask
+from brainjax.recordings.derived import roi_mask
 
 # Where masks are looked for, below the data set.
 FOLDERS = (

@@ -21,13 +21,8 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.files import PathLike
 from brainjax.recordings import matlab
-from brainjax.recordings.recording import (
-    Recording,
-    Stimuli,
-    Trials,
-    check_fmri,
-    select_roi,
-)
+from brainjax.recordings.derived import select_roi
+from brainjax.recordings.recording import Recording, Stimuli, Trials, check_fmri
 
 SIZE = 28
 TEST_ROWS = (*range(45, 50), *range(95, 100))  # The usual test set.

@@ -10,14 +10,13 @@ import numpy as np
 
 from brainjax.errors import InputError, suggestion
 from brainjax.recordings import reliability
-from brainjax.recordings.recording import (
-    Recording,
-    Trials,
+from brainjax.recordings.derived import (
     average_repeats,
     normalise,
     select_roi,
     take_voxels,
 )
+from brainjax.recordings.recording import Recording, Trials
 from brainjax.recordings.stored import (
     Fmri,
     mean_and_deviation,

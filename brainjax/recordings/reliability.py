@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from brainjax.errors import InputError
-from brainjax.recordings.recording import Trials, take_trials
+from brainjax.recordings.derived import take_trials
+from brainjax.recordings.recording import Trials
 from brainjax.recordings.stored import rows_at_once, stimulus_blocks
 
 

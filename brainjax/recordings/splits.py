@@ -14,7 +14,8 @@ import numpy as np
 import scipy.cluster.vq
 
 from brainjax.errors import InputError, suggestion
-from brainjax.recordings.recording import Recording, Trials, take_trials
+from brainjax.recordings.derived import take_trials
+from brainjax.recordings.recording import Recording, Trials
 
 BY = ('stimulus', 'category', 'cluster', 'run', 'session')
 CLUSTERS = 40

@@ -25,14 +25,12 @@ from brainjax import pictures as picture_tools
 from brainjax.errors import InputError
 from brainjax.files import PathLike
 from brainjax.recordings import hdf5, matlab73
-from brainjax.recordings.recording import (
-    Recording,
-    Stimuli,
-    Trials,
+from brainjax.recordings.derived import (
     average_repeats,
     need_pictures,
     select_roi,
 )
+from brainjax.recordings.recording import Recording, Stimuli, Trials
 
 ROIS = ('V1', 'V2', 'V3', 'V3A', 'V3B', 'V4', 'LatOcc')  # Codes 1 to 7.
 
