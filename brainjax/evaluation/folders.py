@@ -164,7 +164,11 @@ def _some(names: Sequence[str], most: int = 3) -> str:
 
 
 def as_bytes(image: np.ndarray) -> np.ndarray:
-    """Returns a picture as uint8, as it would be read from a PNG file."""
+    """Returns a picture as uint8, as it would be read from a PNG file.
+
+    Args:
+      image: [height, width, 3] uint8, or float in 0..1, which is clipped.
+    """
     if image.dtype == np.uint8:
         return image
     return np.uint8(np.round(np.clip(image, 0, 1) * 255))
