@@ -530,7 +530,7 @@ def test_no_such_command(capsys):
         (['trian'], "invalid choice: 'trian'"),
         ([], 'required: command'),
         (['info', '--jsn'], 'unrecognized arguments: --jsn'),
-        (['--verbose', 'run', '--config', 'x'], '--verbose'),
+        (['--verbose', 'run', '--config', 'x'], '--verbose stands before'),
     ):
         with pytest.raises(SystemExit) as caught:
             main(arguments)
@@ -692,6 +692,6 @@ def test_convert(tmp_path):
     )
     refused(*command('convert', out, tmp_path / 'x.foo'), 'with --to, one of')
     refused(
-        *command('convert', out, tmp_path / 'x', '--option', 'roi'),
+        *command('convert', out, tmp_path / 'x.npz', '--option', 'roi'),
         'write NAME=VALUE',
     )
