@@ -68,8 +68,7 @@ def load_pictures(config: ConfigDict) -> np.ndarray:
     Raises:
       InputError: the source cannot be used.
     """
-    c = config.pictures
-    if not c.number:
+    if not config.pictures.number:
         return np.empty((0, config.size, config.size, 3), np.uint8)
     return _loading(config).load_pictures(config)
 

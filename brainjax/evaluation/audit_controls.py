@@ -1,8 +1,7 @@
 """Controls that go through the fitted method itself.
 
 What a method gives for a pattern without information is its prior. If those
-pictures score as the reconstructions do, the scores are the prior's (inversion
-spec section 6, diagnostic 7).
+pictures score as the reconstructions do, the scores are the prior's.
 """
 
 from collections.abc import Mapping
