@@ -34,7 +34,7 @@ def test_each_cheat_is_flagged_and_an_honest_method_is_not(kind):
 
 
 def test_the_score_of_a_category_oracle():
-    """Two categories give .75, ten .95."""
+    """Inversion spec section 6: k=2 gives .75 and k=10 .95."""
     assert audit.oracle_score(2) == 0.75
     assert audit.oracle_score(10) == pytest.approx(0.95)
     # Simulated: pictures of the named category, ten categories.

@@ -30,7 +30,7 @@ def test_recognition_is_what_counting_gives():
 
 
 def test_the_null_is_wider_than_a_binomial():
-    """For n = 20 the deviation is about .069, not .026."""
+    """For n = 20 the deviation is about .069, not .026 (spec section 7)."""
     values = [
         recognition.recognise(faces(seed)[0], faces(seed + 1000)[1], draws=10)[
             'pairwise'

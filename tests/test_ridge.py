@@ -28,7 +28,7 @@ def data(seed=0, stimuli=30, voxels=40, repeats=(2, 4), test=5):
 
 
 def written_out(fmri, stimulus, features, test, k, alpha):
-    """The published equations, one unit after the other."""
+    """The published equations (spec 2.1), one unit after the other."""
     mean, deviation = fmri.mean(0), fmri.std(0, ddof=1)
     safe = np.where(deviation > 0, deviation, np.inf)
     x, x_test = (fmri - mean) / safe, (test - mean) / safe

@@ -1,4 +1,4 @@
-"""Corrections of the spread of decoded features."""
+"""Corrections of the spread of decoded features (spec inversion 2.4)."""
 
 import numpy as np
 import pytest

@@ -4,7 +4,8 @@ Checks on a set of reconstructions beside what was seen and what was shown in
 training. Each is a pure function that returns one row: a figure, what it
 stands beside, and a verdict in plain words. High identification alone shows
 little: a method that names the category and draws any picture of it scores
-.95 with ten categories (Shirakawa et al. 2025; Otsuka et al. 2025).
+.95 with ten categories (inversion spec section 6; Shirakawa et al. 2025;
+Otsuka et al. 2025).
 
 Pictures are compared by the correlation of their pixels at 32 x 32: fine
 detail of the right object in the wrong place is not credited here.
@@ -74,7 +75,7 @@ def oracle_score(categories: int, accuracy: float = 1.0) -> float:
     """Two-way identification of who names the category and nothing more.
 
     0.5 / k + (1 - 1 / k) q, with k equally frequent categories named rightly
-    with the probability q, and chance within a category.
+    with the probability q (inversion spec section 6).
     """
     return 0.5 / categories + (1 - 1 / categories) * accuracy
 

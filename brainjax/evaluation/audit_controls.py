@@ -1,7 +1,8 @@
 """Controls that go through the fitted method itself.
 
 What a method gives for a pattern without information is its prior. If those
-pictures score as the reconstructions do, the scores are the prior's.
+pictures score as the reconstructions do, the scores are the prior's (inversion
+spec section 6, diagnostic 7).
 """
 
 from collections.abc import Mapping

@@ -4,8 +4,8 @@ An encoder that is linear in the features of a network says what each place of
 the picture contributes to each voxel. How much that contribution varies over
 pictures is a map of the voxel's receptive field; a Gaussian on a background is
 fitted to it, as in population receptive field mapping. What the branches
-contribute tells which layer the voxel is like. Of such maps Gaziv et al. 2022
-publish figures but no procedure; this one is our own.
+contribute tells which layer the voxel is like. Source: selfsup spec 7.5, which
+leaves the procedure open.
 
 Fields finer than the grid of features cannot be told apart; sizes are those of
 the feature grid's units and the voxel's field together.

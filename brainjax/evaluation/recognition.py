@@ -3,7 +3,8 @@
 Decoded latents are compared with those of the pictures, by Pearson's
 correlation over latents: C[i, j] is that of picture i with decoded pattern j.
 Pairs of one subject are not independent, so p comes from dealing the decoded
-patterns to the faces at random, never from a binomial over pairs.
+patterns to the faces at random, never from a binomial over pairs. Source:
+faces spec section 7.
 """
 
 from collections.abc import Mapping, Sequence
@@ -192,7 +193,7 @@ def equal_sets(
     """The best voxels of each region, equally many of each.
 
     More voxels decode better whatever they are, so regions are compared with
-    equal numbers of them.
+    equal numbers of them (faces spec section 5).
 
     Args:
       ranking: [voxels] higher is better, from training data alone.

@@ -2,9 +2,9 @@
 
 Read as they are. MATLAB counts from 1, and goes through a volume with the
 first dimension fastest; here places are counted from 0, in MATLAB's order,
-and `flat` turns them into places of a NumPy or NIfTI volume. The layout of
-PCA_coeffs.mat and of single maps is not published, so that these are found by
-their shapes.
+and `flat` turns them into places of a NumPy or NIfTI volume. Sources: faces
+spec section 1; the layout of PCA_coeffs.mat and of single maps is not
+published, so that these are found by their shapes.
 """
 
 import math

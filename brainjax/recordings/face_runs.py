@@ -11,9 +11,8 @@ runs share are, in this order:
     repeat     one-back repeats, of training and test faces
     imagery    all imagery trials
 
-Each run has its own drifts, confounds and constant beside them. That latents
-are regressors is from VanRullen & Reddy 2019; the design around them is our
-own. Events are those of the preset ds001761.
+Each run has its own drifts, confounds and constant beside them. Source: faces
+spec section 4.3; events are those of the preset ds001761.
 """
 
 import pathlib
