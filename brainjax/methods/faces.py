@@ -130,7 +130,7 @@ def _notes(
         )
     if config.map.inversion == 'most_probable':
         notes.append(
-            "Latents were found with the noise of voxels and the training "
+            'Latents were found with the noise of voxels and the training '
             "faces' latents as prior, which is not published."
         )
     if config.map.rescale:

@@ -47,27 +47,26 @@ def choose(gained: np.ndarray, share: float) -> np.ndarray:
 def describe(
     chosen: np.ndarray, gained: np.ndarray, rois: Mapping[str, np.ndarray]
 ) -> str:
-    """Says how many voxels are used, in which ROIs, and what latents gain.
+    """Says which voxels are used, in which ROIs, and what latents explain.
 
     Args:
       chosen: indices of voxels, from `choose`.
       gained: [voxels] from `gain`.
       rois: name -> [voxels] bool.
     """
-    counts = {
-        name: (int(mask[chosen].sum()), int(mask.sum()))
-        for name, mask in rois.items()
-    }
-    named = sorted(counts, key=lambda name: -counts[name][0])[:_MOST_ROIS]
+    if len(chosen) == len(gained):
+        return f'all {len(gained)} voxels are used.'
+    counts = {name: int(mask[chosen].sum()) for name, mask in rois.items()}
+    named = sorted(counts, key=lambda name: -counts[name])[:_MOST_ROIS]
     within = ', '.join(
-        f'{name} {counts[name][0]} of {counts[name][1]}' for name in named
+        f'{name} {counts[name]} of {int(rois[name].sum())}' for name in named
     )
     if len(counts) > len(named):
         within += f' and {len(counts) - len(named)} more ROIs'
     return (
-        f'{len(chosen)} of {len(gained)} voxels are used'
-        + (f' ({within})' if within else '')
-        + f'; latents explain {np.median(gained[chosen]):.3f} of their '
-        f'variance in training trials, and {np.median(gained):.3f} of all '
-        "voxels' (medians, corrected for the number of latents)."
+        f'{len(chosen)} of {len(gained)} voxels were chosen by training trials'
+        f'{f" ({within})" if within else ""}; of the variance of such trials '
+        f'latents explain {np.median(gained[chosen]):.3f} in them and '
+        f'{np.median(gained):.3f} in all voxels (medians, corrected for the '
+        'number of latents).'
     )
