@@ -98,12 +98,6 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             f'{", ".join(METHODS)}.'
         )
     method = METHODS[config.method]
-    if hosts.count() > 1 and (config.audit.clusters or config.audit.seeds):
-        raise InputError(
-            'config.audit.clusters and config.audit.seeds fit again, which '
-            'several hosts cannot share; start the same command on one host '
-            'when this run is done, or leave them at 0.'
-        )
     timings: dict[str, float] = {}
     with _claimed(workdir, config) as workdir:
         with _timed(timings, 'Open the recording and the pictures'):
@@ -119,15 +113,6 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         images = method.reconstruct(fitted, test.fmri, config)
     with _timed(timings, 'Describe'):
         found = method.findings(fitted, recording, config)
-    if not hosts.first():
-        return {}
-    truth = shown[test.stimulus]
-    with _timed(timings, 'Score'):
-        options = {'features': network_features.in_cache(), 'seed': config.seed}
-        scores = evaluation.score(truth, images, **options)
-        for group, rows in parts.items():
-            alone = evaluation.score(truth[rows], images[rows], **options)
-            scores |= {f'{k}_of_{group}': entry for k, entry in alone.items()}
     audited = []
     if config.audit.on:
         with _timed(timings, 'Audit'):
@@ -141,6 +126,15 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
                 config,
                 workdir,
             )
+    if not hosts.first():
+        return {}
+    truth = shown[test.stimulus]
+    with _timed(timings, 'Score'):
+        options = {'features': network_features.in_cache(), 'seed': config.seed}
+        scores = evaluation.score(truth, images, **options)
+        for group, rows in parts.items():
+            alone = evaluation.score(truth[rows], images[rows], **options)
+            scores |= {f'{k}_of_{group}': entry for k, entry in alone.items()}
     results = {
         'scores': scores | found.scores,
         'method': config.method,

@@ -96,10 +96,13 @@ def test_two_hosts_end_with_the_scores_of_one(finished, tmp_path):
         "--config.subsets.rois=('V1', 'V4|HVC')",
         "--config.subsets.layers=('conv2_1',)",
         "--config.recording.groups=('some=scene-2-0000[0-6]*',)",
+        *('--config.audit.on=True', '--config.audit.seeds=1'),
     )
     assert [status for status, _, _ in done] == [0, 0], done
     found = json.loads((tmp_path / 'run' / 'scores.json').read_text())
     assert found['scores'].keys() == results['scores'].keys()
+    # The audit reconstructs and fits again, on both hosts.
+    assert {row['check']: row for row in found['audit']}['seeds']['value']
     for name, entry in results['scores'].items():
         assert found['scores'][name]['value'] == pytest.approx(entry['value'])
     with (
