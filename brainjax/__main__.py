@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     parser, commands = _parser(argv)
+    if argv and argv[0].startswith('-') and argv[0] not in ('-h', '--help'):
+        parser.error(f'{argv[0]} stands before the command; begin with that')
     known, rest = parser.parse_known_args(argv)
     if known.command not in TAKES_MORE_FLAGS and rest:
         parser.error(f'unrecognized arguments: {" ".join(rest)}')

@@ -22,7 +22,9 @@ from brainjax.evaluation.audit_rows import Row
 from brainjax.files import PathLike
 from brainjax.recordings import (
     Recording,
+    average_repeats,
     leakage,
+    normalise,
     open_recording,
     take_trials,
 )
@@ -186,10 +188,8 @@ def _clusters(
         )
         place = folder / f'cluster-{each}'
         fitted = method.fit(part, unpaired, config, place)
-        # Normalised with the voxels' statistics of all training trials.
-        held_out[rows] = _small(
-            method.reconstruct(fitted, test.fmri[rows], config)
-        )
+        fmri = average_repeats(normalise(part).test).fmri[rows]
+        held_out[rows] = _small(method.reconstruct(fitted, fmri, config))
     return audit_controls.held_out_cluster(
         truth, made, held_out, label[test.stimulus], config.seed
     )

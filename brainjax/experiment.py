@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 import pathlib
-import shutil
+import re
 import time
 import types
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 import brainjax
-from brainjax import auditing, evaluation, files
+from brainjax import auditing, evaluation, files, work_folder
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import groups, network_features
 from brainjax.methods import (
@@ -44,6 +44,9 @@ METHODS = {
 }
 
 
+_PICTURE = re.compile(r'\.(png|jpe?g|bmp|gif|tiff?|webp)$', re.IGNORECASE)
+
+
 def load_recording(config: ConfigDict) -> Recording:
     """Opens or simulates the recording that a config names.
 
@@ -65,8 +68,7 @@ def load_pictures(config: ConfigDict) -> np.ndarray:
     Raises:
       InputError: the source cannot be used.
     """
-    c = config.pictures
-    if not c.number:
+    if not config.pictures.number:
         return np.empty((0, config.size, config.size, 3), np.uint8)
     return _loading(config).load_pictures(config)
 
@@ -97,18 +99,25 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             f'{suggestion(config.method, METHODS)} There are: '
             f'{", ".join(METHODS)}.'
         )
-    method = METHODS[config.method]
+    with work_folder.claimed(workdir, config) as folder:
+        return _run(METHODS[config.method], config, folder)
+
+
+def _run(
+    method: types.ModuleType, config: ConfigDict, workdir: pathlib.Path
+) -> dict[str, Any]:
     timings: dict[str, float] = {}
-    with _claimed(workdir, config) as workdir:
-        with _timed(timings, 'Open the recording and the pictures'):
-            recording = load_recording(config)
-            shown = need_pictures(recording)
-            test = average_repeats(normalise(recording).test)
-            names = [recording.stimuli.names[i] for i in test.stimulus]
-            parts = groups.rows(names, config.recording.groups)
-            unpaired = load_pictures(config)
-        with _timed(timings, 'Fit'):
-            fitted = method.fit(recording, unpaired, config, workdir)
+    with _timed(timings, 'Open the recording and the pictures'):
+        recording = load_recording(config)
+        shown = need_pictures(recording)
+        test = average_repeats(normalise(recording).test)
+        evaluation.check_number(len(test), recording.source)
+        names = [recording.stimuli.names[i] for i in test.stimulus]
+        parts = groups.rows(names, config.recording.groups)
+        unpaired = load_pictures(config)
+        work_folder.check_data(workdir, recording, unpaired)
+    with _timed(timings, 'Fit'):
+        fitted = method.fit(recording, unpaired, config, workdir)
     with _timed(timings, 'Reconstruct'):
         images = method.reconstruct(fitted, test.fmri, config)
     with _timed(timings, 'Describe'):
@@ -188,69 +197,19 @@ def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
 def _file_names(names: list[str]) -> list[str]:
     """Returns a PNG's name for each picture's name, all different."""
     stems = [pathlib.PurePath(name).stem for name in names]
-    if len(set(stems)) < len(stems):
-        stems = [name.replace('/', '_') for name in names]
+    if len(_folded(stems)) < len(stems):
+        stems = [
+            _PICTURE.sub('', name).replace('/', '_').replace('\\', '_')
+            for name in names
+        ]
+    if len(_folded(stems)) < len(stems):
+        stems = [f'{stem}-{i:05d}' for i, stem in enumerate(stems)]
     return [f'{stem}.png' for stem in stems]
 
 
-@contextmanager
-def _claimed(
-    workdir: files.PathLike, config: ConfigDict
-) -> Iterator[pathlib.Path]:
-    """Yields the folder, made if need be, which is for this config only.
-
-    If bad input stops the body before a checkpoint was saved, the folder is
-    left as it was. Of many hosts only the first one touches it.
-    """
-    if not hosts.first():
-        yield pathlib.Path(workdir)
-        return
-    existed = pathlib.Path(workdir).exists()
-    workdir = files.writable_folder(workdir)
-    path = workdir / 'config.json'
-    fresh = not path.exists()
-    try:
-        _claim(path, config)
-        yield workdir
-    except InputError:
-        checkpoints = workdir / 'checkpoints'
-        if fresh and not any(p.is_file() for p in checkpoints.rglob('*')):
-            path.unlink(missing_ok=True)
-            shutil.rmtree(checkpoints, ignore_errors=True)
-            if not existed:
-                workdir.rmdir()
-        raise
-
-
-def _claim(path: pathlib.Path, config: ConfigDict) -> None:
-    """Writes the config to a file, or checks that it is what it holds."""
-    ours = json.loads(config.to_json_best_effort())
-    if path.exists():
-        try:
-            theirs = json.loads(path.read_text(encoding='utf-8'))
-        except ValueError as error:
-            raise InputError(
-                f'{path} is damaged; use another --workdir.'
-            ) from error
-        for name in sorted({*_flat(ours), *_flat(theirs)}):
-            here, there = _flat(ours).get(name), _flat(theirs).get(name)
-            if here != there:
-                raise InputError(
-                    f'{path.parent} holds a run with config.{name}={there!r}, '
-                    f'and this one has {here!r}; use another --workdir.'
-                )
-    else:
-        files.write_json(path, ours)
-
-
-def _flat(tree: dict[str, Any], prefix: str = '') -> dict[str, Any]:
-    result = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            result |= _flat(value, f'{prefix}{name}.')
-        else:
-            result[f'{prefix}{name}'] = value
-    return result
+def _folded(stems: list[str]) -> set[str]:
+    """Names as file systems tell them apart that do not mind capitals."""
+    return {stem.casefold() for stem in stems}
 
 
 def versions() -> dict[str, str]:

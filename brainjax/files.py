@@ -1,8 +1,10 @@
 """Reading and writing files: whole or not at all, and nothing executed."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
+import math
 import os
 import pathlib
 import tempfile
@@ -59,8 +61,9 @@ def write_text(path: PathLike, text: str) -> None:
 
 
 def write_json(path: PathLike, value: Any) -> None:
-    """Writes `value` as indented JSON."""
-    write_text(path, json.dumps(value, indent=2) + '\n')
+    """Writes `value` as indented JSON; what is no number becomes null."""
+    text = json.dumps(json_ready(value), indent=2, allow_nan=False)
+    write_text(path, text + '\n')
 
 
 def write_npz(path: PathLike, **arrays: np.ndarray) -> None:
@@ -140,11 +143,43 @@ def cache_folder(*parts: str) -> pathlib.Path:
 
 
 def json_ready(value: Any) -> Any:
-    """Turns NumPy scalars, arrays, tuples and mappings into JSON's types."""
+    """Turns NumPy scalars, arrays, tuples and mappings into JSON's types.
+
+    JSON has neither NaN nor infinity: they become None.
+    """
     if isinstance(value, Mapping):
         return {str(key): json_ready(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [json_ready(item) for item in value]
     if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
+        return json_ready(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value
+
+
+@contextlib.contextmanager
+def alone(folder: PathLike) -> Iterator[None]:
+    """Keeps other processes out of a folder while the body runs.
+
+    A process that is killed leaves nothing behind. Where the file system knows
+    no locks nobody is kept out.
+
+    Raises:
+      InputError: another process is at work there.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise InputError(
+            f'{folder} is being written by another run; wait until that has '
+            'ended, or use another --workdir.'
+        ) from error
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        os.close(handle)

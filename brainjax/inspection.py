@@ -1,6 +1,5 @@
 """What a recording holds and what is odd about it: `brainjax inspect`."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from brainjax.files import PathLike
 from brainjax.recordings import (
     Recording,
     Trials,
+    leakage,
     open_recording,
     reliability,
     vim1,
@@ -206,11 +206,12 @@ def _problems(recording: Recording) -> list[str]:
                 f'Stimuli of the {part} trials were shown {repeats.min()} to '
                 f'{repeats.max()} times.'
             )
-    twins = _twins(recording)
+    twins = leakage.identical(recording)
     if twins:
         names = ' and '.join(recording.stimuli.names[i] for i in twins[0])
+        count = len({test for _, test in twins})
         found.append(
-            f'{len(twins)} test pictures are the same, pixel by pixel, as a '
+            f'{count} test pictures are the same, pixel by pixel, as a '
             f'training picture ({names}).'
         )
     empty = [name for name, mask in recording.rois.items() if not mask.any()]
@@ -232,20 +233,3 @@ def _problems(recording: Recording) -> list[str]:
             f'{constant} voxels have the same value in every test trial.'
         )
     return found
-
-
-def _twins(recording: Recording) -> list[tuple[int, int]]:
-    """Returns (training, test) stimuli that are one and the same picture."""
-    images = recording.stimuli.images
-    if images is None:
-        return []
-
-    def digest(i: int) -> bytes:
-        return hashlib.sha256(images[i].tobytes()).digest()
-
-    train = {digest(i): i for i in np.unique(recording.train.stimulus)}
-    return [
-        (train[key], i)
-        for i in np.unique(recording.test.stimulus)
-        if (key := digest(i)) in train
-    ]

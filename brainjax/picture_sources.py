@@ -1,16 +1,18 @@
 """Where pictures come from: folder, archive, HDF5, TFDS, digits69."""
 
 import contextlib
+import io
 import lzma
 import os
 import pathlib
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import h5py
 import numpy as np
+from PIL import Image, UnidentifiedImageError
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike
@@ -71,7 +73,45 @@ def open_source(
     return _tar(path, stack)
 
 
-def first_line(error: Exception) -> str:
+def open_picture(picture: Encoded) -> Image.Image:
+    """Opens an array, an encoded picture or a file of one, decoded.
+
+    Returns:
+      A picture of any mode, but with no more than 8 bits a channel; 16-bit
+      grey ones keep their upper 8 bits.
+    """
+    if isinstance(picture, np.ndarray):
+        return Image.fromarray(picture)
+    if isinstance(picture, bytes):
+        picture = io.BytesIO(picture)
+    with Image.open(picture, formats=('PNG', 'JPEG')) as image:
+        image.load()
+    if image.mode.startswith('I'):  # 16-bit grey; convert() would clip.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image
+
+
+@contextlib.contextmanager
+def telling(name: str, source: PathLike) -> Iterator[None]:
+    """Names the picture that cannot be decoded, and why.
+
+    Raises:
+      InputError: the body raised anything.
+    """
+    try:
+        yield
+    except Exception as error:  # A damaged file makes Pillow raise many.
+        if isinstance(error, UnidentifiedImageError):
+            reason = 'neither PNG nor JPEG'
+        else:
+            reason = _first_line(error)
+        raise InputError(
+            f'{source}: picture {name} cannot be decoded ({reason}); replace '
+            'or remove it.'
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
     """Returns what an error says, in one line."""
     return str(error).partition('\n')[0].rstrip(':') or type(error).__name__
 
@@ -105,7 +145,7 @@ def _tar(path: pathlib.Path, stack: contextlib.ExitStack) -> Source:
 
     def broken(error: Exception) -> InputError:
         return InputError(
-            f'{path} is not a complete tar archive ({first_line(error)}); '
+            f'{path} is not a complete tar archive ({_first_line(error)}); '
             'copy or download it again.'
         )
 
@@ -221,7 +261,7 @@ def _tfds(spec: str, data_dir: PathLike | None) -> Source:
             found = examples.__getitems__(indices)
         except Exception as error:
             raise InputError(
-                f'{spec} in {folder} is damaged ({first_line(error)}); '
+                f'{spec} in {folder} is damaged ({_first_line(error)}); '
                 'prepare it again.'
             ) from error
         return [example[feature] for example in found]
@@ -241,7 +281,7 @@ def _tfds(spec: str, data_dir: PathLike | None) -> Source:
 def _tfds_error(
     name: str, spec: str, folder: str, error: Exception
 ) -> InputError:
-    reason = first_line(error)
+    reason = _first_line(error)
     if 'Unknown split' in reason:
         return InputError(f'{spec} in {folder} cannot be used: {reason}')
     if 'file format' in reason.lower():

@@ -3,13 +3,12 @@
 import concurrent.futures
 import contextlib
 import hashlib
-import io
 import json
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.files import PathLike, atomic, cache_folder
@@ -17,8 +16,9 @@ from brainjax.picture_sources import (
     SUFFIXES,
     Encoded,
     Source,
-    first_line,
+    open_picture,
     open_source,
+    telling,
 )
 
 _CHUNK = 512  # Encoded pictures held in memory at once.
@@ -148,8 +148,8 @@ def _decoded(
 def _own_size(found: Source, index: int, source: PathLike) -> int:
     """Returns the width of one picture."""
     [picture] = found.fetch([index])
-    with _telling(found.names[index], source):
-        return _decode(picture).width
+    with telling(found.names[index], source):
+        return open_picture(picture).width
 
 
 def _same_size(image: Image.Image, size: int) -> Image.Image:
@@ -208,18 +208,6 @@ def _squash(image: Image.Image, size: int) -> Image.Image:
 _VARIANTS = {_squeeze: 'whole', _squash: ' squashed'}
 
 
-def _decode(picture: Encoded) -> Image.Image:
-    """Decodes an array, an encoded picture or a file of one, to RGB."""
-    if isinstance(picture, np.ndarray):
-        return Image.fromarray(picture)
-    if isinstance(picture, bytes):
-        picture = io.BytesIO(picture)
-    with Image.open(picture, formats=('PNG', 'JPEG')) as image:
-        if image.mode.startswith('I'):  # 16-bit grey; convert() would clip.
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        return image.convert('RGB')
-
-
 def _fill(
     images: np.ndarray,
     found: Source,
@@ -231,8 +219,8 @@ def _fill(
     size = images.shape[1]
 
     def make(place: int, picture: Encoded) -> None:
-        with _telling(found.names[chosen[place]], source):
-            images[place] = fit(_decode(picture), size)
+        with telling(found.names[chosen[place]], source):
+            images[place] = fit(open_picture(picture).convert('RGB'), size)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for start in range(0, len(chosen), _CHUNK):
@@ -240,19 +228,3 @@ def _fill(
             fetched = list(found.fetch(part))
             for _ in pool.map(make, range(start, start + len(part)), fetched):
                 pass
-
-
-@contextlib.contextmanager
-def _telling(name: str, source: PathLike) -> Iterator[None]:
-    """Names the picture that cannot be decoded, and why."""
-    try:
-        yield
-    except Exception as error:  # A damaged file makes Pillow raise many.
-        if isinstance(error, UnidentifiedImageError):
-            reason = 'neither PNG nor JPEG'
-        else:
-            reason = first_line(error)
-        raise InputError(
-            f'{source}: picture {name} cannot be decoded ({reason}); replace '
-            'or remove it.'
-        ) from error

@@ -24,14 +24,23 @@ fi
 mkdir -p "$workdir"
 # The inner shell expands them.
 # shellcheck disable=SC2016
-# Bad input (2) and bugs (1) end the run; anything else was a cut-off.
+# Done (0), bad input (2), bugs (1) and a request to stop (130) end it; anything
+# else was a cut-off. A signal to this process goes to the run, which saves.
 nohup bash -c '
+  stopping=
+  trap "stopping=1; kill -TERM \$run 2>/dev/null" TERM INT
   for attempt in 1 2 3 4 5 6 7 8 9 10; do
-    "$@"
-    status=$?
-    case $status in 0 | 1 | 2) exit $status ;; esac
+    "$@" &
+    run=$!
+    while true; do # A trapped signal ends `wait` but not the run.
+      status=0
+      wait "$run" || status=$?
+      kill -0 "$run" 2>/dev/null || break
+    done
+    case $status in 0 | 1 | 2 | 130) exit $status ;; esac
+    [[ $stopping ]] && exit $status
     echo "cut off with status $status; going on (attempt $attempt)"
     sleep 5
   done
 ' one_machine "${command[@]}" >>"$workdir/log.txt" 2>&1 &
-echo "process $!, log $workdir/log.txt"
+echo "process $!, which stops at a TERM signal; log $workdir/log.txt"

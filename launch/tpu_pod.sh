@@ -68,7 +68,8 @@ create() {
 
 install() {
   do_ tar -C "$repository" --exclude .git --exclude .compiled \
-    --exclude build -czf "/tmp/$NAME.tar.gz" .
+    --exclude build --exclude ./runs --exclude ./venv --exclude ./.venv \
+    --exclude ./dist --exclude ./site -czf "/tmp/$NAME.tar.gz" .
   do_ "${tpu[@]}" scp "/tmp/$NAME.tar.gz" "$NAME:brainjax.tar.gz" \
     --zone "$ZONE" --worker all
   on_hosts all 'mkdir -p brainjax && tar -C brainjax -xzf brainjax.tar.gz && cd brainjax && python3 -m venv .venv && .venv/bin/pip install --quiet . "jax[tpu]" --constraint constraints.txt'

@@ -165,6 +165,7 @@ def test_nothing_else_is_left_behind(finished):
     assert {path.name for path in workdir.iterdir()} == {
         'checkpoints',
         'config.json',
+        'data.json',
         'images',
         'reconstructions.npz',
         'report.html',
@@ -529,6 +530,7 @@ def test_no_such_command(capsys):
         (['trian'], "invalid choice: 'trian'"),
         ([], 'required: command'),
         (['info', '--jsn'], 'unrecognized arguments: --jsn'),
+        (['--verbose', 'run', '--config', 'x'], '--verbose stands before'),
     ):
         with pytest.raises(SystemExit) as caught:
             main(arguments)
@@ -683,8 +685,13 @@ def test_convert(tmp_path):
     )
     assert status == 0 and err == ''
     assert text == f'{tmp_path}/data/brainjax_recording/digits69/1.0.0\n'
-    refused(*command('convert', out, tmp_path / 'x.npz'), 'holds no pictures')
     refused(
-        *command('convert', out, tmp_path / 'x', '--option', 'roi'),
+        *command('convert', out, tmp_path / 'x.npz'),
+        'holds no pictures; name the file',
+        '(--pictures, or config.recording.images)',
+    )
+    refused(*command('convert', out, tmp_path / 'x.foo'), 'with --to, one of')
+    refused(
+        *command('convert', out, tmp_path / 'x.npz', '--option', 'roi'),
         'write NAME=VALUE',
     )

@@ -79,9 +79,11 @@ def test_regions_are_scored_beside_their_ceiling():
     regions = {
         'early': np.arange(60) < 20,
         'late': np.arange(60) >= 20,
+        'elsewhere': np.zeros(60, bool),  # Where other voxels were chosen.
     }
     ceiling = np.repeat([0.9, 0.5, 0.05], 20)
     found = encoding.by_region(predicted, measured, regions, ceiling)
+    assert regions.pop('elsewhere').sum() == 0 and 'elsewhere' not in found
     for name, mask in regions.items():
         r = encoding.voxel_correlation(predicted[:, mask], measured[:, mask])
         entry = found[name]

@@ -1,7 +1,5 @@
 """The parts of an experiment; whole runs are in test_command.py."""
 
-import json
-
 import numpy as np
 import pytest
 import tiny
@@ -91,69 +89,16 @@ def test_names_of_the_pictures_files():
     ]
     # Where they would be the same, the whole names.
     assert experiment._file_names(['a/x.png', 'b/x.png', 'img.1']) == [
-        'a_x.png.png',
-        'b_x.png.png',
+        'a_x.png',
+        'b_x.png',
         'img.1.png',
     ]
-
-
-def test_folder_is_for_one_config(tmp_path):
-    folder = tmp_path / 'runs' / 'a'
-    with experiment._claimed(folder, config()) as workdir:
-        assert workdir == folder
-    held = json.loads((folder / 'config.json').read_text())
-    assert held['encoder']['taps'] == ['relu1_2', 'relu2_2']
-    with experiment._claimed(folder, config()):
-        pass
-    other = config(decoder__epochs=7)
-    with (
-        pytest.raises(InputError) as caught,
-        experiment._claimed(folder, other),
-    ):
-        pass
-    assert str(caught.value) == (
-        f'{folder} holds a run with config.decoder.epochs=6, and this one has '
-        '7; use another --workdir.'
-    )
-    assert json.loads((folder / 'config.json').read_text()) == held
-    (folder / 'config.json').write_text('{"a": ')
-    with (
-        pytest.raises(InputError, match=r'config\.json is damaged'),
-        experiment._claimed(folder, config()),
-    ):
-        pass
-
-
-def stopped(folder, checkpoint=None):
-    """Claims a folder, perhaps saves a checkpoint, and meets bad input."""
-
-    def run():
-        with experiment._claimed(folder, config()):
-            checkpoints = folder / 'checkpoints'
-            (checkpoints / 'encoder').mkdir(parents=True, exist_ok=True)
-            if checkpoint:
-                (checkpoints / checkpoint).write_text('saved')
-            raise InputError('bad')
-
-    with pytest.raises(InputError, match='bad'):
-        run()
-
-
-def test_bad_input_leaves_the_folder_as_it_was(tmp_path):
-    stopped(tmp_path / 'new')
-    assert not (tmp_path / 'new').exists()
-    (tmp_path / 'old').mkdir()
-    (tmp_path / 'old' / 'notes.txt').write_text('mine')
-    stopped(tmp_path / 'old')
-    assert [p.name for p in (tmp_path / 'old').iterdir()] == ['notes.txt']
-
-
-def test_what_was_trained_is_kept(tmp_path):
-    stopped(tmp_path / 'run', checkpoint='encoder/5')
-    for _ in range(2):
-        assert (tmp_path / 'run' / 'checkpoints' / 'encoder' / '5').exists()
-        assert (tmp_path / 'run' / 'config.json').exists()
-        stopped(tmp_path / 'run')
+    # And where these would be too, or nearly, numbers.
+    assert experiment._file_names(['a/x.png', 'A_x.png', 'b/x.png']) == [
+        'a_x-00000.png',
+        'A_x-00001.png',
+        'b_x-00002.png',
+    ]
 
 
 def test_method_that_does_not_exist(tmp_path):
@@ -166,3 +111,18 @@ def test_versions_name_what_results_depend_on():
     found = experiment.versions()
     assert {'brainjax', 'jax', 'flax', 'numpy', 'devices'} <= found.keys()
     assert found['devices'].startswith('1 x ')
+
+
+def test_one_region_alone_goes_to_the_end(tmp_path):
+    """The other regions hold no voxel then."""
+    c = config(recording__roi='V1|V2', encoder__epochs=1, decoder__epochs=1)
+    scores = experiment.run(c, tmp_path / 'run')['scores']
+    assert {'encoder_correlation_in_V1', 'pixcorr'} <= scores.keys()
+    assert 'encoder_correlation_in_HVC' not in scores
+
+
+def test_one_test_picture_is_told_before_training(tmp_path):
+    c = config(simulated__n_test=1)
+    with pytest.raises(InputError, match='there is 1 test picture'):
+        experiment.run(c, tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()

@@ -2,8 +2,11 @@
 
 import os
 import pathlib
+import re
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -108,3 +111,55 @@ def test_shellcheck(script):
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+STUB = """#!/usr/bin/env bash
+echo "$$" >>"$PIDS"
+trap 'exit 130' TERM
+[[ -e $PIDS.again ]] || { touch "$PIDS.again"; kill -KILL $$; }
+while true; do sleep 0.1; done
+"""
+
+
+def test_one_machine_goes_on_when_cut_off_and_stops_when_asked(tmp_path):
+    """A stub stands for brainjax: the first time it is killed."""
+    (tmp_path / 'brainjax').write_text(STUB)
+    (tmp_path / 'brainjax').chmod(0o755)
+    environment = {
+        **os.environ,
+        'PATH': f'{tmp_path}{os.pathsep}{os.environ["PATH"]}',
+        'PIDS': str(tmp_path / 'pids'),
+    }
+    done = subprocess.run(
+        ['bash', LAUNCH / 'one_machine.sh', 'c.py', tmp_path / 'w'],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    process = int(re.search(r'process (\d+)', done.stdout)[1])
+
+    def wait_until(true):
+        began = time.monotonic()
+        while not true():
+            assert time.monotonic() - began < 60
+            time.sleep(0.1)
+
+    def started():
+        path = tmp_path / 'pids'
+        return path.read_text().split() if path.exists() else []
+
+    wait_until(lambda: len(started()) == 2)
+    os.kill(process, signal.SIGTERM)
+    for pid in (process, *map(int, started())):
+        wait_until(lambda pid=pid: not alive(pid))
+    assert len(started()) == 2
+    assert 'cut off with status 137' in (tmp_path / 'w/log.txt').read_text()
+
+
+def alive(pid):
+    try:
+        state = pathlib.Path(f'/proc/{pid}/stat').read_text().split()[2]
+    except FileNotFoundError:
+        return False
+    return state != 'Z'  # Ended, its parent has not asked yet.

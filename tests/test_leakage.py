@@ -65,6 +65,17 @@ def test_identical_pictures_are_named():
     assert result['near duplicates'].shared == 0
 
 
+def test_each_identical_pair_is_found():
+    recording = small_recording()
+    images = recording.stimuli.images.copy()
+    images[5] = images[10] = images[4]
+    assert leakage.identical(with_stimuli(images)) == [(4, 10), (5, 10)]
+    assert leakage.identical(recording) == []
+    bare = dataclasses.replace(recording.stimuli, images=None)
+    bare = dataclasses.replace(recording, stimuli=bare)
+    assert leakage.identical(bare) == []
+
+
 @pytest.mark.parametrize(
     'change',
     [

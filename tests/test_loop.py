@@ -256,3 +256,18 @@ def test_folder_of_another_network(tmp_path):
             folder=tmp_path,
             label='test',
         )
+
+
+def test_validation_that_is_no_number_ends_the_run(tmp_path):
+    with pytest.raises(InputError, match='validation_score is nan in epoch 1'):
+        run(tmp_path, validate=lambda variables: {'score': np.nan})
+
+
+def test_one_host_does_not_wait_for_a_step(tmp_path, monkeypatch):
+    """Nothing is read of a step before the next one has been started."""
+
+    def vote(flag):
+        raise AssertionError('one host asks nobody')
+
+    monkeypatch.setattr(parallel, 'anyone', vote)
+    assert len(run(tmp_path)[1]) == 4

@@ -70,6 +70,15 @@ def test_test_trials_of_a_training_run_take_its_statistics():
     )
 
 
+@pytest.mark.parametrize('over', ['train', 'run', 'session'])
+def test_imagery_is_scaled_as_test_trials_are(over):
+    recording = small_recording()
+    recording = dataclasses.replace(recording, imagery=recording.test)
+    scaled = preparing.scale(recording, over)
+    np.testing.assert_array_equal(scaled.imagery.fmri, scaled.test.fmri)
+    assert not np.array_equal(scaled.imagery.fmri, recording.test.fmri)
+
+
 def test_a_voxel_constant_in_one_run_takes_the_usual_deviation():
     recording = small_recording()
     fmri = recording.train.fmri.copy()

@@ -272,6 +272,12 @@ def test_voxel_weights_that_need_no_encoder(subject, data):
     snr, notes = weights('repeats', repeated)
     assert scipy.stats.spearmanr(snr, np.arange(tiny.VOXELS))[0] > 0.9
     assert notes == []
+    fmri[:, 3] = signal[:, 3]  # Repeats do not differ.
+    repeated = dataclasses.replace(
+        subject, train=Trials(fmri.astype(np.float32), stimulus)
+    )
+    with pytest.raises(InputError, match='SNR of voxel 3 is inf'):
+        weights('repeats', repeated)
 
 
 def test_voxel_weights_from_the_encoder(subject, data, fitted):

@@ -78,6 +78,15 @@ def test_trials_keep_their_order_runs_and_sessions():
     )
 
 
+def test_only_tested_stimuli_stay_imagined():
+    recording = small_recording()
+    recording = dataclasses.replace(recording, imagery=recording.test)
+    part = splits.hold_out(recording, 'stimulus', ['n0_1', 'n3_9'])
+    assert part.imagery.stimulus.tolist() == [9, 9, 9]
+    assert rows(part.imagery) < rows(recording.imagery)
+    assert splits.hold_out(recording, 'stimulus', ['n0_1']).imagery is None
+
+
 def test_runs_drop_training_trials_of_tested_stimuli_and_say_so():
     recording = small_recording()
     part = splits.hold_out(recording, 'run', [2])

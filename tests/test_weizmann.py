@@ -337,3 +337,12 @@ def test_each_array_is_loaded_once(tmp_path, monkeypatch):
     monkeypatch.setattr(npz, 'load', load)
     weizmann.read(*files)
     assert len(loaded) == len(set(loaded)) == 13
+
+
+def test_file_without_the_usual_roi(tmp_path):
+    path, pictures = write_weizmann(tmp_path)
+    with np.load(path) as arrays:
+        np.savez(path, **{k: v for k, v in arrays.items() if k != 'VC'})
+    with pytest.raises(InputError, match=r"no ROI 'VC', .* such as roi=V1"):
+        weizmann.read(path, pictures)
+    assert weizmann.read(path, pictures, roi='').voxels == VOXELS

@@ -21,8 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
+    to = conversion.format_for(known.out, known.to)
     recording = open_recording(known.path, **reading.options(known))
-    written, lost = conversion.convert(recording, known.out, known.to)
+    written, lost = conversion.convert(recording, known.out, to)
     for path in written:
         print(path)
     if lost:

@@ -44,7 +44,8 @@ def _run(config, workdir) -> int:
     for name, score in results['scores'].items():
         print(
             f'{name:20s} {score["value"]:.3f}  (chance {score["chance"]:.3f}, '
-            f'95% {score["low"]:.3f} to {score["high"]:.3f})'
+            f'95% {score["low"]:.3f} to {score["high"]:.3f}, '
+            f'p {score["p"]:.4f}, n {score["n"]})'
         )
     print(os.path.join(workdir, 'report.html'))
     return 0

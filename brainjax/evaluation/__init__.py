@@ -8,6 +8,15 @@ from brainjax.errors import InputError
 from brainjax.evaluation import entries, identification, pixels
 
 
+def check_number(pictures: int, where: str) -> None:
+    """Raises InputError, which names `where`, for fewer than two pictures."""
+    if pictures < 2:
+        raise InputError(
+            f'{where}: there is {pictures} test picture; scores need at least '
+            'two, to tell the one from the other.'
+        )
+
+
 def score(
     truth: np.ndarray,
     reconstruction: np.ndarray,
@@ -29,7 +38,8 @@ def score(
       chance: 0.5 for two-way and 1/n for n-way identification; for PixCorr
         and SSIM the mean over all pairs of a picture with the reconstruction
         of another one.
-      low, high: 95 % bootstrap interval over pictures (percentile).
+      low, high: 95 % bootstrap interval over pictures (expanded
+        percentiles, see `statistics.bootstrap_interval`).
       p: one-sided permutation test, which deals the reconstructions to the
         pictures at random.
       n: number of pictures.
@@ -55,12 +65,7 @@ def score(
     truth, reconstruction = np.asarray(truth), np.asarray(reconstruction)
     pixels.check_pictures(truth, reconstruction)
     n = len(truth)
-    if n < 2:
-        raise InputError(
-            'there is 1 test picture; scores need at least two, to tell the '
-            'one from the other.'
-        )
-
+    check_number(n, 'the pictures')
     options = {'seed': seed, 'draws': draws}
     scores, matrix = entries.of_pixels(truth, reconstruction, **options)
     scores |= entries.of_identification('pixels', matrix, **options)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from brainjax.evaluation.statistics import (
+    expanded_tail,
     false_discovery,
     normalised,
     p_value,
@@ -37,8 +38,9 @@ def score(
       draws: of the bootstrap and of the permutations, both over stimuli.
 
     Returns:
-      'value', 'chance' (mean of the permutations), 'low' and 'high' (95 %
-      percentile interval), 'p' and 'n' (stimuli).
+      'value', 'chance' (mean of the permutations), 'low' and 'high' (95 %,
+      expanded percentiles, see `statistics.bootstrap_interval`), 'p' and 'n'
+      (stimuli).
     """
     rng = np.random.default_rng(seed)
     n = len(measured)
@@ -51,7 +53,8 @@ def score(
     null = np.array(
         [np.median(np.sum(a[rng.permutation(n)] * b, 0)) for _ in range(draws)]
     )
-    low, high = np.percentile(bootstrap, [2.5, 97.5])
+    tail = expanded_tail(n)
+    low, high = np.quantile(bootstrap, [tail, 1 - tail])
     return {
         'value': float(value),
         'chance': float(null.mean()),
@@ -79,13 +82,16 @@ def by_region(
       seed: of the draws.
 
     Returns:
-      Region -> as `score`, with 'voxels', 'quantile_75' and 'quantile_90' over
-      voxels, 'q' (p corrected for the number of regions) and, where ceilings
-      are known, 'normalised': the median of correlation over ceiling among
+      Region that holds voxels -> as `score`, with 'voxels', 'quantile_75' and
+      'quantile_90' over voxels, 'q' (p corrected for the number of regions)
+      and, where ceilings are known, 'normalised': the median of correlation
+      over ceiling among
       voxels whose ceiling is above .1.
     """
     found = {}
     for name, mask in regions.items():
+        if not mask.any():
+            continue
         entry = score(predicted[:, mask], measured[:, mask], seed)
         r = voxel_correlation(predicted[:, mask], measured[:, mask])
         entry['voxels'] = int(mask.sum())

@@ -10,17 +10,22 @@ and an alpha channel must be opaque, as nobody knows what lies behind it.
 """
 
 import contextlib
-import io
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from brainjax.errors import InputError, suggestion
 from brainjax.files import PathLike
-from brainjax.picture_sources import SUFFIXES, Encoded, first_line, open_source
+from brainjax.picture_sources import (
+    SUFFIXES,
+    Encoded,
+    open_picture,
+    open_source,
+    telling,
+)
 from brainjax.recordings import npz
 
 
@@ -108,23 +113,8 @@ def _without_suffix(path: str) -> str:
 
 
 def _decode(picture: Encoded, name: str, source: PathLike) -> np.ndarray:
-    if isinstance(picture, np.ndarray):
-        return picture
-    if isinstance(picture, bytes):
-        picture = io.BytesIO(picture)
-    try:
-        with Image.open(picture, formats=('PNG', 'JPEG')) as image:
-            image.load()
-    except Exception as error:  # A damaged file makes Pillow raise many.
-        reason = first_line(error)
-        if isinstance(error, UnidentifiedImageError):
-            reason = 'neither PNG nor JPEG'
-        raise InputError(
-            f'{source}: picture {name} cannot be decoded ({reason}); replace '
-            'or remove it.'
-        ) from error
-    if image.mode.startswith('I'):  # 16-bit grey; convert() would clip.
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    with telling(name, source):
+        image = open_picture(picture)
     if image.has_transparency_data:
         alpha = np.asarray(image.convert('RGBA'))[..., 3]
         if alpha.min() < 255:
@@ -174,7 +164,11 @@ def _some(names: Sequence[str], most: int = 3) -> str:
 
 
 def as_bytes(image: np.ndarray) -> np.ndarray:
-    """Returns a picture as uint8, as it would be read from a PNG file."""
+    """Returns a picture as uint8, as it would be read from a PNG file.
+
+    Args:
+      image: [height, width, 3] uint8, or float in 0..1, which is clipped.
+    """
     if image.dtype == np.uint8:
         return image
     return np.uint8(np.round(np.clip(image, 0, 1) * 255))

@@ -66,7 +66,11 @@ def check_pictures(truth: np.ndarray, reconstruction: np.ndarray) -> None:
 
 
 def unit_range(images: np.ndarray) -> np.ndarray:
-    """Returns pictures as float64 in 0..1, from floats or from uint8."""
+    """Returns pictures as float64 in 0..1.
+
+    Args:
+      images: of any shape, uint8 or floats in 0..1.
+    """
     scale = 255.0 if images.dtype == np.uint8 else 1.0
     return np.asarray(images, np.float64) / scale
 

@@ -46,7 +46,7 @@ def bootstrap_interval(
             for size in _portions(draws, len(scores))
         ]
     )
-    tail = _expanded(len(scores), level)
+    tail = expanded_tail(len(scores), level)
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 
@@ -137,7 +137,7 @@ def crossed_interval(
         count = (rows @ there * columns).sum(axis=1)
         means.append(total[count > 0] / count[count > 0])
     fewer = min((n for n in table.shape if n > 1), default=1)
-    tail = _expanded(fewer, level)
+    tail = expanded_tail(fewer, level)
     low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
     return float(low), float(high)
 
@@ -335,8 +335,15 @@ def permutation_p(
     return p_value(np.diagonal(table).mean(), null)
 
 
-def _expanded(n, level):
-    """The share of resampled means to leave out at each end."""
+def expanded_tail(n: int, level: float = 0.95) -> float:
+    """The share of resampled values to leave out at each end.
+
+    See `bootstrap_interval`.
+
+    Args:
+      n: stimuli that are resampled.
+      level: how often intervals are to hold the true value.
+    """
     tail = (1 - level) / 2
     if n == 1:
         return tail

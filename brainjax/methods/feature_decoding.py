@@ -4,9 +4,10 @@ Every unit of every layer is decoded by the ridge of `linear.ridge`, blocks of
 units after each other, and written in the field's layout,
 OUT/LAYER/SUBJECT/ROI/PICTURE.mat. Blocks lie in a folder of their own until
 their layer is whole. OUT/SUBJECT-ROI.json, the manifest, tells which layers are
-whole, by size and hash of each file, and what they were made from, so that a
-run that was cut off goes on and nothing else is taken for its result. Many
-hosts share the blocks; all of them see the folder OUT.
+whole, by size and hash of each file, and what they were made from (of true
+features, those of three pictures), so that a run that was cut off goes on and
+something else is not taken for its result. Many hosts share the blocks; all of
+them see the folder OUT.
 """
 
 import functools
@@ -24,7 +25,12 @@ from brainjax.linear import ridge
 from brainjax.linear.ridge_choice import select_alpha_k
 from brainjax.methods.decoding_manifest import Manifest
 from brainjax.networks import frozen
-from brainjax.recordings import Recording, Trials, average_repeats
+from brainjax.recordings import (
+    Recording,
+    Trials,
+    average_repeats,
+    fingerprint,
+)
 from brainjax.training import hosts
 
 UNITS_AT_A_TIME = 4096  # Read and decoded between two marks of progress.
@@ -235,16 +241,10 @@ def _origin(
     recording: Recording, setting: Setting, names: Sequence[str]
 ) -> dict[str, Any]:
     """What all layers depend on, ready for JSON."""
-    digest = hashlib.sha256()
-    for trials in (recording.train, recording.test):
-        digest.update(np.ascontiguousarray(trials.stimulus))
-        for start in range(0, len(trials), 1024):
-            block = trials.fmri[start : start + 1024]
-            digest.update(np.ascontiguousarray(block))
-    digest.update('\n'.join(names).encode())
     return {
         'recording': recording.source,
-        'fmri': digest.hexdigest(),
+        'fmri': fingerprint.of_trials(recording.train, recording.test),
+        'stimuli': hashlib.sha256('\n'.join(names).encode()).hexdigest(),
         'voxels': recording.voxels,
         'k': np.asarray(setting.k).tolist(),
         'alpha': np.asarray(setting.alpha).tolist(),

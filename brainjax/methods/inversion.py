@@ -154,7 +154,7 @@ def features(
 
 
 def stretch(images: np.ndarray, percent: float = 4.0) -> np.ndarray:
-    """Stretches each picture's contrast for display.
+    """Stretches the contrast of each picture [n, h, w, 3] for display.
 
     Its values are clipped at the percentiles percent / 2 and 100 - percent / 2
     and brought to 0..1, all three channels alike. Absolute brightness and

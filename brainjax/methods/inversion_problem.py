@@ -95,7 +95,11 @@ def name_key(seed: int, name: str) -> jax.Array:
 
 @contextlib.contextmanager
 def refusing() -> Iterator[None]:
-    """Turns what a network says of shapes into an InputError."""
+    """Turns what a network says of shapes into one sentence.
+
+    Raises:
+      InputError: the body raised a ValueError.
+    """
     try:
         yield
     except InputError:
@@ -241,7 +245,18 @@ def _first(problem: Problem, keys: jax.Array) -> jax.Array:
 
 
 def render(problem: Problem, data: Data, x: jax.Array) -> jax.Array:
-    """Returns the pictures, RGB from 0 to 1, of what is searched."""
+    """Returns the pictures of what is searched.
+
+    Args:
+      problem, data: from `prepare`.
+      x: [n, ...] pixels or codes, as the search has them.
+
+    Returns:
+      [n, size, size, 3] RGB in 0..1, where they are not beyond it.
+
+    Raises:
+      InputError: the generator's pictures are smaller than `size`.
+    """
     size = problem.settings.size
     if problem.generator is None:
         mean = np.float32(backbone.MEAN_PIXEL[problem.kind.preprocessing])

@@ -1,6 +1,6 @@
-"""What an experiment reads or simulates: the subject and unpaired pictures.
+"""The subject and the unpaired pictures of an experiment, read or simulated.
 
-A method reads them in its own way, if it has one (`face_pictures`).
+For every method but that of faces, see `face_pictures`.
 """
 
 from typing import Any

@@ -141,6 +141,14 @@ def voxel_snr(
             data.validation.fmri,
         ).clip(0.1, 0.95)
         snr = r**2 / (1 - r**2)
+    wrong = np.flatnonzero(~np.isfinite(snr))
+    if len(wrong):
+        raise InputError(
+            f'{recording.source}: the SNR of voxel {wrong[0]} is '
+            f'{snr[wrong[0]]} ({len(wrong)} such voxels), as where repeats do '
+            'not differ; leave those voxels out, or set config.voxel_snr to '
+            "'encoder' or 'uniform'."
+        )
     return np.maximum(snr, 1e-3 * np.mean(snr)).astype(np.float32), notes
 
 

@@ -53,6 +53,9 @@ class Rows(NamedTuple):
 def kinds(data: BData) -> np.ndarray:
     """Returns the set of each trial, by DataType or one for the whole file.
 
+    Returns:
+      [trials] of the values of DATA_TYPES, 'shape' or 'letter'.
+
     Raises:
       InputError: DataType is none of the known.
     """

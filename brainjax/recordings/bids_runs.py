@@ -18,7 +18,7 @@ from brainjax.recordings.bids_files import Run
 
 # Seconds before a run from which on nilearn models events; it moves earlier
 # ones there.
-_MODELLED = 24
+MODELLED = 24
 
 
 class How(NamedTuple):
@@ -163,7 +163,7 @@ def _weights(
         # What begins before the run is not measured whole.
         event if event.onset >= -seconds else event._replace(stimulus='')
         for event in events
-        if -_MODELLED < event.onset < volumes * seconds
+        if -MODELLED < event.onset < volumes * seconds
     ]
     shown = [event for event in begun if event.stimulus]
     if not shown:

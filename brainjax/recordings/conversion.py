@@ -40,7 +40,7 @@ def convert(
       InputError: the format cannot be told or written, or as its `write`.
     """
     out = pathlib.Path(out)
-    to = _format(out, to)
+    to = format_for(out, to)
     if to == TFDS:
         from brainjax.recordings import tfds_builder  # Takes 0.6 s.
 
@@ -112,9 +112,17 @@ def differences(first: Recording, again: Recording) -> Iterator[str]:
             yield word
 
 
-def _format(out: pathlib.Path, to: str | None) -> str:
-    """Returns the name of the format to write."""
-    names = writable()
+def format_for(out: PathLike, to: str | None) -> str:
+    """Returns the name of the format to write.
+
+    Args:
+      out: what is to be written.
+      to: the name of a format; None if the suffix of `out` tells.
+
+    Raises:
+      InputError: there is no such format, or none that can be written.
+    """
+    out, names = pathlib.Path(out), writable()
     if to is None:
         suits = [
             name

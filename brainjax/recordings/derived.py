@@ -1,7 +1,7 @@
 """What is made of a recording: some voxels or trials, averages, z-scores."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -28,18 +28,10 @@ def take_voxels(recording: Recording, voxels: np.ndarray) -> Recording:
     def take(values: Fmri | None) -> Fmri | None:
         return None if values is None else values.take(index, axis=-1)
 
-    def trials(part: Trials | None) -> Trials | None:
-        if part is None:
-            return None
-        return dataclasses.replace(part, fmri=take(part.fmri))
-
     return dataclasses.replace(
         recording,
-        train=trials(recording.train),
-        test=trials(recording.test),
-        imagery=trials(recording.imagery),
+        **_each_fmri(recording, take),
         rois={name: take(mask) for name, mask in recording.rois.items()},
-        unpaired_fmri=take(recording.unpaired_fmri),
         snr=take(recording.snr),
         noise_ceiling=take(recording.noise_ceiling),
     )
@@ -110,23 +102,28 @@ def normalise(recording: Recording) -> Recording:
     """
     mean, deviation = mean_and_deviation(recording.train.fmri)
 
+    def scaled(fmri: Fmri | None) -> Fmri | None:
+        return None if fmri is None else standardise(fmri, mean, deviation)
+
+    return dataclasses.replace(recording, **_each_fmri(recording, scaled))
+
+
+def _each_fmri(
+    recording: Recording, change: Callable[[Fmri | None], Fmri | None]
+) -> dict[str, Trials | Fmri | None]:
+    """Returns the fields of a recording that hold fMRI, changed."""
+
     def trials(part: Trials | None) -> Trials | None:
         if part is None:
             return None
-        return dataclasses.replace(
-            part, fmri=standardise(part.fmri, mean, deviation)
-        )
+        return dataclasses.replace(part, fmri=change(part.fmri))
 
-    unpaired = recording.unpaired_fmri
-    return dataclasses.replace(
-        recording,
-        train=trials(recording.train),
-        test=trials(recording.test),
-        imagery=trials(recording.imagery),
-        unpaired_fmri=None
-        if unpaired is None
-        else standardise(unpaired, mean, deviation),
-    )
+    return {
+        'train': trials(recording.train),
+        'test': trials(recording.test),
+        'imagery': trials(recording.imagery),
+        'unpaired_fmri': change(recording.unpaired_fmri),
+    }
 
 
 def split_trials(

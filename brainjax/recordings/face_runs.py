@@ -36,7 +36,6 @@ from brainjax.recordings.bids_events import Event
 MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
 FACE_SECONDS = 1.0  # A face was shown; its trial lasted 3 s.
 HIGH_PASS = 128.0
-_MODELLED = 24  # Seconds before a run from which on nilearn models events.
 
 
 class Columns(NamedTuple):
@@ -232,7 +231,9 @@ def design(
     columns = Columns(latents.shape[1], len(test))
     rows = {name: i for i, name in enumerate(train)}
     tests = {name: i for i, name in enumerate(test, columns.test.start)}
-    begun = [e for e in events if -_MODELLED < e.onset < volumes * seconds]
+    begun = [
+        e for e in events if -bids_runs.MODELLED < e.onset < volumes * seconds
+    ]
     weights = np.zeros((len(begun), columns.count))
     for row, event in zip(weights, begun):
         if not event.stimulus:

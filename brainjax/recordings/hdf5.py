@@ -100,7 +100,11 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
 
 
 def read(group: h5py.Group, name: str, kinds: str = 'biuf') -> np.ndarray:
-    """Reads a whole array; see `dataset`."""
+    """Reads a whole array; see `dataset`.
+
+    Raises:
+      InputError: as `dataset`.
+    """
     return dataset(group, name, kinds)[()]
 
 

@@ -11,10 +11,8 @@ from brainjax.picture_sources import SUFFIXES
 from brainjax.recordings.recording import Recording
 
 # Two pictures are near duplicates if they agree by both measures.
-CORRELATION = (
-    0.9  # of both, grey and blurred to SIZE x SIZE pixels, at the least.
-)
-BITS = 12  # of the 64 of their fingerprints that differ, at the most.
+CORRELATION = 0.9  # At the least, grey and blurred to SIZE x SIZE pixels.
+BITS = 12  # At the most, of the 64 of their fingerprints, that differ.
 SIZE = 16
 
 _EXAMPLES = 3
@@ -73,11 +71,12 @@ def check(
             for what in ('identical pictures', 'near duplicates')
         ]
     else:
-        same = _identical(stimuli.images, train, test)
+        same = identical(recording)
+        known = set(same)
         near = [
             pair
             for pair in _near(stimuli.images, train, test, correlation, bits)
-            if pair not in set(same)
+            if pair not in known
         ]
         names = stimuli.names
         found.append(
@@ -143,6 +142,25 @@ def render(findings: Sequence[Finding]) -> str:
     return '\n'.join(lines)
 
 
+def identical(recording: Recording) -> list[tuple[int, int]]:
+    """Returns (training, test) stimuli that are one and the same picture.
+
+    Without pictures there are none.
+    """
+    images = recording.stimuli.images
+    if images is None:
+        return []
+    known: dict[int, list[int]] = {}
+    for i in np.unique(recording.train.stimulus).tolist():
+        known.setdefault(hash(images[i].tobytes()), []).append(i)
+    return [
+        (i, j)
+        for j in np.unique(recording.test.stimulus).tolist()
+        for i in known.get(hash(images[j].tobytes()), ())
+        if np.array_equal(images[i], images[j])
+    ]
+
+
 def fingerprints(images: Iterable[np.ndarray]) -> np.ndarray:
     """Returns the signs of horizontal brightness differences.
 
@@ -193,21 +211,6 @@ def _shared_numbers(recording: Recording, what: str) -> Finding:
 def _plain(name: str) -> str:
     path = pathlib.PurePosixPath(name)
     return (path.stem if path.suffix.lower() in SUFFIXES else path.name).lower()
-
-
-def _identical(
-    images: np.ndarray, train: np.ndarray, test: np.ndarray
-) -> list[tuple[int, int]]:
-    """Returns (training, test) stimuli that are one and the same picture."""
-    known: dict[int, list[int]] = {}
-    for i in train.tolist():
-        known.setdefault(hash(images[i].tobytes()), []).append(i)
-    return [
-        (i, j)
-        for j in test.tolist()
-        for i in known.get(hash(images[j].tobytes()), ())
-        if np.array_equal(images[i], images[j])
-    ]
 
 
 def _near(

@@ -144,7 +144,7 @@ def mask(path: PathLike) -> tuple[np.ndarray, Header]:
     """Reads a mask: one volume of 0 and one other value.
 
     Returns:
-      The volume as bool, and its header.
+      [x, y, z] bool, and its header.
 
     Raises:
       InputError: the file is damaged or holds something else.

@@ -23,13 +23,12 @@ from brainjax.errors import InputError
 from brainjax.files import PathLike
 from brainjax.recordings import nsd_files, stimulus_pictures
 from brainjax.recordings.nsd_extraction import extract, moments
-from brainjax.recordings.nsd_writing import write
+from brainjax.recordings.nsd_writing import PERCENT, write
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.recordings.stored import StoredFmri, Table, whole_tables
 
-__all__ = ['looks_like', 'read', 'write']
+__all__ = ['PERCENT', 'looks_like', 'read', 'write']
 
-PERCENT = 300  # Stored betas are per cent signal change, times 300.
 REPEATS = 3  # How often a picture was shown to a subject.
 TESTS = ('shared', 'shared3')
 

@@ -16,7 +16,8 @@ from brainjax.recordings import nsd_files
 from brainjax.recordings.recording import Recording
 from brainjax.recordings.stored import rows_at_once
 
-_PERCENT = 300
+PERCENT = 300  # Stored betas are per cent signal change, times 300.
+
 _SUBJECTS = 8
 _NAME = re.compile(r'nsd-(\d{5})')
 
@@ -183,7 +184,7 @@ def _write_session(path, recording, trials, side, place) -> None:
                 ]
             )
             limits = np.iinfo(np.int16)
-            numbers = np.rint(fmri * np.float64(_PERCENT))
+            numbers = np.rint(fmri * np.float64(PERCENT))
             part = np.zeros((len(rows), side, side, side), np.int16)
             part[:, z, y, x] = numbers.clip(limits.min, limits.max)
             betas[start : start + len(rows)] = part

@@ -97,7 +97,9 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
             place[there] = np.searchsorted(known, groups[there])
         return standardise_groups(fmri, place, mean, deviation)
 
-    def trials(part: Trials) -> Trials:
+    def trials(part: Trials | None) -> Trials | None:
+        if part is None:
+            return None
         return dataclasses.replace(
             part, fmri=scaled(part.fmri, getattr(part, over))
         )
@@ -107,6 +109,7 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
         recording,
         train=trials(recording.train),
         test=trials(recording.test),
+        imagery=trials(recording.imagery),
         unpaired_fmri=None if unpaired is None else scaled(unpaired, None),
     )
 

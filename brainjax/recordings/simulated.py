@@ -212,7 +212,11 @@ def simulated_subject(
 def unpaired_scenes(
     n: int, *, seed: int, size: int = 64
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    """Returns scenes that `simulated_subject(seed=seed)` never sees."""
+    """Returns scenes that `simulated_subject(seed=seed)` never sees.
+
+    Returns:
+      [n, size, size, 3] uint8, n names and n categories; see `scenes.scenes`.
+    """
     return scenes(n, size, _scene_seed(seed, 'unpaired pictures'))
 
 

@@ -33,8 +33,9 @@ def hold_out(
 
     The trials of both parts of `recording` are divided anew. Training trials
     whose stimulus is also tested, as happens with runs and sessions, are left
-    out, and a sentence among the problems says how many. SNR and noise
-    ceiling belong to the old test trials and are dropped.
+    out, and a sentence among the problems says how many. Imagery trials stay
+    if their stimulus is tested. SNR and noise ceiling belong to the old test
+    trials and are dropped.
 
     Args:
       recording: what to divide.
@@ -241,10 +242,15 @@ def _divide(
             f'{shared.sum()} training trials were left out because their '
             f'stimulus is tested in another {by}.',
         )
+    imagery = recording.imagery
+    if imagery is not None:
+        imagined = np.isin(imagery.stimulus, trials.stimulus[tested])
+        imagery = take_trials(imagery, imagined) if imagined.any() else None
     return dataclasses.replace(
         recording,
         train=take_trials(trials, trained),
         test=take_trials(trials, tested),
+        imagery=imagery,
         snr=None,
         noise_ceiling=None,
         problems=problems,

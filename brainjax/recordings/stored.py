@@ -235,7 +235,7 @@ def rows_at_once(fmri: Fmri) -> int:
 
 
 def blocks(fmri: Fmri) -> Iterator[np.ndarray]:
-    """Yields the trials in order: an array whole, stored fMRI in blocks."""
+    """Yields [trials, voxels] in order: arrays whole, stored fMRI in blocks."""
     if isinstance(fmri, np.ndarray):
         yield fmri
         return
@@ -287,7 +287,7 @@ def constant_voxels(fmri: Fmri) -> np.ndarray:
 
 
 def mean_and_deviation(fmri: Fmri) -> tuple[np.ndarray, np.ndarray]:
-    """Returns each voxel's mean and deviation (division by n), float64."""
+    """Returns means and deviations (division by n), [voxels] float64 each."""
     if isinstance(fmri, np.ndarray):
         return (
             fmri.mean(axis=0, dtype=np.float64),

@@ -66,10 +66,17 @@ def read(
     if not pictures:
         raise InputError(
             f'{path} holds no pictures; name the file that does, such as '
-            'images_112.npz, as `pictures`.'
+            'images_112.npz, as `pictures` (--pictures, or '
+            'config.recording.images).'
         )
     rois = _rois(arrays, path)
     keep = np.arange(arrays['arr_0'].shape[1])
+    if roi == 'VC' and roi not in rois:
+        raise InputError(
+            f"{path} has no ROI 'VC', which is taken if none is named, only "
+            f'{", ".join(rois) or "none at all"}; name one with the option '
+            'roi, such as roi=V1, or take all voxels with an empty one, roi=.'
+        )
     if roi:
         keep = keep[roi_mask(rois, roi, str(path))]
     if select_voxels:

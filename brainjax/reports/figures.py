@@ -291,7 +291,12 @@ def voxel_correlation(
 def regions(
     voxels: int, rois: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Returns masks that do not overlap; voxels of no region come last."""
+    """Returns masks that do not overlap; voxels of no region come last.
+
+    Args:
+      voxels: how many there are.
+      rois: region -> [voxels] bool; of two that overlap the first takes all.
+    """
     left = np.ones(voxels, bool)
     groups = {}
     for name, mask in rois.items():

@@ -117,10 +117,11 @@ def train(
                     show(done, _text(record))
                     if record['epoch'] % checkpoint_every == 0 or done == total:
                         checkpoints.save(manager, state, history)
-                before, asked = asked, parallel.anyone(stopping())
-                # A step late as well, but where nobody else is asked.
-                stop = asked if hosts.count() == 1 else before
-                if stop is not None and bool(stop) and done < total:
+                stop = stopping()
+                if hosts.count() > 1:  # The others are heard a step late.
+                    before, asked = asked, parallel.anyone(stop)
+                    stop = before is not None and bool(before)
+                if stop and done < total:
                     checkpoints.save(manager, state, history)
                     raise Interrupted(
                         f'{label}: stopped after {done} of {total} steps'
@@ -140,6 +141,7 @@ def _close_epoch(label, state, epoch, steps, validate):
             lambda: {k: float(v) for k, v in validate(now).items()}
         )
         record |= {f'validation_{k}': v for k, v in scores.items()}
+        _check_finite(label, record)
         score = np.float32(scores['score'])
         if score > state.best_score:
             state = state.replace(
