@@ -51,7 +51,8 @@ def test_real_trials_are_the_same_bit_for_bit(tmp_path):
 
 def test_to_tfds(tmp_path):
     (folder,), lost = conversion.convert(small_recording(), tmp_path, 'tfds')
-    assert folder.is_relative_to(tmp_path) and (folder / 'features.json').exists
+    assert folder.is_relative_to(tmp_path)
+    assert (folder / 'features.json').exists()
     assert lost == []
 
 
@@ -100,6 +101,8 @@ def test_every_difference_is_named():
         ),
     ):
         assert list(conversion.differences(first, again)) == words
+    imagined = dataclasses.replace(first, imagery=test)
+    assert [*conversion.differences(imagined, first)] == ['9 imagery trials']
     simulated = dataclasses.replace(first, simulated=True)
     assert [*conversion.differences(simulated, first)] == [
         'that it is simulated'

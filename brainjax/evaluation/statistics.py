@@ -336,14 +336,7 @@ def permutation_p(
 
 
 def expanded_tail(n: int, level: float = 0.95) -> float:
-    """The share of resampled values to leave out at each end.
-
-    See `bootstrap_interval`.
-
-    Args:
-      n: stimuli that are resampled.
-      level: how often intervals are to hold the true value.
-    """
+    """The share of resamples of n stimuli to leave out at each end."""
     tail = (1 - level) / 2
     if n == 1:
         return tail

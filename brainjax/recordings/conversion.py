@@ -87,6 +87,8 @@ def differences(first: Recording, again: Recording) -> Iterator[str]:
         if change := _change(a.fmri, b.fmri):
             yield f'the {word} fMRI (up to {change:.2g} off)'
         pairs |= {*zip(a.stimulus.tolist(), b.stimulus.tolist())}
+    if first.imagery is not None and again.imagery is None:
+        yield f'{len(first.imagery)} imagery trials'
     if len(first.stimuli) != len(again.stimuli):
         yield f'{len(first.stimuli) - len(again.stimuli)} stimuli not shown'
     yield from _stimuli(first, again, sorted(pairs))
