@@ -32,4 +32,6 @@ def get_config():
         'a subject of ds001761, which https://openneuro.org gives out, with '
         'its stimuli as config.recording.images'
     )
+    # Single responses, each of a model of its own: windows overlap.
+    config.recording.options = 'response=glm-separate'
     return config

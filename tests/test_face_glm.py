@@ -11,7 +11,7 @@ import pytest
 from brainjax.errors import InputError
 from brainjax.linear import glm, latents
 from brainjax.methods import face_glm
-from brainjax.recordings import face_runs
+from brainjax.recordings import face_runs, open_recording
 from brainjax.recordings.face_runs import Columns
 
 nilearn = pytest.importorskip('nilearn.glm.first_level')
@@ -156,6 +156,30 @@ def test_known_betas_come_back_from_files(tmp_path):
     np.testing.assert_allclose(found.tests[order], tests, atol=1e-2)
     np.testing.assert_allclose(found.imagery, betas[-1], atol=1e-2)
     assert (found.gain > 0.9).all()
+
+
+def test_single_trials_stand_for_time_series(tmp_path):
+    """What `configs/vanrullen2019.py` asks of the recording."""
+    betas, values, names = write(tmp_path, noise=20.0)
+    found, _ = found_in(tmp_path, values, names)
+    truth = betas[:LATENTS]
+
+    def error(weights):
+        """1 - r, in which the unit of z-scored runs has no part."""
+        return 1 - np.corrcoef(weights[:LATENTS].ravel(), truth.ravel())[0, 1]
+
+    errors = {}
+    for response in ('glm-separate', 'window'):
+        options = {'response': response, 'confounds': face_runs.MOTION}
+        recording = open_recording(tmp_path, **options)
+        order = [
+            names.index(recording.stimuli.names[i].removesuffix('.jpg'))
+            for i in recording.train.stimulus
+        ]
+        weights = latents.fit(values[order], recording.train.fmri)
+        errors[response] = error(weights)
+    assert errors['glm-separate'] < 1.3 * error(found.weights)
+    assert errors['glm-separate'] < 0.8 * errors['window']
 
 
 def test_noise_is_what_theory_says(tmp_path):

@@ -105,7 +105,7 @@ def test_latents_are_those_of_the_equations(fitted, name):
     weights = np.linalg.pinv(x) @ (train.fmri / deviation)
     expected = test.fmri / deviation @ np.linalg.pinv(weights)
     fmri = average_repeats(normalise(recording).test).fmri
-    found = decode(space, fmri, config)
+    found = decode(space, fmri, config, 4)
     scale = np.abs(expected[:, :-1]).max()
     assert np.abs(found - expected[:, :-1]).max() < 1e-3 * scale
     n = len(test)
@@ -136,19 +136,111 @@ def test_known_constant_and_spread(fitted):
     config = config.copy_and_resolve_references()
     config.map.inversion = 'least_squares'
     fmri = average_repeats(normalise(recording).test).fmri
-    found = decode(fit.pca, fmri, config)
+    found = decode(fit.pca, fmri, config, 4)
     weights = np.float64(fit.pca.weights)
     y = fmri + fit.pca.baseline - weights[-1]
     expected = y @ np.linalg.pinv(weights[:-1])
     np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-2)
     config.map.rescale = True
     mean = fit.pca.latents.mean(axis=0)
-    rescaled = decode(fit.pca, fmri, config) - mean
+    rescaled = decode(fit.pca, fmri, config, 4) - mean
     wanted = (fit.pca.latents - mean).std(axis=1).mean()
     np.testing.assert_allclose(rescaled.std(axis=1), wanted, rtol=1e-4)
     # Each by itself: it does not depend on the other test faces.
-    alone = decode(fit.pca, fmri[:1], config) - mean
+    alone = decode(fit.pca, fmri[:1], config, 4) - mean
     np.testing.assert_allclose(alone, rescaled[:1], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize('name', ['vaegan', 'pca'])
+def test_most_probable_latents_are_a_conditional_mean(fitted, name):
+    fit, recording, config = fitted
+    config = config.copy_and_resolve_references()
+    config.map.inversion = 'most_probable'
+    space = getattr(fit, name)
+    train, trials = normalise(recording).train, 40
+    z = np.float64(space.encode(recording.stimuli.images))[train.stimulus]
+    x = np.c_[z, np.ones(trials)]
+    y = np.float64(train.fmri)
+    weights = np.linalg.lstsq(x, y, rcond=None)[0]
+    left = ((y - x @ weights) ** 2).sum(axis=0) / (trials - x.shape[1])
+    # Test faces were shown 4 times each.
+    covariance = np.cov(z.T, bias=True)
+    rows = weights[:-1]
+    spread = rows.T @ covariance @ rows + np.diag(left / 4)
+    test = average_repeats(normalise(recording).test)
+    solved = np.linalg.solve(spread, rows.T @ covariance)
+    # The mean face evokes the mean response, which normalising made 0.
+    expected = z.mean(axis=0) + test.fmri @ solved
+    assert fit.repeats == 4
+    found = decode(space, test.fmri, config, fit.repeats)
+    scale = np.abs(expected - z.mean(axis=0)).max()
+    assert np.abs(found - expected).max() < 1e-3 * scale
+    # One trial alone says less, so that the mean face is nearer.
+    alone = decode(space, test.fmri, config, 1)
+    assert alone.std(axis=0).mean() < 0.9 * found.std(axis=0).mean()
+
+
+def test_choice_of_voxels_sees_training_trials_alone(fitted, finished):
+    _, recording, config = fitted
+    config = config.copy_and_resolve_references()
+    config.map.voxels = 0.5
+    pictures = experiment.load_pictures(config)
+    rng = np.random.default_rng(0)
+    noisy = rng.permutation(40)[:20]
+    fmri = recording.train.fmri.copy()
+    fmri[:, noisy] = rng.permutation(fmri[:, noisy])  # Of other faces.
+    train = dataclasses.replace(recording.train, fmri=fmri)
+    test = recording.test
+    poison = 100 * rng.standard_normal(test.fmri.shape).astype(np.float32)
+    one, other = (
+        faces.fit(
+            dataclasses.replace(
+                recording,
+                train=train,
+                test=dataclasses.replace(test, fmri=responses),
+                imagery=None,
+            ),
+            pictures,
+            config,
+            finished[0],
+        )
+        for responses in (test.fmri, poison)
+    )
+    for name in ('vaegan', 'pca'):
+        space = getattr(one, name)
+        for left, right in zip(space[2:], getattr(other, name)[2:]):
+            np.testing.assert_array_equal(left, right)
+        assert len(space.voxels) == 20
+        assert np.isin(space.voxels, noisy).sum() <= 3
+        found = decode(space, poison, config, 4)
+        # What the other voxels say changes nothing.
+        rest = np.setdiff1d(np.arange(40), space.voxels)
+        poison[:, rest] = 0
+        np.testing.assert_array_equal(decode(space, poison, config, 4), found)
+
+
+def test_run_with_few_voxels_and_the_most_probable_latents(finished, tmp_path):
+    config = tiny_faces.get_run_config()
+    variables, _ = faces.vaegan_training.fit(
+        experiment.load_pictures(config),
+        config,
+        finished[0] / 'checkpoints' / 'vaegan',
+    )
+    config.networks.weights = str(tmp_path / 'faces.safetensors')
+    vaegan_weights.save(config.networks.weights, variables)
+    # 5 voxels for 6 latents, and 3 of each ROI.
+    config.map.update(inversion='most_probable', voxels=0.125)
+    scores = experiment.run(config, tmp_path / 'run')['scores']
+    assert scores.keys() == finished[1]['scores'].keys()
+    assert scores['pairwise_pca']['value'] > 0.6
+    html = (tmp_path / 'run' / 'report.html').read_text()
+    for words in (
+        'the brain: 5 of 40 voxels were chosen by training trials (',
+        'PCA: 5 of 40 voxels',
+        'of 20',
+        'as prior, which is not published',
+    ):
+        assert words in html, words
 
 
 def test_trained_networks_are_loaded(fitted, finished, tmp_path):
@@ -239,6 +331,18 @@ def test_number_of_devices_changes_nothing_but_rounding(finished, tmp_path):
         ({'simulated.n_test': 1}, 'too few'),
         ({'map.inversion': 'publishe'}, "Did you mean 'published'"),
         ({'map.rois': ('V9',)}, "no ROI 'V9'"),
+        ({'map.voxels': 0.0}, r'config\.map\.voxels is 0; give the share'),
+        ({'map.voxels': 20.0}, r'config\.map\.voxels is 20; give the share'),
+        ({'map.voxels': 0.3}, '6 voxels, or as many .* raise config.map.vox'),
+        (
+            {
+                'map.voxels': 0.5,
+                'map.ridge': 1.0,
+                'networks.latents': 8,
+                'simulated.n_train': 9,
+            },
+            '9 training faces cannot .* and what they leave of voxels',
+        ),
         ({'pictures.path': '/nowhere'}, 'nowhere'),
         ({'networks.weights': '/no.safetensors'}, 'no.safetensors'),
         ({'recording.required': 'a file'}, 'this config wants a file'),

@@ -103,6 +103,64 @@ def test_knowing_the_noise_helps_when_it_differs():
     assert known < 0.5 * plain and prior < known
 
 
+def test_most_probable_against_its_closed_form():
+    x, y, _ = simulate(10, trials=200, k=6, voxels=40, noise=4.0)
+    x = x @ np.random.default_rng(11).normal(size=(6, 6)) + 2
+    weights = np.float64(latents.fit(x, y))
+    noise = np.random.default_rng(12).uniform(0.5, 2, y.shape[1])
+    mean, covariance = x.mean(axis=0), np.cov(x.T, bias=True)
+    for few in (40, 3):  # Voxels: more than latents, and fewer.
+        rows, bias = weights[:-1, :few], weights[-1, :few]
+        # The conditional mean of a joint normal distribution of x and y.
+        spread = rows.T @ covariance @ rows + np.diag(noise[:few])
+        left = y[:, :few] - (mean @ rows + bias)
+        expected = mean + left @ np.linalg.solve(spread, rows.T @ covariance)
+        found = latents.most_probable(
+            np.float32(weights[:, :few]), y[:, :few], noise[:few], x
+        )
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_most_probable_with_a_weaker_mean_picture():
+    x, y, _ = simulate(13, k=6, voxels=80, noise=0.1)
+    x += 2
+    weights = np.float64(latents.fit(x, y))
+    noise = np.full(80, 0.01)
+    rng = np.random.default_rng(14)
+    faint = 0.3 * y[:50] + 0.1 * rng.normal(size=(50, 80))
+    found = latents.most_probable(weights, faint, noise, x, find_constant=True)
+    # The conditional mean again, with c as one more normal variable.
+    mean, covariance = x.mean(axis=0), np.cov(x.T, bias=True)
+    rows, constant = weights[:-1], mean @ weights[:-1] + weights[-1]
+    spread = rows.T @ covariance @ rows + np.diag(noise)
+    spread += np.outer(constant, constant)
+    solved = np.linalg.solve(spread, (faint - constant).T).T
+    c = 1 + solved @ constant
+    expected = c[:, None] * mean + solved @ rows.T @ covariance
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    np.testing.assert_allclose(found, 0.3 * x[:50], atol=0.1)
+    # Where responses tell nothing of the mean picture, it counts once.
+    alone = weights.copy()
+    alone[-1] = -mean @ weights[:-1]
+    np.testing.assert_allclose(
+        latents.most_probable(alone, faint, noise, x, find_constant=True),
+        latents.most_probable(alone, faint, noise, x),
+        atol=1e-4,
+    )
+
+
+def test_most_probable_minds_no_latents_that_hardly_vary():
+    x, y, _ = simulate(15, k=6)
+    noise = np.ones(y.shape[1])
+    still = np.float32(0.25 + 1e-7 * np.random.default_rng(16).normal(size=400))
+    wide = np.c_[x, still, x[:, 0]]
+    plain = latents.most_probable(latents.fit(x, y), y, noise, x)
+    found = latents.most_probable(latents.fit(wide, y), y, noise, wide)
+    np.testing.assert_allclose(found[:, :6], plain, atol=1e-3)
+    np.testing.assert_allclose(found[:, 6], 0.25, atol=1e-5)
+    np.testing.assert_allclose(found[:, 7], plain[:, 0], atol=1e-3)
+
+
 def test_residual_variance_is_unbiased():
     found = []
     for seed in range(20):

@@ -24,6 +24,7 @@ from brainjax.errors import InputError
 
 VOXELS_AT_A_TIME = 4096
 TRIALS_AT_A_TIME = 4096
+_VARIES = 1e-10  # Least variance of latents, as a part of the greatest.
 
 
 def fit(
@@ -190,6 +191,58 @@ def invert_map(
     inverse = linalg.pinvh(_product(rows.T, weighted.T) + prior)
     left = patterns - bias - np.float32(mean) @ rows
     return np.float32(mean + _product(left.T, weighted.T) @ inverse)
+
+
+def most_probable(
+    weights: np.ndarray,
+    fmri: np.ndarray,
+    noise: np.ndarray,
+    known: np.ndarray,
+    *,
+    find_constant: bool = False,
+) -> np.ndarray:
+    """Finds the most probable latents, given those of known pictures.
+
+    `invert_map` with the mean m and the covariance C of the known latents as
+    prior; it is solved in units of that prior, x = m + z C^(1/2), so that
+    directions in which they hardly vary do no harm.
+
+    Args:
+      weights: [K + 1, voxels], the bias last, from `fit`; any number of
+        voxels.
+      fmri: [n, voxels] patterns.
+      noise: [voxels] variance of each pattern's noise; all positive.
+      known: [pictures, K] latents, for example of the training stimuli.
+      find_constant: for patterns that may be weaker as a whole, as of
+        imagery: the response to the mean picture counts c times, c being found
+        with the prior N(1, 1), and x = c m + z C^(1/2).
+
+    Returns:
+      [n, K] float32.
+
+    Raises:
+      InputError: as `invert_map`.
+    """
+    mean = known.mean(axis=0, dtype=np.float64)
+    centred = np.float32(known - mean)
+    variances, axes = linalg.eigh(_product(centred, centred) / len(known))
+    varies = variances > _VARIES * variances[-1]
+    root = (axes[:, varies] * np.sqrt(variances[varies])).T
+    rows = np.float32(root @ weights[:-1])
+    constant = np.float32(mean @ weights[:-1] + weights[-1])[None]
+    if not find_constant:
+        found = invert_map(
+            np.concatenate([rows, constant]), fmri, noise, precision=1
+        )
+        return np.float32(mean + found @ root)
+    found = invert_map(
+        np.concatenate([rows, constant, 0 * constant]),
+        fmri,
+        noise,
+        precision=1,
+        mean=np.append(np.zeros(len(rows)), 1),
+    )
+    return np.float32(found[:, -1:] * mean + found[:, :-1] @ root)
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:

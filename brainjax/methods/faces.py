@@ -82,6 +82,7 @@ def fit(
             functools.partial(pca.generate, components),
         ),
         shown,
+        len(recording.test) / len(np.unique(recording.test.stimulus)),
         history,
         notes,
     )
@@ -94,13 +95,16 @@ def reconstruct(
 
     Args:
       fitted: from `fit`.
-      fmri: [trials, voxels], normalised as `fit` does.
+      fmri: [trials, voxels], normalised as `fit` does; averages of as many
+        trials as a test face has.
       config: as in `fit`.
 
     Returns:
       [trials, size, size, 3] float32 in 0..1.
     """
-    return fitted.vaegan.generate(decode(fitted.vaegan, fmri, config))
+    return fitted.vaegan.generate(
+        decode(fitted.vaegan, fmri, config, fitted.repeats)
+    )
 
 
 def _notes(
@@ -123,6 +127,11 @@ def _notes(
         notes.append(
             f'config.map.inversion is {config.map.inversion!r}: the constant '
             'is known, where the published inversion finds it too.'
+        )
+    if config.map.inversion == 'most_probable':
+        notes.append(
+            'Latents were found with the noise of voxels and the training '
+            "faces' latents as prior, which is not published."
         )
     if config.map.rescale:
         notes.append(

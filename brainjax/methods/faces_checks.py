@@ -1,18 +1,19 @@
 """What the method for faces asks of its input."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
-from brainjax.methods import face_pictures
+from brainjax.methods import face_pictures, faces_voxels
 from brainjax.networks import backbone, vaegan, vaegan_weights
 from brainjax.recordings import Recording, need_pictures, roi_mask
 from brainjax.recordings.stored import mean_and_deviation
 from brainjax.training import precision
 
-INVERSIONS = ('published', 'least_squares')
+INVERSIONS = ('published', 'least_squares', 'most_probable')
 
 
 def check(recording: Recording, config: ConfigDict) -> None:
@@ -36,22 +37,28 @@ def check(recording: Recording, config: ConfigDict) -> None:
             f'and config.size is {size}; set it to the size of the stimuli.'
         )
     latents = max(config.networks.latents, config.pca.components)
-    smallest = min(
-        (mask.sum() for mask in roi_masks(recording, config).values()),
-        default=recording.voxels,
-    )
-    if smallest <= latents:
+    if not 0 < c.voxels <= 1:
         raise InputError(
-            f'{recording.source}: {smallest} voxels, or as many in the '
+            f'config.map.voxels is {c.voxels:g}; give the share of voxels to '
+            'use, above 0 and up to 1.'
+        )
+    fewest = fewest_voxels(roi_masks(recording, config), recording, config)
+    if fewest <= latents and c.inversion != 'most_probable':
+        raise InputError(
+            f'{recording.source}: {fewest} voxels, or as many in the '
             f'smallest ROI, cannot determine {latents} latents and a '
-            'constant; give more voxels or lower config.networks.latents.'
+            'constant; give more voxels, raise config.map.voxels, lower '
+            'config.networks.latents, or set '
+            "config.map.inversion='most_probable'."
         )
     trained = np.unique(recording.train.stimulus)
-    if len(trained) <= latents + 1 and not c.ridge:
+    judged = c.voxels < 1 or c.inversion == 'most_probable'
+    if len(trained) <= latents + 1 and (judged or not c.ridge):
         raise InputError(
             f'{recording.source}: {len(trained)} training faces cannot '
-            f'determine the weights of {latents} latents; give more faces or '
-            'lower config.networks.latents.'
+            f'determine the weights of {latents} latents'
+            f'{" and what they leave of voxels" if judged else ""}; give more '
+            'faces or lower config.networks.latents.'
         )
     if (
         recording.imagery is not None
@@ -96,6 +103,21 @@ def load_weights(config: ConfigDict) -> dict[str, Any]:
             'set config.size and config.networks.latents to that.'
         )
     return variables
+
+
+def fewest_voxels(
+    masks: Mapping[str, np.ndarray], recording: Recording, config: ConfigDict
+) -> int:
+    """Returns how many voxels the smallest set that is used has.
+
+    Args:
+      masks: name -> [voxels] bool, of the ROIs that are scored alone.
+      recording: its voxels count where there are no such ROIs.
+      config: see `faces_config.vanrullen2019`.
+    """
+    sizes = [int(mask.sum()) for mask in masks.values()]
+    smallest = min(sizes, default=recording.voxels)
+    return faces_voxels.number(smallest, config.map.voxels)
 
 
 def roi_masks(

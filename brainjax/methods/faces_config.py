@@ -99,8 +99,14 @@ def vanrullen2019() -> ConfigDict:
     # Between latents and voxels.
     c.map = ConfigDict()
     c.map.ridge = 0.0  # Penalty of the weights. Published: none.
+    # Share of the voxels that are used, those to whose variance the latents
+    # add most in training trials. Published: there was such a choice; the
+    # threshold is not known.
+    c.map.voxels = 1.0
     # How latents are found: 'published' finds the constant with them;
-    # 'least_squares', ours, takes it as known.
+    # 'least_squares', ours, takes it as known; 'most_probable', ours, weighs
+    # voxels by their noise, and takes the spread of the training faces'
+    # latents for what is probable.
     c.map.inversion = 'published'
     # Ours: whether decoded latents get, each time, the spread over latents
     # that training faces have; noise in the weights has shrunk them.

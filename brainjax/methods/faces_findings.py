@@ -7,8 +7,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.evaluation import entries, recognition
-from brainjax.methods import face_pictures
-from brainjax.methods.faces_checks import roi_masks
+from brainjax.methods import face_pictures, faces_voxels
+from brainjax.methods.faces_checks import fewest_voxels, roi_masks
 from brainjax.methods.faces_spaces import Fitted, Space, decode
 from brainjax.methods.findings import Findings
 from brainjax.recordings import (
@@ -36,7 +36,8 @@ def findings(
         (fitted.pca, 'PCA', '_pca'),
     ):
         find = functools.partial(decode, space, config=config)
-        true, decoded = space.encode(truth), find(test.fmri)
+        true = space.encode(truth)
+        decoded = find(test.fmri, repeats=fitted.repeats)
         made[label] = space.generate(decoded)
         pairwise = f'pairwise{suffix or "_latents"}'
         found = recognition.recognise(true, decoded, seed=config.seed)
@@ -56,8 +57,8 @@ def findings(
             }
         if normalised.imagery is not None:
             imagery = average_repeats(normalised.imagery)
-            # Imagined, the mean face is weaker too: its weight is found.
-            guess = find(imagery.fmri, inversion='published')
+            repeats = len(normalised.imagery) / len(imagery)
+            guess = find(imagery.fmri, repeats=repeats, imagined=True)
             imagined |= {'seen': images[imagery.stimulus] / np.float32(255)}
             imagined[label] = space.generate(guess)
             scores[f'imagery{suffix}'] = recognition.imagery(
@@ -67,10 +68,12 @@ def findings(
                 seed=config.seed,
             )
         for name, voxels in _regions(fitted, recording, config).items():
-            alone = find(test.fmri, voxels=voxels)
+            alone = find(test.fmri, repeats=fitted.repeats, voxels=voxels)
             found = recognition.recognise(true, alone, seed=config.seed)
             scores[f'{pairwise}_{name}'] = found['pairwise']
         ratio = decoded.std(axis=0).mean() / space.latents.std(axis=0).mean()
+        chosen = faces_voxels.describe(space.voxels, space.gain, recording.rois)
+        notes.append(f'{label}: {chosen}')
         notes.append(
             f'{label}: decoded latents vary {ratio:.2f} times as much as '
             'those of the training faces.'
@@ -118,8 +121,11 @@ def _regions(
     """The voxels of each ROI that follow the latents best, equally many."""
     if not config.map.rois:
         return {}
+    masks = roi_masks(recording, config)
     return recognition.equal_sets(
-        fitted.vaegan.weights[:-1].std(axis=0), roi_masks(recording, config)
+        fitted.vaegan.weights[:-1].std(axis=0),
+        masks,
+        fewest_voxels(masks, recording, config),
     )
 
 
