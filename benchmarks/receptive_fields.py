@@ -10,14 +10,13 @@ a voxel with the contrast at each place, to which the same Gaussians are fitted.
 """
 
 import argparse
-import importlib.util
 import json
 import pathlib
 import tempfile
 import time
 
 import numpy as np
-from sides import REPOSITORY, cpu_name
+from sides import cpu_name, demo
 
 from brainjax import experiment
 from brainjax.evaluation import receptive_fields
@@ -98,15 +97,6 @@ def main() -> None:
             'simulated': True,
         }
         options.json.write_text(json.dumps(result, indent=2))
-
-
-def demo():
-    """Loads configs/demo.py."""
-    path = REPOSITORY / 'configs' / 'demo.py'
-    spec = importlib.util.spec_from_file_location('demo', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config()
 
 
 def without_encoder(images: np.ndarray, fmri: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ voting, and, between processes, loopback.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import pathlib
@@ -21,7 +20,7 @@ import sys
 import tempfile
 import time
 
-from sides import REPOSITORY, cpu_name
+from sides import REPOSITORY, cpu_name, demo
 
 EACH = 16  # Examples a device.
 
@@ -138,11 +137,7 @@ def work(batch: int, steps: int) -> int:
     from brainjax.training.loop import train
 
     set_up_jax()
-    path = REPOSITORY / 'configs' / 'demo.py'
-    spec = importlib.util.spec_from_file_location('demo', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config = module.get_config()
+    config = demo()
     config.simulated.update(n_train=64, n_test=2, n_unpaired_fmri=0)
     config.encoder.steps = steps
     config = FrozenConfigDict(config)

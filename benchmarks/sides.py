@@ -1,5 +1,6 @@
-"""Two sides of a benchmark, each in a process of its own with the same CPUs."""
+"""What benchmarks share: sides in processes of their own, the demo's config."""
 
+import importlib.util
 import multiprocessing
 import os
 import pathlib
@@ -56,6 +57,15 @@ def _serve(connection, make, options):
     while (request := connection.recv()) is not None:
         name, arguments = request
         connection.send(functions[name](*arguments))
+
+
+def demo():
+    """Loads configs/demo.py."""
+    path = REPOSITORY / 'configs' / 'demo.py'
+    spec = importlib.util.spec_from_file_location('demo', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config()
 
 
 def cpu_name() -> str:

@@ -18,7 +18,6 @@ another thread, takes no time of a step; `alone` says what it takes.
 """
 
 import argparse
-import importlib.util
 import itertools
 import json
 import os
@@ -27,7 +26,7 @@ import statistics
 import tempfile
 import time
 
-from sides import REPOSITORY, cpu_name
+from sides import cpu_name, demo
 
 
 def main() -> None:
@@ -91,11 +90,7 @@ def setting(full: bool):
         config.simulated.n_train = 100
         config.pictures.number = 100
     else:
-        path = REPOSITORY / 'configs' / 'demo.py'
-        spec = importlib.util.spec_from_file_location('demo', path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        config = module.get_config()
+        config = demo()
         config.simulated.n_train = 128
         config.pictures.number = 256
     config.simulated.update(n_test=2, n_unpaired_fmri=32, test_repeats=1)
