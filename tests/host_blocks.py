@@ -23,20 +23,16 @@ from brainjax.methods.inversion import Descent, Settings
 from brainjax.networks import frozen
 from brainjax.training import hosts, joining
 
-TRUE, OUT, EVENT = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
 LAYERS = ['conv1_2', 'conv2_2']
 SETTING = feature_decoding.Setting(k=10, alpha=10.0)
 SETTINGS = Settings(Descent(steps=12), size=16)
-
-joining.SECONDS_OF_SILENCE = 6  # A host that is gone is noticed sooner,
-hosts.SECONDS_TO_SEE = 1  # and a folder that is not shared.
 
 
 def network():
     return frozen.draw(jax.random.key(0), 'vgg16', 1 / 16)
 
 
-def write_true():
+def write_true(folder):
     """Writes the features of the tiny subject's training stimuli."""
     recording = tiny.subject()
     found = inversion.features(
@@ -44,17 +40,16 @@ def write_true():
     )
     for layer, values in found.items():
         features.write_compact(
-            TRUE,
+            folder,
             layer,
             recording.stimuli.names,
             frozen.channels_first(values),
         )
 
 
-def work():
-    out = pathlib.Path(OUT)
+def work(true, out, event=''):
     second = hosts.index() == 1
-    if EVENT == ['elsewhere'] and second:
+    if event == 'elsewhere' and second:
         out = out.with_name('elsewhere')
     save, write = feature_decoding.np.save, inversion_files.files.write_npz
 
@@ -65,7 +60,7 @@ def work():
 
     def told_write(path, **arrays):
         if 'targets' in arrays:
-            if EVENT == ['kill'] and second:
+            if event == 'kill' and second:
                 (out / 'killed').write_text(str(time.time()))
                 os.kill(os.getpid(), signal.SIGKILL)
             print('inverted', path.stem, flush=True)
@@ -75,7 +70,7 @@ def work():
     inversion_files.files.write_npz = told_write
     feature_decoding.decode(
         tiny.subject(),
-        TRUE,
+        true,
         out / 'decoded',
         setting=SETTING,
         units_at_a_time=512,
@@ -91,4 +86,11 @@ def work():
 
 
 if __name__ == '__main__':
-    sys.exit(joining.together(work))
+    joining.SECONDS_OF_SILENCE = 6  # A host that is gone is noticed sooner,
+    hosts.SECONDS_TO_SEE = 1  # and a folder that is not shared.
+    true, out, *event = sys.argv[1:]
+    sys.exit(
+        joining.together(
+            lambda: work(pathlib.Path(true), pathlib.Path(out), *event)
+        )
+    )

@@ -18,9 +18,9 @@ PROGRAM = pathlib.Path(__file__).with_name('host_blocks.py')
 
 @pytest.fixture(scope='module')
 def true(tmp_path_factory):
-    host_blocks.TRUE = tmp_path_factory.mktemp('true')
-    host_blocks.write_true()
-    return host_blocks.TRUE
+    folder = tmp_path_factory.mktemp('true')
+    host_blocks.write_true(folder)
+    return folder
 
 
 @pytest.fixture(scope='module')
