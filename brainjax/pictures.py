@@ -81,6 +81,18 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     return out
 
 
+def check_kind(images: np.ndarray) -> None:
+    """Raises InputError unless pictures are uint8 or floating point.
+
+    Other whole numbers could be meant as 0..255 or as 0..1.
+    """
+    if images.dtype != np.uint8 and images.dtype.kind != 'f':
+        raise InputError(
+            f'The pictures are {images.dtype}; give uint8 from 0 to 255, or '
+            'floats from 0 to 1.'
+        )
+
+
 def decode(
     found: Source,
     chosen: Sequence[int],

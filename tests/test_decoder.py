@@ -130,3 +130,10 @@ def test_initial_weights_are_pytorchs():
 def test_what_cannot_be_built_is_one_sentence(options, words):
     with pytest.raises(InputError, match=words):
         shapes(Decoder(**options), 3)
+
+
+def test_even_kernels_are_refused():
+    with pytest.raises(InputError, match=r'kernels 4 wide .* odd number'):
+        Decoder(size=16, blocks=2, kernel=4, channels=8, groups=4).init(
+            jax.random.key(0), jnp.zeros((1, 5))
+        )

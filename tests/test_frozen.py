@@ -224,3 +224,11 @@ def test_alexnet_with_dense_layers():
     assert found['fc8'].shape == (1, 64)
     with pytest.raises(ValueError, match='fc6 takes 576 numbers'):
         network.kind.apply(network.params, images[:, :200, :200], ['fc6'])
+
+
+def test_options_that_a_network_does_not_have():
+    key = jax.random.key(0)
+    with pytest.raises(InputError, match='alexnet has no other pool or slope'):
+        frozen.draw(key, 'alexnet', 1 / 16, pool='average')
+    with pytest.raises(InputError, match="'torchvision' or 'none', not 'caffe"):
+        frozen.draw(key, 'alexnet', 1 / 16, preprocessing='caffe')

@@ -242,3 +242,26 @@ def test_the_estimator_is_the_functions():
     np.testing.assert_array_equal(model.intercept_, weights[-1])
     np.testing.assert_array_equal(model.invert(y), latents.invert(weights, y))
     assert repr(model).startswith('LatentMap(ridge=2.0')
+
+
+def test_latents_that_others_tell_get_no_weight_of_their_own():
+    rng = np.random.default_rng(20)
+    x = np.float32(rng.normal(size=(600, 5)))
+    x = np.c_[x, np.float32(0.37) * x[:, 0] + np.float32(0.91) * x[:, 1]]
+    y = x @ rng.normal(size=(6, 30)) + rng.normal(size=(600, 30))
+    weights = latents.fit(x, y)
+    design = np.c_[np.float64(x), np.ones(600)]
+    design /= np.linalg.norm(design, axis=0)
+    least = np.linalg.pinv(design, rcond=1e-5) @ y
+    least /= np.linalg.norm(np.c_[np.float64(x), np.ones(600)], axis=0)[:, None]
+    np.testing.assert_allclose(weights, least, atol=2e-3)
+
+
+def test_units_of_latents_do_not_matter():
+    x, y, _ = simulate(21, k=6)
+    scale = np.float32([1e-4, 1, 1e3, 1, 1e-2, 10])
+    plain = latents.fit(x, y)
+    found = latents.fit(x * scale, y)
+    np.testing.assert_allclose(
+        found[:-1] * scale[:, None], plain[:-1], rtol=1e-2, atol=1e-3
+    )

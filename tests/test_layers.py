@@ -165,3 +165,10 @@ def test_random_shift_takes_every_shift_and_repeats_the_edge():
         shifted[7:9], layers.random_shift(keys[7:9], x[7:9], amount)
     )
     assert layers.random_shift(keys, x, 0) is x
+
+
+@pytest.mark.parametrize('rate', [0.999, 1.0, -0.1])
+def test_dropout_that_leaves_nothing_is_refused(rate):
+    keys = jax.random.split(jax.random.key(0), 2)
+    with pytest.raises(InputError, match='leaves nothing; choose'):
+        layers.dropout(keys, np.ones((2, 3)), rate)

@@ -87,3 +87,18 @@ def test_floats_and_bytes_are_the_same(images):
 def test_more_components_than_pictures(images, components):
     with pytest.raises(InputError, match=f'15 pictures .* {components} princ'):
         pca.fit(images[:15], components)
+
+
+def test_whole_numbers_are_eight_bits_or_refused():
+    images = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 3))
+    with pytest.raises(InputError, match='pictures are int64; give uint8'):
+        pca.fit(images, 3)
+
+
+def test_more_components_than_ways_to_differ_cannot_be_whitened():
+    rng = np.random.default_rng(1)
+    few = rng.random((5, 4, 4, 3), np.float32)
+    images = few[rng.integers(0, 5, 30)]
+    with pytest.raises(InputError, match='do not differ in 10 ways'):
+        pca.fit(images, 10, whiten=True)
+    assert pca.fit(images, 4, whiten=True).deviation.min() > 0

@@ -137,3 +137,10 @@ def test_faces_and_patterns_must_match():
     truth, decoded = faces(6)
     with pytest.raises(InputError, match='one pattern for each face'):
         recognition.recognise(truth, decoded[:9])
+
+
+def test_imagery_that_decodes_to_nothing_is_a_guess():
+    truth = np.random.default_rng(0).normal(size=(7, 20))
+    found = recognition.imagery(truth, np.zeros((2, 20)), np.array([0, 3]))
+    assert found['value'] == pytest.approx(0.5)
+    assert found['p'] > 0.4

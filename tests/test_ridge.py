@@ -262,3 +262,12 @@ def test_predictions_are_those_of_fastl2lir(k, normalise, dtype, tolerance):
         atol=tolerance * np.abs(theirs).max(),
         rtol=0,
     )
+
+
+@pytest.mark.parametrize('shape', [(20,), (20, 0)])
+def test_features_that_are_none(shape):
+    rng = np.random.default_rng(0)
+    fmri = rng.normal(size=(20, 6))
+    prepared = ridge.prepare(fmri, k=3, alpha=1.0)
+    with pytest.raises(InputError, match=r'give \[stimuli, units\]'):
+        ridge.decode(prepared, fmri, np.zeros(shape))

@@ -80,3 +80,14 @@ def test_what_looks_at_all_test_pictures_says_so():
 def test_caffes_values_are_the_published_ones():
     assert len(scaling.CAFFE_VGG19) == 19
     assert scaling.CAFFE_VGG19['conv4_1'] == 1234.2346
+
+
+def test_spreads_of_one_are_refused():
+    decoded, true = data(SHAPES[1])
+    known = scaling.reference(true)
+    with pytest.raises(InputError, match='over pictures and there is one'):
+        scaling.scale(decoded[:1], known, 'over_test_pictures')
+    with pytest.warns(RuntimeWarning, match='Degrees of freedom'):
+        one = scaling.reference(true[:, :1], 1)
+    with pytest.raises(InputError, match='of which a picture has one'):
+        scaling.scale(decoded[:, :1], one, 'about_grand_mean')

@@ -347,3 +347,9 @@ def test_bad_pictures_are_named():
         evaluation.score(
             pictures(3), pictures(3), features={'net': lambda x: x * np.nan}
         )
+
+
+def test_what_is_no_number_has_no_p():
+    assert np.isnan(statistics.p_value(np.nan, np.zeros(9)))
+    assert np.isnan(statistics.p_value(0.5, np.array([0.1, np.nan])))
+    assert statistics.p_value(1.0, np.zeros(9)) == pytest.approx(0.1)

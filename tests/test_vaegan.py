@@ -2,9 +2,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tiny_faces
 from jax import lax
 
 from brainjax.errors import InputError
+from brainjax.methods import vaegan_steps as steps
 from brainjax.networks import layers, vaegan
 from brainjax.training import parallel
 
@@ -268,3 +270,13 @@ def test_norm_takes_its_statistics_over_devices():
         changed,
         also,
     )
+
+
+def test_no_faces_and_other_whole_numbers():
+    config = tiny_faces.get_config()
+    variables = steps.initialise(config, jax.random.key(0))
+    none = np.empty((0, 16, 16, 3), np.uint8)
+    assert vaegan.encode(variables, none).shape == (0, 6)
+    assert vaegan.generate(variables, np.empty((0, 6))).shape == none.shape
+    with pytest.raises(InputError, match='pictures are int16; give uint8'):
+        vaegan.encode(variables, np.ones((1, 16, 16, 3), np.int16))

@@ -164,7 +164,8 @@ def imagery(
     matrix = identification.similarity(truth, decoded)
     n, m = matrix.shape
     own = matrix[np.asarray(imagined), np.arange(m)]
-    beaten = (matrix < own).sum(axis=0)
+    # What correlates with nothing is a guess.
+    beaten = np.where(np.isnan(own), (n - 1) / 2, (matrix < own).sum(axis=0))
     share = beaten / (n - 1)
     # Distribution of a sum of m uniform places 0 to n - 1.
     density = np.ones(1)
@@ -180,7 +181,7 @@ def imagery(
         'chance': 0.5,
         'low': low,
         'high': high,
-        'p': float(min(1.0, density[beaten.sum() :].sum())),
+        'p': float(min(1.0, density[int(beaten.sum()) :].sum())),
         'n': m,
     }
 

@@ -302,7 +302,12 @@ def permutation_null(
 
 
 def p_value(observed: float, null: np.ndarray) -> float:
-    """One-sided p = (1 + number of null draws >= observed) / (1 + draws)."""
+    """One-sided p = (1 + number of null draws >= observed) / (1 + draws).
+
+    NaN where a score is NaN.
+    """
+    if np.isnan(observed) or np.isnan(null).any():
+        return np.nan
     # Equal scores summed in another order may differ in their last bits.
     slack = 1e-9 * (1 + abs(observed))
     return float((1 + (null >= observed - slack).sum()) / (1 + len(null)))

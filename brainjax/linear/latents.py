@@ -9,7 +9,8 @@ the bias' coefficient being estimated with them and dropped:
 
     [x c] = y W' (W W')^-1
 
-Sums run in float64, products in float32. Source: faces spec section 4, there
+Gram matrices are computed in float64, other products in float32 and summed in
+float64. Source: faces spec section 4, there
 equations (1) and (2) of the paper. For direct ridge regression from voxels to
 latents, the other way round, see `linear.estimator.VoxelSelectingRidge` with
 `k=0`; for the spread of decoded latents `linear.scaling`.
@@ -24,6 +25,7 @@ from brainjax.errors import InputError
 
 VOXELS_AT_A_TIME = 4096
 TRIALS_AT_A_TIME = 4096
+_DISTINCT = 1e-10  # Of directions of float32 numbers; eigenvalues, relative.
 _VARIES = 1e-10  # Least variance of latents, as a part of the greatest.
 
 
@@ -85,7 +87,7 @@ def inverse_gram(design: np.ndarray, ridge: float = 0.0) -> np.ndarray:
     """
     penalty = np.full(design.shape[1], float(ridge))
     penalty[-1] = 0
-    return linalg.pinvh(_product(design, design) + np.diag(penalty))
+    return _inverse(_gram(design) + np.diag(penalty))
 
 
 def predict(weights: np.ndarray, latents: np.ndarray) -> np.ndarray:
@@ -144,7 +146,7 @@ def invert(weights: np.ndarray, fmri: np.ndarray) -> np.ndarray:
             'and a bias apart; use more voxels or fewer latents, or give their '
             'prior (`invert_map`).'
         )
-    inverse = linalg.pinvh(_product(weights.T, weights.T))
+    inverse = _inverse(_gram(weights.T))
     found = _product(patterns.T, weights.T) @ inverse
     return np.float32(found[:, :-1])
 
@@ -188,7 +190,8 @@ def invert_map(
     if prior.ndim < 2:
         prior = np.diag(np.broadcast_to(prior, len(rows)))
     weighted = rows / np.float32(noise)
-    inverse = linalg.pinvh(_product(rows.T, weighted.T) + prior)
+    root = np.float64(rows) / np.sqrt(np.float64(noise))
+    inverse = _inverse(_gram(root.T) + prior)
     left = patterns - bias - np.float32(mean) @ rows
     return np.float32(mean + _product(left.T, weighted.T) @ inverse)
 
@@ -269,6 +272,27 @@ def _checked(values, what):
             'dimensional and finite; leave out what is NaN.'
         )
     return values
+
+
+def _gram(a: np.ndarray) -> np.ndarray:
+    """Returns a' a, in float64 throughout."""
+    total = np.zeros((a.shape[1], a.shape[1]))
+    for part in blocks(len(a), TRIALS_AT_A_TIME):
+        rows = np.float64(a[part])
+        total += rows.T @ rows
+    return total
+
+
+def _inverse(gram: np.ndarray) -> np.ndarray:
+    """Pseudo-inverse that leaves out what only rounding has put there.
+
+    Whatever the units of the rows, directions are compared after each row has
+    been brought to length 1.
+    """
+    length = np.sqrt(np.diagonal(gram))
+    length = np.where(length > 0, length, 1)
+    scale = np.outer(length, length)
+    return linalg.pinvh(gram / scale, rtol=_DISTINCT) / scale
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

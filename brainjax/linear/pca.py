@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.pictures import check_kind
 
 _CHUNK = 256  # Pictures held as floats at once.
 
@@ -61,7 +62,8 @@ def fit(
       iterations: times that they go through the pictures and back.
 
     Raises:
-      InputError: there are not more pictures than components.
+      InputError: there are not more pictures than components, or they are
+        whitened and the pictures differ in fewer ways.
     """
     n, shape = len(images), images.shape[1:]
     if not 0 < components < min(n, np.prod(shape) + 1):
@@ -91,6 +93,12 @@ def fit(
     largest = np.abs(found).argmax(axis=1)
     found *= np.sign(found[np.arange(components), largest])[:, None]
     deviation = np.float32(np.sqrt(values[order].clip(0) / (n - 1)))
+    if whiten and deviation[-1] < 1e-6 * deviation[0]:
+        raise InputError(
+            f'{n} pictures do not differ in {components} ways, so that their '
+            'components cannot be whitened; ask for fewer, or give other '
+            'pictures.'
+        )
     return Pca(
         mean.reshape(shape),
         found.reshape(-1, *shape),
@@ -142,6 +150,7 @@ def _parts(images: np.ndarray) -> Iterator[np.ndarray]:
     """Yields pictures as rows of floats in 0..1."""
     for start in range(0, len(images), _CHUNK):
         part = _flat(images[start : start + _CHUNK])
+        check_kind(part)
         if part.dtype == np.uint8:
             part = part * np.float32(1 / 255)
         yield part.astype(np.float32, copy=False)

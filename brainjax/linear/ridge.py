@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from brainjax.errors import InputError
 from brainjax.linear import ridge_device, ridge_host
 from brainjax.linear.ridge_equations import (
     Bias,
@@ -164,11 +165,15 @@ def decode(
       **options: of `decoder`.
 
     Raises:
-      InputError: as `decoder`.
+      InputError: as `decoder`, or there are no units.
     """
-    return np.hstack(
-        [*decoder(prepared, fmri, **options)(np.asarray(features))]
-    )
+    features = np.asarray(features)
+    if features.ndim != 2 or not features.size:
+        raise InputError(
+            f'The features have shape {features.shape}; give [stimuli, units], '
+            'one or more of each.'
+        )
+    return np.hstack([*decoder(prepared, fmri, **options)(features)])
 
 
 def _predictor(

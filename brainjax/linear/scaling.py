@@ -153,12 +153,23 @@ def scale(decoded: np.ndarray, known: Reference, how: str) -> np.ndarray:
       [pictures, ...] of the type of `decoded`.
 
     Raises:
-      InputError: there is no such correction.
+      InputError: there is no such correction, or it cannot be made of one
+        picture, or of features at one place.
     """
     if how not in SCALINGS:
         raise InputError(
             f'there is no scaling {how!r}, only {", ".join(SCALINGS)}.'
             f'{suggestion(how, SCALINGS)}'
+        )
+    if how == 'over_test_pictures' and len(decoded) < 2:
+        raise InputError(
+            f'scaling {how} takes the spread over pictures and there is one; '
+            'give two or more, or another scaling.'
+        )
+    if how in DDOF and not np.isfinite(known.deviation):
+        raise InputError(
+            f'scaling {how} takes the spread over places or units, of which a '
+            'picture has one; leave that layer out, or take another scaling.'
         )
     return SCALINGS[how](decoded, known).astype(decoded.dtype)
 

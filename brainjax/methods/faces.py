@@ -111,10 +111,16 @@ def _notes(
     recording: Recording, config: ConfigDict, left_out: int
 ) -> list[str]:
     """Says what differs from the paper and what is not known."""
+    learned = (
+        'whether it learned from the test faces themselves is not known '
+        'either, for the VAE-GAN was loaded.'
+        if config.networks.weights
+        else f"{left_out} pictures were left out of the VAE-GAN's for being "
+        'test faces.'
+    )
     notes = [
         'Whether a person on a test face is on another picture of the '
-        f'training set is not known; {left_out} pictures were left out of '
-        "the VAE-GAN's for being test faces.",
+        f'training set is not known; {learned}',
         'Responses of single trials stand for the published fit to the time '
         'series.',
     ]

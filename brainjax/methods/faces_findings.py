@@ -67,7 +67,7 @@ def findings(
                 np.searchsorted(test.stimulus, imagery.stimulus),
                 seed=config.seed,
             )
-        for name, voxels in _regions(fitted, recording, config).items():
+        for name, voxels in _regions(space, recording, config).items():
             alone = find(test.fmri, repeats=fitted.repeats, voxels=voxels)
             found = recognition.recognise(true, alone, seed=config.seed)
             scores[f'{pairwise}_{name}'] = found['pairwise']
@@ -116,14 +116,17 @@ def _gender(
 
 
 def _regions(
-    fitted: Fitted, recording: Recording, config: ConfigDict
+    space: Space, recording: Recording, config: ConfigDict
 ) -> dict[str, np.ndarray]:
-    """The voxels of each ROI that follow the latents best, equally many."""
+    """The voxels of each ROI that the latents explain best, equally many.
+
+    Each kind of latents has its own.
+    """
     if not config.map.rois:
         return {}
     masks = roi_masks(recording, config)
     return recognition.equal_sets(
-        fitted.vaegan.weights[:-1].std(axis=0),
+        space.gain,
         masks,
         fewest_voxels(masks, recording, config),
     )

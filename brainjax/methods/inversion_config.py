@@ -55,7 +55,7 @@ def shen2019() -> ConfigDict:
     c.inversion.start = 'mean'  # Descent: 'noise'.
     c.inversion.loss = 'squared'  # Of `inversion_losses.LOSSES`.
     c.inversion.weights = 'inverse_square'  # Of layers; or 'equal'.
-    c.inversion.boxed = True  # Pixels stay within 0 and 255.
+    c.inversion.boxed = True  # Pixels within 0 and 255. Descent: False.
     c.inversion.blur = (2.0, 0.5)  # Descent only, pixels.
     c.inversion.rate = 2.0  # Descent only.
     c.inversion.decay = 0.2  # Descent only.

@@ -11,6 +11,12 @@ CHUNK = 64  # Examples at a time outside of training.
 
 def in_chunks(function: Callable, array: np.ndarray) -> Any:
     """Applies a compiled function to CHUNK rows at a time."""
+    if not len(array):
+        one = jax.ShapeDtypeStruct((1, *array.shape[1:]), array.dtype)
+        return jax.tree.map(
+            lambda x: np.zeros((0, *x.shape[1:]), x.dtype),
+            jax.eval_shape(function, one),
+        )
     results = []
     for start in range(0, len(array), CHUNK):
         part = array[start : start + CHUNK]

@@ -79,6 +79,11 @@ class Decoder(nn.Module):
                 f'the grid, cannot make pictures of {self.size} px; choose a '
                 f'multiple of {2**self.blocks}, or other blocks.'
             )
+        if self.kernel % 2 == 0:
+            raise InputError(
+                f'A decoder with kernels {self.kernel} wide would shift and '
+                'grow its pictures; choose an odd number.'
+            )
         x = nn.Dense(
             base * base * self.channels,
             kernel_init=torch_uniform,

@@ -88,10 +88,7 @@ def load(name: str, pool: str = 'max', slope: float = 0.0) -> Frozen:
     """
     family = name.partition('_')[0]
     backbone.check_known('network', family, FAMILIES)
-    if (pool, slope) != ('max', 0.0) and family not in vgg.CONVOLUTIONS:
-        raise InputError(
-            f'{name} has no other pool or slope; leave them, or take a VGG.'
-        )
+    _check_options(name, pool, slope)
     params = weights.load(name)
     metadata = weights.read_metadata(weights.path(name))
     preprocessing = metadata.get('preprocessing', '')
@@ -127,9 +124,15 @@ def draw(
       preprocessing, pool, slope: see `Kind`.
 
     Raises:
-      InputError: there is no such network.
+      InputError: there is no such network, or it has no such option.
     """
     backbone.check_known('network', family, FAMILIES)
+    _check_options(family, pool, slope)
+    if family == 'alexnet' and preprocessing == 'caffe':
+        raise InputError(
+            "AlexNet takes pictures by preprocessing 'torchvision' or 'none', "
+            "not 'caffe'; choose one of them."
+        )
     if family == 'alexnet':
         params = alexnet.init(key, width, size=size)
     elif family == 'squeezenet':
@@ -139,6 +142,14 @@ def draw(
     return Frozen(
         'random', Kind(family, preprocessing, pool, slope), params, ''
     )
+
+
+def _check_options(name: str, pool: str, slope: float) -> None:
+    family = name.partition('_')[0]
+    if (pool, slope) != ('max', 0.0) and family not in vgg.CONVOLUTIONS:
+        raise InputError(
+            f'{name} has no other pool or slope; leave them, or take a VGG.'
+        )
 
 
 def layers(network: Frozen) -> tuple[str, ...]:

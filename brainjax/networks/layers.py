@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainjax.errors import InputError
 from brainjax.networks.backbone import check_known
 
 # Batches of this many numbers and more have the gradient of a convolution's
@@ -228,8 +229,15 @@ def dropout(keys: jax.Array, x: jax.Array, rate: float) -> jax.Array:
       keys: [n] typed keys.
       x: [n, ...].
       rate: probability of zero.
+
+    Raises:
+      InputError: the rate leaves nothing.
     """
     threshold = round(rate * 256)
+    if not 0 <= threshold < 256:
+        raise InputError(
+            f'A dropout of {rate} leaves nothing; choose one from 0 to .997.'
+        )
     if threshold == 0:
         return x
     kept = jax.vmap(lambda key: _bernoulli(key, x.shape[1:], 256 - threshold))

@@ -23,6 +23,7 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.networks import layers
 from brainjax.networks.chunks import in_chunks
+from brainjax.pictures import check_kind
 
 # Published: a picture of 128 px is halved five times, to a grid of 4 x 4.
 SIZE = 128
@@ -242,8 +243,9 @@ def encode(variables: Any, images: np.ndarray) -> np.ndarray:
     Returns:
       [n, latents] float32 in -1..1.
     """
-    own = _of('encoder', variables)
-    return in_chunks(functools.partial(_encode, own), np.asarray(images))
+    own, images = _of('encoder', variables), np.asarray(images)
+    check_kind(images)
+    return in_chunks(functools.partial(_encode, own), images)
 
 
 def generate(

@@ -5,6 +5,7 @@ fiftieth of that. What was taken out is kept in the cache folder, one .npy file
 a session, so that work that was cut off goes on where it stopped.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -67,7 +68,8 @@ def moments(table: Table, rows: np.ndarray) -> np.ndarray:
     digest = hashlib.sha256(np.packbits(rows)).hexdigest()
     path = _cached([os.fspath(table.path), len(rows), digest])
     shape = 2, table.shape[1]
-    if path.exists():
+    # What was cut off is computed anew.
+    with contextlib.suppress(OSError, ValueError, EOFError):
         kept = np.load(path, allow_pickle=False)
         if kept.shape == shape and kept.dtype == np.float64:
             return kept
