@@ -10,9 +10,10 @@ from brainjax.files import cache_folder
 from brainjax.networks import weights
 
 NEEDED_FOR = {
-    'vgg16': 'image loss of configs/gaziv2022.py',
+    'vgg16': 'image loss of configs/gaziv2022.py; inversion_digits69.py',
     'vgg19': 'encoder of configs/gaziv2022.py; configs/beliy2019.py',
     'alexnet': 'encoder of configs/beliy2019.py',
+    'vgg19_caffe': 'features of configs/shen2019_*.py',
 }
 
 

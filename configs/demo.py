@@ -6,7 +6,7 @@ A simulated subject (1000 voxels, V1 to higher visual cortex) looks at
 generated scenes: 400 with fMRI to fit on, 50 to test on, 2000 pictures
 without fMRI. Nothing is downloaded, so the backbones have random weights.
 
-Time: 1 minute 46 on two CPU cores, compilation included.
+Time: 1 minute 50 on two CPU cores, compilation included.
 Scores to expect (chance): two-way identification 1.00 (.50), fifty-way .96 to
 .98 (.02), pixel correlation .72 (.23), encoder correlation .70 (0).
 

@@ -1,6 +1,6 @@
 """VanRullen & Reddy 2019: faces from the brain, 128 px, 1024 latents.
 
-    brainjax run --config configs/vanrullen2019.py --workdir runs/faces \
+    brainjax run --config configs/vanrullen2019.py --workdir runs/vanrullen \
       --config.recording.path=DS001761 --config.recording.subject=01 \
       --config.recording.images=STIMULI --config.pictures.path=CELEBA
 
@@ -17,7 +17,8 @@ Time: 50,000 steps are a task for a GPU. Nothing of it was run for want of the
 files.
 Scores to expect, over four subjects (chance): pairwise recognition above .95
 (.5), by the abstract. Values remembered of the paper and not checked: PCA .875,
-full recognition .65 (.05), PCA .41, gender .70 (.5), imagery .84 (.5).
+full recognition .65 (.05), PCA .41, gender .70 (.5). Imagery (.84) is not
+scored from ds001761: its events do not tell which face was imagined.
 
 `methods/faces_config.py` names the source of every value.
 """

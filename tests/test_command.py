@@ -22,6 +22,7 @@ from faulty_server import serve
 from PIL import Image
 from recording_files import write_digits, write_weizmann
 
+from brainjax import information
 from brainjax.__main__ import main
 from brainjax.networks import alexnet, weights
 from brainjax.training.checkpoints import manager
@@ -550,7 +551,7 @@ def test_info(tmp_path, monkeypatch):
     assert found['versions']['jax'] == jax.__version__
     assert len(found['devices']) == jax.device_count()
     assert found['weights'] == []
-    assert {'vgg16', 'vgg19', 'alexnet'} == found['missing'].keys()
+    assert found['missing'].keys() == information.NEEDED_FOR.keys()
     assert 'brainjax fetch vgg19' in found['missing']['vgg19']
     (tmp_path / 'weights').mkdir()
     (tmp_path / 'weights' / 'vgg16.safetensors').write_text('')

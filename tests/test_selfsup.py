@@ -235,6 +235,11 @@ def test_transductive_use_is_trained_on_and_told(subject, short, tmp_path):
     assert note.startswith('Transductive') and 'test trials' in note
     found = selfsup.findings(ours, subject, config(**c))
     assert found.transductive and found.notes[0] == note
+    # Without the DE loss nothing learns from it.
+    unused = selfsup.findings(
+        short, subject, config(**c, decoder__decoder_encoder=0.0)
+    )
+    assert not unused.transductive
 
 
 # Switches that must not change a result.

@@ -30,7 +30,8 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
     if known.list:
         for name, source in weights.SOURCES.items():
-            print(f'{name:<28}weights. {source.licence}')
+            how = '' if source.sha256 else f' Give a copy: --from; {source.url}'
+            print(f'{name:<28}weights. {source.licence}{how}')
         for name, source in sources.SOURCES.items():
             print(f'{name:<28}{source.about}')
         return

@@ -137,7 +137,7 @@ def fit(
     decoder_variables, decoder_history = fit_decoder(
         config, encoder, frozen, data, snr, folder / 'decoder'
     )
-    if config.transductive_test_fmri:
+    if _learned_from_test(config):
         notes.append(
             'Transductive: the decoder-encoder loss was trained on the fMRI '
             'of the test trials.'
@@ -185,6 +185,13 @@ def predict_fmri(
     return predict(config, encoder, frozen, images)
 
 
+def _learned_from_test(config: ConfigDict) -> bool:
+    """Whether the DE loss is trained on test fMRI; its weight may be 0."""
+    return bool(
+        config.transductive_test_fmri and config.decoder.decoder_encoder
+    )
+
+
 def findings(
     fitted: Fitted, recording: Recording, config: ConfigDict
 ) -> Findings:
@@ -207,7 +214,7 @@ def findings(
         'the self-supervised encoder and decoder (Gaziv et al. 2022; losses '
         + ' + '.join(name for name, weight in parts.items() if weight)
         + ')',
-        config.transductive_test_fmri
+        _learned_from_test(config)
         or config.voxel_snr.startswith('transductive'),
         {
             'encoder_correlation': encoding.score(predicted, test.fmri),
