@@ -87,7 +87,7 @@ def test_figures_show_every_region():
         rois,
     )
     figure.canvas.draw()
-    where, size, depth = figure.axes
+    _, size, depth = figure.axes
     (legend,) = figure.legends
     assert [t.get_text() for t in legend.get_texts()] == ['V1', 'V4']
     box = legend.get_window_extent()

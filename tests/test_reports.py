@@ -231,6 +231,19 @@ def test_page_shows_every_score(tmp_path):
     assert '7 of 7 pairs hold a picture of one colour' in text
 
 
+def test_narrow_screens_drop_meanings_and_keep_figures_readable(tmp_path):
+    found = write(tmp_path / 'report.html')
+    narrow = found.style.split('@media (max-width: 40rem)')[1]
+    for rule in (
+        'figure img { max-width: 44rem; }',
+        '.meaning { display: none; }',
+        'svg { width: 4rem; }',
+    ):
+        assert rule in narrow
+    page = (tmp_path / 'report.html').read_text(encoding='utf-8')
+    assert page.count('<p class="meaning">') == len(SCORES)
+
+
 def test_page_escapes_what_it_is_given(tmp_path):
     attack = '</pre><script src="https://x.y/z.js">alert(1)</script>'
     found = write(
