@@ -240,7 +240,7 @@ def test_run_with_few_voxels_and_the_most_probable_latents(finished, tmp_path):
     assert scores['pairwise_pca']['value'] > 0.6
     html = (tmp_path / 'run' / 'report.html').read_text()
     for words in (
-        'the brain: 5 of 40 voxels were chosen by training trials (',
+        'from fMRI: 5 of 40 voxels were chosen by training trials (',
         'PCA: 5 of 40 voxels',
         'of 20',
         'as prior, which is not published',
