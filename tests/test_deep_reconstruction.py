@@ -44,6 +44,7 @@ def test_pictures_and_features_are_told_apart_above_chance(finished):
         assert found['images'].shape == (12, 16, 16, 3)
     page = (folder / 'report.html').read_text()
     assert 'deep image reconstruction' in page and 'random weights' in page
+    assert 'Two-way, direct ridge' in page and 'from the brain' not in page
 
 
 def test_regions_layers_and_groups_are_scored_apart(finished):

@@ -13,7 +13,7 @@ import pytest
 import tiny_faces
 from test_parallel import TESTS, environment
 
-from brainjax import experiment
+from brainjax import experiment, reports
 from brainjax.errors import InputError
 from brainjax.linear import pca
 from brainjax.methods import faces
@@ -88,8 +88,13 @@ def test_report_shows_what_limits_the_pictures(finished):
         'Training of the VAE-GAN',
         'median over voxels 0.9',
         '0 pictures were left out',
+        'Which of two faces was seen',
+        'the share of steps in which a part was trained',
     ):
         assert words in html, words
+    for name in outcome(finished[0])[1]['scores']:
+        score = reports.describe(name)
+        assert score.meaning and score.label != name, name
 
 
 @pytest.mark.parametrize('name', ['vaegan', 'pca'])
@@ -235,7 +240,7 @@ def test_run_with_few_voxels_and_the_most_probable_latents(finished, tmp_path):
     assert scores['pairwise_pca']['value'] > 0.6
     html = (tmp_path / 'run' / 'report.html').read_text()
     for words in (
-        'the brain: 5 of 40 voxels were chosen by training trials (',
+        'from fMRI: 5 of 40 voxels were chosen by training trials (',
         'PCA: 5 of 40 voxels',
         'of 20',
         'as prior, which is not published',

@@ -79,7 +79,7 @@ def test_figures_show_every_region():
         rng.random((60, 2)), rng.random(60), np.ones(60)
     )
     share = rng.dirichlet([1, 1], 60).T
-    rois = {'V1': np.arange(60) < 30, 'V4': np.arange(60) >= 30}
+    rois = {'V4': np.arange(60) >= 30, 'V1': np.arange(60) < 30}
     figure = encoder_figures.receptive_fields(
         fields,
         receptive_fields.Preference(share, share[1]),
@@ -87,12 +87,26 @@ def test_figures_show_every_region():
         rois,
     )
     figure.canvas.draw()
-    where, size, depth = figure.axes
-    labels = [t.get_text() for t in where.get_legend().get_texts()]
-    assert labels == ['V1', 'V4']
+    _, size, depth = figure.axes
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == ['V1', 'V4']
+    box = legend.get_window_extent()
+    assert not any(box.overlaps(a.get_window_extent()) for a in figure.axes)
+    assert size.get_ylabel() == 'size (s.d., picture widths)'
     assert len(size.lines) == 2 and len(depth.patches) == 4
     figure = encoder_figures.recovered(
         fields, rng.random((60, 2)), rng.random(60), rois
     )
     figure.canvas.draw()
     assert len(figure.axes) == 3
+
+
+def test_medians_of_fields_equally_far_out_are_one_point():
+    rng = np.random.default_rng(5)
+    x = rng.choice([0.1, 0.2, 0.3], 90, p=[0.5, 0.3, 0.2])
+    y = rng.random(90)
+    found = encoder_figures.trend(x, y)
+    np.testing.assert_allclose(found[0], [0.1, 0.2, 0.3])
+    np.testing.assert_allclose(
+        found[1], [np.median(y[x == value]) for value in found[0]]
+    )

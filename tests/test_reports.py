@@ -58,6 +58,9 @@ def test_montage_pairs_seen_with_reconstructed():
     assert (bottom - top) / (right - left) == pytest.approx(16 / 20)
     texts = [text.get_text() for text in axes.texts]
     assert texts[:3] == ['seen', 'D', 'D+ED'] and texts[-1] == 'picture 6'
+    figure = figures.montage(TRUTH, TRUTH, columns=1, first='imagined')
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ['imagined', 'reconstructed']
 
 
 def test_montage_shows_the_colours_of_bytes_and_floats():
@@ -123,6 +126,13 @@ def test_voxel_correlation():
     assert (len(first), len(second), len(rest)) == (10, 5, 15)
     label = axes.get_legend().get_texts()[0].get_text()
     assert label == f'V1 (10), median {np.median(correlation[v1]):.2f}'
+    some = {'HVC': v1, 'V2': np.arange(30) > 25, 'V1': np.arange(30) > 20}
+    assert list(figures.regions(30, some)) == [
+        'V1',
+        'V2',
+        'HVC',
+        'other voxels',
+    ]
     axes = figures.voxel_correlation(correlation).axes[0]
     assert sum(bar.get_height() for bar in axes.patches) == 30
 
@@ -213,10 +223,25 @@ def test_page_shows_every_score(tmp_path):
         assert reports.describe(name).meaning in text
     assert 'Among all 7 test pictures' in text
     assert 'of one colour' not in text
+    assert 'Higher is better, except for errors, distances' in text
+    assert 'p is not corrected for the number of rows' in text
     grey = np.full_like(TRUTH, 0.5)
     scores = evaluation.score(TRUTH, grey, draws=100)
     text = write(tmp_path / 'report.html', scores=scores).text
     assert '7 of 7 pairs hold a picture of one colour' in text
+
+
+def test_narrow_screens_drop_meanings_and_keep_figures_readable(tmp_path):
+    found = write(tmp_path / 'report.html')
+    narrow = found.style.split('@media (max-width: 40rem)')[1]
+    for rule in (
+        'figure img { max-width: 44rem; }',
+        '.meaning { display: none; }',
+        'svg { width: 4rem; }',
+    ):
+        assert rule in narrow
+    page = (tmp_path / 'report.html').read_text(encoding='utf-8')
+    assert page.count('<p class="meaning">') == len(SCORES)
 
 
 def test_page_escapes_what_it_is_given(tmp_path):
@@ -286,6 +311,45 @@ def test_numbers_in_words():
         '3 min 20 s',
         '2 h 5 min',
     ]
+
+
+def test_scores_of_pixels_are_not_said_to_be_of_a_network():
+    for name, words in (
+        (
+            'pixels_by_ridge',
+            'Direct ridge from voxels to pixels, the reference',
+        ),
+        ('mse', 'similarity is minus the squared error of pixels'),
+        ('pixcorr', 'similarity is correlation of pixels'),
+        ('ssim_rgb', 'similarity is SSIM (colour) of pixels'),
+        ('conv2', 'the features conv2 of a network, not by their pixels'),
+    ):
+        score = reports.describe(f'two_way_{name}')
+        assert words in score.meaning and score.percent
+        assert name == 'conv2' or 'network' not in score.meaning
+
+
+@pytest.mark.parametrize(
+    ('name', 'label', 'percent'),
+    [
+        ('pairwise_latents', 'Pairwise, latents', True),
+        ('pairwise_latents_V1', 'Pairwise, latents, V1', True),
+        ('pairwise_pca', 'Pairwise, latents, PCA', True),
+        ('pairwise_pca_FFA', 'Pairwise, latents, FFA, PCA', True),
+        ('full_recognition', 'Full recognition', True),
+        ('gender_ceiling', 'Gender, ceiling', True),
+        ('gender_ceiling_pca', 'Gender, ceiling, PCA', True),
+        ('imagery_pca', 'Imagery, PCA', True),
+        ('pixcorr_ceiling', 'Pixel correlation, ceiling', False),
+        ('ssim_2d_pca', 'SSIM (2-D), PCA', False),
+    ],
+)
+def test_scores_of_faces_are_described(name, label, percent):
+    score = reports.describe(name)
+    assert (score.label, score.percent) == (label, percent)
+    assert score.meaning
+    if '_pca' in name:
+        assert f'As “{label.removesuffix(", PCA")}”' in score.meaning
 
 
 def test_a_score_without_a_description_is_shown_by_its_name(tmp_path):

@@ -1,5 +1,6 @@
 """The self-supervised method on a tiny subject."""
 
+import copy
 import dataclasses
 
 import jax
@@ -105,6 +106,11 @@ def test_decoder_learns_from_all_three_losses(fitted):
     assert fitted.notes == []
 
 
+def panels(found, name):
+    (figure,) = (f[2] for f in found.figures if f[0].endswith(f'the {name}'))
+    return {axes.get_title(loc='left') for axes in figure.axes}
+
+
 def test_findings_score_the_encoder_on_the_test_stimuli(subject, fitted):
     found = selfsup.findings(fitted, subject, config())
     score = found.scores['encoder_correlation']
@@ -118,6 +124,13 @@ def test_findings_score_the_encoder_on_the_test_stimuli(subject, fitted):
     assert 'D + ED + DE' in found.method and not found.transductive
     for title, caption, figure in found.figures:
         assert title and caption and figure.axes
+    assert {'D', 'ED', 'DE', 'score'} <= panels(found, 'decoder')
+    for record in (off := copy.deepcopy(fitted.history['decoder'])):
+        record['DE'] = 0.0
+    without = fitted._replace(history={'decoder': off})
+    found = selfsup.findings(without, subject, config())
+    assert {'D', 'ED', 'score'} <= panels(found, 'decoder')
+    assert 'DE' not in panels(found, 'decoder')
     assert 'What the voxels see, by the encoder' in [
         f[0] for f in found.figures
     ]

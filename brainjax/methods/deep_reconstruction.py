@@ -145,12 +145,12 @@ def findings(
             (
                 'What limits the pictures',
                 'Seen; found from the true features; found from features '
-                'decoded from the brain; direct ridge from voxels to pixels.',
+                'decoded from fMRI; direct ridge from voxels to pixels.',
                 figures.montage(
                     images[:n] / np.float32(255),
                     {
                         'true features': recovered,
-                        'brain': resized(brain, config.size),
+                        'from fMRI': resized(brain, config.size),
                         'pixel ridge': np.clip(by_ridge[:n], 0, 1),
                     },
                 ),

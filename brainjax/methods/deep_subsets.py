@@ -120,7 +120,7 @@ def sheets(
     n = min(SHOWN, len(truth))
     return [
         (
-            'Parts of the brain and of the network',
+            'From a part of the voxels or of the network',
             'Seen, and reconstructed from one region or set of layers alone.',
             figures.montage(
                 truth[:n] / np.float32(255),

@@ -32,7 +32,7 @@ def findings(
     made = {'VAE-GAN ceiling': _rebuilt(fitted.vaegan, truth)}
     imagined, notes = {}, []
     for space, label, suffix in (
-        (fitted.vaegan, 'from the brain', ''),
+        (fitted.vaegan, 'from fMRI', ''),
         (fitted.pca, 'PCA', '_pca'),
     ):
         find = functools.partial(decode, space, config=config)
@@ -59,7 +59,7 @@ def findings(
             imagery = average_repeats(normalised.imagery)
             repeats = len(normalised.imagery) / len(imagery)
             guess = find(imagery.fmri, repeats=repeats, imagined=True)
-            imagined |= {'seen': images[imagery.stimulus] / np.float32(255)}
+            imagined |= {'imagined': images[imagery.stimulus] / np.float32(255)}
             imagined[label] = space.generate(guess)
             scores[f'imagery{suffix}'] = recognition.imagery(
                 true,
@@ -145,19 +145,19 @@ def _figures(
         (
             'What limits the pictures',
             'Seen; made from its own latents, the best the VAE-GAN can do; '
-            'from latents decoded from the brain; the same with principal '
+            'from latents decoded from fMRI; the same with principal '
             'components.',
             figures.montage(truth / np.float32(255), made),
         )
     ]
     if imagined:
-        faces = imagined.pop('seen')
+        faces = imagined.pop('imagined')
         found.append(
             (
                 'Imagined faces',
-                'The face that was imagined, not seen; from the brain; the '
-                'same with principal components.',
-                figures.montage(faces, imagined),
+                'The face that was imagined, not seen; from fMRI; the same '
+                'with principal components.',
+                figures.montage(faces, imagined, first='imagined'),
             )
         )
     if config.gender:
@@ -180,7 +180,9 @@ def _figures(
         found.append(
             (
                 'Training of the VAE-GAN',
-                'Mean of each loss over an epoch.',
+                'Means over an epoch of training. real, fake: the '
+                "discriminator's cost on either; steps: the share of steps in "
+                'which a part was trained.',
                 figures.loss_curves(fitted.history),
             )
         )

@@ -236,14 +236,29 @@ def findings(
             *(
                 (
                     f'Training of the {name}',
-                    'Mean of each loss over an epoch.',
-                    figures.loss_curves(history),
+                    'Blue: means over an epoch of training; orange: on '
+                    'validation stimuli, higher is better.',
+                    figures.loss_curves(_in_use(history)),
                 )
                 for name, history in fitted.history.items()
             ),
         ],
         [*fitted.notes, *_in_words(by_region)],
     )
+
+
+def _in_use(history: History) -> History:
+    """Leaves out losses that are 0 in every epoch: their weight is 0."""
+    used = {
+        name
+        for record in history
+        for name, value in record.items()
+        if value or name.startswith('validation_')
+    }
+    return [
+        {name: value for name, value in record.items() if name in used}
+        for record in history
+    ]
 
 
 def _in_words(by_region: dict[str, dict[str, float]]) -> list[str]:

@@ -46,6 +46,13 @@ PICTURES = {
     ),
 }
 
+# Measures of pixels that pictures are told apart by.
+BY_PIXELS = {
+    'mse': 'minus the squared error',
+    'pixcorr': 'correlation',
+    'ssim_rgb': 'SSIM (colour)',
+}
+
 QUESTIONS = {
     'two_way': 'Given a reconstruction, the picture that was seen and one '
     'other, how often is the one that was seen more similar to it?',
@@ -82,6 +89,61 @@ OTHERS = (
         r'ssim_rgb',
         'SSIM (colour)',
         'Structural similarity of the three colours, in 7 x 7 windows.',
+        False,
+    ),
+    (
+        r'two_way_pixels_by_ridge',
+        'Two-way, direct ridge',
+        'Direct ridge from voxels to pixels, the reference: two-way by '
+        'correlation of pixels.',
+        True,
+    ),
+    (
+        r'pairwise_latents',
+        'Pairwise, latents',
+        'Which of two faces was seen, by correlation of latents: how often '
+        'those of the face that was seen are the nearer to the decoded ones.',
+        True,
+    ),
+    (
+        r'pairwise_latents_(.+)',
+        'Pairwise, latents, {0}',
+        'As “Pairwise, latents”, from voxels of {0} alone, as many as of any '
+        'other region.',
+        True,
+    ),
+    (
+        r'full_recognition',
+        'Full recognition',
+        'How often the latents of the face that was seen are the nearest to '
+        'the decoded ones, of all test faces.',
+        True,
+    ),
+    (
+        r'gender',
+        'Gender',
+        'How often the decoded latents lie on the side of the label, female '
+        'or male, along the axis between the two.',
+        True,
+    ),
+    (
+        r'gender_ceiling',
+        'Gender, ceiling',
+        "The same, of the latents of the face's own picture.",
+        True,
+    ),
+    (
+        r'imagery',
+        'Imagery',
+        'Which of two faces was imagined, by correlation of latents: the one '
+        'that was, or another test face?',
+        True,
+    ),
+    (
+        r'(pixcorr|ssim_2d)_ceiling',
+        '{0}, ceiling',
+        "Of the VAE-GAN's picture of the face's own latents; from decoded "
+        'latents no better is to be expected.',
         False,
     ),
     (r'mse', 'Squared error', 'Mean over pixels, of values in 0 to 1.', False),
@@ -186,6 +248,19 @@ def describe(name: str) -> Score:
         return Score(
             f'{score.label}, {relation} {which}', meaning, score.percent
         )
+    if part := re.fullmatch(
+        r'(pixcorr|ssim_2d|full_recognition|gender|gender_ceiling|imagery)_pca'
+        r'|pairwise_pca(_.+)?',
+        name,
+    ):
+        whole, region = part.groups()
+        score = describe(whole or f'pairwise_latents{region or ""}')
+        return Score(
+            f'{score.label}, PCA',
+            f'As “{score.label}”, with principal components of the training '
+            'faces in place of the VAE-GAN.',
+            score.percent,
+        )
     for pattern, label, meaning, percent in OTHERS:
         if match := re.fullmatch(pattern, name):
             groups = [
@@ -201,6 +276,8 @@ def describe(name: str) -> Score:
     way, by = match.groups()
     if by == 'pixels':
         meaning = f'{QUESTIONS[way]} Similarity is correlation of pixels.'
+    elif by in BY_PIXELS:
+        meaning = f'{WAYS[way]}; similarity is {BY_PIXELS[by]} of pixels.'
     else:
         meaning = (
             f'{WAYS[way]} again, but pictures are compared by the features '

@@ -36,12 +36,12 @@ def receptive_fields(
             eccentricity[mask], fields.size[mask], s=5, alpha=0.3,
             linewidths=0, color=colour,
         )  # fmt: skip
-        size.plot(*_trend(eccentricity[mask], fields.size[mask]), color=colour)
+        size.plot(*trend(eccentricity[mask], fields.size[mask]), color=colour)
     where.set(xlim=(0, 1), ylim=(1, 0), aspect='equal', xticks=(), yticks=())
     where.set_title('centres in the picture', size=8.5, color=INK)
-    where.legend(frameon=False, fontsize=7, markerscale=2, labelcolor=INK)
+    _name_colours(figure, where)
     size.set_xlabel('eccentricity (picture widths)')
-    size.set_ylabel('size (picture widths)')
+    size.set_ylabel('size (s.d., picture widths)')
     left = np.zeros(len(groups))
     for b, layer in enumerate(layers):
         share = np.array(
@@ -94,21 +94,39 @@ def recovered(
         high = 1 if what != 'size' else np.nanmax([*size, *fields.size]) * 1.02
         axes.plot([0, high], [0, high], color=MUTED, linewidth=0.8)
         axes.set(xlim=(0, high), ylim=(0, high))
-        axes.set_xlabel(f'true {what} (picture widths)')
+        unit = 's.d., picture widths' if what == 'size' else 'picture widths'
+        axes.set_xlabel(f'true {what} ({unit})')
     panels[0].set_ylabel('estimated')
-    panels[0].legend(frameon=False, fontsize=7, markerscale=2, labelcolor=INK)
+    _name_colours(figure, panels[0])
     _finish(*panels)
     return figure
 
 
-def _trend(x, y):
-    """Medians of y in fifths of x."""
+def _name_colours(figure, axes):
+    """Puts the legend of one panel above all, where no data lie."""
+    figure.legend(
+        *axes.get_legend_handles_labels(), frameon=False, fontsize=7,
+        markerscale=2, labelcolor=INK, loc='outside upper left', ncols=10,
+        handlelength=1, columnspacing=1,
+    )  # fmt: skip
+
+
+def trend(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Medians of x and y in fifths of x; equal x stay in one part.
+
+    Args:
+      x, y: [voxels]; those that are not finite are left out. Of less than ten
+        there is no trend.
+    """
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
     if len(x) < 10:
         return x[:0], y[:0]
-    parts = np.array_split(np.argsort(x), 5)
-    return [np.median(x[p]) for p in parts], [np.median(y[p]) for p in parts]
+    part = np.searchsorted(np.quantile(x, [0.2, 0.4, 0.6, 0.8]), x, 'right')
+    parts = [part == p for p in np.unique(part)]
+    return tuple(
+        np.array([np.median(values[p]) for p in parts]) for values in (x, y)
+    )
 
 
 def _finish(*panels):

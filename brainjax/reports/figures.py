@@ -7,6 +7,7 @@ without a display and beside a user's own plots.
 import base64
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,6 +35,7 @@ def montage(
     reconstructions: np.ndarray | Mapping[str, np.ndarray],
     names: Sequence[str] | None = None,
     columns: int | None = None,
+    first: str = 'seen',
 ) -> Figure:
     """What was seen beside what was reconstructed, picture by picture.
 
@@ -44,13 +46,14 @@ def montage(
       names: [n] what to write under each group, or None.
       columns: how many groups of pictures to a row; by default chosen so that
         the pictures are not too small.
+      first: what to write above the pictures of `truth`.
 
     Raises:
       InputError: the sets differ in shape.
     """
     if not isinstance(reconstructions, Mapping):
         reconstructions = {'reconstructed': reconstructions}
-    sets = {'seen': truth, **reconstructions}
+    sets = {first: truth, **reconstructions}
     for label, images in sets.items():
         if np.shape(images) != np.shape(truth):
             raise InputError(
@@ -291,18 +294,23 @@ def voxel_correlation(
 def regions(
     voxels: int, rois: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Returns masks that do not overlap; voxels of no region come last.
+    """Returns masks that do not overlap, V1 to V4 first.
+
+    Other regions follow as they are given; voxels of no region come last.
 
     Args:
       voxels: how many there are.
       rois: region -> [voxels] bool; of two that overlap the first takes all.
     """
     left = np.ones(voxels, bool)
+    early = re.compile(r'V[1-4]\w*')
     groups = {}
     for name, mask in rois.items():
         if (left & mask).any():
             groups[name] = left & mask
             left &= ~mask
+    visual = sorted(name for name in groups if early.fullmatch(name))
+    groups = {name: groups[name] for name in [*visual, *groups]}
     if left.any():
         groups['other voxels' if groups else 'voxels'] = left
     return groups
