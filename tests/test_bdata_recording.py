@@ -234,6 +234,37 @@ def test_one_run_of_several_sessions_becomes_several(tmp_path):
     assert {*recording.train.session} == {1, 2}
 
 
+@pytest.mark.parametrize('first', [0, 1, 5])
+def test_runs_of_several_files_stay_apart(tmp_path, first):
+    """From whatever number each file counts its runs and sessions."""
+    numbers = first + np.repeat([0, 1], 6)
+    for number, file in enumerate(('training1', 'training2', 'test1')):
+        bdata_files.write(
+            tmp_path / f'Subject1_{file}.h5',
+            responses(12, number),
+            {
+                'stimulus_name': np.arange(12),
+                'Run': numbers,
+                'Session': numbers,
+            },
+            vmap={'stimulus_name': {i: f'{file}-{i}' for i in range(12)}},
+        )
+    recording = open_recording(tmp_path)
+    for what in ('run', 'session'):
+        start = first + np.repeat([0, 1, 2, 3, 4, 5], 6)
+        np.testing.assert_array_equal(getattr(recording.train, what), start[:24])
+        np.testing.assert_array_equal(getattr(recording.test, what), start[24:])
+
+
+def test_long_category_numbers_stay_apart(tmp_path):
+    numbers = [1443537, 1443540, 1443537.5, 3, 4, 5] * 2
+    recording = open_recording(named(tmp_path, {'category_index': numbers}))
+    names = recording.stimuli.names
+    assert {
+        recording.stimuli.categories[names.index(NAMES[i])] for i in range(3)
+    } == {'1443537', '1443540', '1443537.5'}
+
+
 def test_deep_image_reconstruction(tmp_path):
     folder = bdata_files.deep_reconstruction(tmp_path)
     recording = open_recording(folder)

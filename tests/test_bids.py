@@ -15,7 +15,9 @@ from brainjax.errors import InputError
 from brainjax.recordings import (
     bids,
     bids_events,
+    bids_masks,
     bids_responses,
+    bids_sets,
     conversion,
     digits69,
     open_recording,
@@ -520,6 +522,158 @@ def test_a_glm_leaves_out_trials_after_the_end(tmp_path):
             '1 of 9 trials begin before the run or end after' in x
             for x in recording.problems
         )
+
+
+@pytest.mark.parametrize('onset', [116.0, 119.0, 119.9])
+@pytest.mark.parametrize('response', ['glm', 'glm-separate'])
+def test_a_glm_leaves_out_trials_hardly_measured(tmp_path, onset, response):
+    """The run ends before the response does; amplitudes would be noise."""
+    pytest.importorskip('nilearn')
+    rows = [(4 + 13 * i, 2, 'x', f'p{i}.png') for i in range(8)]
+    generic(tmp_path, [*rows, (onset, 2, 'x', 'late.png')], runs=1)
+    recording = bids.read(tmp_path, response=response)
+    assert 'late' not in recording.stimuli.names
+    assert any('1 of 9 trials begin before' in x for x in recording.problems)
+    for part in (recording.train, recording.test):
+        assert np.abs(part.fmri).max() < 20
+
+
+def test_how_much_of_a_trial_was_measured():
+    """Against regressors of a run that goes on."""
+    first_level = pytest.importorskip('nilearn.glm.first_level')
+    from pandas import DataFrame
+
+    onset = np.array([10.0, 80, 100, 106, 110, 117, 119.9])
+    duration = np.array([2.0, 30, 2, 2, 10, 2, 2])
+    trial = np.array([True, True, True, False, True, True, True])
+    wanted = []
+    for start, length in zip(onset[trial], duration[trial]):
+        table = DataFrame(
+            {'onset': [start], 'duration': length, 'trial_type': 'x'}
+        )
+        square = (
+            first_level.make_first_level_design_matrix(
+                (np.arange(3 * VOLUMES) + 0.5) * SECONDS,
+                table,
+                hrf_model='spm',
+                drift_model=None,
+            )['x'].to_numpy()
+            ** 2
+        )
+        wanted.append(square[:VOLUMES].sum() / square.sum())
+    events = bids_responses.Modelled(onset, duration, trial)
+    found = bids_responses.measured(events, VOLUMES, SECONDS)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert found[0] == 1 and found[-1] < 1e-6
+    # What a file calls long does not fill the memory.
+    endless = events._replace(duration=np.full(7, 1e300))
+    assert bids_responses.measured(endless, VOLUMES, SECONDS)[0] > 0.5
+
+
+@pytest.mark.parametrize('apart', [0, 1e-9, 1e-3])
+def test_trials_at_one_time_cannot_be_told_apart(apart):
+    pytest.importorskip('nilearn')
+    onset = np.array([10.0, 10 + apart, 40])
+    events = bids_responses.Modelled(onset, np.ones(3), np.ones(3, bool))
+    with pytest.raises(InputError, match='cannot be told apart'):
+        bids_responses.glm_weights(events, VOLUMES, SECONDS, 0, None)
+
+
+def happening(*parts):
+    return [
+        [
+            bids_events.Event(5.0 * i, 1, f's{i}', '', part)
+            for i, part in enumerate(parts)
+        ]
+    ]
+
+
+def test_trials_of_unknown_sets_are_told():
+    parts = ('train', 'val', 'test', '', 'holdout', 'val', 'imagery')
+    events, problems = bids_sets.asked(happening(*parts), 'test', 'here')
+    assert [bool(e.stimulus) for e in events[0]] == [
+        part in ('train', 'test', '') for part in parts
+    ]
+    assert len(problems) == 1
+    assert problems[0].startswith('here: 4 trials are of no set that is known')
+    assert '(not named, holdout, val)' in problems[0]
+    # Where none is named for training, those of no name are.
+    assert not bids_sets.asked(happening('', 'test'), 'test', 'here')[1]
+    # Where runs are named to test on, all are used.
+    assert not bids_sets.asked(happening(*parts), 'run-2', 'here')[1]
+
+
+def test_trials_of_unknown_sets_are_among_the_problems(tmp_path):
+    generic(tmp_path, runs=1)
+    parts = ['train'] * 4 + ['validation'] * 2 + ['test'] * 2
+    write_table(
+        tmp_path / 'sub-01/func/sub-01_task-see_run-1_events.tsv',
+        ('onset', 'duration', 'stimulus_name', 'split'),
+        [(2 + 12 * i, 2, f'p{i}', part) for i, part in enumerate(parts)],
+    )
+    recording = bids.read(tmp_path, high_pass=0, zscore_runs=False)
+    assert len(recording.train) == 4 and len(recording.test) == 2
+    assert any(
+        '2 trials are of no set' in x and 'validation' in x
+        for x in recording.problems
+    )
+
+
+def test_masks_of_both_hemispheres_are_joined(tmp_path):
+    flat = np.arange(24).reshape(SHAPE)
+    write_masks(
+        tmp_path,
+        **{
+            'sub-01_hemi-L_label-V1_mask': flat < 5,
+            'sub-01_hemi-R_label-V1_mask': flat > 20,
+            'sub-01_hemi-R_label-V2_mask': flat == 9,
+        },
+    )
+    folder = tmp_path / 'masks/sub-01'
+    masks = bids_masks.read(folder, bids_masks.inside(folder), None)
+    assert {k: int(v.sum()) for k, v in masks.rois.items()} == {
+        'V1': 8,
+        'V2': 1,
+    }
+
+
+@pytest.mark.parametrize(
+    'names',
+    [
+        ('sub-01_ses-01_label-V1_mask', 'sub-01_ses-02_label-V1_mask'),
+        ('sub-01_hemi-L_label-V1_mask', 'sub-01_label-V1_mask'),
+        (
+            'sub-01_ses-01_hemi-L_label-V1_mask',
+            'sub-01_ses-02_hemi-R_label-V1_mask',
+        ),
+    ],
+)
+def test_two_masks_of_one_region_are_told(tmp_path, names):
+    flat = np.arange(24).reshape(SHAPE)
+    write_masks(tmp_path, **{name: flat < 5 for name in names})
+    folder = tmp_path / 'masks/sub-01'
+    with pytest.raises(InputError, match='both masks of V1') as error:
+        bids_masks.read(folder, bids_masks.inside(folder), None)
+    assert all(name in str(error.value) for name in names)
+
+
+@pytest.mark.parametrize(
+    ('text', 'name'),
+    [
+        ('cat.v1.jpg', 'cat.v1'),
+        ('stimuli/cat.v2.JPEG', 'cat.v2'),
+        ('n01443537_22563.JPEG', 'n01443537_22563'),
+        ('n01443537_22563', 'n01443537_22563'),
+        ('1443537.022563', 'n01443537_22563'),
+        ('1621127.01902', 'n01621127_19020'),
+        ('5.jpg', '5'),
+    ],
+)
+@pytest.mark.parametrize('column', ['stimulus_name', 'stim_name'])
+def test_names_are_cut_at_a_picture_suffix_alone(column, text, name):
+    row = {'onset': '0', 'duration': '8', 'event_type': '1', column: text}
+    found = event('ds001506', row, ses='perceptionNaturalImageTraining01')
+    assert found.stimulus == name
 
 
 @pytest.mark.parametrize('onset', [-1e12, -30.0, -10.0])

@@ -79,7 +79,7 @@ def test_imagery_is_scaled_as_test_trials_are(over):
     assert not np.array_equal(scaled.imagery.fmri, recording.test.fmri)
 
 
-def test_a_voxel_constant_in_one_run_takes_the_usual_deviation():
+def test_a_voxel_constant_in_one_run_takes_the_usual_mean_and_deviation():
     recording = small_recording()
     fmri = recording.train.fmri.copy()
     fmri[recording.train.run == 1, 4] = 2
@@ -87,8 +87,29 @@ def test_a_voxel_constant_in_one_run_takes_the_usual_deviation():
         recording, train=dataclasses.replace(recording.train, fmri=fmri)
     )
     scaled = preparing.scale(recording, 'run')
-    assert np.isfinite(scaled.train.fmri).all()
-    assert (scaled.train.fmri[recording.train.run == 1, 4] == 0).all()
+    runs = [fmri[recording.train.run == r, 4] for r in (1, 2, 3)]
+    mean = np.mean([r.mean() for r in runs])
+    deviation = np.sqrt(np.mean([r.var() for r in runs[1:]]))
+    np.testing.assert_allclose(
+        scaled.train.fmri[recording.train.run == 1, 4],
+        (2 - mean) / deviation,
+        rtol=1e-4,
+    )
+
+
+def test_a_run_of_one_trial_keeps_its_pattern():
+    recording = small_recording()
+    run = recording.train.run.copy()
+    run[-1] = 9
+    recording = dataclasses.replace(
+        recording, train=dataclasses.replace(recording.train, run=run)
+    )
+    fmri = recording.train.fmri.astype(float)
+    scaled = preparing.scale(recording, 'run').train.fmri[-1]
+    runs = [fmri[run == r] for r in np.unique(run)]
+    mean = np.mean([r.mean(0) for r in runs], axis=0)
+    deviation = np.sqrt(np.mean([r.var(0) for r in runs[:-1]], axis=0))
+    np.testing.assert_allclose(scaled, (fmri[-1] - mean) / deviation, atol=1e-4)
 
 
 def test_scale_over_all_is_normalise_and_none_is_nothing():

@@ -148,7 +148,10 @@ def _renumbered(part: BData, before: Sequence[BData]) -> BData:
 def _succeeding(
     part: BData, previous: BData, successive: Sequence[str]
 ) -> BData:
-    """Adds the previous part's highest number to keys that count on."""
+    """Adds the previous part's highest number to keys that count on.
+
+    As bdpy does: keys are to count from 1.
+    """
     dataset = part.dataset.copy()
     for key in successive:
         if key in part.keys:

@@ -117,19 +117,18 @@ def join(parts: Sequence[Rows]) -> Rows:
     """
     done = [parts[0]]
 
-    def highest(what: str) -> float:
-        numbers = np.concatenate([getattr(part, what) for part in done])
-        return np.nan_to_num(np.fmax.reduce(numbers))
+    def succeeding(part: Rows, what: str) -> np.ndarray:
+        numbers = getattr(part, what)
+        before = np.concatenate([getattr(other, what) for other in done])
+        lowest = np.nan_to_num(np.fmin.reduce(numbers))
+        return numbers - lowest + np.nan_to_num(np.fmax.reduce(before)) + 1
 
     for part in parts[1:]:
-        lowest = np.nan_to_num(np.fmin.reduce(part.numbers))
-        done.append(
-            part._replace(
-                numbers=part.numbers - lowest + highest('numbers') + 1,
-                run=part.run + highest('run'),
-                session=part.session + highest('session'),
-            )
-        )
+        going_on = {
+            what: succeeding(part, what)
+            for what in ('numbers', 'run', 'session')
+        }
+        done.append(part._replace(**going_on))
     return Rows(*(np.concatenate(values) for values in zip(*done)))
 
 
@@ -210,7 +209,7 @@ def _categories(data: BData, names: np.ndarray) -> np.ndarray:
     if key in data.keys:
         numbers = data.numbers(key)
         known = ~np.isnan(numbers)
-        found[known] = [f'{number:g}' for number in numbers[known]]
+        found[known] = [f'{number:.15g}' for number in numbers[known]]
     for i, name in enumerate(names):
         found[i] = stimulus_names.category(name) or found[i]
     return found

@@ -143,7 +143,9 @@ def read(
         for rows, run, path in zip(tables, runs, paths)
     ]
     parts = []
-    for run, events in zip(runs, bids_sets.asked(happened, test, str(root))):
+    asked, found = bids_sets.asked(happened, test, str(root))
+    problems += found
+    for run, events in zip(runs, asked):
         part, found = bids_runs.responses(run, root, events, voxels, how)
         parts.append(part)
         problems += found

@@ -81,6 +81,7 @@ _SPLITS = {
     'test': 'test',
     'testing': 'test',
 }
+_NUMBER = re.compile(r'[0-9]+(\.[0-9]+)?')
 _GENDER = re.compile(r'.*([FM])\d+')
 # Words in a session's or task's name -> the set its trials belong to.
 _SETS = (
@@ -223,9 +224,10 @@ def _imagined_picture(row: Row, where: str) -> str:
 
 def _stimulus(row: Row, part: str, where: str) -> str:
     text = _first(row, 'stimulus_name', 'stim_file', 'stim_name')
-    if text:
-        return pathlib.PurePosixPath(text).name.partition('.')[0]
-    text = _first(row, 'stimulus_id', 'stim_id', 'image_index')
+    if text and not _NUMBER.fullmatch(text):
+        path = pathlib.PurePosixPath(text)
+        return path.stem if path.suffix.lower() in _PICTURES else path.name
+    text = text or _first(row, 'stimulus_id', 'stim_id', 'image_index')
     return stimulus_names.name(_as_number(text, where), part, where)
 
 

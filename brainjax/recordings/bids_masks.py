@@ -21,6 +21,7 @@ FOLDERS = (
     'sourcedata/{subject}/anat',
 )
 _HALF = re.compile(r'[LR]H_(V[123])[dv]|[LR]H_(hV4|LOC|FFA|PPA|HVC)')
+_HEMISPHERE = re.compile(r'hemi-[^_]+')
 _ENTITY = re.compile(r'(?:sub|ses|space|res|desc|hemi|label|mask)-[^_]+_?')
 
 
@@ -45,6 +46,7 @@ def read(
 
     Regions given by hemisphere and half field, LH_V1d and so on (ds001506),
     are joined to V1, V2, V3, V4, LOC, FFA, PPA, HVC, LVC and VC as well.
+    Files that differ in `hemi` alone are joined to one region.
 
     Args:
       folder: what to name in messages.
@@ -52,8 +54,8 @@ def read(
       roi: one region or several joined by '|'; None or '' for all.
 
     Raises:
-      InputError: there are no masks, they differ in shape or place, or there
-        is no such region.
+      InputError: there are no masks, they differ in shape or place, two are
+        of one region, or there is no such region.
     """
     if not files:
         raise InputError(
@@ -61,12 +63,21 @@ def read(
             'masks, one a region, with `masks`.'
         )
     grid, volumes = None, {}
+    sources: dict[str, list[pathlib.Path]] = {}
     for path in files:
         volume, header = nifti.mask(path)
         if grid is not None:
             nifti.check_grid(header, grid, 'all masks must share one grid')
         grid = grid or header
-        volumes[_region(path)] = volume.ravel()
+        name = _region(path)
+        for other in sources.setdefault(name, []):
+            if not _hemispheres(other, path):
+                raise InputError(
+                    f'{other} and {path} are both masks of {name}; keep one '
+                    'of them, or give each its own label.'
+                )
+        sources[name].append(path)
+        volumes[name] = volume.ravel() | volumes.get(name, False)
     volumes |= _joined(volumes)
     chosen = (
         roi_mask(volumes, roi, str(folder))
@@ -141,6 +152,20 @@ def _region(path: pathlib.Path) -> str:
     name = label[1] if label else _ENTITY.sub('', stem)
     # OpenNeuro's sub-01_mask_LH_V1d as well as BIDS's label-V1_mask.
     return re.sub(r'^mask_|_?mask$', '', name).strip('_') or stem
+
+
+def _hemispheres(one: pathlib.Path, other: pathlib.Path) -> bool:
+    """True for masks of two hemispheres that share all other entities."""
+    mine, others = (
+        (_HEMISPHERE.search(stem), _HEMISPHERE.sub('', stem))
+        for stem in (path.name.partition('.nii')[0] for path in (one, other))
+    )
+    return bool(
+        mine[0]
+        and others[0]
+        and mine[0][0] != others[0][0]
+        and mine[1] == others[1]
+    )
 
 
 def _joined(volumes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ time is the middle of its acquisition.
 """
 
 import importlib
+import math
 from collections.abc import Sequence
 from types import ModuleType
 from typing import NamedTuple
@@ -16,6 +17,11 @@ import numpy as np
 from brainjax.errors import InputError
 
 KINDS = ('window', 'glm', 'glm-separate')
+# Seconds after which the canonical response to an impulse has ended.
+RESPONSE = 32
+# Directions weaker than this share of the strongest are not told apart; trials
+# that fall on one step of nilearn's time grid differ by rounding alone.
+_TOLERANCE = 1e-6
 
 
 class Modelled(NamedTuple):
@@ -91,7 +97,7 @@ def glm_weights(
     design = np.concatenate([trials, others], axis=1)
     scale = np.linalg.norm(design, axis=0)
     design = design / np.where(scale > 0, scale, 1)
-    if np.linalg.matrix_rank(design) < design.shape[1]:
+    if np.linalg.matrix_rank(design, rtol=_TOLERANCE) < design.shape[1]:
         raise InputError(
             f'{design.shape[1]} regressors cannot be told apart in '
             f"{volumes} volumes; use response='glm-separate' or 'window'."
@@ -143,6 +149,36 @@ def separate_weights(
         )
     share = np.divide(ab, bb, out=np.zeros_like(bb), where=bb > 1e-12)
     return (own - share[:, None] * rest) / left[:, None]
+
+
+def measured(events: Modelled, volumes: int, seconds: float) -> np.ndarray:
+    """Returns how much of each trial's regressor falls within the run.
+
+    Args:
+      events: as for `glm_weights`.
+      volumes: as for `glm_weights`.
+      seconds: as for `glm_weights`.
+
+    Returns:
+      [trials] sum of squares, as a share of that of a run that goes on.
+
+    Raises:
+      InputError: nilearn is missing.
+    """
+    length = volumes * seconds
+    # An event is no longer than a run, whatever the file says.
+    duration = np.minimum(events.duration, length)
+    late = events.trial & (events.onset + duration + RESPONSE > length)
+    share = np.ones(len(late))
+    if late.any():
+        cut = Modelled(events.onset[late], duration[late], events.trial[late])
+        more = math.ceil((duration[late].max() + RESPONSE) / seconds)
+        squares = _design(cut, volumes + more, seconds, 0, None)[0] ** 2
+        within, whole = squares[:volumes].sum(axis=0), squares.sum(axis=0)
+        share[late] = np.divide(
+            within, whole, out=np.ones_like(whole), where=whole > 0
+        )
+    return share[events.trial]
 
 
 def clean(
@@ -229,9 +265,11 @@ def _design(
         add_regs=confounds,
     )
     trial = design.columns.str.startswith('trial')
+    others = design.loc[:, ~trial].to_numpy(np.float64)
     return (
         design.loc[:, trial].to_numpy(np.float64),
-        design.loc[:, ~trial].to_numpy(np.float64),
+        # What begins with the last volume is not seen.
+        others[:, others.any(axis=0)],
     )
 
 

@@ -19,6 +19,9 @@ from brainjax.recordings.bids_files import Run
 # Seconds before a run from which on nilearn models events; it moves earlier
 # ones there.
 MODELLED = 24
+# The least share of a trial's regressor, in squares, that a run must hold for
+# a GLM; the weights of a trial of which less was measured are mostly noise.
+MEASURED = 0.5
 
 
 class How(NamedTuple):
@@ -177,6 +180,13 @@ def _weights(
         np.array([event.duration for event in begun]),
         np.array([bool(event.stimulus) for event in begun]),
     )
+    whole = bids_responses.measured(modelled, volumes, seconds) >= MEASURED
+    if not whole.any():
+        return np.empty((0, volumes)), []
+    trial = modelled.trial.copy()
+    trial[trial] = whole
+    modelled = modelled._replace(trial=trial)
+    shown = [event for event, keep in zip(begun, trial) if keep]
     return solve(modelled, volumes, seconds, how.high_pass, confounds), shown
 
 

@@ -1,5 +1,6 @@
 """Which trials of a BIDS data set are for training, and which to test on."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ TESTS = ('test', 'shape', 'letter', 'imagery')
 
 def asked(
     happened: Sequence[Sequence[Event]], test: str, where: str
-) -> list[list[Event]]:
+) -> tuple[list[list[Event]], list[str]]:
     """Turns trials of sets that are not asked for into mere events.
 
     Args:
@@ -21,21 +22,34 @@ def asked(
       test: one of TESTS, or part of the names of runs, which asks for all.
       where: what to name in messages.
 
+    Returns:
+      The events of each run, and sentences on trials of no known set.
+
     Raises:
       InputError: there is no trial of the set asked for.
     """
     if test not in TESTS:
-        return [[*events] for events in happened]
-    there = {e.part for events in happened for e in events if e.stimulus}
+        return [[*events] for events in happened], []
+    there = Counter(e.part for events in happened for e in events if e.stimulus)
     if test != 'test' and test not in there:
         raise InputError(
             f'{where} holds no trials of the test set {test!r}, only '
-            f'{", ".join(sorted(there - {""})) or "unnamed"}.'
+            f'{", ".join(sorted({*there} - {""})) or "unnamed"}.'
         )
     wanted = ('train', test, '')
-    return [
+    kept = [
         [e if e.part in wanted else e._replace(stimulus='') for e in events]
         for events in happened
+    ]
+    # Trials of no set are for training where no others are.
+    known = ('train', *TESTS) if 'train' in there else ('train', *TESTS, '')
+    lost = sorted({*there} - {*known})
+    if not lost:
+        return kept, []
+    return kept, [
+        f'{where}: {sum(there[part] for part in lost)} trials are of no set '
+        f'that is known ({", ".join(part or "not named" for part in lost)}) '
+        'and are left out; events.tsv must call them train or test.'
     ]
 
 

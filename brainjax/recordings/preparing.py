@@ -84,6 +84,7 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
         mean.mean(axis=0),
         np.sqrt(np.square(deviation).sum(axis=0) / varies.sum(axis=0)),
     )
+    mean = np.where(varies, mean, usual[0])
     deviation = np.where(varies, deviation, usual[1])
     mean, deviation = (  # The last group is that of all others.
         np.vstack([values, more])
