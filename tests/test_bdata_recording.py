@@ -252,7 +252,9 @@ def test_runs_of_several_files_stay_apart(tmp_path, first):
     recording = open_recording(tmp_path)
     for what in ('run', 'session'):
         start = first + np.repeat([0, 1, 2, 3, 4, 5], 6)
-        np.testing.assert_array_equal(getattr(recording.train, what), start[:24])
+        np.testing.assert_array_equal(
+            getattr(recording.train, what), start[:24]
+        )
         np.testing.assert_array_equal(getattr(recording.test, what), start[24:])
 
 

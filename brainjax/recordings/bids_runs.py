@@ -162,11 +162,12 @@ def _weights(
         )
         kept = (weights.sum(axis=1) > 0) & ~late
         return weights[kept], [e for e, keep in zip(shown, kept) if keep]
+    last = bids_responses.times(volumes, seconds)[-1]
     begun = [
         # What begins before the run is not measured whole.
         event if event.onset >= -seconds else event._replace(stimulus='')
         for event in events
-        if -MODELLED < event.onset < volumes * seconds
+        if -MODELLED < event.onset < last
     ]
     shown = [event for event in begun if event.stimulus]
     if not shown:
