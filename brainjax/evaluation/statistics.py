@@ -302,10 +302,7 @@ def permutation_null(
 
 
 def p_value(observed: float, null: np.ndarray) -> float:
-    """One-sided p = (1 + number of null draws >= observed) / (1 + draws).
-
-    NaN where a score is NaN.
-    """
+    """One-sided p = (1 + null draws >= observed) / (1 + draws); NaN of NaN."""
     if np.isnan(observed) or np.isnan(null).any():
         return np.nan
     # Equal scores summed in another order may differ in their last bits.
