@@ -42,8 +42,6 @@ METHODS = {
     'inversion': deep_reconstruction,
     'faces': faces,
 }
-
-
 _PICTURE = re.compile(r'\.(png|jpe?g|bmp|gif|tiff?|webp)$', re.IGNORECASE)
 
 

@@ -38,7 +38,7 @@ def claimed(
     workdir = files.writable_folder(workdir)
     with files.alone(workdir):
         before = set(workdir.rglob('*'))
-        _claim(workdir, config)
+        _claim(workdir, config, before)
         try:
             yield workdir
         except BaseException:
@@ -86,25 +86,32 @@ def check_data(
             )
 
 
-def _claim(workdir: pathlib.Path, config: ConfigDict) -> None:
-    """Writes the config, or checks that it is what the folder's run had."""
+def _claim(
+    workdir: pathlib.Path, config: ConfigDict, there: set[pathlib.Path]
+) -> None:
+    """Writes the config, or checks that it is what the folder's run had.
+
+    Args:
+      workdir: the folder.
+      config: of the experiment.
+      there: all that the folder holds.
+    """
     path = workdir / CONFIG
     ours = json.loads(config.to_json_best_effort())
     used = any(
-        found.is_file() and found.name not in (CONFIG, DATA)
-        for found in workdir.rglob('*')
+        found.is_file() and found.name not in (CONFIG, DATA) for found in there
     )
-    if not (path.exists() and used):
+    if not (path in there and used):
         (workdir / DATA).unlink(missing_ok=True)
         files.write_json(path, ours)
         return
-    here, there = _flat(ours), _flat(_read(path))
-    for name in sorted({*here, *there}):
-        if here.get(name) != there.get(name):
+    new, old = _flat(ours), _flat(_read(path))
+    for name in sorted({*new, *old}):
+        if new.get(name) != old.get(name):
             raise InputError(
                 f'{workdir} holds a run with '
-                f'config.{name}={there.get(name)!r}, and this one has '
-                f'{here.get(name)!r}; use another --workdir.'
+                f'config.{name}={old.get(name)!r}, and this one has '
+                f'{new.get(name)!r}; use another --workdir.'
             )
 
 
