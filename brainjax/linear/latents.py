@@ -228,7 +228,7 @@ def most_probable(
     """
     mean = known.mean(axis=0, dtype=np.float64)
     centred = np.float32(known - mean)
-    variances, axes = linalg.eigh(_product(centred, centred) / len(known))
+    variances, axes = linalg.eigh(_gram(centred) / len(known))
     varies = variances > _VARIES * variances[-1]
     root = (axes[:, varies] * np.sqrt(variances[varies])).T
     rows = np.float32(root @ weights[:-1])
