@@ -2,9 +2,9 @@
 
     python benchmarks/audit.py --seeds 20 --json audit.json
 
-Each kind of method in `brainjax/evaluation/cheats.py` is simulated with many
-seeds (scenes, brain, noise) and audited. Rows are kinds, columns checks, and
-cells say in how many of the seeds the check was flagged.
+Each kind of method in `brainjax/evaluation/audit/cheats.py` is simulated with
+many seeds (scenes, brain, noise) and audited. Rows are kinds, columns checks,
+and cells say in how many of the seeds the check was flagged.
 """
 
 import argparse
@@ -14,7 +14,9 @@ import time
 
 from sides import cpu_name
 
-from brainjax.evaluation import audit, audit_controls, cheats
+from brainjax.evaluation.audit import cheats
+from brainjax.evaluation.audit import checks as audit
+from brainjax.evaluation.audit import controls as audit_controls
 
 
 def main() -> None:

@@ -22,9 +22,10 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from brainjax import experiment, files
+from brainjax import experiment
 from brainjax.evaluation import identification, pixels, statistics
-from brainjax.methods import selfsup
+from brainjax.io import files
+from brainjax.methods.selfsup import method as selfsup
 from brainjax.recordings import average_repeats, normalise
 
 ARMS = {'D': (0.0, 0.0), 'D+ED': (1.0, 0.0), 'D+ED+DE': (1.0, 1.0)}

@@ -190,8 +190,9 @@ def jax_side(options):
     import jax
     import jax.numpy as jnp
 
-    from brainjax.methods import selfsup_networks, selfsup_steps
-    from brainjax.methods.selfsup_config import gaziv2022
+    from brainjax.methods.selfsup import networks as selfsup_networks
+    from brainjax.methods.selfsup import steps as selfsup_steps
+    from brainjax.methods.selfsup.config import gaziv2022
     from brainjax.training import parallel
     from brainjax.training import state as training_state
 

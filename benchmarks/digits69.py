@@ -27,11 +27,12 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from brainjax import experiment, files
+from brainjax import experiment
 from brainjax.commands.run import parse_run
 from brainjax.errors import InputError
 from brainjax.evaluation import identification, statistics
-from brainjax.recordings import digits69
+from brainjax.io import files
+from brainjax.recordings.formats import digits69
 from brainjax.reports import figures
 
 CONFIG = pathlib.Path(__file__).parents[1] / 'configs' / 'digits69.py'

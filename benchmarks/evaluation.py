@@ -179,7 +179,8 @@ def classes(number=1000, examples=100, reconstructions=50) -> list[dict]:
 
     from brainjax.errors import InputError
     from brainjax.evaluation import classification
-    from brainjax.networks import alexnet, weights
+    from brainjax.networks import weights
+    from brainjax.networks.backbones import alexnet
 
     try:
         embed = classification.alexnet_embedding()

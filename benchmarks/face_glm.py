@@ -26,7 +26,7 @@ VOLUMES, SECONDS, FACES, TESTS, NOISE = 200, 2.0, 85, 20, 10.0
 
 def simulate(options):
     """Yields regressors, nuisance and fMRI of each run; betas are normal."""
-    from brainjax.recordings import face_runs
+    from brainjax.recordings.formats.faces import runs as face_runs
 
     columns = face_runs.Columns(options['latents'], TESTS)
     train = [f'F{i}' for i in range(FACES * options['runs'])]
@@ -61,8 +61,8 @@ def simulate(options):
 
 def ours(options):
     def fit():
-        from brainjax.methods import face_glm
-        from brainjax.recordings.face_runs import Columns
+        from brainjax.methods.faces import glm as face_glm
+        from brainjax.recordings.formats.faces.runs import Columns
 
         drawing = 0.0
 

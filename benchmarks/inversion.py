@@ -40,7 +40,7 @@ STEPS = 200  # of the schedules; fewer are taken
 
 def drawn(width: float, size: int):
     """Returns layer -> (kernel OIHW or [out, in], bias): torch's layouts."""
-    from brainjax.networks import vgg
+    from brainjax.networks.backbones import vgg
 
     rng = np.random.default_rng(0)
     result, side = {}, size // 32
@@ -85,8 +85,9 @@ def ours(options):
     """Returns count -> (seconds a step, losses), and the device's name."""
     import jax
 
-    from brainjax.methods import inversion, inversion_descent
-    from brainjax.methods.inversion_problem import prepare
+    from brainjax.methods.inversion import descent
+    from brainjax.methods.inversion import search as inversion
+    from brainjax.methods.inversion.networks import prepare
 
     network = our_network(options.width, options.size)
     layers = tuple(network.params)
@@ -119,7 +120,7 @@ def ours(options):
         )
         if count == 1:
             np.save(options.shared / 'start.npy', np.asarray(x[0]))
-        state = inversion_descent.start_descent(x, settings.optimiser)
+        state = descent.start_descent(x, settings.optimiser)
         advance = inversion._advance
         jax.block_until_ready(advance(held, data, state, 0, 1))  # compiles
         return held, data, state

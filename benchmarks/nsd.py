@@ -30,8 +30,10 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from brainjax import experiment, files
-from brainjax.recordings import Recording, Stimuli, Trials, nsd, stored
+from brainjax import experiment
+from brainjax.io import files
+from brainjax.recordings import Recording, Stimuli, Trials, on_disk
+from brainjax.recordings.formats import nsd
 from brainjax.training.batches import indices, prefetch
 
 SESSIONS, TRIALS, VOXELS = 40, 750, 15625
@@ -49,9 +51,9 @@ def simulate(folder, sessions, trials, voxels):
         gain = rng.uniform(50, 300, voxels)
         numbers = rng.standard_normal((trials, voxels), np.float32) * gain
         np.save(path, (numbers + 200).astype(np.int16))
-        tables.append(stored.open_table(path))
+        tables.append(on_disk.open_table(path))
     scale = np.full((sessions, voxels), 1 / nsd.PERCENT)
-    fmri = stored.whole_tables(tuple(tables), scale, 0 * scale)
+    fmri = on_disk.whole_tables(tuple(tables), scale, 0 * scale)
     number = sessions * trials // REPEATS
     shared = SHARED * number // PICTURES
     stimulus = rng.permutation(np.repeat(np.arange(number), REPEATS))

@@ -20,10 +20,10 @@ from scipy import stats
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from brainjax.evaluation import (
-    entries,
+    distractors,
     identification,
-    outside,
     pixels,
+    scores,
     statistics,
 )
 
@@ -45,7 +45,7 @@ def tables(truth, made, pool):
     matrix = identification.similarity(*rows)
     ssim_2d, ssim_1d = pixels.ssim_matrices(truth, made)
     others = identification.similarity(pool.reshape(len(pool), -1), rows[1])
-    beaten = outside.better(-matrix, -others)
+    beaten = distractors.better(-matrix, -others)
     classes = identification.ranks(np.concatenate([matrix, others]))[:n] - 1
     total = n + len(pool) - 1
     success = identification.expected_success
@@ -90,7 +90,7 @@ def main() -> None:
         for name, (table, lower) in tables(*pair, pool).items():
             p = randomised_p(table, lower, experiment, known.draws, generator)
             randomised.setdefault(name, []).append(p)
-            entry = entries.entry(
+            entry = scores.entry(
                 [table], seed=experiment, draws=known.draws, lower=lower
             )
             reported.setdefault(name, []).append(entry['p'])

@@ -20,9 +20,11 @@ from sides import cpu_name, demo
 
 from brainjax import experiment
 from brainjax.evaluation import receptive_fields
-from brainjax.methods import selfsup, selfsup_fields
-from brainjax.recordings import normalise, voxels
+from brainjax.methods.selfsup import fields as selfsup_fields
+from brainjax.methods.selfsup import method as selfsup
+from brainjax.recordings import normalise
 from brainjax.reports import encoder_figures
+from brainjax.simulation import voxels
 
 SIDE = 12  # Places along the picture of the map without an encoder.
 

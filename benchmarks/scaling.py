@@ -130,7 +130,8 @@ def work(batch: int, steps: int) -> int:
 
     from brainjax import experiment
     from brainjax.commands.jax_setup import set_up_jax
-    from brainjax.methods import selfsup_networks, selfsup_steps
+    from brainjax.methods.selfsup import networks as selfsup_networks
+    from brainjax.methods.selfsup import steps as selfsup_steps
     from brainjax.recordings import normalise
     from brainjax.training import hosts, parallel, state
     from brainjax.training.batches import indices

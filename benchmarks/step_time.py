@@ -81,7 +81,7 @@ def main() -> None:
 def setting(full: bool):
     """Returns the config of the demo, or the published one."""
     if full:
-        from brainjax.methods.selfsup_config import gaziv2022
+        from brainjax.methods.selfsup.config import gaziv2022
 
         config = gaziv2022()
         config.encoder.weights = config.image_loss.weights = 'random'
@@ -103,7 +103,8 @@ def trainings(config) -> dict:
     """Returns what the encoder's and the decoder's training are given."""
     from brainjax import experiment
     from brainjax.commands.jax_setup import set_up_jax
-    from brainjax.methods import selfsup, selfsup_training
+    from brainjax.methods.selfsup import method as selfsup
+    from brainjax.methods.selfsup import training as selfsup_training
 
     set_up_jax()
     given, train = {}, selfsup_training.train

@@ -29,7 +29,7 @@ TERMS = ('kl', 'likeness', 'real', 'fake')
 
 
 def get_config(options):
-    from brainjax.methods.faces_config import vanrullen2019
+    from brainjax.methods.faces.config import vanrullen2019
 
     c = vanrullen2019()
     layers = int(math.log2(options['size'] // 4))
@@ -61,7 +61,7 @@ def jax_side(options):
     os.environ['NPROC'] = str(options['threads'])
     import jax
 
-    from brainjax.methods import vaegan_steps as steps
+    from brainjax.methods.faces import steps
     from brainjax.training import parallel
     from brainjax.training import state as training_state
 

@@ -10,25 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from brainjax import (
-    auditing,
-    experiment,
-    files,
-    human_judgement,
-    pictures,
-)
+from brainjax import experiment
 from brainjax.errors import InputError
-from brainjax.evaluation import (
-    classification,
-    folders,
-    human,
-    mind_vis,
-    outside,
-    presets,
-)
-from brainjax.files import PathLike
+from brainjax.evaluation import classification, folders, god, human, presets
+from brainjax.evaluation import distractors as outside
+from brainjax.evaluation.audit import run as auditing
+from brainjax.io import files
+from brainjax.io.files import PathLike
 from brainjax.networks import weights
-from brainjax.reports import figures, human_figure, page
+from brainjax.pictures import loading
+from brainjax.reports import figures, human_figure, human_judgement, page
 
 # Presets with a protocol of their own.
 OTHERS = {
@@ -234,7 +225,7 @@ def _weizmann(seen, images, options, statistics):
         name: presets.lpips_function(name)
         for name in options.networks or ('vgg16',)
     }
-    pool, _ = pictures.load(
+    pool, _ = loading.load(
         options.distractors,
         outside.SIZE,
         limit=MOST_DISTRACTORS,
@@ -252,7 +243,7 @@ def _weizmann(seen, images, options, statistics):
 
 
 def _god(seen, images, options, statistics):
-    side = (mind_vis.SIZE, mind_vis.SIZE)
+    side = (god.SIZE, god.SIZE)
     views = [folders.stack(each, side) for each in (seen, images)]
     views = [
         np.stack([folders.as_bytes(image) for image in each]) for each in views
@@ -270,7 +261,7 @@ def _god(seen, images, options, statistics):
         'Of this protocol the n-way classification by ViT-H/14 and the FID of '
         '64 features are not scored: their networks are not available here.'
     )
-    scores = mind_vis.score(*views, lpips, **statistics)
+    scores = god.score(*views, lpips, **statistics)
     return presets.Scored(scores, notes, *views)
 
 

@@ -16,16 +16,16 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 import brainjax
-from brainjax import auditing, evaluation, files, work_folder
+from brainjax import evaluation
 from brainjax.errors import InputError, suggestion
-from brainjax.evaluation import groups, network_features
-from brainjax.methods import (
-    deep_reconstruction,
-    face_pictures,
-    faces,
-    loading,
-    selfsup,
-)
+from brainjax.evaluation import network_features, test_subsets
+from brainjax.evaluation.audit import run as auditing
+from brainjax.io import files, work_folder
+from brainjax.methods import data as loading
+from brainjax.methods.faces import method as faces
+from brainjax.methods.faces import pictures as face_pictures
+from brainjax.methods.inversion import method as deep_reconstruction
+from brainjax.methods.selfsup import method as selfsup
 from brainjax.recordings import (
     Recording,
     average_repeats,
@@ -111,7 +111,7 @@ def _run(
         test = average_repeats(normalise(recording).test)
         evaluation.check_number(len(test), recording.source)
         names = [recording.stimuli.names[i] for i in test.stimulus]
-        parts = groups.rows(names, config.recording.groups)
+        parts = test_subsets.rows(names, config.recording.groups)
         unpaired = load_pictures(config)
         work_folder.check_data(workdir, recording, unpaired)
     with _timed(timings, 'Fit'):

@@ -16,7 +16,7 @@ first layer of torchvision's AlexNet (64 channels) stands in for CaffeNet's
 here `transductive_test_fmri` has to be asked for.
 """
 
-from brainjax.methods.selfsup_config import gaziv2022
+from brainjax.methods.selfsup.config import gaziv2022
 
 
 def get_config():

@@ -14,7 +14,7 @@ Where a value differs from Gaziv et al. 2022 it is because pictures, networks
 and training are smaller, unless its comment says otherwise.
 """
 
-from brainjax.methods.selfsup_config import gaziv2022
+from brainjax.methods.selfsup.config import gaziv2022
 
 
 def get_config():

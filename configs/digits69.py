@@ -4,8 +4,9 @@
       --config.recording.path=digits69.mat --config.pictures.path=digits69.mat
 
 File: `digits69.mat` holds one subject's single responses to 100 digits and
-2000 digits that were never shown; `brainjax/recordings/digits69.py` describes
-it. Add `--config.recording.fold=0` (to 9) for one of ten folds.
+2000 digits that were never shown;
+`brainjax/recordings/formats/digits69.py` describes it. Add
+`--config.recording.fold=0` (to 9) for one of ten folds.
 
 Time: 1.5 minutes on one CPU core, 2 to 3.5 where the core is shared.
 Scores to expect (95 % intervals over pictures; ridge from voxels to pixels):
@@ -33,7 +34,7 @@ The trials that nine of those test on took part in the choice; only the usual
 split, which is also fold 9, is free of it.
 """
 
-from brainjax.methods.selfsup_config import gaziv2022
+from brainjax.methods.selfsup.config import gaziv2022
 
 
 def get_config():

@@ -23,7 +23,7 @@ Scores to expect (chance), noise ceiling .70:
 `docs/faces.md` has intervals, and why PCA is better with generated faces.
 """
 
-from brainjax.methods.faces_config import narrow
+from brainjax.methods.faces.config import narrow
 
 
 def get_config(faces='generated'):

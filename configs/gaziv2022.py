@@ -18,14 +18,14 @@ Score to expect: the released reconstructions of subject 3 reach .952 +- .014
 (chance .2 and .1); that run chose its encoder by its loss on the test set,
 which this one does not.
 
-Every value is the PyTorch release's (`brainjax/methods/selfsup_config.py`
+Every value is the PyTorch release's (`brainjax/methods/selfsup/config.py`
 says which differ in the Keras release). As in all its scripts the DE loss has
 weight 0. To feed it the fMRI of the test set, as the paper describes, set
 `--config.decoder.decoder_encoder=1 --config.transductive_test_fmri=True`; the
 report then says so.
 """
 
-from brainjax.methods.selfsup_config import gaziv2022
+from brainjax.methods.selfsup.config import gaziv2022
 
 
 def get_config():

@@ -14,7 +14,7 @@ Where a value differs from Shen et al. 2019 it is because pictures and network
 are smaller, unless its comment says otherwise.
 """
 
-from brainjax.methods.inversion_config import shen2019
+from brainjax.methods.inversion.config import shen2019
 
 
 def get_config():

@@ -6,9 +6,9 @@
       --config.recording.path=digits69.mat
 
 One subject's single responses to 100 digits, V1 to V3 (van Gerven et al.
-2010; `brainjax/recordings/digits69.py`). Features of VGG16 trained on ImageNet
-are decoded from fMRI and inverted at 56 px, then reduced to the 28 px of the
-digits. Add `--config.recording.fold=0` (to 9) for one of ten folds.
+2010; `brainjax/recordings/formats/digits69.py`). Features of VGG16 trained on
+ImageNet are decoded from fMRI and inverted at 56 px, then reduced to the 28 px
+of the digits. Add `--config.recording.fold=0` (to 9) for one of ten folds.
 
 Time: 4 minutes 48 on two CPU cores.
 Scores to expect on the usual split, 10 digits (95 % intervals):
@@ -22,7 +22,7 @@ Pictures found by inversion name the digit at least as well as direct ridge
 does, and match its pixels less well. The settings were tried once.
 """
 
-from brainjax.methods.inversion_config import shen2019
+from brainjax.methods.inversion.config import shen2019
 
 
 def get_config():

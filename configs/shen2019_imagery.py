@@ -6,7 +6,7 @@ The published spread of features is not that of this variant of the network;
 the spread of the training pictures' features stands in for it.
 """
 
-from brainjax.methods.inversion_config import shen2019
+from brainjax.methods.inversion.config import shen2019
 
 
 def get_config():

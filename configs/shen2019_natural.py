@@ -17,7 +17,7 @@ five subjects in a later pipeline of the same group (generator, other scaling);
 the published values of this setting were not checked.
 """
 
-from brainjax.methods.inversion_config import shen2019
+from brainjax.methods.inversion.config import shen2019
 
 
 def get_config():

@@ -3,7 +3,7 @@
 As configs/shen2019_natural.py, tested on the 40 coloured shapes.
 """
 
-from brainjax.methods.inversion_config import shen2019
+from brainjax.methods.inversion.config import shen2019
 
 
 def get_config():

@@ -23,7 +23,7 @@ scored from ds001761: its events do not tell which face was imagined.
 `methods/faces_config.py` names the source of every value.
 """
 
-from brainjax.methods.faces_config import vanrullen2019
+from brainjax.methods.faces.config import vanrullen2019
 
 
 def get_config():

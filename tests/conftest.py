@@ -8,7 +8,8 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 import jax
 import pytest
 
-REPOSITORY = pathlib.Path(__file__).parents[1]
+TESTS = pathlib.Path(__file__).parent
+REPOSITORY = TESTS.parent
 
 jax.config.update('jax_compilation_cache_dir', str(REPOSITORY / '.compiled'))
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)

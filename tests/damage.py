@@ -22,8 +22,8 @@ import numpy as np
 import tiny
 from recording_files import write_digits
 
-from brainjax import files
 from brainjax.errors import InputError
+from brainjax.io import files
 from brainjax.recordings import FORMATS, conversion
 
 MEMORY = 6 * 2**30  # Address space, most of it JAX's and HDF5's libraries.

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import tiny
 
-from brainjax.methods import selfsup
+from brainjax.methods.selfsup import method as selfsup
 from brainjax.training import hosts, joining
 
 

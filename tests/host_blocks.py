@@ -17,9 +17,11 @@ import zlib
 import jax
 import tiny
 
-from brainjax import features
-from brainjax.methods import feature_decoding, inversion, inversion_files
-from brainjax.methods.inversion import Descent, Settings
+from brainjax.io import feature_folders
+from brainjax.methods.inversion import feature_decoding
+from brainjax.methods.inversion import files as inversion_files
+from brainjax.methods.inversion import search as inversion
+from brainjax.methods.inversion.search import Descent, Settings
 from brainjax.networks import frozen
 from brainjax.training import hosts, joining
 
@@ -39,7 +41,7 @@ def write_true(folder):
         network(), recording.stimuli.images / 255, LAYERS
     )
     for layer, values in found.items():
-        features.write_compact(
+        feature_folders.write_compact(
             folder,
             layer,
             recording.stimuli.names,
@@ -76,7 +78,9 @@ def work(true, out, event=''):
         units_at_a_time=512,
         threads=1,
     )
-    layers = features.open_layers(out / 'decoded', subject='tiny', roi='all')
+    layers = feature_folders.open_layers(
+        out / 'decoded', subject='tiny', roi='all'
+    )
     names = next(iter(layers.values())).names
     errors = inversion_files.invert(
         layers, names, network(), SETTINGS, out / 'pictures', together=2

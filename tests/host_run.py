@@ -15,7 +15,7 @@ import time
 
 import jax
 import numpy as np
-import test_loop
+import tiny_training
 
 from brainjax.errors import InputError
 from brainjax.training import hosts, joining, parallel
@@ -34,14 +34,14 @@ def batch_at(i):
             os.kill(os.getpid(), signal.SIGTERM)
         else:
             raise InputError('file.npz is missing; bring it.')
-    rows = parallel.own(indices(0, 0, len(test_loop.INPUTS), i, 8))
-    return {'x': test_loop.INPUTS[rows], 'y': test_loop.TARGETS[rows]}
+    rows = parallel.own(indices(0, 0, len(tiny_training.INPUTS), i, 8))
+    return {'x': tiny_training.INPUTS[rows], 'y': tiny_training.TARGETS[rows]}
 
 
 def work():
     try:
-        state, history = test_loop.run(
-            FOLDER, batches=batch_at, validate=test_loop.score_of
+        state, history = tiny_training.run(
+            FOLDER, batches=batch_at, validate=tiny_training.score_of
         )
     except Interrupted as error:
         print(error, file=sys.stderr)

@@ -11,7 +11,8 @@ from PIL import Image
 
 from brainjax import comparison
 from brainjax.__main__ import main
-from brainjax.networks import alexnet, vgg, weights
+from brainjax.networks import weights
+from brainjax.networks.backbones import alexnet, vgg
 
 GENERATOR = np.random.default_rng(0)
 NAMES = [f'n0144353{i % 3}_{i}' for i in range(6)]
@@ -104,7 +105,7 @@ def test_bad_input_is_told_in_one_sentence(sets, tmp_path, capsys):
 
 
 def test_god(sets, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison.mind_vis, 'SIZE', 32)
+    monkeypatch.setattr(comparison.god, 'SIZE', 32)
     assert evaluate(sets, tmp_path / 'out', '--preset', 'god') == 0
     scores = json.loads((tmp_path / 'out/scores.json').read_text())['scores']
     assert list(scores) == [

@@ -6,20 +6,21 @@ BRAINJAX_DAMAGED=300 damages that many files; BRAINJAX_DAMAGE_SEED draws how.
 import collections
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
 import h5py
 import numpy as np
 import pytest
+from conftest import TESTS
 
 from brainjax.errors import InputError
-from brainjax.recordings import FORMATS, hdf5, npz
+from brainjax.io import arrays as npz
+from brainjax.io import hdf5
+from brainjax.recordings import FORMATS
 
 NUMBER = int(os.environ.get('BRAINJAX_DAMAGED', 60))
 SEED = int(os.environ.get('BRAINJAX_DAMAGE_SEED', 0))
-TESTS = pathlib.Path(__file__).parent
 
 
 def test_damaged_files_are_refused_in_one_sentence(tmp_path):

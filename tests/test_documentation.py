@@ -141,4 +141,4 @@ def test_reference_is_written(tmp_path):
     )
     page = (tmp_path / 'site/brainjax/losses.html').read_text()
     assert 'cosine_feature_loss' in page and '<h6 id=' in page
-    assert (tmp_path / 'site/brainjax/methods/selfsup_steps.html').exists()
+    assert (tmp_path / 'site/brainjax/methods/selfsup/steps.html').exists()

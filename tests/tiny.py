@@ -8,8 +8,9 @@ the picture, from `subject` or, as files, from `write`.
 import numpy as np
 from PIL import Image
 
-from brainjax.methods.selfsup_config import gaziv2022
-from brainjax.recordings import Recording, Stimuli, Trials, weizmann
+from brainjax.methods.selfsup.config import gaziv2022
+from brainjax.recordings import Recording, Stimuli, Trials
+from brainjax.recordings.formats import weizmann
 
 SIZE = 16
 VOXELS = 48

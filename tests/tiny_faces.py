@@ -3,7 +3,7 @@
 import numpy as np
 import tiny
 
-from brainjax.methods.faces_config import vanrullen2019
+from brainjax.methods.faces.config import vanrullen2019
 
 SIZE = 16
 

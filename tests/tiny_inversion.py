@@ -1,6 +1,6 @@
 """A deep image reconstruction in seconds, for `brainjax run` too."""
 
-from brainjax.methods.inversion_config import shen2019
+from brainjax.methods.inversion.config import shen2019
 
 
 def get_config(**changes):

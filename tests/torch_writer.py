@@ -1,5 +1,6 @@
 """Writes files as torch.save does, opcode by opcode and without PyTorch."""
 
+import os
 import pickle
 import struct
 import zipfile
@@ -131,3 +132,13 @@ def state_dict(kernels, indices, seed=0):
         arrays[f'features.{indices[layer]}.bias'] = draw(o)
     arrays['classifier.0.weight'] = draw(8, 5)
     return arrays
+
+
+class Runs:
+    """Unpickles by running a shell command that leaves a file behind."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f'touch {self.path}',)

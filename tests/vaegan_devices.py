@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import tiny_faces
 
-from brainjax.methods import vaegan_training
+from brainjax.methods.faces import training as vaegan_training
 
 
 def get_config():

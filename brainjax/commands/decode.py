@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Callable
 
-from brainjax.commands import reading
+from brainjax.commands import recording_flags
 from brainjax.commands.jax_setup import set_up_jax
-from brainjax.methods import feature_decoding
+from brainjax.methods.inversion import feature_decoding
 from brainjax.recordings import open_recording
 from brainjax.training import hosts, joining
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='decode each test trial, not the average of its stimulus',
     )
-    reading.add_arguments(parser)
+    recording_flags.add_arguments(parser)
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> int:
@@ -52,7 +52,9 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _run(known: argparse.Namespace) -> int:
-    recording = open_recording(known.recording, **reading.options(known))
+    recording = open_recording(
+        known.recording, **recording_flags.options(known)
+    )
     with hosts.progress('decode', None, unit='units') as show:
         folders = feature_decoding.decode(
             recording,

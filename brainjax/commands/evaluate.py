@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from brainjax.commands import reading
+from brainjax.commands import recording_flags
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
 
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='R',
         help='the recording, for its training stimuli and categories',
     )
-    reading.add_arguments(parser)
+    recording_flags.add_arguments(parser)
     parser.add_argument('--method', default='unknown', metavar='NAME')
     parser.add_argument(
         '--simulated', action='store_true', help='no brain was measured'
@@ -97,8 +97,9 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
             'give at least one draw and a seed from 0 up.'
         )
     set_up_jax()
-    from brainjax import comparison, human_judgement
-    from brainjax.training.progress import progress
+    from brainjax import comparison
+    from brainjax.io.progress import progress
+    from brainjax.reports import human_judgement
 
     if known.human_test:
         pair = known.reconstructions, known.truth
@@ -117,7 +118,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                 known.train_pictures,
                 known.audit,
                 known.recording,
-                reading.options(known),
+                recording_flags.options(known),
                 known.method,
                 known.simulated,
                 known.transductive,

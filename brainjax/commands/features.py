@@ -6,19 +6,20 @@ import pathlib
 
 import numpy as np
 
-from brainjax import features, files, pictures
-from brainjax.commands import networks
+from brainjax.commands import network_flags
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
-from brainjax.picture_sources import open_source
-from brainjax.training.progress import progress
+from brainjax.io import feature_folders, files
+from brainjax.io.progress import progress
+from brainjax.pictures import loading
+from brainjax.pictures.sources import open_source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'pictures', metavar='PICTURES', help='a folder or an archive'
     )
-    networks.add_arguments(parser)
+    network_flags.add_arguments(parser)
     parser.add_argument('--out', required=True, metavar='DIR')
     parser.add_argument(
         '--centre',
@@ -36,11 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
     set_up_jax()
-    from brainjax.methods import inversion
+    from brainjax.methods.inversion import search as inversion
     from brainjax.networks import frozen
 
-    network = networks.load(known)
-    layers = networks.layers(known) or list(frozen.layers(network))
+    network = network_flags.load(known)
+    layers = network_flags.layers(known) or list(frozen.layers(network))
     if min(known.together, known.size) < 1:
         raise InputError('--together and --size must be at least 1.')
     with contextlib.ExitStack() as stack:
@@ -53,7 +54,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         )
         for start in range(0, len(names), known.together):
             chosen = range(start, min(start + known.together, len(names)))
-            images = pictures.decode(
+            images = loading.decode(
                 found,
                 chosen,
                 known.pictures,
@@ -64,7 +65,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                 network, np.float32(images) / 255, layers
             )
             for layer, values in computed.items():
-                features.write_features(
+                feature_folders.write_features(
                     out,
                     layer,
                     names[chosen.start : chosen.stop],

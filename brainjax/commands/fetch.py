@@ -5,9 +5,9 @@ import contextlib
 import sys
 
 from brainjax.errors import InputError, suggestion
+from brainjax.io.progress import progress
 from brainjax.networks import weights
-from brainjax.recordings import sources
-from brainjax.training.progress import progress
+from brainjax.recordings import catalogue
 
 _MEGABYTE = 10**6
 
@@ -32,10 +32,10 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         for name, source in weights.SOURCES.items():
             how = '' if source.sha256 else f' Give a copy: --from; {source.url}'
             print(f'{name:<28}weights. {source.licence}{how}')
-        for name, source in sources.SOURCES.items():
+        for name, source in catalogue.SOURCES.items():
             print(f'{name:<28}{source.about}')
         return
-    names = [*weights.SOURCES, *sources.SOURCES]
+    names = [*weights.SOURCES, *catalogue.SOURCES]
     if known.name not in names:
         raise InputError(
             f'There are no weights named {known.name!r} and no such '
@@ -73,6 +73,6 @@ def _recording(name: str, source: str | None):
                 )
             shown[file](done // _MEGABYTE, total=total and total // _MEGABYTE)
 
-        return sources.fetch(
+        return catalogue.fetch(
             name, source, show, lambda terms: print(terms, file=sys.stderr)
         )

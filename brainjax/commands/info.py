@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from brainjax import information
+from brainjax.commands import information
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

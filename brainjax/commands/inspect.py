@@ -4,10 +4,10 @@ import argparse
 import json
 import pathlib
 
-from brainjax import files, inspection
-from brainjax.commands import reading
+from brainjax.commands import recording_flags
 from brainjax.errors import InputError
-from brainjax.recordings import leakage
+from brainjax.io import files
+from brainjax.recordings import description, leakage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,18 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='compare the pictures, names, categories, runs and sessions of '
         'training and test trials',
     )
-    reading.add_arguments(parser)
+    recording_flags.add_arguments(parser)
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
     if known.plot and pathlib.Path(known.plot).suffix.lower() != '.png':
         raise InputError(f'{known.plot} must be named FILE.png.')
-    recordings = inspection.open_all(known.paths, **reading.options(known))
+    recordings = description.open_all(
+        known.paths, **recording_flags.options(known)
+    )
     found, texts = [], []
     for i, recording in enumerate(recordings, 1):
-        summary = inspection.summary(recording)
-        texts.append(inspection.render(summary))
+        summary = description.summary(recording)
+        texts.append(description.render(summary))
         if known.leakage:
             findings = leakage.check(recording)
             summary['leakage'] = [each._asdict() for each in findings]

@@ -6,15 +6,15 @@ import pathlib
 
 import numpy as np
 
-from brainjax import features
-from brainjax.commands import networks
+from brainjax.commands import network_flags
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
+from brainjax.io import feature_folders
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('features', metavar='FEATURES')
-    networks.add_arguments(parser)
+    network_flags.add_arguments(parser)
     parser.add_argument('--out', required=True, metavar='DIR')
     parser.add_argument(
         '--subject', default='', help='of decoded features', metavar='S'
@@ -76,15 +76,15 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _run(known: argparse.Namespace) -> int:
-    from brainjax.methods import inversion_files
+    from brainjax.methods.inversion import files as inversion_files
     from brainjax.networks import frozen
     from brainjax.training import hosts
 
-    network = networks.load(known)
+    network = network_flags.load(known)
     frozen.check_origin(known.features, network)
-    layers = features.open_layers(
+    layers = feature_folders.open_layers(
         known.features,
-        networks.layers(known),
+        network_flags.layers(known),
         subject=known.subject,
         roi=known.roi,
     )
@@ -111,7 +111,7 @@ def _run(known: argparse.Namespace) -> int:
 
 
 def _settings(known: argparse.Namespace):
-    from brainjax.methods.inversion import (
+    from brainjax.methods.inversion.search import (
         CODE_DESCENT,
         Descent,
         QuasiNewton,
@@ -149,12 +149,13 @@ def _term(text: str) -> tuple[str, float]:
 
 
 def _generator(known: argparse.Namespace):
-    from brainjax.methods.inversion import Generator
-    from brainjax.networks import backbone, generator, weights
+    from brainjax.methods.inversion.search import Generator
+    from brainjax.networks import weights
+    from brainjax.networks.backbones import feedforward, generator
 
     if known.generator is None:
         return None
-    backbone.check_known('generator', known.generator, generator.GENERATORS)
+    feedforward.check_known('generator', known.generator, generator.GENERATORS)
     params = weights.load(f'generator_{known.generator}')
     upper = None
     if known.upper:

@@ -10,7 +10,7 @@ def set_up_jax() -> None:
     """Keeps compiled programs for the next run, and logs off the terminal."""
     import jax
 
-    from brainjax.files import cache_folder
+    from brainjax.io.files import cache_folder
 
     if not jax.config.jax_compilation_cache_dir:
         folder = cache_folder('compiled')

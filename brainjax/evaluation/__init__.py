@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.evaluation import entries, identification, pixels
+from brainjax.evaluation import identification, pixels
+from brainjax.evaluation import scores as entries
 
 
 def check_number(pictures: int, where: str) -> None:

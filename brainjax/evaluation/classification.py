@@ -15,13 +15,16 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from brainjax import files, pictures
 from brainjax.errors import InputError
-from brainjax.evaluation import entries, identification, pixels
-from brainjax.files import PathLike
-from brainjax.networks import alexnet, weights
-from brainjax.picture_sources import Source, open_source
-from brainjax.recordings import npz
+from brainjax.evaluation import identification, pixels
+from brainjax.evaluation import scores as entries
+from brainjax.io import arrays as npz
+from brainjax.io import files
+from brainjax.io.files import PathLike
+from brainjax.networks import weights
+from brainjax.networks.backbones import alexnet
+from brainjax.pictures import loading
+from brainjax.pictures.sources import Source, open_source
 
 SIZE = 112
 EXAMPLES = 100  # Of each class.
@@ -143,7 +146,7 @@ def build(
         chosen = _examples(found, examples, frozenset(without), source)
         for part in _portions(chosen, BATCH):
             indices = [i for i, _ in part]
-            images = pictures.decode(found, indices, source, SIZE)
+            images = loading.decode(found, indices, source, SIZE)
             for (_, name), row in zip(part, embed(images)):
                 sums[name] = sums.get(name, 0) + row.astype(np.float64)
                 counts[name] = counts.get(name, 0) + 1

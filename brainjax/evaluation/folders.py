@@ -18,15 +18,15 @@ import numpy as np
 from PIL import Image
 
 from brainjax.errors import InputError, suggestion
-from brainjax.files import PathLike
-from brainjax.picture_sources import (
+from brainjax.io import arrays as npz
+from brainjax.io.files import PathLike
+from brainjax.pictures.sources import (
     SUFFIXES,
     Encoded,
     open_picture,
     open_source,
     telling,
 )
-from brainjax.recordings import npz
 
 
 class Pictures(NamedTuple):

@@ -16,8 +16,8 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.evaluation import statistics
-from brainjax.evaluation.entries import Entry
-from brainjax.files import PathLike
+from brainjax.evaluation.scores import Entry
+from brainjax.io.files import PathLike
 
 COLUMNS = (
     *('test', 'observer', 'seed', 'trial', 'trials', 'kind', 'picture'),

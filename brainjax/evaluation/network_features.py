@@ -15,14 +15,14 @@ import numpy as np
 
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import pixels
-from brainjax.networks import (
+from brainjax.networks import weights
+from brainjax.networks.backbones import (
     alexnet,
     clip,
     efficientnet,
     inception,
     resnet,
     vgg,
-    weights,
 )
 
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainjax.evaluation import pixels
-from brainjax.networks import alexnet, vgg
+from brainjax.networks.backbones import alexnet, vgg
 
 TAPS = {
     'vgg16': ('relu1_2', 'relu2_2', 'relu3_3', 'relu4_3', 'relu5_3'),

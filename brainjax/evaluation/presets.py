@@ -16,14 +16,15 @@ from PIL import Image
 
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import (
-    entries,
     folders,
     identification,
     network_features,
     perceptual,
     pixels,
 )
-from brainjax.networks import clip, weights
+from brainjax.evaluation import scores as entries
+from brainjax.networks import weights
+from brainjax.networks.backbones import clip
 
 LPIPS_SIZE = 112
 LPIPS = ('lpips_alexnet', 'lpips_vgg16')

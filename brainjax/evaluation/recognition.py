@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.evaluation import entries, identification, statistics
+from brainjax.evaluation import identification, scores, statistics
 
 
 class Spread(NamedTuple):
@@ -46,7 +46,7 @@ def recognise(
     *,
     seed: int = 0,
     draws: int = 10_000,
-) -> dict[str, entries.Entry]:
+) -> dict[str, scores.Entry]:
     """Pairwise and full recognition of the faces that were seen.
 
     Pairwise: how often the latents of the face that was seen correlate more
@@ -83,7 +83,7 @@ def recognise(
         chance = np.mean(
             [identification.chance(ways or len(m)) for m in matrices]
         )
-        found[name] = entries.entry(tables, chance, seed=seed, draws=draws)
+        found[name] = scores.entry(tables, chance, seed=seed, draws=draws)
         if len(tables) > 1:
             found[name]['low'], found[name]['high'] = (
                 statistics.two_level_interval(
@@ -120,7 +120,7 @@ def gender(
     *,
     seed: int = 0,
     draws: int = 10_000,
-) -> entries.Entry:
+) -> scores.Entry:
     """How often the sign along the axis is that of the face's label.
 
     No offset is fitted, as published; with standardised latents the middle is
@@ -137,7 +137,7 @@ def gender(
     """
     said = np.asarray(decoded, np.float64) @ axis > 0
     table = (np.asarray(male, bool)[:, None] == said[None]).astype(float)
-    return entries.entry([table], table.mean(), seed=seed, draws=draws)
+    return scores.entry([table], table.mean(), seed=seed, draws=draws)
 
 
 def imagery(
@@ -147,7 +147,7 @@ def imagery(
     *,
     seed: int = 0,
     draws: int = 10_000,
-) -> entries.Entry:
+) -> scores.Entry:
     """How many other test faces the imagined one is told from.
 
     Args:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from brainjax.errors import InputError
 from brainjax.networks import layers
-from brainjax.networks.backbone import check_known
+from brainjax.networks.backbones.feedforward import check_known
 
 ACTIVATIONS = {'swish': jax.nn.swish, 'relu': jax.nn.relu}
 OPERATIONS = ('upsample', 'conv', 'norm', 'activation')

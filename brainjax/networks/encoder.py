@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from brainjax.networks import layers
-from brainjax.networks.backbone import max_pool
+from brainjax.networks.backbones.feedforward import max_pool
 from brainjax.networks.decoder import torch_uniform, torch_uniform_bias
 
 

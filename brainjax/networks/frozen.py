@@ -17,10 +17,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from brainjax import files
 from brainjax.errors import InputError
-from brainjax.files import PathLike
-from brainjax.networks import alexnet, backbone, squeezenet, vgg, weights
+from brainjax.io import files
+from brainjax.io.files import PathLike
+from brainjax.networks import weights
+from brainjax.networks.backbones import alexnet, feedforward, squeezenet, vgg
 
 ORIGIN = 'network.json'
 FAMILIES = (*vgg.CONVOLUTIONS, 'alexnet', 'squeezenet')
@@ -45,7 +46,7 @@ class Kind:
     slope: float = 0.0
 
     def apply(
-        self, params: backbone.Params, images: jax.Array, taps: Iterable[str]
+        self, params: feedforward.Params, images: jax.Array, taps: Iterable[str]
     ) -> dict[str, jax.Array]:
         """Computes features of images; see `vgg.apply`."""
         if self.family == 'alexnet':
@@ -71,7 +72,7 @@ class Frozen(NamedTuple):
 
     name: str
     kind: Kind
-    params: backbone.Params
+    params: feedforward.Params
     sha256: str
 
 
@@ -87,15 +88,15 @@ def load(name: str, pool: str = 'max', slope: float = 0.0) -> Frozen:
         or it has no such option.
     """
     family = name.partition('_')[0]
-    backbone.check_known('network', family, FAMILIES)
+    feedforward.check_known('network', family, FAMILIES)
     _check_options(name, pool, slope)
     params = weights.load(name)
     metadata = weights.read_metadata(weights.path(name))
     preprocessing = metadata.get('preprocessing', '')
-    backbone.check_known(
+    feedforward.check_known(
         f'preprocessing (said by {weights.path(name)})',
         preprocessing,
-        backbone.PREPROCESSING,
+        feedforward.PREPROCESSING,
     )
     return Frozen(
         name,
@@ -126,7 +127,7 @@ def draw(
     Raises:
       InputError: there is no such network, or it has no such option.
     """
-    backbone.check_known('network', family, FAMILIES)
+    feedforward.check_known('network', family, FAMILIES)
     _check_options(family, pool, slope)
     if family == 'alexnet' and preprocessing == 'caffe':
         raise InputError(

@@ -23,7 +23,7 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.networks import layers
 from brainjax.networks.chunks import in_chunks
-from brainjax.pictures import check_kind
+from brainjax.pictures.loading import check_kind
 
 # Published: a picture of 128 px is halved five times, to a grid of 4 x 4.
 SIZE = 128

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
-from brainjax.files import PathLike
+from brainjax.io.files import PathLike
 from brainjax.recordings import FORMATS, Recording
 
 TFDS = 'tfds'
@@ -42,7 +42,7 @@ def convert(
     out = pathlib.Path(out)
     to = format_for(out, to)
     if to == TFDS:
-        from brainjax.recordings import tfds_builder  # Takes 0.6 s.
+        from brainjax.recordings.formats import tfds_builder  # Takes 0.6 s.
 
         return [tfds_builder.prepare(recording, out)], []
     if os.path.exists(out) and os.path.samefile(out, _existing(recording)):

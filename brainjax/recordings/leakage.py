@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from brainjax.picture_sources import SUFFIXES
+from brainjax.pictures.sources import SUFFIXES
 from brainjax.recordings.recording import Recording
 
 # Two pictures are near duplicates if they agree by both measures.

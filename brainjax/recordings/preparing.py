@@ -10,17 +10,17 @@ import numpy as np
 
 from brainjax.errors import InputError, suggestion
 from brainjax.recordings import reliability
-from brainjax.recordings.derived import (
+from brainjax.recordings.on_disk import (
+    Fmri,
+    mean_and_deviation,
+    standardise_groups,
+)
+from brainjax.recordings.recording import Recording, Trials
+from brainjax.recordings.transforms import (
     average_repeats,
     normalise,
     select_roi,
     take_voxels,
-)
-from brainjax.recordings.recording import Recording, Trials
-from brainjax.recordings.stored import (
-    Fmri,
-    mean_and_deviation,
-    standardise_groups,
 )
 
 SCALES = ('none', 'train', 'run', 'session')

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.recordings.stored import Fmri, constant_voxels
+from brainjax.recordings.on_disk import Fmri, constant_voxels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from brainjax.errors import InputError
-from brainjax.recordings.derived import take_trials
+from brainjax.recordings.on_disk import rows_at_once, stimulus_blocks
 from brainjax.recordings.recording import Trials
-from brainjax.recordings.stored import rows_at_once, stimulus_blocks
+from brainjax.recordings.transforms import take_trials
 
 
 def snr_from_repeats(trials: Trials) -> np.ndarray:

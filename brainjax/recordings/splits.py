@@ -14,8 +14,8 @@ import numpy as np
 import scipy.cluster.vq
 
 from brainjax.errors import InputError, suggestion
-from brainjax.recordings.derived import take_trials
 from brainjax.recordings.recording import Recording, Trials
+from brainjax.recordings.transforms import take_trials
 
 BY = ('stimulus', 'category', 'cluster', 'run', 'session')
 CLUSTERS = 40

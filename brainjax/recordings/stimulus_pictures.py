@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.files import PathLike
+from brainjax.io.files import PathLike
 
 _SHOWN = 3  # Names in a message.
 
@@ -40,8 +40,8 @@ def join(
       InputError: a stimulus has no picture or two, or a picture is damaged.
     """
     # Pictures come from recordings too, so that they are loaded after them.
-    from brainjax import pictures
-    from brainjax.picture_sources import open_source
+    from brainjax.pictures import loading
+    from brainjax.pictures.sources import open_source
 
     with contextlib.ExitStack() as stack:
         found = open_source(source, None, stack)
@@ -71,7 +71,7 @@ def join(
                     'one.'
                 )
             chosen.append(places[name][0])
-        images = pictures.decode(found, chosen, source, size, cached)
+        images = loading.decode(found, chosen, source, size, cached)
     unused = sorted({*range(len(found.names))} - {*chosen})
     if not unused:
         return images, ()

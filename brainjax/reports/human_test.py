@@ -17,7 +17,7 @@ import jinja2
 import numpy as np
 from PIL import Image
 
-from brainjax import files
+from brainjax.io import files
 
 TEMPLATE = pathlib.Path(__file__).with_name('human_test.html')
 MOST_CHOICES = 100  # Per observer, without checks; more tire.

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import jinja2
 from matplotlib.figure import Figure
 
-from brainjax import files
-from brainjax.evaluation.audit_rows import Row
+from brainjax.evaluation.audit.rows import Row
+from brainjax.io import files
 from brainjax.reports import PERCENT, describe, figures, in_words
 
 TEMPLATE = pathlib.Path(__file__).with_name('page.html')

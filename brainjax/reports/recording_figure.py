@@ -7,8 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brainjax import inspection
-from brainjax.recordings import Recording, Trials, reliability
+from brainjax.recordings import Recording, Trials, description, reliability
 from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, style
 
 _PICTURES = 8  # Of the training and as many of the test stimuli.
@@ -69,7 +68,7 @@ def _reliability(
     axes: Axes, recording: Recording, rois: Mapping[str, np.ndarray]
 ) -> None:
     """Draws one strip of the histogram of the noise ceiling for each ROI."""
-    found = inspection.repeated_trials(recording)
+    found = description.repeated_trials(recording)
     if found is None:
         _title(axes, 'reliability', 'noise ceiling')
         _say(axes, 'no stimulus was repeated')

@@ -12,7 +12,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from brainjax.errors import InputError
-from brainjax.files import PathLike
+from brainjax.io.files import PathLike
 from brainjax.training import hosts
 from brainjax.training.state import TrainState
 

@@ -19,7 +19,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from brainjax.errors import InputError
-from brainjax.training.progress import progress as show_progress
+from brainjax.io.progress import progress as show_progress
 
 # A file that another host has written may be long in coming.
 SECONDS_TO_SEE = 60

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.files import PathLike
+from brainjax.io.files import PathLike
 from brainjax.training import checkpoints, hosts, parallel
 from brainjax.training.batches import prefetch
 from brainjax.training.state import TrainState

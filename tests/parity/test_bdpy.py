@@ -14,8 +14,9 @@ from bdpy import vstack as bdpy_vstack
 from bdpy.bdata.utils import resolve_vmap
 from conftest import shared_data
 
-from brainjax.recordings import bdata, bdata_recording
-from brainjax.recordings.bdata_concatenation import concatenate
+from brainjax.recordings.formats.bdata import bdata
+from brainjax.recordings.formats.bdata import recording as bdata_recording
+from brainjax.recordings.formats.bdata.concatenation import concatenate
 
 pytestmark = pytest.mark.parity
 

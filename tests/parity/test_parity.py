@@ -16,9 +16,10 @@ import optax
 import reference
 
 from brainjax import losses
-from brainjax.methods import selfsup_steps
-from brainjax.methods.selfsup_config import gaziv2022
-from brainjax.networks import layers, vgg
+from brainjax.methods.selfsup import steps as selfsup_steps
+from brainjax.methods.selfsup.config import gaziv2022
+from brainjax.networks import layers
+from brainjax.networks.backbones import vgg
 from brainjax.networks.decoder import Decoder
 from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
 from brainjax.training import optimizers, parallel

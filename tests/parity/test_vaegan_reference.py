@@ -12,7 +12,7 @@ torch = pytest.importorskip('torch')
 import tiny_faces
 import vaegan_reference as reference
 
-from brainjax.methods import vaegan_steps as steps
+from brainjax.methods.faces import steps
 from brainjax.networks import vaegan
 from brainjax.training import parallel
 from brainjax.training import state as training_state

@@ -1,0 +1,138 @@
+"""Controls that go through the fitted method itself.
+
+What a method gives for a pattern without information is its prior. If those
+pictures score as the reconstructions do, the scores are the prior's (inversion
+spec section 6, diagnostic 7).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from brainjax.evaluation import statistics
+from brainjax.evaluation.audit.rows import Row, pairwise, similarity
+
+_WORDS = {
+    'noise': 'noise of the same spread',
+    'shuffled': 'the responses of other voxels',
+    'zero': 'the mean response',
+}
+
+
+def patterns(fmri: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+    """Patterns without information, made from test patterns.
+
+    Args:
+      fmri: [n, voxels] test patterns, normalised.
+      seed: of the draws.
+
+    Returns:
+      'noise': normal, with each voxel's mean and deviation over the patterns;
+      'shuffled': each pattern with its voxels in another order, the same for
+      all; 'zero': the mean training pattern; each [n, voxels] float32.
+    """
+    rng = np.random.default_rng([seed, 77])
+    noise = rng.standard_normal(fmri.shape) * fmri.std(axis=0) + fmri.mean(0)
+    return {
+        'noise': np.float32(noise),
+        'shuffled': np.float32(fmri[:, rng.permutation(fmri.shape[1])]),
+        'zero': np.zeros(fmri.shape, np.float32),
+    }
+
+
+def rows(
+    truth: np.ndarray,
+    made: np.ndarray,
+    controls: Mapping[str, np.ndarray],
+    seed: int = 0,
+) -> list[Row]:
+    """Compares the reconstructions with those of empty patterns.
+
+    Args:
+      truth, made: as for `audit`.
+      controls: name of `patterns` -> the pictures that they gave.
+      seed: of the bootstrap.
+    """
+    found = []
+    ours = pairwise(truth, made)
+    for name, pictures in controls.items():
+        theirs = pairwise(truth, pictures)
+        difference = statistics.paired_difference(ours, theirs, seed)
+        flagged = difference['low'] <= 0
+        alike = pairwise(made, pictures).mean()
+        found.append(
+            Row(
+                f'{name} in place of the responses',
+                float(ours.mean()),
+                float(theirs.mean()),
+                flagged,
+                f'Pixel correlation {ours.mean():.2f} from the responses and '
+                f'{theirs.mean():.2f} from {_WORDS[name]}, whose pictures '
+                f'correlate with the reconstructions by {alike:.2f}. '
+                + (
+                    'The score is that of the method’s prior.'
+                    if flagged
+                    else 'The responses make the difference.'
+                ),
+            )
+        )
+    return found
+
+
+def held_out_cluster(
+    truth: np.ndarray,
+    naive: np.ndarray,
+    held_out: np.ndarray,
+    clusters: np.ndarray,
+    seed: int = 0,
+) -> Row:
+    """Scores fits that never saw the cluster of a test picture.
+
+    Args:
+      truth: [n, side, side, 3] test pictures.
+      naive: [n, ...] from the usual fit.
+      held_out: [n, ...], each from a fit without its cluster's training
+        pictures.
+      clusters: [n] of the test pictures.
+      seed: of the bootstrap.
+    """
+    ours, theirs = (pairwise(truth, x) for x in (held_out, naive))
+    low, high = statistics.bootstrap_interval(ours, seed)
+    others = ~np.eye(len(truth), dtype=bool)
+    chance = float(similarity(truth, held_out)[others].mean())
+    flagged = low <= chance
+    return Row(
+        'held-out clusters',
+        float(ours.mean()),
+        float(theirs.mean()),
+        flagged,
+        f'Pixel correlation {ours.mean():.2f} ({low:.2f} to {high:.2f}) where '
+        'no training picture is of the test picture’s cluster '
+        f'({len(np.unique(clusters))} clusters), {theirs.mean():.2f} with the '
+        f'usual fit, {chance:.2f} for pictures dealt at random. '
+        + (
+            'What is not like the training pictures is not reconstructed.'
+            if flagged
+            else 'New kinds of pictures are reconstructed too.'
+        ),
+    )
+
+
+def seeds(scores: Mapping[int, float], reference: float) -> Row:
+    """How much the score depends on the seed of the fit.
+
+    Args:
+      scores: seed -> score of a fit, at least two.
+      reference: chance.
+    """
+    values = np.array(list(scores.values()))
+    spread = float(values.std(ddof=1))
+    return Row(
+        'seeds',
+        float(values.mean()),
+        spread,
+        bool((values <= reference).any()),
+        f'Pixel correlation over {len(values)} fits with other seeds: '
+        + ', '.join(f'{v:.3f}' for v in values)
+        + f' (standard deviation {spread:.3f}).',
+    )

@@ -1,0 +1,98 @@
+"""n-way identification among pictures from outside the test set.
+
+The protocol of Gaziv et al. 2022 (preset 'weizmann'): the picture that was
+seen against n - 1 distractors from a large pool, such as ImageNet's
+validation set, by LPIPS without learned heads at 112 px. The published script
+draws distractors 10 or 100 times a picture; here the expectation over all
+draws is exact: of a pool of m, B are at least as near to the reconstruction
+as the truth, and how many of the n - 1 drawn are among them follows the
+hypergeometric distribution.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.evaluation import identification
+from brainjax.evaluation import scores as entries
+
+SIZE = 112
+WAYS = (2, 5, 10, 50, 100, 500, 1000)
+
+Distances = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def better(
+    truth: np.ndarray, pool: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Counts distractors that beat a picture, for every reconstruction.
+
+    Args:
+      truth: [n, n] distances of pictures, rows, and reconstructions, columns.
+      pool: [m, n] distances of distractors and the same reconstructions.
+
+    Returns:
+      [n, n] int: how many distractors are at least as near to reconstruction
+      j as picture i; ties count against it.
+    """
+    ordered = np.sort(pool, axis=0)
+    return np.stack(
+        [
+            np.searchsorted(ordered[:, j], truth[:, j], side='right')
+            for j in range(truth.shape[1])
+        ],
+        axis=1,
+    )
+
+
+def score(
+    truth: np.ndarray,
+    reconstruction: np.ndarray,
+    pool: np.ndarray,
+    distances: Distances,
+    name: str,
+    *,
+    ways: Sequence[int] = WAYS,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> dict[str, entries.Entry]:
+    """Scores n-way identification with outside distractors.
+
+    Args:
+      truth, reconstruction: [n, height, width, 3], matched.
+      pool: [m, height, width, 3] distractors; may be mapped from a file.
+      distances: (candidates [m, ...], reconstructions [n, ...]) -> [m, n],
+        such as `perceptual.distances` with its network.
+      name: of the distance.
+      ways: numbers of candidates; those that the pool allows are scored.
+      seed, draws: of `entries.entry`. p is from dealing the reconstructions
+        to the pictures at random.
+
+    Returns:
+      {'identification_5way_NAME': ..., ...}, and 'rank_outside_NAME': the
+      share of the pool that beats the truth, 0 the best.
+
+    Raises:
+      InputError: the pool is empty.
+    """
+    if not len(pool):
+        raise InputError(
+            'there are no distractors; name a source with more pictures.'
+        )
+    beaten = better(
+        distances(truth, reconstruction), distances(pool, reconstruction)
+    )
+    options = {'seed': seed, 'draws': draws}
+    scores = {}
+    for n in ways:
+        if n - 1 > len(pool):
+            continue
+        table = identification.expected_success(beaten, len(pool), n)
+        scores[f'identification_{n}way_{name}'] = entries.entry(
+            [table], identification.chance(n), **options
+        )
+    scores[f'rank_outside_{name}'] = entries.entry(
+        [beaten / len(pool)], 0.5, lower=True, **options
+    )
+    return scores

@@ -1,0 +1,96 @@
+"""Files of features: MATLAB v7.3, v5 and plain HDF5.
+
+A file holds the features of one picture in one layer, under the key `feat`:
+(1, channels, height, width) of a convolution, (1, units) of a fully connected
+layer; old files lack the leading 1. MATLAB stores arrays with their axes
+reversed, and marks them with an attribute.
+"""
+
+import math
+import pathlib
+
+import h5py
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.io import hdf5, matlab, matlab73
+from brainjax.io.files import PathLike
+
+KEY = 'feat'
+
+
+def write(path: PathLike, features: np.ndarray) -> None:
+    """Writes the features of one picture as MATLAB v7.3; whole or not at all.
+
+    The same features always make the same bytes.
+
+    Args:
+      path: ending in .mat.
+      features: float32 or float64, for example [channels, height, width] or
+        [units]; a leading axis of length 1 is added.
+    """
+    matlab73.write(path, {KEY: np.asarray(features)[None]})
+
+
+def shape(path: PathLike) -> tuple[int, ...]:
+    """Returns the shape of a file's features, without the leading 1.
+
+    Raises:
+      InputError: as `read`.
+    """
+    if _is_version_5(path):
+        return read(path).shape
+    with hdf5.opened(path) as file:
+        data = hdf5.dataset(file, KEY, kinds='f')
+        return _stripped(data.shape[:: _order(data)])
+
+
+def read(path: PathLike, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """Reads features, all of them or some channels.
+
+    Args:
+      path: of the file.
+      start, stop: of the first axis: channels of a convolution, units of a
+        fully connected layer.
+
+    Returns:
+      [stop - start, ...] of the type that they are stored in.
+
+    Raises:
+      InputError: the file is missing, damaged, or holds no features.
+    """
+    if _is_version_5(path):
+        features = matlab.read(path, [KEY]).get(KEY)
+        if not isinstance(features, np.ndarray) or not features.size:
+            raise InputError(
+                f'{path} holds no numbers named {KEY!r}; give files of '
+                'features, one a picture.'
+            )
+        return features.reshape(_stripped(features.shape))[start:stop]
+    with hdf5.opened(path) as file:
+        data = hdf5.dataset(file, KEY, kinds='f')
+        order = _order(data)
+        whole = data.shape[::order]
+        wanted = [slice(None)] * len(whole)
+        wanted[len(whole) - len(_stripped(whole))] = slice(start, stop)
+        part = data[tuple(wanted[::order])]
+        part = part.T if order < 0 else part
+        return part.reshape(-1, *_stripped(whole)[1:])
+
+
+def _is_version_5(path: PathLike) -> bool:
+    if not pathlib.Path(path).is_file():
+        raise InputError(f'{path} does not exist; check the path.')
+    return matlab.looks_like(path)
+
+
+def _order(data: h5py.Dataset) -> int:
+    """Returns -1 for an array whose axes MATLAB has reversed, else 1."""
+    return -1 if 'MATLAB_class' in data.attrs else 1
+
+
+def _stripped(whole: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns a shape without the leading axis of the one picture."""
+    if not math.prod(whole):
+        raise InputError(f'features of shape {whole} hold nothing.')
+    return whole[1:] if len(whole) in (2, 4) and whole[0] == 1 else whole

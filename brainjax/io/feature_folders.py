@@ -1,0 +1,275 @@
+"""Features of pictures in folders, layer by layer.
+
+Three layouts are read, and told apart by what is there:
+
+    ROOT/LAYER/PICTURE.mat                 true features, the field's layout
+    ROOT/LAYER/SUBJECT/ROI/PICTURE.mat     decoded features, likewise
+    ROOT/features.json, ROOT/LAYER.npy     our compact layout
+
+In the compact layout an array holds [pictures, ...] of one layer, and
+features.json {"names": [picture, ...]}, their order. It is a few times faster
+to read in portions. All shapes are those of the field, channels first.
+"""
+
+import json
+import math
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from brainjax.errors import InputError, suggestion
+from brainjax.io import feature_files, files
+from brainjax.io.files import PathLike
+
+INDEX = 'features.json'
+
+
+class Layer(NamedTuple):
+    """The features of pictures in one layer, on disk.
+
+    Attributes:
+      name: of the layer.
+      shape: of one picture's features: (channels, height, width) or (units,).
+      paths: picture -> its file, or the array that holds all pictures.
+      rows: picture -> its row in that array; empty in the field's layouts.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    paths: dict[str, pathlib.Path]
+    rows: dict[str, int]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the pictures, in order."""
+        return tuple(self.paths)
+
+    @property
+    def units(self) -> int:
+        """Number of units of the layer."""
+        return math.prod(self.shape)
+
+
+def open_layers(
+    root: PathLike,
+    layers: Sequence[str] | None = None,
+    *,
+    subject: str = '',
+    roi: str = '',
+) -> dict[str, Layer]:
+    """Finds the features under a folder, reading none of them.
+
+    Args:
+      root: the folder.
+      layers: which, in this order; all of them, by name, if None.
+      subject, roi: of decoded features.
+
+    Raises:
+      InputError: there are no features, or not of these layers.
+    """
+    root = pathlib.Path(root)
+    if not root.is_dir():
+        raise InputError(f'{root} is no folder; give one of features.')
+    compact = (root / INDEX).is_file()
+    there = (
+        sorted(path.stem for path in root.glob('*.npy'))
+        if compact
+        else sorted(
+            path.name
+            for path in root.iterdir()
+            if any((path / subject / roi).glob('*.mat'))
+        )
+    )
+    if not there:
+        raise InputError(
+            f'{root} holds no features; they are expected as LAYER/'
+            f'{f"{subject}/{roi}/" if subject else ""}PICTURE.mat, or as '
+            f'LAYER.npy beside {INDEX}.'
+        )
+    for layer in layers or ():
+        if layer not in there:
+            raise InputError(
+                f'{root} has no layer {layer!r}, only {", ".join(there)}.'
+                f'{suggestion(layer, there)}'
+            )
+    names = _read_index(root) if compact else ()
+    return {
+        layer: _compact_layer(root, layer, names)
+        if compact
+        else _folder_layer(root / layer / subject / roi, layer)
+        for layer in layers or there
+    }
+
+
+def read(
+    layer: Layer,
+    names: Sequence[str],
+    start: int = 0,
+    stop: int | None = None,
+) -> np.ndarray:
+    """Reads features of some pictures, all or some channels of a layer.
+
+    Args:
+      layer: from `open_layers`.
+      names: of the pictures, in the order wanted.
+      start, stop: of the first axis of `layer.shape`.
+
+    Returns:
+      [pictures, stop - start, ...] float32.
+
+    Raises:
+      InputError: a picture is missing, or a file is damaged or another shape.
+    """
+    check_names(layer, names)
+    start, stop, _ = slice(start, stop).indices(layer.shape[0])
+    if layer.rows:
+        array = _memory_map(next(iter(layer.paths.values())))
+        rows = [layer.rows[name] for name in names]
+        return array[rows, start:stop].astype(np.float32, copy=False)
+    wanted = (stop - start, *layer.shape[1:])
+    features = np.empty((len(names), *wanted), np.float32)
+    last = None if stop == layer.shape[0] else stop  # Longer files show.
+    for row, name in zip(features, names):
+        path = layer.paths[name]
+        found = feature_files.read(path, start, last)
+        if found.shape != wanted:
+            raise InputError(
+                f'{path} has features of another shape than the {layer.name} '
+                f'of other pictures, {layer.shape}; extract them again.'
+            )
+        row[...] = found
+    return features
+
+
+def check_names(layer: Layer, names: Iterable[str]) -> None:
+    """Checks that a layer has the features of all pictures.
+
+    Raises:
+      InputError: naming the first that is missing.
+    """
+    missing = [name for name in names if name not in layer.paths]
+    if missing:
+        folder = next(iter(layer.paths.values())).parent
+        raise InputError(
+            f'{folder} has no {layer.name} features of picture {missing[0]!r}'
+            f' ({len(missing)} such pictures); extract them with brainjax '
+            f'features.{suggestion(missing[0], layer.paths)}'
+        )
+
+
+def write_features(
+    root: PathLike, layer: str, names: Sequence[str], features: np.ndarray
+) -> None:
+    """Writes ROOT/LAYER/PICTURE.mat for each picture.
+
+    Args:
+      root: a folder, made if need be.
+      layer: its name; 'LAYER/SUBJECT/ROI' for decoded features.
+      names: of the pictures.
+      features: [pictures, channels, height, width] or [pictures, units],
+        written as float32.
+
+    Raises:
+      InputError: a name cannot be that of a file.
+    """
+    folder = pathlib.Path(root, layer)
+    for name, picture in zip(names, features, strict=True):
+        feature_files.write(
+            folder / f'{file_name(name)}.mat', np.float32(picture)
+        )
+
+
+def write_compact(
+    root: PathLike, layer: str, names: Sequence[str], features: np.ndarray
+) -> None:
+    """Writes ROOT/LAYER.npy, and features.json if it is not there yet.
+
+    Args:
+      root: a folder, made if need be.
+      layer: its name.
+      names: of the pictures, the same for every layer.
+      features: [pictures, ...], written as float32.
+
+    Raises:
+      InputError: the folder holds features of other pictures.
+    """
+    root = pathlib.Path(root)
+    if (root / INDEX).exists():
+        if _read_index(root) != tuple(names):
+            raise InputError(
+                f'{root} holds features of other pictures; name another folder.'
+            )
+    else:
+        files.write_json(root / INDEX, {'names': list(names)})
+    path = root / f'{file_name(layer)}.npy'
+    with files.atomic(path) as temporary, open(temporary, 'wb') as stream:
+        np.save(stream, np.asarray(features, np.float32))
+
+
+def file_name(name: str) -> str:
+    """Returns a picture's name, if a file can bear it.
+
+    Raises:
+      InputError: it cannot.
+    """
+    if not name or '/' in name or '\\' in name or name.startswith('.'):
+        raise InputError(
+            f'{name!r} cannot be the name of a file; name pictures and layers '
+            'without slashes and leading dots.'
+        )
+    return name
+
+
+def _folder_layer(folder: pathlib.Path, name: str) -> Layer:
+    paths = {path.stem: path for path in sorted(folder.glob('*.mat'))}
+    paths.pop('feature_index', None)
+    return Layer(
+        name, feature_files.shape(next(iter(paths.values()))), paths, {}
+    )
+
+
+def _compact_layer(
+    root: pathlib.Path, name: str, names: tuple[str, ...]
+) -> Layer:
+    path = root / f'{name}.npy'
+    array = _memory_map(path)
+    if array.ndim < 2 or len(array) != len(names) or array.dtype.kind != 'f':
+        raise InputError(
+            f'{path} is {array.dtype} of shape {array.shape}; it must be '
+            f'floating point, [{len(names)}, ...], a row for each name in '
+            f'{INDEX}.'
+        )
+    return Layer(
+        name,
+        array.shape[1:],
+        dict.fromkeys(names, path),
+        {picture: row for row, picture in enumerate(names)},
+    )
+
+
+def _memory_map(path: pathlib.Path) -> np.ndarray:
+    try:
+        return np.lib.format.open_memmap(path, mode='r')
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        reason = str(error).partition('\n')[0]
+        raise InputError(
+            f'{path} is not a complete npy file of numbers ({reason}); write '
+            'it again.'
+        ) from error
+
+
+def _read_index(root: pathlib.Path) -> tuple[str, ...]:
+    path = root / INDEX
+    try:
+        names = json.loads(path.read_text(encoding='utf-8'))['names']
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError('a name is not text')
+        if len(set(names)) < len(names):
+            raise ValueError('a name occurs twice')
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f'{path} is damaged ({error}); write the features again.'
+        ) from error
+    return tuple(names)

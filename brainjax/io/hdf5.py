@@ -1,0 +1,122 @@
+"""HDF5 files from elsewhere, looked at before they are loaded.
+
+Links to other files, storage outside of the file and objects are refused; so
+are arrays that declare far more than their file can hold.
+"""
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator
+
+import h5py
+import numpy as np
+
+from brainjax.errors import InputError, suggestion
+from brainjax.io import untrusted
+from brainjax.io.files import PathLike
+
+LARGEST = 64 * 2**30  # Bytes that one array may hold.
+
+_SIGNATURE = b'\x89HDF\r\n\x1a\n'
+
+
+def looks_like(path: PathLike) -> bool:
+    """True for an HDF5 file, also one that MATLAB 7.3 wrote."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, 'rb') as stream:
+        for start in (0, 512):  # MATLAB's header takes the first 512 bytes.
+            stream.seek(start)
+            if stream.read(8) == _SIGNATURE:
+                return True
+    return False
+
+
+@contextlib.contextmanager
+def opened(path: PathLike) -> Iterator[h5py.File]:
+    """Yields a file for reading, and tells of damage in one sentence.
+
+    What h5py raises inside the body counts as damage.
+
+    Raises:
+      InputError: the file is missing, damaged or no HDF5 file.
+    """
+    with untrusted.telling(path, 'HDF5 file', AttributeError):
+        try:
+            file = h5py.File(path, 'r')
+        except PermissionError as error:
+            raise InputError(
+                f'{path} cannot be read ({error.strerror}); give a file that '
+                'you may read.'
+            ) from error
+        with file:
+            yield file
+
+
+def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
+    """Returns an array of an open file, unread, that is safe to read.
+
+    Args:
+      group: a file from `opened`, or a group of one.
+      name: of the array, with '/' for groups.
+      kinds: NumPy kinds its dtype may have; 'S' also allows text of variable
+        length and 'R' references.
+
+    Raises:
+      InputError: there is no such array, it is of another kind, lies outside
+        the file or declares more than the file can hold.
+    """
+    path = group.file.filename
+    found = group.get(name) if inside(group, name) else None
+    if not isinstance(found, h5py.Dataset):
+        raise InputError(
+            f'{path} has no array {name!r}, only '
+            f'{", ".join(map(str, group)) or "nothing"}.'
+            f'{suggestion(name, map(str, group))}'
+        )
+    if found.external or found.is_virtual:
+        raise InputError(
+            f'{path}: {name} lies in another file, which is never opened; '
+            'copy its values into this one.'
+        )
+    text = h5py.check_string_dtype(found.dtype) is not None
+    reference = h5py.check_ref_dtype(found.dtype) is not None
+    kind = 'S' if text else 'R' if reference else found.dtype.kind
+    if kind not in kinds:
+        raise InputError(
+            f'{path}: {name} has dtype {found.dtype}, which cannot be used; '
+            f'{"numbers are" if kinds == "biuf" else "another type is"} '
+            'needed.'
+        )
+    size = math.prod(found.shape or (0,)) * found.dtype.itemsize
+    there = os.path.getsize(path)
+    if size > LARGEST or size > untrusted.most_bytes(there):
+        raise InputError(
+            f'{path}: {name} declares {size / 2**30:.1f} GiB in a file of '
+            f'{there / 2**20:.1f} MiB; it is damaged or not what it seems.'
+        )
+    return found
+
+
+def read(group: h5py.Group, name: str, kinds: str = 'biuf') -> np.ndarray:
+    """Reads a whole array; see `dataset`.
+
+    Raises:
+      InputError: as `dataset`.
+    """
+    return dataset(group, name, kinds)[()]
+
+
+def inside(group: h5py.Group, name: str) -> bool:
+    """True if a name leads to something in this file, along hard links.
+
+    Links to other files are not followed; ask before `get` would.
+    """
+    for part in name.strip('/').split('/'):
+        if not isinstance(group, h5py.Group) or part not in group:
+            return False
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            return False
+        group = group[part]
+    return True

@@ -1,0 +1,1 @@
+"""Faces from a VAE-GAN's latents (VanRullen & Reddy 2019)."""

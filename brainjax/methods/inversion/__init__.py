@@ -1,0 +1,1 @@
+"""Deep image reconstruction (Shen et al. 2019)."""

@@ -1,0 +1,73 @@
+"""Every setting of deep image reconstruction, at the published values.
+
+The files in `configs/` start from here and say what they change. Values are
+those of Shen et al. 2019 (natural pictures, pixels, L-BFGS) unless a comment
+says otherwise.
+"""
+
+from ml_collections import ConfigDict
+
+from brainjax.methods.selfsup.config import gaziv2022
+
+
+def shen2019() -> ConfigDict:
+    """Returns the setting of Shen et al. 2019, typed and locked."""
+    c = ConfigDict()
+    c.method = 'inversion'
+    c.seed = 0
+    c.size = 224  # Height and width of the pictures that are scored.
+
+    # What was measured, or simulated: as for every method.
+    c.recording = gaziv2022().recording
+    c.simulated = gaziv2022().simulated
+    c.simulated.n_unpaired_fmri = 0
+    c.audit = gaziv2022().audit
+    c.pictures = ConfigDict({'path': '', 'number': 0})  # None are needed.
+
+    c.network = ConfigDict()
+    # brainjax fetch NAME; or 'random', of the family below.
+    c.network.weights = 'vgg19_caffe'
+    c.network.family = 'vgg19'
+    c.network.width = 1.0  # Factor on channels of a random network.
+    c.network.size = 224  # Pixels that the network sees.
+    c.network.pool = 'max'  # Imagery: 'average', with slope 0.2.
+    c.network.slope = 0.0
+    c.network.layers = (
+        *('conv1_1', 'conv1_2', 'conv2_1', 'conv2_2'),
+        *('conv3_1', 'conv3_2', 'conv3_3', 'conv3_4'),
+        *('conv4_1', 'conv4_2', 'conv4_3', 'conv4_4'),
+        *('conv5_1', 'conv5_2', 'conv5_3', 'conv5_4'),
+        *('fc6', 'fc7', 'fc8'),
+    )
+
+    c.decoding = ConfigDict()
+    c.decoding.k = 500  # Voxels of each unit; 0 for all.
+    c.decoding.alpha = 100.0
+    # Of `linear.scaling`; 'published' gives the measured spread of the
+    # authors' network. 'over_test_pictures_transductive' uses all test
+    # pictures at once, and the report says so.
+    c.decoding.scaling = 'published'
+    c.decoding.units_at_a_time = 512
+
+    c.inversion = ConfigDict()
+    c.inversion.optimiser = 'lbfgs'  # Or 'descent'.
+    c.inversion.steps = 200
+    c.inversion.start = 'mean'  # Descent: 'noise'.
+    c.inversion.loss = 'squared'  # Of `inversion_losses.LOSSES`.
+    c.inversion.weights = 'inverse_square'  # Of layers; or 'equal'.
+    c.inversion.boxed = True  # Pixels within 0 and 255. Descent: False.
+    c.inversion.blur = (2.0, 0.5)  # Descent only, pixels.
+    c.inversion.rate = 2.0  # Descent only.
+    c.inversion.decay = 0.2  # Descent only.
+    c.inversion.together = 8  # Pictures at a time.
+    # Test pictures whose true features are inverted as a check.
+    c.inversion.recovered = 8
+    # Penalty of the reference, direct ridge from voxels to pixels.
+    c.inversion.pixel_alpha = 1000.0
+
+    # Further pictures, from a part of the brain or of the network alone. Fig.
+    # 5 of the paper: ('V1', 'V2', 'V3', 'V4', 'HVC', 'VC').
+    c.subsets = ConfigDict()
+    c.subsets.rois = ()
+    c.subsets.layers = ()  # Sets of layers: ('conv1_1|conv1_2', 'fc8').
+    return c.lock()

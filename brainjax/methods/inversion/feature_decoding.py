@@ -1,0 +1,258 @@
+"""From a recording and true features to decoded features in folders.
+
+Every unit of every layer is decoded by the ridge of `linear.ridge`, blocks of
+units after each other, and written in the field's layout,
+OUT/LAYER/SUBJECT/ROI/PICTURE.mat. Blocks lie in a folder of their own until
+their layer is whole. OUT/SUBJECT-ROI.json, the manifest, tells which layers are
+whole, by size and hash of each file, and what they were made from (of true
+features, those of three pictures), so that a run that was cut off goes on and
+something else is not taken for its result. Many hosts share the blocks; all of
+them see the folder OUT.
+"""
+
+import functools
+import hashlib
+import math
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from brainjax.io import feature_folders, files, fingerprint
+from brainjax.io.files import PathLike
+from brainjax.linear import ridge
+from brainjax.linear.ridge.choice import select_alpha_k
+from brainjax.methods.inversion.manifest import Manifest
+from brainjax.networks import frozen
+from brainjax.recordings import Recording, Trials, average_repeats
+from brainjax.training import hosts
+
+UNITS_AT_A_TIME = 4096  # Read and decoded between two marks of progress.
+CHOSEN_ON = 500  # Units of a layer that k and alpha are chosen on.
+_WRITTEN_AT_A_TIME = 2**28  # Bytes of decoded features.
+
+
+class Setting(NamedTuple):
+    """How features are decoded; the published values.
+
+    Where several values of k or alpha are given, cross-validation over
+    training stimuli chooses for each layer.
+
+    Attributes:
+      k: voxels of each unit, 0 for all.
+      alpha: the penalty.
+      single_trials: decode each test trial, not the average of a stimulus.
+    """
+
+    k: int | Sequence[int] = 500
+    alpha: float | Sequence[float] = 100.0
+    single_trials: bool = False
+
+
+PUBLISHED = Setting()
+
+
+def decode(
+    recording: Recording,
+    true: PathLike,
+    out: PathLike,
+    *,
+    layers: Sequence[str] | None = None,
+    roi: str = 'all',
+    setting: Setting = PUBLISHED,
+    units_at_a_time: int = UNITS_AT_A_TIME,
+    threads: int | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> list[pathlib.Path]:
+    """Decodes the features of the test stimuli from their fMRI.
+
+    The ridge is fitted to single training trials. A layer that the manifest
+    calls whole is left as it is. The files hold what the ridge gave; whoever
+    reads them corrects their spread with `linear.scaling`.
+
+    Args:
+      recording: already restricted to the voxels of `roi`.
+      true: folder with the true features of the training stimuli, by their
+        names; see `features.open_layers`.
+      out: folder for the decoded features.
+      layers: which; None for all that `true` holds.
+      roi: name for the folders.
+      setting: of the ridge.
+      units_at_a_time: bounds the memory: so many units of all training
+        stimuli and of all test trials, but at least one channel.
+      threads: of the CPU; None for all.
+      progress: called with units done, units in all and the layer.
+
+    Returns:
+      The folders OUT/LAYER/SUBJECT/ROI.
+
+    Raises:
+      InputError: a training stimulus has no features, the fMRI cannot be used,
+        or `out` holds features that were decoded otherwise.
+    """
+    found = feature_folders.open_layers(true, layers)
+    shown, rows = np.unique(recording.train.stimulus, return_inverse=True)
+    names = [recording.stimuli.names[i] for i in shown]
+    for layer in found.values():
+        feature_folders.check_names(layer, names)
+    labels, test = _test_trials(recording, setting.single_trials)
+    out = pathlib.Path(out)
+    hosts.on_first(
+        lambda: frozen.carry_origin(true, files.writable_folder(out))
+    )
+    manifest = Manifest(
+        out / f'{feature_folders.file_name(recording.subject)}-'
+        f'{feature_folders.file_name(roi)}.json',
+        _origin(recording, setting, names),
+    )
+    fmri = np.asarray(recording.train.fmri)
+
+    @functools.lru_cache(maxsize=1)  # Layers share k and alpha as a rule.
+    def decoder(k: int, alpha: float):
+        prepared = ridge.prepare(fmri, rows, k=k, alpha=alpha)
+        return ridge.decoder(prepared, test.fmri, threads=threads)
+
+    total = sum(layer.units for layer in found.values())
+    folders, before = [], 0
+    for name, layer in found.items():
+        folder = out / name / recording.subject / roi
+        folders.append(folder)
+        origin = _layer_origin(layer, names)
+        if not manifest.whole(name, folder, origin):
+            k, alpha = hosts.on_first(
+                lambda layer=layer: _choose(
+                    setting, fmri, rows, layer, names, threads
+                )
+            )
+            unfinished = manifest.unfinished(name, [origin, [k, alpha]])
+            blocks = _decode_blocks(
+                decoder(k, alpha),
+                layer,
+                names,
+                unfinished,
+                units_at_a_time,
+                lambda done, at=before, name=name: (
+                    progress and progress(at + done, total, name)
+                ),
+            )
+            hosts.wait()
+            hosts.on_first(
+                functools.partial(_write, folder, labels, layer, blocks)
+            )
+            made_from = {**origin, 'k': k, 'alpha': alpha}
+            manifest.add(name, folder, labels, made_from)
+        if progress:
+            progress(before + layer.units, total, name)
+        manifest.clear(name)
+        before += layer.units
+    return folders
+
+
+def _test_trials(
+    recording: Recording, single: bool
+) -> tuple[list[str], Trials]:
+    """Returns the names of what is decoded, and its trials."""
+    test = recording.test if single else average_repeats(recording.test)
+    names = [recording.stimuli.names[i] for i in test.stimulus]
+    if single:
+        names = [f'sample{i:06d}-{name}' for i, name in enumerate(names, 1)]
+    return names, test
+
+
+def _choose(
+    setting: Setting,
+    fmri: np.ndarray,
+    rows: np.ndarray,
+    layer: feature_folders.Layer,
+    names: Sequence[str],
+    threads: int | None,
+) -> tuple[int, float]:
+    """Returns k and alpha of a layer, by cross-validation if there is choice.
+
+    It looks at units of a few channels, evenly spaced.
+    """
+    ks = [int(k) for k in np.atleast_1d(setting.k)]
+    alphas = [float(alpha) for alpha in np.atleast_1d(setting.alpha)]
+    if len(ks) == len(alphas) == 1:
+        return ks[0], alphas[0]
+    channels = layer.shape[0]
+    wanted = min(channels, 4 if len(layer.shape) > 1 else CHOSEN_ON)
+    sample = np.hstack(
+        [
+            feature_folders.read(layer, names, i, i + 1).reshape(len(names), -1)
+            for i in range(0, channels, math.ceil(channels / wanted))
+        ]
+    )
+    step = math.ceil(sample.shape[1] / CHOSEN_ON)
+    choice = select_alpha_k(
+        fmri, rows, sample[:, ::step], ks=ks, alphas=alphas, threads=threads
+    )
+    return choice.k, choice.alpha
+
+
+def _decode_blocks(
+    decoder, layer, names, unfinished, units_at_a_time, progress
+) -> list[pathlib.Path]:
+    """Decodes a layer block by block, each into a file [trials, units].
+
+    Returns the files of all blocks; this host has made its share of them.
+    """
+    each = math.prod(layer.shape[1:])
+    step = max(1, units_at_a_time // each)
+    paths = {}
+    for start in range(0, layer.shape[0], step):
+        stop = min(start + step, layer.shape[0])
+        paths[start, stop] = unfinished / f'{start}-{stop}.npy'
+    for (start, stop), path in hosts.share([*paths.items()]):
+        if not path.exists():
+            true = feature_folders.read(layer, names, start, stop)
+            values = np.hstack([*decoder(true.reshape(len(names), -1))])
+            with files.atomic(path) as part, open(part, 'wb') as stream:
+                np.save(stream, values.astype(np.float32))
+        progress(stop * each)
+    return [*paths.values()]
+
+
+def _write(
+    folder: pathlib.Path,
+    labels: Sequence[str],
+    layer: feature_folders.Layer,
+    blocks: Sequence[pathlib.Path],
+) -> None:
+    """Writes a file a picture, some pictures at a time."""
+    for path in blocks:
+        hosts.wait_for_file(path)
+    decoded = [np.load(path, mmap_mode='r') for path in blocks]
+    step = max(1, _WRITTEN_AT_A_TIME // (4 * layer.units))
+    for i in range(0, len(labels), step):
+        part = np.hstack([block[i : i + step] for block in decoded])
+        feature_folders.write_features(
+            folder, '', labels[i : i + step], part.reshape(-1, *layer.shape)
+        )
+
+
+def _origin(
+    recording: Recording, setting: Setting, names: Sequence[str]
+) -> dict[str, Any]:
+    """What all layers depend on, ready for JSON."""
+    return {
+        'recording': recording.source,
+        'fmri': fingerprint.of_trials(recording.train, recording.test),
+        'stimuli': hashlib.sha256('\n'.join(names).encode()).hexdigest(),
+        'voxels': recording.voxels,
+        'k': np.asarray(setting.k).tolist(),
+        'alpha': np.asarray(setting.alpha).tolist(),
+        'single_trials': setting.single_trials,
+        'simulated': recording.simulated,
+    }
+
+
+def _layer_origin(
+    layer: feature_folders.Layer, names: Sequence[str]
+) -> dict[str, Any]:
+    """What tells true features from others: three pictures of them."""
+    digest = hashlib.sha256()
+    for i in sorted({0, len(names) // 2, len(names) - 1}):
+        digest.update(feature_folders.read(layer, [names[i]]))
+    return {'shape': [*layer.shape], 'true_features': digest.hexdigest()}

@@ -1,0 +1,215 @@
+"""Pictures that have given features (Shen et al. 2019).
+
+A picture, or the code of a generator that makes it, is changed until a frozen
+network sees the wanted features in it. Many pictures are searched at once.
+
+    settings = Settings(optimiser=Descent())
+    found = invert(targets, names, network, settings)
+    images = found.images.clip(0, 1)
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainjax.methods.inversion import descent, quasi_newton
+from brainjax.methods.inversion import losses as inversion_losses
+from brainjax.methods.inversion.descent import CODE_DESCENT, Descent
+from brainjax.methods.inversion.networks import (
+    Data,
+    Generator,
+    Problem,
+    Settings,
+    prepare,
+    refusing,
+    render,
+)
+from brainjax.methods.inversion.quasi_newton import QuasiNewton
+from brainjax.networks import frozen
+
+__all__ = [
+    'CODE_DESCENT',
+    'Descent',
+    'Generator',
+    'Inverted',
+    'QuasiNewton',
+    'Settings',
+    'features',
+    'invert',
+    'recover',
+    'stretch',
+]
+
+STEPS_AT_A_TIME = 10  # between two reports of progress
+
+
+class Inverted(NamedTuple):
+    """What was found.
+
+    Attributes:
+      images: [n, size, size, 3] float32 RGB, 0 to 1 but not clipped.
+      errors: layer -> [n], sum (f - t)^2 / sum t^2 in these images.
+      losses: [steps, n].
+      codes: [n, ...] of the generator, or None.
+    """
+
+    images: np.ndarray
+    errors: dict[str, np.ndarray]
+    losses: np.ndarray
+    codes: np.ndarray | None
+
+
+def invert(
+    targets: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    network: frozen.Frozen,
+    settings: Settings,
+    search: Generator | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Inverted:
+    """Searches pictures with given features, all at once.
+
+    With `Descent` of a generator's codes the pictures are those of the last
+    evaluation, before the last step, as published.
+
+    Args:
+      targets: layer -> [n, height, width, channels] or [n, units].
+      names: of the pictures. What is drawn for one depends on its name and
+        the seed, not on its place.
+      network: whose features they are.
+      settings: how to search.
+      search: the generator whose codes are searched; None for pixels.
+      progress: called with the steps done.
+
+    Raises:
+      InputError: a layer does not exist or has another shape, targets are not
+        finite, or a setting does not exist.
+    """
+    problem, data, x = prepare(targets, names, network, settings, search)
+    start, _, _ = _OPTIMISERS[type(settings.optimiser)]
+    state = start(x, settings.optimiser)
+    for step in range(0, settings.optimiser.steps, STEPS_AT_A_TIME):
+        stop = min(step + STEPS_AT_A_TIME, settings.optimiser.steps)
+        state = _advance(problem, data, state, step, stop)
+        jax.block_until_ready(state)
+        if progress:
+            progress(stop)
+    x, images, errors = _finish(problem, data, state)
+    return Inverted(
+        np.asarray(images),
+        {layer: np.asarray(error) for layer, error in errors.items()},
+        np.asarray(state.losses),
+        np.asarray(x) if search else None,
+    )
+
+
+def recover(
+    images: np.ndarray,
+    names: Sequence[str],
+    layers: Sequence[str],
+    network: frozen.Frozen,
+    settings: Settings,
+    search: Generator | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Inverted:
+    """Inverts the true features of pictures: the check that inversion works.
+
+    What this does not give back, no decoded features will.
+
+    Args:
+      images: [n, size, size, 3] float in 0..1.
+      layers: whose features are used.
+      names, network, settings, search, progress: as for `invert`.
+    """
+    found = features(network, images, layers)
+    return invert(found, names, network, settings, search, progress)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def _features(kind, params, images, layers):
+    with jax.default_matmul_precision('highest'):
+        return kind.apply(params, images, layers)
+
+
+def features(
+    network: frozen.Frozen, images: np.ndarray, layers: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Computes features of [n, height, width, 3] pictures in 0..1.
+
+    Raises:
+      InputError: there is no such layer, or the pictures do not fit.
+    """
+    with refusing():
+        found = _features(
+            network.kind, network.params, jnp.asarray(images), tuple(layers)
+        )
+    return {layer: np.asarray(found[layer]) for layer in layers}
+
+
+def stretch(images: np.ndarray, percent: float = 4.0) -> np.ndarray:
+    """Stretches the contrast of each picture [n, h, w, 3] for display.
+
+    Its values are clipped at the percentiles percent / 2 and 100 - percent / 2
+    and brought to 0..1, all three channels alike. Absolute brightness and
+    contrast are lost.
+    """
+    low, high = np.percentile(
+        images, [percent / 2, 100 - percent / 2], axis=(1, 2, 3), keepdims=True
+    )
+    span = np.where(high > low, high - low, 1)
+    return ((images.clip(low, high) - low) / span).astype(np.float32)
+
+
+_OPTIMISERS = {
+    Descent: (
+        descent.start_descent,
+        descent.descend,
+        lambda state, codes: state.seen if codes else state.x,
+    ),
+    QuasiNewton: (
+        quasi_newton.start_quasi_newton,
+        quasi_newton.quasi_newton,
+        lambda state, codes: state.x,
+    ),
+}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _advance(problem: Problem, data: Data, state, start, stop):
+    """Takes the steps from start to before stop."""
+    settings = problem.settings
+    _, take, _ = _OPTIMISERS[type(settings.optimiser)]
+
+    def objective(x):
+        images = render(problem, data, x)
+        found = problem.kind.apply(data.params, images, data.targets)
+        return inversion_losses.total(
+            found, data.targets, data.weights, data.masks, settings.terms
+        )
+
+    def body(step, state):
+        return take(
+            objective, settings.optimiser, data.box, data.keys, step, state
+        )
+
+    with jax.default_matmul_precision('highest'):
+        return jax.lax.fori_loop(start, stop, body, state)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _finish(problem: Problem, data: Data, state):
+    """Returns what was searched, its pictures and their relative errors."""
+    _, _, result = _OPTIMISERS[type(problem.settings.optimiser)]
+    x = result(state, problem.generator is not None)
+    with jax.default_matmul_precision('highest'):
+        images = render(problem, data, x)
+        found = problem.kind.apply(data.params, images, data.targets)
+    errors = {
+        layer: inversion_losses.relative_error(found[layer], target)
+        for layer, target in data.targets.items()
+    }
+    return x, images, errors

@@ -1,0 +1,1 @@
+"""Self-supervised encoder and decoder (Gaziv et al. 2022)."""

@@ -1,0 +1,167 @@
+"""What is wrong with a config, told before the hours of training."""
+
+from typing import Any
+
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from brainjax.errors import InputError
+from brainjax.methods.selfsup.networks import (
+    BACKBONES,
+    build_decoder,
+    build_encoder,
+    load_backbone,
+)
+from brainjax.methods.selfsup.steps import build_optimizer
+from brainjax.networks import weights
+from brainjax.networks.backbones.feedforward import check_known
+from brainjax.recordings import Recording
+from brainjax.recordings.reliability import snr_from_repeats
+from brainjax.training import parallel, precision
+
+CHOICES = {
+    'compute_dtype': precision.TYPES,
+    'voxel_snr': ('encoder', 'repeats', 'uniform', 'transductive_source'),
+    'encoder.kind': ('separable', 'dense'),
+    'encoder.backbone': tuple(BACKBONES),
+    'encoder.map_padding': ('reflect', 'symmetric'),
+    'encoder.select': ('validation', 'last'),
+    'image_loss.backbone': tuple(BACKBONES),
+    'image_loss.distance': ('cosine', 'absolute'),
+    'decoder.dense_neighbours': (4, 8),
+    'decoder.dense_padding': ('reflect', 'symmetric'),
+    'decoder.select': ('validation', 'last'),
+}
+
+
+def check(config: ConfigDict, recording: Recording) -> None:
+    """Checks that both networks can be built and trained.
+
+    Nothing is trained: the networks are built from shapes alone.
+
+    Raises:
+      InputError: naming the key and the fix.
+    """
+    for name, known in CHOICES.items():
+        value = _value(config, name)
+        if value not in known:
+            check_known(f'config.{name}', value, map(str, known))
+    for name in ('validation', 'unpaired_fmri'):
+        if not 0 <= config[name] < 1:
+            raise InputError(
+                f'config.{name} is {config[name]}; give a part from 0 to 1.'
+            )
+    _check_voxel_snr(config, recording)
+    if config.encoder.kind == 'separable':
+        for name in ('pools', 'kernels', 'strides'):
+            _check_lengths(config, 'encoder.taps', f'encoder.{name}')
+    _check_lengths(config, 'image_loss.taps', 'image_loss.tap_weights')
+    if not (config.decoder.paired or config.decoder.encoder_decoder):
+        raise InputError(
+            'config.decoder.paired and config.decoder.encoder_decoder are '
+            'both 0; one of them has to teach the decoder pictures.'
+        )
+    for name in ('batch_paired', 'batch_pictures', 'batch_fmri'):
+        parallel.check_batch(config.decoder[name])
+    parallel.check_batch(config.encoder.batch)
+    for section in (config.encoder, config.decoder):
+        build_optimizer(section)
+    _features(config, 'image_loss')
+    _check_encoder(config, recording.voxels)
+    jax.eval_shape(
+        build_decoder(config).init,
+        jax.random.key(0),
+        jnp.zeros((1, recording.voxels)),
+    )
+
+
+def _value(config: ConfigDict, name: str) -> Any:
+    for part in name.split('.'):
+        config = config[part]
+    return config
+
+
+def _check_lengths(config: ConfigDict, first: str, second: str) -> None:
+    a, b = (_value(config, name) for name in (first, second))
+    if len(a) != len(b):
+        raise InputError(
+            f'config.{first} names {len(a)} taps and config.{second} has '
+            f'{len(b)} entries; give one to each tap.'
+        )
+
+
+def _check_voxel_snr(config: ConfigDict, recording: Recording) -> None:
+    stimuli = len(np.unique(recording.train.stimulus))
+    if config.voxel_snr == 'transductive_source' and recording.snr is None:
+        raise InputError(
+            f'{recording.source} brings no SNR; set config.voxel_snr to '
+            "'encoder' or 'uniform'."
+        )
+    if config.voxel_snr == 'encoder' and round(config.validation * stimuli) < 3:
+        raise InputError(
+            "config.voxel_snr='encoder' needs three validation stimuli; raise "
+            "config.validation or choose 'uniform'."
+        )
+    if config.voxel_snr == 'repeats':
+        snr_from_repeats(recording.train)
+
+
+def _check_encoder(config: ConfigDict, voxels: int) -> None:
+    c = config.encoder
+    if not c.taps:
+        raise InputError('config.encoder.taps is empty; name one at least.')
+    params = jax.eval_shape(
+        build_encoder(config, voxels).init,
+        jax.random.key(0),
+        _features(config, 'encoder'),
+    )['params']
+    maps = sum(name.startswith('space_') for name in params)
+    if maps > len(c.map_uses):
+        raise InputError(
+            f'config.encoder.map_uses has {len(c.map_uses)} entries for '
+            f'spatial maps of {maps} widths; give one to each, widest first.'
+        )
+
+
+def _features(config: ConfigDict, name: str) -> dict[str, Any]:
+    """Shapes of a section's taps for one picture."""
+    section = config[name]
+    apply = BACKBONES[section.backbone]
+    picture = jax.ShapeDtypeStruct(
+        (1, config.size, config.size, 3), jnp.float32
+    )
+    try:
+        return jax.eval_shape(
+            lambda params, images: apply(params, images, section.taps),
+            _shapes(section, name),
+            picture,
+        )
+    except InputError:
+        raise
+    except ValueError as error:  # The picture is too small for the tap.
+        sentence = str(error).splitlines()[0]
+        raise InputError(f'config.{name}.taps: {sentence}') from error
+
+
+def _shapes(section: ConfigDict, name: str) -> Any:
+    """Shapes of a backbone's weights.
+
+    Raises:
+      InputError: they are not those of the backbone, or not there.
+    """
+    published = section.backbone.split('_')[0]
+    check_known(
+        f'config.{name}.weights', section.weights, ('random', published)
+    )
+    if section.weights == 'random':
+        return jax.eval_shape(lambda: load_backbone(section, 0))
+    if not weights.path(published).exists():
+        weights.load(published)  # Says how to get them.
+    flat = {
+        key: jax.ShapeDtypeStruct(shape, jnp.float32)
+        for key, shape in weights.shapes(published).items()
+    }
+    return flax.traverse_util.unflatten_dict(flat, sep='.')

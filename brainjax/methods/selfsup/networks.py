@@ -1,0 +1,182 @@
+"""The networks of the self-supervised method, built from a config."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from brainjax.networks import weights
+from brainjax.networks.backbones import alexnet, vgg
+from brainjax.networks.chunks import in_chunks
+from brainjax.networks.decoder import Decoder
+from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
+from brainjax.training import parallel, precision
+
+BACKBONES = {
+    'vgg16': vgg.apply,
+    'vgg19': vgg.apply,
+    'alexnet': alexnet.apply,
+    # Beliy et al. 2019 read the first layer at stride 2.
+    'alexnet_stride2': functools.partial(
+        alexnet.apply, stride=2, padding='SAME'
+    ),
+}
+
+
+def to_float(images: jax.Array) -> jax.Array:
+    """uint8 0..255 -> float32 0..1."""
+    return images.astype(jnp.float32) / 255
+
+
+def load_backbone(
+    section: ConfigDict, seed: int, dtype: str = 'float32'
+) -> Any:
+    """Returns the frozen parameters that a config section names.
+
+    Args:
+      section: `config.encoder` or `config.image_loss`.
+      seed: of random ones.
+      dtype: what they are cast to, once; the network then computes in it.
+
+    Raises:
+      InputError: published weights are asked for and not there.
+    """
+    if section.weights != 'random':
+        params = jax.device_put(weights.load(section.weights))
+    elif section.backbone.startswith('alexnet'):
+        params = alexnet.init(jax.random.key(seed), section.width)
+    else:
+        params = vgg.init(jax.random.key(seed), section.backbone, section.width)
+    return precision.cast(params, dtype)
+
+
+def build_encoder(config: ConfigDict, voxels: int):
+    """Returns the Flax module that `config.encoder` describes."""
+    c = config.encoder
+    if c.kind == 'dense':
+        return DenseEncoder(
+            voxels,
+            tap=c.taps[0],
+            channels=c.channels,
+            dropout=c.dropout,
+            axis_name=parallel.AXIS,
+        )
+    return SeparableEncoder(
+        voxels,
+        taps=tuple(c.taps),
+        pools=tuple(c.pools),
+        kernels=tuple(c.kernels),
+        strides=tuple(c.strides),
+        channels=c.channels,
+        dropout=c.dropout,
+        axis_name=parallel.AXIS,
+    )
+
+
+def build_decoder(config: ConfigDict) -> Decoder:
+    """Returns the Flax module that `config.decoder` describes."""
+    c = config.decoder
+    return Decoder(
+        size=config.size,
+        blocks=c.blocks,
+        channels=c.channels,
+        kernel=c.kernel,
+        upsampling=c.upsampling,
+        padding=c.padding,
+        activation=c.activation,
+        norm=c.norm,
+        groups=c.groups,
+        order=c.order,
+        axis_name=parallel.AXIS,
+    )
+
+
+def feature_shapes(config: ConfigDict, backbone: Any) -> dict[str, Any]:
+    """Shapes of the encoder's taps for one picture."""
+    picture = jax.ShapeDtypeStruct(
+        (1, config.size, config.size, 3), jnp.float32
+    )
+    apply = BACKBONES[config.encoder.backbone]
+    return jax.eval_shape(
+        lambda backbone, images: apply(backbone, images, config.encoder.taps),
+        backbone,
+        picture,
+    )
+
+
+def freeze(config: ConfigDict, encoder, variables, backbone) -> dict[str, Any]:
+    """Returns what `encode` wants of a trained encoder, on a device."""
+    frozen = jax.device_put(
+        {
+            'encoder': computing(config, variables),
+            'encoder_backbone': backbone,
+        }
+    )
+    if hasattr(encoder, 'fold'):
+        folded = encoder.fold(
+            variables['params'], feature_shapes(config, backbone)
+        )
+        frozen['encoder_folded'] = precision.cast(folded, config.compute_dtype)
+    return frozen
+
+
+def computing(config: ConfigDict, variables) -> dict[str, Any]:
+    """Returns a module's variables with parameters to compute with.
+
+    Running statistics stay float32.
+    """
+    params = precision.cast(variables['params'], config.compute_dtype)
+    return {**variables, 'params': params}
+
+
+def encode(config, encoder, frozen, images, keys=None):
+    """Predicts fMRI with the frozen encoder.
+
+    Args:
+      config: of the experiment.
+      encoder: the module.
+      frozen: with 'encoder' (variables), 'encoder_backbone' and perhaps
+        'encoder_folded', which makes predictions without dropout cheap.
+      images: [n, size, size, 3] in 0..1.
+      keys: [n] typed keys for dropout, or None for none.
+
+    Returns:
+      [n, voxels].
+    """
+    features = BACKBONES[config.encoder.backbone](
+        frozen['encoder_backbone'], images, config.encoder.taps
+    )
+    options = {'keys': keys}
+    if keys is None and 'encoder_folded' in frozen:
+        options['folded'] = frozen['encoder_folded']
+    variables = computing(config, frozen['encoder'])
+    return encoder.apply(variables, features, **options)
+
+
+def loss_features(config, frozen, images) -> dict[str, jax.Array]:
+    """The features that the image loss compares, float32; images in 0..1."""
+    c = config.image_loss
+    found = BACKBONES[c.backbone](frozen['loss_backbone'], images, c.taps)
+    return precision.cast(found, 'float32')
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _encode(config, encoder, frozen, images):
+    return encode(config, encoder, frozen, to_float(images))
+
+
+def predict(config, encoder, frozen, images: np.ndarray) -> np.ndarray:
+    """Predicts fMRI [n, voxels] of uint8 images [n, size, size, 3]."""
+    frozen = {k: v for k, v in frozen.items() if k.startswith('encoder')}
+    return in_chunks(
+        functools.partial(_encode, config, encoder, frozen), images
+    )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def loss_features_of_uint8(config, frozen, images):
+    """`loss_features` of uint8 images, compiled."""
+    return loss_features(config, frozen, to_float(images))

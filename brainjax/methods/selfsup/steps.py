@@ -1,0 +1,337 @@
+"""Train steps of the self-supervised method, each written for one device.
+
+A step is step(state, frozen, batch) -> (state, metrics); `frozen` holds what
+training never changes, `batch` one device's share. Pictures travel as uint8.
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from brainjax import losses
+from brainjax.methods.selfsup.networks import (
+    BACKBONES,
+    computing,
+    encode,
+    loss_features,
+    to_float,
+)
+from brainjax.networks import layers
+from brainjax.networks.decoder import Decoder
+from brainjax.training import parallel, precision
+from brainjax.training import state as training_state
+from brainjax.training.optimizers import optimizer, stepwise
+
+ENCODER_METRICS = ('loss', 'fmri', 'regularisation')
+DECODER_METRICS = ('loss', 'D', 'ED', 'DE', 'regularisation')
+
+
+def build_optimizer(section: ConfigDict) -> optax.GradientTransformation:
+    """Returns the optimiser of `config.encoder` or `config.decoder`."""
+    rate = stepwise(section.learning_rate, section.drops, section.steps)
+    return optimizer(section.optimizer, rate)
+
+
+def encoder_regularisation(config: ConfigDict, params) -> jax.Array:
+    """Penalty of the encoder's parameters (Gaziv 2.2; Beliy for 'dense')."""
+    c = config.encoder
+    total = c.convolutions * losses.sum_absolute(
+        losses.convolution_kernels(params)
+    )
+    if c.kind == 'dense':
+        return total + losses.neighbour_group_sparsity(
+            jnp.moveaxis(params['dense'], -1, 0),
+            absolute=c.dense_absolute,
+            group=c.dense_group,
+            neighbours=4,
+            padding='symmetric',
+        )
+    maps = sorted(
+        (p for name, p in params.items() if name.startswith('space_')),
+        key=lambda p: -len(p),
+    )
+    for space, uses in zip(maps, c.map_uses):
+        total += uses * (
+            losses.map_sparsity(
+                space,
+                absolute=c.map_absolute,
+                neighbour=c.map_neighbour,
+                padding=c.map_padding,
+            )
+            + c.second_moment * losses.second_moment(space)
+        )
+    channels = [p for name, p in params.items() if name.startswith('channels_')]
+    return (
+        total
+        + c.channel_mix * losses.sum_absolute(channels)
+        + c.branch_mix * losses.sum_absolute(params['branch_weights'])
+    )
+
+
+def encoder_step(
+    config: ConfigDict,
+    encoder,
+    loss: Callable | None = None,
+    penalty: Callable | None = None,
+) -> Callable:
+    """Returns the supervised step of the encoder.
+
+    `frozen` holds 'encoder_backbone'; a batch 'fmri' [n, voxels] and 'images'
+    [n, size, size, 3] uint8.
+
+    Args:
+      config: of the experiment.
+      encoder: any Flax module that is called as `SeparableEncoder` is.
+      loss: predicted fMRI, measured fMRI -> scalar; None for the config's.
+      penalty: parameters -> scalar; None for the config's.
+    """
+    c = config.encoder
+    loss = loss or functools.partial(losses.fmri_loss, cosine_weight=c.cosine)
+    penalty = penalty or functools.partial(encoder_regularisation, config)
+    update = build_optimizer(c)
+
+    def step(state, frozen, batch):
+        key = jax.random.fold_in(state.key, state.step)
+        keys = parallel.example_keys(key, len(batch['fmri']))
+        shift_keys, dropout_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+        images = layers.random_shift(
+            shift_keys, to_float(batch['images']), c.shift
+        )
+        features = jax.lax.stop_gradient(
+            BACKBONES[c.backbone](frozen['encoder_backbone'], images, c.taps)
+        )
+
+        def objective(params):
+            variables = {'params': params, 'batch_stats': state.batch_stats}
+            prediction, changed = encoder.apply(
+                computing(config, variables),
+                features,
+                train=True,
+                keys=dropout_keys,
+                mutable=['batch_stats'],
+            )
+            fmri = loss(prediction, batch['fmri'])
+            cost = jnp.asarray(penalty(params))
+            total = fmri + cost
+            metrics = dict(zip(ENCODER_METRICS, (total, fmri, cost)))
+            return total, (changed.get('batch_stats', {}), metrics)
+
+        gradients, (batch_stats, metrics) = jax.grad(objective, has_aux=True)(
+            state.params
+        )
+        gradients, metrics = parallel.mean((gradients, metrics))
+        state = training_state.advance(
+            state, update, gradients, batch_stats, metrics
+        )
+        return state, metrics
+
+    return step
+
+
+def picture_loss(config, frozen, prediction, target, target_features=None):
+    """The image loss of the config.
+
+    Args:
+      config: of the experiment.
+      frozen: with 'loss_backbone', 'pixel_scale' and perhaps
+        'feature_scales'.
+      prediction, target: [n, size, size, 3] in 0..1.
+      target_features: of `loss_features`, if they are known already.
+    """
+    if target_features is None:
+        target_features = loss_features(config, frozen, target)
+    return _picture_loss(
+        config,
+        frozen,
+        prediction,
+        target,
+        loss_features(config, frozen, prediction),
+        target_features,
+    )
+
+
+def _picture_loss(config, frozen, prediction, target, features, truth):
+    c = config.image_loss
+    return losses.image_loss(
+        prediction,
+        target,
+        features,
+        truth,
+        pixel_weight=c.pixels,
+        pixel_distance=c.pixel_distance,
+        feature_weights=dict(zip(c.taps, c.tap_weights)),
+        variation_weight=c.variation,
+        scale=frozen['pixel_scale'],
+        feature_scales=frozen.get('feature_scales'),
+    )
+
+
+def decoder_regularisation(config: ConfigDict, params, inverse_snr):
+    """Penalty of the decoder's parameters (Gaziv 3.2)."""
+    c = config.decoder
+    base = config.size // 2**c.blocks
+    dense = params['dense']['kernel'].reshape(-1, base, base, c.channels)
+    return losses.neighbour_group_sparsity(
+        dense,
+        absolute=c.dense_absolute,
+        group=c.dense_group,
+        neighbours=c.dense_neighbours,
+        padding=c.dense_padding,
+        inverse_snr=inverse_snr,
+    ) + c.convolutions * losses.sum_absolute(losses.convolution_kernels(params))
+
+
+def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
+    """Returns the step that combines D, ED and DE.
+
+    One pass of the decoder and one of the loss's backbone serve all parts.
+
+    `frozen` holds 'encoder' (variables), 'encoder_backbone', 'loss_backbone',
+    'pixel_scale' [3], 'snr' and 'inverse_snr' [voxels] (scaled), and for
+    `pictures_noise` 'residuals' [m, voxels].
+
+    A batch holds 'paired' {'fmri', 'images'}, 'pictures' {'images'}, 'fmri'
+    {'fmri'}; the parts whose weight is 0 are left out. 'pictures' may hold
+    'fmri', the frozen encoder's prediction, and the first two 'features'.
+    """
+    c = config.decoder
+    update = build_optimizer(c)
+    cycle_encoder = encoder
+    if c.pictures_dropout:
+        cycle_encoder = encoder.clone(dropout=c.pictures_dropout)
+
+    def predicted_fmri(frozen, part, images, keys):
+        shift_keys, dropout_keys, noise_keys = jax.vmap(
+            functools.partial(jax.random.split, num=3), out_axes=1
+        )(keys)
+        if 'fmri' in part:
+            fmri = part['fmri']
+        else:
+            fmri = encode(
+                config,
+                cycle_encoder,
+                frozen,
+                layers.random_shift(shift_keys, images, c.pictures_shift),
+                dropout_keys if c.pictures_dropout else None,
+            )
+        if c.pictures_noise:
+            fmri += c.pictures_noise * residual_noise(
+                noise_keys, frozen['residuals']
+            )
+        return jax.lax.stop_gradient(fmri)
+
+    def step(state, frozen, batch):
+        key = jax.random.fold_in(state.key, state.step)
+        fmri, images, features = [], [], []
+        if c.paired:
+            fmri.append(batch['paired']['fmri'])
+            images.append(to_float(batch['paired']['images']))
+            features.append(batch['paired'].get('features'))
+        if c.encoder_decoder:
+            unpaired = to_float(batch['pictures']['images'])
+            keys = parallel.example_keys(key, len(unpaired))
+            fmri.append(
+                predicted_fmri(frozen, batch['pictures'], unpaired, keys)
+            )
+            images.append(unpaired)
+            features.append(batch['pictures'].get('features'))
+        if c.decoder_encoder:
+            fmri.append(batch['fmri']['fmri'])
+        counts = [len(x) for x in images]
+        targets = jnp.concatenate(images)
+        if features[0] is None:
+            truth = loss_features(config, frozen, targets)
+        else:
+            truth = jax.tree.map(
+                lambda *x: jnp.concatenate(x).astype(jnp.float32), *features
+            )
+
+        def objective(params):
+            variables = {'params': params, 'batch_stats': state.batch_stats}
+            reconstructions, changed = decoder.apply(
+                computing(config, variables),
+                precision.cast(jnp.concatenate(fmri), config.compute_dtype),
+                train=True,
+                mutable=['batch_stats'],
+            )
+            pictured = reconstructions[: sum(counts)]
+            seen = loss_features(config, frozen, pictured)
+            parts = {'D': 0.0, 'ED': 0.0, 'DE': 0.0}
+            start = 0
+            for name, count in zip(
+                [
+                    n
+                    for n, w in (('D', c.paired), ('ED', c.encoder_decoder))
+                    if w
+                ],
+                counts,
+            ):
+                part = slice(start, start + count)
+                parts[name] = _picture_loss(
+                    config,
+                    frozen,
+                    pictured[part],
+                    targets[part],
+                    {tap: x[part] for tap, x in seen.items()},
+                    {tap: x[part] for tap, x in truth.items()},
+                )
+                start += count
+            if c.decoder_encoder:
+                parts['DE'] = losses.fmri_cycle_loss(
+                    encode(config, encoder, frozen, reconstructions[start:]),
+                    batch['fmri']['fmri'],
+                    frozen['snr'],
+                    c.cycle_cosine,
+                )
+            penalty = decoder_regularisation(
+                config, params, frozen['inverse_snr']
+            )
+            total = (
+                c.paired * parts['D']
+                + c.encoder_decoder * parts['ED']
+                + c.decoder_encoder * parts['DE']
+                + penalty
+            )
+            metrics = {'loss': total, **parts, 'regularisation': penalty}
+            metrics = {k: jnp.asarray(v) for k, v in metrics.items()}
+            return total, (changed.get('batch_stats', {}), metrics)
+
+        gradients, (batch_stats, metrics) = jax.grad(objective, has_aux=True)(
+            state.params
+        )
+        gradients, metrics = parallel.mean((gradients, metrics))
+        state = training_state.advance(
+            state, update, gradients, batch_stats, metrics
+        )
+        return state, metrics
+
+    return step
+
+
+def residual_noise(keys: jax.Array, residuals: jax.Array) -> jax.Array:
+    """Draws noise with the covariance of residuals, shrunk by half.
+
+    Half of the variance is independent between voxels, half has the
+    covariance of the residuals.
+
+    Args:
+      keys: [n] typed keys.
+      residuals: [m, voxels].
+
+    Returns:
+      [n, voxels].
+    """
+    m, voxels = residuals.shape
+    deviation = jnp.sqrt(jnp.mean(residuals**2, axis=0))
+
+    def one(key):
+        first, second = jax.random.split(key)
+        shared = jax.random.normal(first, (m,)) @ residuals / jnp.sqrt(m)
+        own = jax.random.normal(second, (voxels,)) * deviation
+        return (shared + own) / jnp.sqrt(2.0)
+
+    return jax.vmap(one)(keys)

@@ -1,0 +1,298 @@
+"""Training of the encoder and of the decoder, with their validation."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from brainjax.errors import InputError
+from brainjax.evaluation import encoding
+from brainjax.io.files import PathLike
+from brainjax.methods.selfsup import steps
+from brainjax.methods.selfsup.networks import (
+    build_decoder,
+    feature_shapes,
+    load_backbone,
+    loss_features_of_uint8,
+    predict,
+    to_float,
+)
+from brainjax.networks.chunks import CHUNK, in_chunks
+from brainjax.recordings import Recording, Trials
+from brainjax.recordings.reliability import snr_from_repeats
+from brainjax.training import parallel
+from brainjax.training import state as training_state
+from brainjax.training.batches import indices
+from brainjax.training.loop import History, train
+
+
+class Data(NamedTuple):
+    """What training sees; pictures are uint8 [n, size, size, 3]."""
+
+    train: Trials
+    validation: Trials
+    images: np.ndarray
+    unpaired_fmri: np.ndarray | None
+    pictures: np.ndarray
+
+
+def fit_encoder(
+    config: ConfigDict,
+    encoder,
+    backbone: Any,
+    data: Data,
+    folder: PathLike,
+    step: Callable | None = None,
+) -> tuple[Any, History]:
+    """Trains the encoder on paired data; returns variables and history.
+
+    Args:
+      config: of the experiment.
+      encoder: the module.
+      backbone: its backbone's weights.
+      data: of `prepare`.
+      folder: for the checkpoints.
+      step: of `selfsup_steps.encoder_step`; None for the config's.
+    """
+    c = config.encoder
+    frozen = {'encoder_backbone': backbone}
+    features = feature_shapes(config, backbone)
+    init_key, run_key = jax.random.split(jax.random.key(config.seed))
+    variables = training_state.initialise(
+        encoder,
+        init_key,
+        jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), features),
+    )
+
+    def batch_at(step):
+        i = parallel.own(
+            indices(config.seed, 2, len(data.train), step, c.batch)
+        )
+        return {
+            'fmri': data.train.fmri[i],
+            'images': data.images[data.train.stimulus[i]],
+        }
+
+    def validate(variables):
+        predicted = predict(
+            config,
+            encoder,
+            {'encoder': variables, 'encoder_backbone': backbone},
+            data.images[data.validation.stimulus],
+        )
+        r = encoding.voxel_correlation(predicted, data.validation.fmri)
+        return {'score': r.mean(), 'median_correlation': np.median(r)}
+
+    state = training_state.create(
+        variables, steps.build_optimizer(c), run_key, steps.ENCODER_METRICS
+    )
+    state, history = train(
+        step or steps.encoder_step(config, encoder),
+        state,
+        frozen,
+        batch_at,
+        epochs=c.epochs,
+        steps_per_epoch=c.steps,
+        folder=folder,
+        label='encoder',
+        validate=validate if len(data.validation) else None,
+        checkpoint_every=config.checkpoint_every,
+    )
+    return _chosen(state, c.select, data), history
+
+
+def voxel_snr(
+    config: ConfigDict, recording: Recording, data: Data, encoder, frozen
+) -> tuple[np.ndarray, list[str]]:
+    """Returns the voxels' SNR, [voxels] float32, and notes on where from."""
+    kind, notes = config.voxel_snr, []
+    if kind == 'uniform':
+        snr = np.ones(recording.voxels)
+    elif kind == 'repeats':
+        snr = snr_from_repeats(recording.train)
+    elif kind == 'transductive_source':
+        if recording.snr is None:
+            raise InputError(
+                f'{recording.source} brings no SNR; set config.voxel_snr to '
+                "'encoder' or 'uniform'."
+            )
+        snr = recording.snr
+        notes.append(
+            'Transductive: voxels are weighted by the SNR that came with the '
+            'recording, measured on repeats of the test stimuli.'
+        )
+    else:
+        if len(data.validation) < 3:
+            raise InputError(
+                "config.voxel_snr='encoder' needs validation stimuli; raise "
+                "config.validation or choose 'uniform'."
+            )
+        r = encoding.voxel_correlation(
+            predict(
+                config,
+                encoder,
+                frozen,
+                data.images[data.validation.stimulus],
+            ),
+            data.validation.fmri,
+        ).clip(0.1, 0.95)
+        snr = r**2 / (1 - r**2)
+    wrong = np.flatnonzero(~np.isfinite(snr))
+    if len(wrong):
+        raise InputError(
+            f'{recording.source}: the SNR of voxel {wrong[0]} is '
+            f'{snr[wrong[0]]} ({len(wrong)} such voxels), as where repeats do '
+            'not differ; leave those voxels out, or set config.voxel_snr to '
+            "'encoder' or 'uniform'."
+        )
+    return np.maximum(snr, 1e-3 * np.mean(snr)).astype(np.float32), notes
+
+
+def fit_decoder(
+    config: ConfigDict,
+    encoder,
+    frozen: dict[str, Any],
+    data: Data,
+    snr: np.ndarray,
+    folder: PathLike,
+) -> tuple[Any, History]:
+    """Trains the decoder with D, ED and DE; returns variables and history.
+
+    Args:
+      config: of the experiment.
+      encoder: the module.
+      frozen: of `freeze`.
+      data: of `prepare`.
+      snr: [voxels], positive.
+      folder: for the checkpoints.
+    """
+    c = config.decoder
+    decoder = build_decoder(config)
+    loss_backbone = load_backbone(
+        config.image_loss, config.seed + 1, config.compute_dtype
+    )
+    frozen = frozen | {
+        'loss_backbone': loss_backbone,
+        'pixel_scale': np.maximum(
+            _mean_colour(data.images, data.train.stimulus) / 255, 1e-6
+        ).astype(np.float32),
+        'snr': snr / snr.mean(),
+        'inverse_snr': (1 / snr) / np.mean(1 / snr),
+    }
+    features = functools.partial(
+        loss_features_of_uint8, config, {'loss_backbone': loss_backbone}
+    )
+    if config.image_loss.distance == 'absolute':
+        frozen['feature_scales'] = _feature_scales(
+            features, data.images, data.train.stimulus
+        )
+    if c.pictures_noise:
+        trials = data.validation if len(data.validation) else data.train
+        frozen['residuals'] = trials.fmri - predict(
+            config, encoder, frozen, data.images[trials.stimulus]
+        )
+
+    paired = {'fmri': data.train.fmri}  # Pictures join batch by batch.
+    pictures = {'images': data.pictures}
+    if (
+        c.encoder_decoder
+        and c.cache_predictions
+        and not (c.pictures_shift or c.pictures_dropout)
+    ):
+        pictures['fmri'] = predict(config, encoder, frozen, data.pictures)
+    if c.cache_features:
+        paired['features'] = in_chunks(
+            features, data.images[data.train.stimulus]
+        )
+        pictures['features'] = in_chunks(features, data.pictures)
+    unpaired = {'fmri': data.unpaired_fmri}
+    parts = (
+        ('paired', 3, paired, c.batch_paired, c.paired),
+        ('pictures', 4, pictures, c.batch_pictures, c.encoder_decoder),
+        ('fmri', 5, unpaired, c.batch_fmri, c.decoder_encoder),
+    )
+
+    def batch_at(step):
+        result = {}
+        for name, stream, arrays, batch, weight in parts:
+            if weight:
+                n = len(jax.tree.leaves(arrays)[0])
+                i = parallel.own(indices(config.seed, stream, n, step, batch))
+                result[name] = jax.tree.map(lambda x, i=i: x[i], arrays)
+                if name == 'paired':
+                    result[name]['images'] = data.images[data.train.stimulus[i]]
+        return result
+
+    def validate(variables):
+        loss = _validation_loss(
+            config,
+            decoder,
+            on_devices,
+            variables,
+            data.validation.fmri[: 4 * CHUNK],
+            data.images[data.validation.stimulus[: 4 * CHUNK]],
+        )
+        return {'score': -float(loss)}
+
+    on_devices = parallel.replicate(frozen)
+    init_key, run_key = jax.random.split(jax.random.key(config.seed + 1))
+    variables = training_state.initialise(
+        decoder, init_key, jnp.zeros((1, data.train.fmri.shape[1]))
+    )
+    state = training_state.create(
+        variables, steps.build_optimizer(c), run_key, steps.DECODER_METRICS
+    )
+    state, history = train(
+        steps.decoder_step(config, encoder, decoder),
+        state,
+        frozen,
+        batch_at,
+        epochs=c.epochs,
+        steps_per_epoch=c.steps,
+        folder=folder,
+        label='decoder',
+        validate=validate if len(data.validation) else None,
+        checkpoint_every=config.checkpoint_every,
+    )
+    return _chosen(state, c.select, data), history
+
+
+def _chosen(state, select, data):
+    if select == 'validation' and len(data.validation):
+        return jax.device_get(state.best)
+    return jax.device_get(
+        {'params': state.params, 'batch_stats': state.batch_stats}
+    )
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _validation_loss(config, decoder, frozen, variables, fmri, images):
+    return steps.picture_loss(
+        config,
+        frozen,
+        decoder.apply(variables, fmri),
+        to_float(images),
+    )
+
+
+def _mean_colour(images, stimulus):
+    """Mean of each channel over the pictures of all trials, float64."""
+    shown, count = np.unique(stimulus, return_counts=True)
+    mean = [images[i].mean(axis=(0, 1)) for i in shown]
+    return np.average(mean, axis=0, weights=count)
+
+
+def _feature_scales(features, images, stimulus):
+    total = None
+    for start in range(0, len(stimulus), CHUNK):
+        part = images[stimulus[start : start + CHUNK]]
+        sums = jax.tree.map(
+            lambda x: jnp.sum(jnp.abs(x).mean(axis=(1, 2)), axis=0),
+            features(part),
+        )
+        total = sums if total is None else jax.tree.map(jnp.add, total, sums)
+    return jax.tree.map(lambda x: np.maximum(x / len(stimulus), 1e-6), total)

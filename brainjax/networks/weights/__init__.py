@@ -1,0 +1,25 @@
+"""Frozen networks' weights: published files in, safetensors in the cache."""
+
+from brainjax.networks.weights.cache import (
+    convert,
+    fetch,
+    load,
+    path,
+    read,
+    read_metadata,
+    write,
+)
+from brainjax.networks.weights.catalogue import SOURCES, Source, shapes
+
+__all__ = [
+    'SOURCES',
+    'Source',
+    'convert',
+    'fetch',
+    'load',
+    'path',
+    'read',
+    'read_metadata',
+    'shapes',
+    'write',
+]

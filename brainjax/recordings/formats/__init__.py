@@ -1,0 +1,150 @@
+"""The formats of recordings: how each is told from others, read and written."""
+
+import inspect
+import json
+import os
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from brainjax.errors import InputError, suggestion
+from brainjax.io import matlab
+from brainjax.io.files import PathLike
+from brainjax.recordings.formats import (
+    bdata,
+    bids,
+    digits69,
+    nsd,
+    vim1,
+    weizmann,
+)
+from brainjax.recordings.recording import Recording
+
+
+class Format(NamedTuple):
+    """How a file format is told from others, read and written.
+
+    Attributes:
+      looks_like: path -> whether it is of this format.
+      read: path, options -> recording.
+      write: recording, path and, where pictures go elsewhere, `pictures`; or
+        None where the format is only read.
+      suffix: of a file that is written; '' for a folder.
+      pictures: what follows the stem of such a file in the name of the
+        pictures; '' where they are inside.
+      whole: options with which `read` leaves out nothing that was written.
+    """
+
+    looks_like: Callable[[PathLike], bool]
+    read: Callable[..., Recording]
+    write: Callable[..., None] | None = None
+    suffix: str = ''
+    pictures: str = ''
+    whole: Mapping[str, Any] = types.MappingProxyType({})
+
+
+FORMATS = {
+    'nsd': Format(nsd.looks_like, nsd.read, nsd.write, whole={'zscore': False}),
+    'bdata': Format(
+        bdata.looks_like,
+        bdata.read,
+        bdata.write,
+        '.h5',
+        '_pictures',
+    ),
+    'weizmann': Format(
+        weizmann.looks_like,
+        weizmann.read,
+        weizmann.write,
+        '.npz',
+        '_images.npz',
+        {'roi': ''},
+    ),
+    'digits69': Format(matlab.looks_like, digits69.read),
+    'vim1': Format(
+        vim1.looks_like, vim1.read, vim1.write, '.mat', '_stimuli.mat'
+    ),
+    'bids': Format(bids.looks_like, bids.read, bids.write),
+}
+
+
+def open_recording(path: PathLike, **options: Any) -> Recording:
+    """Reads a recording whatever its format, which its content tells.
+
+    Args:
+      path: the file or folder with the responses; for 'bdata' also files
+        joined by ','.
+      **options: what the format's `read` takes besides; `options_of` names
+        them.
+
+    Raises:
+      InputError: no such file, a format that is not known, an option that
+        the format does not have, or what the format's `read` raises.
+    """
+    name = format_of(path)
+    known = options_of(name)
+    for option in options:
+        if option not in known:
+            raise InputError(
+                f'{path} is read as {name}, which has no option '
+                f'{option!r}, only {", ".join(known)}.'
+                f'{suggestion(option, known)}'
+            )
+    return FORMATS[name].read(path, **options)
+
+
+def format_of(path: PathLike) -> str:
+    """Returns the name of a recording's format.
+
+    Raises:
+      InputError: no such file, or a format that is not known.
+    """
+    whole = os.path.exists(path)
+    for part in [path] if whole else os.fspath(path).split(','):
+        if not os.path.exists(part):
+            raise InputError(f'{part} does not exist; check the path.')
+    for name, form in FORMATS.items():
+        if _tried(form.looks_like, path):
+            return name
+    raise InputError(
+        f'{path} is no recording that can be read; give a file of the '
+        f'formats {", ".join(FORMATS)}.'
+    )
+
+
+def options_of(name: str) -> list[str]:
+    """Returns what the `read` of a format takes beside the path."""
+    return [*inspect.signature(FORMATS[name].read).parameters][1:]
+
+
+def parse_options(texts: Iterable[str]) -> dict[str, Any]:
+    """Returns the options that texts such as 'size=64' name.
+
+    Values are JSON where they can be (numbers, lists, true), else text.
+
+    Raises:
+      InputError: a text without '='.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition('=')
+        if not equals:
+            raise InputError(
+                f'Option {text} lacks a value; write NAME=VALUE, such as '
+                'size=64.'
+            )
+        try:
+            found[name.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name.strip()] = value.strip()
+    return found
+
+
+def _tried(looks_like: Callable[[PathLike], bool], path: PathLike) -> bool:
+    try:
+        return looks_like(path)
+    except OSError as error:
+        raise InputError(
+            f'{path} cannot be read ({error.strerror}); give a file that '
+            'you may read.'
+        ) from error

@@ -1,0 +1,261 @@
+"""Recordings in BData files: Kamitani's experiments, and any other.
+
+Files differ in how they say what a trial is for:
+
+  GOD (Horikawa and Kamitani 2017): one file a subject, column DataType 1 for
+    training, 2 for test, 3 for imagery
+  deep image reconstruction (Shen et al. 2019): a file for each of training,
+    test, shapes, letters and imagery, told by its stimuli or its name
+  any other: nothing is said, and stimuli are held out of training
+
+and in how they name stimuli: stimulus_name with the texts in a vmap, or the
+numbers of stimulus_id, Label or image_index (see `stimulus_names`).
+
+`write` gives DataType (4 for responses to pictures that are not known),
+stimulus_name and category_index with vmaps, Run, Session, the ROI_* masks,
+snr and noise_ceiling.
+"""
+
+import os
+import pathlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from brainjax.errors import InputError, suggestion
+from brainjax.io.files import PathLike, atomic
+from brainjax.recordings import holding_out, stimulus_pictures
+from brainjax.recordings.formats.bdata import bdata, trials
+from brainjax.recordings.formats.bdata import voxels as bdata_voxels
+from brainjax.recordings.formats.bdata.trials import Rows
+from brainjax.recordings.formats.bdata.writing import SIMULATED, from_recording
+from brainjax.recordings.recording import Recording, Stimuli, Trials
+from brainjax.recordings.transforms import need_pictures
+
+TESTS = ('test', 'shape', 'letter', 'imagery')
+_SYNONYMS = {'natural': 'test'}
+
+_SUFFIXES = ('.h5', '.hdf5', '.mat')
+
+
+def read(
+    path: PathLike,
+    pictures: PathLike | None = None,
+    size: int | None = None,
+    roi: str | None = None,
+    test: str = 'test',
+) -> Recording:
+    """Reads one subject.
+
+    Stimuli are ordered as the files' numbers for them, those of the first
+    file first; only stimuli of trials that are used are kept. Runs are
+    counted on from file to file and never shared between sessions. One-back
+    repeats and rest are left out where a column event_type tells of them.
+    Where no file says which trials are for testing, the last tenth of each
+    category's stimuli, by first appearance and at least one, is held out.
+
+    Args:
+      path: a file, a folder of one subject's files, or files joined by ','.
+      pictures: a folder, a tar archive or an HDF5 file of pictures that bear
+        the stimulus names; without it the recording has none.
+      size: of the pictures; None keeps their own, which must be one size.
+      roi: voxels to keep, in the words of `selection`: 'VC', 'V1 | V2',
+        'VC - FFA'; None or '' for all.
+      test: the set to test on: 'test' (or 'natural'), 'shape', 'letter' or
+        'imagery'.
+
+    Raises:
+      InputError: naming the file, what is wrong in it and the fix.
+    """
+    test = _SYNONYMS.get(test, test)
+    if test not in TESTS:
+        raise InputError(
+            f'There is no test set {test!r}; choose natural, '
+            f'{", ".join(TESTS[1:])}.{suggestion(test, (*_SYNONYMS, *TESTS))}'
+        )
+    files = _files(path)
+    where = ', '.join(map(str, files))
+    parts, voxels, simulated, problems = [], None, False, []
+    there: set[str] = set()
+    for file in files:
+        data = bdata.read(file)
+        voxels = bdata_voxels.same(
+            voxels, bdata_voxels.read(data, roi), f'{files[0]} and {file}'
+        )
+        kinds = trials.kinds(data)
+        there.update(kinds)
+        wanted = np.isin(kinds, ('training', test, 'unpaired'))
+        if wanted.any():
+            rows, found = trials.read(data, kinds, wanted, voxels.column)
+            parts.append(rows)
+            problems += found
+        simulated |= SIMULATED in data.descriptions
+    _check_sets(there, test, where)
+    rows = trials.join(parts)
+    train, tested = rows.kinds == 'training', rows.kinds == test
+    names, categories, found = _stimuli(rows, train | tested, where)
+    problems += found
+    if test not in there:
+        tested, sentence = holding_out.last_tenth(
+            rows.names,
+            train,
+            dict(zip(names, categories or [''] * len(names))),
+            where,
+        )
+        train &= ~tested
+        problems.append(sentence)
+    images = None
+    if pictures:
+        images, found = stimulus_pictures.join(names, pictures, size)
+        problems += found
+    unpaired = rows.kinds == 'unpaired'
+    return Recording(
+        subject=_subject(files),
+        train=_trials(rows, train, names),
+        test=_trials(rows, tested, names),
+        stimuli=Stimuli(images, names, categories),
+        rois=voxels.rois,
+        source=where,
+        simulated=simulated,
+        unpaired_fmri=rows.fmri[unpaired] if unpaired.any() else None,
+        snr=voxels.values.get('snr'),
+        noise_ceiling=voxels.values.get('noise_ceiling'),
+        format='bdata',
+        problems=tuple(problems),
+    )
+
+
+def looks_like(path: PathLike) -> bool:
+    """True for a BData file, a folder of them, or several joined by ','."""
+    if os.path.isdir(path):
+        return any(bdata.looks_like(file) for file in _inside(path))
+    if os.path.exists(path):
+        return bdata.looks_like(path)
+    files = os.fspath(path).split(',')
+    return len(files) > 1 and all(map(bdata.looks_like, files))
+
+
+def write(
+    recording: Recording, path: PathLike, pictures: PathLike | None = None
+) -> None:
+    """Writes an HDF5 file, and the pictures as PNG files.
+
+    Stimuli that no trial shows are lost, and without `pictures` all pictures.
+
+    Args:
+      recording: any.
+      path: of the file.
+      pictures: a folder for NAME.png, one a stimulus; None writes none.
+
+    Raises:
+      InputError: the folder cannot be written to, or pictures are wanted of
+        a recording that has none, or that names one outside of the folder.
+    """
+    bdata.write(from_recording(recording, os.fspath(path)), path)
+    if pictures is None:
+        return
+    images = need_pictures(recording)
+    shown = [recording.train.stimulus, recording.test.stimulus]
+    for i in np.unique(np.concatenate(shown)):
+        name = pathlib.PurePath(f'{recording.stimuli.names[i]}.png')
+        if name.is_absolute() or '..' in name.parts:
+            raise InputError(
+                f'{recording.source}: stimulus {recording.stimuli.names[i]!r} '
+                'is no file name; rename it.'
+            )
+        with atomic(pathlib.Path(pictures) / name) as temporary:
+            Image.fromarray(images[i]).save(temporary)
+
+
+def _files(path: PathLike) -> list[PathLike]:
+    """Returns the files that a path stands for, those of a folder sorted."""
+    if os.path.isdir(path):
+        files = [file for file in _inside(path) if bdata.looks_like(file)]
+        if not files:
+            raise InputError(
+                f'{path} holds no BData file; give the folder of one '
+                "subject's files."
+            )
+    elif os.path.exists(path):
+        return [path]
+    else:
+        files = [pathlib.Path(part) for part in os.fspath(path).split(',')]
+    subjects = sorted({_subject([file]) for file in files if _of(file)})
+    if len(subjects) > 1:
+        raise InputError(
+            f'{path} holds files of {" and ".join(subjects)}; give those of '
+            "one subject, joined by ','."
+        )
+    # The first file's order of stimuli comes first.
+    return sorted(files, key=lambda file: 'training' not in file.name.lower())
+
+
+def _inside(folder: PathLike) -> list[pathlib.Path]:
+    return sorted(
+        file
+        for file in pathlib.Path(folder).iterdir()
+        if file.suffix in _SUFFIXES
+    )
+
+
+def _of(file: PathLike) -> re.Match | None:
+    return re.match(r'(sub-?[a-z]*\d+)', os.path.basename(file), re.IGNORECASE)
+
+
+def _subject(files: Sequence[PathLike]) -> str:
+    """Returns 'sub-01' of 'sub-01_...', else the first file's name."""
+    found = _of(files[0])
+    return found[1] if found else pathlib.Path(files[0]).stem
+
+
+def _check_sets(there: set[str], test: str, where: str) -> None:
+    """Checks that there are trials for training, and the test set wanted.
+
+    Raises:
+      InputError: there are none of these, but others.
+    """
+    tests = [kind for kind in TESTS if kind in there]
+    if 'training' not in there:
+        raise InputError(
+            f'{where} holds no training trials, only '
+            f'{", ".join(tests) or "unpaired"} trials; give the file with the '
+            'training trials as well.'
+        )
+    if test not in there and (tests or test != 'test'):
+        raise InputError(
+            f'{where} holds no trials of the test set {test!r}, only '
+            f'{", ".join(tests) or "training trials"}; choose with `test`, or '
+            'give the file as well.'
+        )
+
+
+def _stimuli(
+    rows: Rows, used: np.ndarray, where: str
+) -> tuple[tuple[str, ...], tuple[str, ...] | None, list[str]]:
+    """Returns names and categories of the stimuli used, and what is odd."""
+    order = np.flatnonzero(used)[np.argsort(rows.numbers[used], kind='stable')]
+    categories: dict[str, str] = {}
+    for name, category in zip(rows.names[order], rows.categories[order]):
+        if categories.setdefault(name, category) != category:
+            sentence = (
+                f'{where}: stimulus {name} is in categories '
+                f'{categories[name]} and {category}; categories are not used.'
+            )
+            return tuple(dict.fromkeys(rows.names[order])), None, [sentence]
+    known = all(categories.values())
+    return tuple(categories), tuple(categories.values()) if known else None, []
+
+
+def _trials(rows: Rows, which: np.ndarray, names: Sequence[str]) -> Trials:
+    place = {name: i for i, name in enumerate(names)}
+    numbers = (
+        None if np.isnan(values).any() else values.astype(np.int32)
+        for values in (rows.run[which], rows.session[which])
+    )
+    return Trials(
+        rows.fmri[which],
+        np.array([place[name] for name in rows.names[which]], np.int32),
+        *numbers,
+    )

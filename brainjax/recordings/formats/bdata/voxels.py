@@ -1,0 +1,103 @@
+"""The voxels of a BData file: columns, ROIs, places, what was measured."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.recordings.formats.bdata import selection
+from brainjax.recordings.formats.bdata.bdata import BData
+
+ROI = 'ROI_'
+MEASURED = ('snr', 'noise_ceiling')
+
+_PLACES = ('voxel_x', 'voxel_y', 'voxel_z', 'voxel_i', 'voxel_j', 'voxel_k')
+
+
+class Voxels(NamedTuple):
+    """What a file says of its voxels.
+
+    Attributes:
+      column: [voxels] their columns in the dataset.
+      rois: region of interest -> [voxels] bool.
+      values: key -> [voxels], for coordinates, snr and noise ceiling.
+    """
+
+    column: np.ndarray
+    rois: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
+
+
+def read(data: BData, roi: str | None) -> Voxels:
+    """Reads what the metadata say of the voxels of an ROI.
+
+    Raises:
+      InputError: there are no voxels, no such ROI, or it is empty.
+    """
+    column = np.flatnonzero(data.row('VoxelData') == 1)
+    if not len(column):
+        raise InputError(
+            f'{data.source}: VoxelData holds no column; its row in the '
+            'metadata must be 1 on the voxels.'
+        )
+    rois = {
+        key.removeprefix(ROI): data.row(key)[column] == 1
+        for key in data.keys
+        if key.startswith(ROI)
+    }
+    renamed = 'hV4' in rois and 'V4' not in rois
+    if renamed:
+        rois = {'V4' if k == 'hV4' else k: mask for k, mask in rois.items()}
+    values = {
+        key: data.row(key)[column]
+        for key in (*_PLACES, *MEASURED)
+        if key in data.keys
+    }
+    keep = np.ones(len(column), bool)
+    if roi:
+        known = {**rois, 'hV4': rois['V4']} if renamed else rois
+        if ROI in roi:
+            known = {f'{ROI}{name}': mask for name, mask in known.items()}
+        keep = selection.select(roi, known, data.source)
+        if not keep.any():
+            raise InputError(
+                f'{data.source}: ROI {roi!r} holds no voxel; choose another '
+                f'of {", ".join(rois)}.'
+            )
+    return Voxels(
+        column[keep],
+        {name: mask[keep] for name, mask in rois.items()},
+        {
+            key: row[keep].astype(np.float32 if key in MEASURED else float)
+            for key, row in values.items()
+        },
+    )
+
+
+def same(first: Voxels | None, other: Voxels, both: str) -> Voxels:
+    """Returns the voxels of two files of a subject, which must be the same.
+
+    Raises:
+      InputError: their number, places or ROIs differ.
+    """
+    if first is None:
+        return other
+    if len(first.column) != len(other.column):
+        raise InputError(
+            f'{both} have {len(first.column)} and {len(other.column)} voxels; '
+            'give files of one subject and one mask.'
+        )
+    for what, one, two in (
+        *((k, first.values.get(k), other.values.get(k)) for k in _PLACES),
+        *(
+            (f'ROI {k}', mask, other.rois.get(k))
+            for k, mask in first.rois.items()
+        ),
+    ):
+        if one is not None and two is not None and not np.array_equal(one, two):
+            raise InputError(
+                f'{both} differ in {what} of their voxels; give files of one '
+                'subject and one mask.'
+            )
+    rois = {k: mask for k, mask in first.rois.items() if k in other.rois}
+    return Voxels(other.column, rois, {**other.values, **first.values})

@@ -1,0 +1,227 @@
+"""Recordings as a TFDS data set, read by `tfds.data_source` and grain.
+
+    tfds_builder.prepare(recording, 'data')
+    trials = tfds.data_source(
+        'brainjax_recording/sbj_3', split='train', data_dir='data',
+        download=False,
+    )
+    trials[0]['fmri'], trials[0]['image'], trials[0]['stimulus']
+
+Files are ArrayRecord shards, read at random places without TensorFlow and
+without this package; `prepare` needs no TensorFlow either. One subject is one
+config. Trials keep the order of measurement.
+"""
+
+import contextlib
+import dataclasses
+import io
+import json
+import logging
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from brainjax.errors import InputError
+from brainjax.io.files import PathLike, writable_folder, write_json
+from brainjax.recordings import Recording, open_recording
+from brainjax.recordings.recording import Trials
+
+NAME = 'brainjax_recording'
+
+
+@dataclasses.dataclass(kw_only=True)
+class RecordingConfig(tfds.core.BuilderConfig):
+    """One subject.
+
+    Attributes:
+      recording: a recording, or the path of one.
+      options: of `open_recording`, if it is a path.
+    """
+
+    recording: Recording | PathLike
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+# Not registered: prepared files are then read by what they say of themselves.
+with tfds.core.registered.skip_registration():
+
+    class BrainjaxRecording(tfds.core.GeneratorBasedBuilder):
+        """Splits 'train', 'test' and, where there is such fMRI, 'unpaired'.
+
+        An example has `fmri` [voxels] float32, `stimulus` its name, `run` and
+        `session` int32 (-1 where they are not known), `category` if the
+        stimuli have one, and `image` (a PNG file) if there are pictures. In
+        'unpaired' the stimulus is '' and the image black.
+
+        `info.metadata` holds subject, source, simulated and, as JSON, the
+        voxels of each ROI, SNR and noise ceiling.
+        """
+
+        VERSION = tfds.core.Version('1.0.0')
+        name = NAME
+
+        def __init__(self, *, config: RecordingConfig, **options: Any):
+            found = config.recording
+            if not isinstance(found, Recording):
+                found = open_recording(found, **config.options)
+            self._recording = found
+            options.setdefault('file_format', 'array_record')
+            super().__init__(config=config, **options)
+
+        def _info(self) -> tfds.core.DatasetInfo:
+            recording = self._recording
+            stimuli = recording.stimuli
+            features = {
+                'fmri': tfds.features.Tensor(
+                    shape=(recording.voxels,), dtype=np.float32
+                ),
+                'stimulus': tfds.features.Text(),
+                'run': np.int32,
+                'session': np.int32,
+            }
+            if stimuli.categories is not None:
+                features['category'] = tfds.features.Text()
+            if stimuli.images is not None:
+                features['image'] = tfds.features.Image(
+                    shape=stimuli.images.shape[1:], encoding_format='png'
+                )
+            return tfds.core.DatasetInfo(
+                builder=self,
+                description='One subject of fMRI and the pictures seen.',
+                features=tfds.features.FeaturesDict(features),
+                disable_shuffling=True,
+                metadata=tfds.core.MetadataDict(_metadata(recording)),
+            )
+
+        def _split_generators(self, _) -> dict[str, Iterator]:
+            recording = self._recording
+            found = {
+                part: self._generate_examples(getattr(recording, part))
+                for part in ('train', 'test')
+            }
+            unpaired = recording.unpaired_fmri
+            if unpaired is not None:
+                unknown = np.full(len(unpaired), -1, np.int32)
+                found['unpaired'] = self._generate_examples(
+                    Trials(unpaired, unknown)
+                )
+            return found
+
+        def _generate_examples(
+            self, trials: Trials
+        ) -> Iterator[tuple[int, dict[str, Any]]]:
+            stimuli = self._recording.stimuli
+            png: dict[int, bytes] = {}  # Of each stimulus, encoded once.
+            for i, shown in enumerate(trials.stimulus.tolist()):
+                known = shown >= 0
+                example = {
+                    'fmri': trials.fmri[i : i + 1][0].astype(np.float32),
+                    'stimulus': stimuli.names[shown] if known else '',
+                    'run': -1 if trials.run is None else trials.run[i],
+                    'session': -1
+                    if trials.session is None
+                    else trials.session[i],
+                }
+                if stimuli.categories is not None:
+                    example['category'] = (
+                        stimuli.categories[shown] if known else ''
+                    )
+                if stimuli.images is not None:
+                    if shown not in png:
+                        image = stimuli.images[shown]
+                        png[shown] = _png(image if known else 0 * image)
+                    example['image'] = png[shown]
+                yield i, example
+
+
+def prepare(
+    recording: Recording | PathLike,
+    data_dir: PathLike,
+    name: str | None = None,
+    shards: int | None = None,
+    **options: Any,
+) -> pathlib.Path:
+    """Writes a recording as a TFDS data set, whole or not at all.
+
+    The first subject in a folder is also found as 'brainjax_recording', by no
+    config.
+
+    Args:
+      recording: a recording, or the path of one.
+      data_dir: TFDS's folder of data sets.
+      name: of the config; by default the subject.
+      shards: files a split; TFDS chooses by size if None.
+      **options: of `open_recording`, if a path is given.
+
+    Returns:
+      The folder written.
+
+    Raises:
+      InputError: there is such a data set, the folder cannot be written to,
+        or as `open_recording`.
+    """
+    if not isinstance(recording, Recording):
+        recording = open_recording(recording, **options)
+    name = re.sub(r'[^\w.-]', '_', name or recording.subject)
+    folder = writable_folder(data_dir)
+    version = folder / NAME / name / str(BrainjaxRecording.VERSION)
+    if version.exists():
+        raise InputError(
+            f'{version} exists; name another folder, or remove it first.'
+        )
+    with _quiet():
+        builder = BrainjaxRecording(
+            config=RecordingConfig(name=name, recording=recording),
+            data_dir=folder,
+        )
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(num_shards=shards)
+        )
+    default = folder / NAME / '.config' / 'metadata.json'
+    if not default.exists():
+        write_json(default, {'default_config_name': name})
+    return version
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps TFDS from telling what takes seconds."""
+    logger = logging.getLogger('absl')
+    level = logger.level
+    tfds.disable_progress_bar()
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _metadata(recording: Recording) -> dict[str, Any]:
+    def listed(values: np.ndarray | None) -> str:
+        return json.dumps(None if values is None else values.tolist())
+
+    return {
+        'subject': recording.subject,
+        'source': recording.source,
+        'simulated': recording.simulated,
+        'rois': json.dumps(
+            {
+                name: np.flatnonzero(mask).tolist()
+                for name, mask in recording.rois.items()
+            }
+        ),
+        'snr': listed(recording.snr),
+        'noise_ceiling': listed(recording.noise_ceiling),
+    }
+
+
+def _png(image: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, 'PNG')
+    return stream.getvalue()

@@ -1,0 +1,160 @@
+"""What is made of a recording: some voxels or trials, averages, z-scores."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from brainjax.errors import InputError, suggestion
+from brainjax.recordings.on_disk import (
+    Fmri,
+    mean_and_deviation,
+    rows_at_once,
+    standardise,
+    stimulus_blocks,
+)
+from brainjax.recordings.recording import Recording, Trials
+
+
+def take_voxels(recording: Recording, voxels: np.ndarray) -> Recording:
+    """Returns the recording with only some voxels.
+
+    Args:
+      recording: the whole.
+      voxels: [voxels] bool, or the indices of those to keep, in their order.
+    """
+    index = np.arange(recording.voxels)[voxels]
+
+    def take(values: Fmri | None) -> Fmri | None:
+        return None if values is None else values.take(index, axis=-1)
+
+    return dataclasses.replace(
+        recording,
+        **_each_fmri(recording, take),
+        rois={name: take(mask) for name, mask in recording.rois.items()},
+        snr=take(recording.snr),
+        noise_ceiling=take(recording.noise_ceiling),
+    )
+
+
+def roi_mask(
+    rois: Mapping[str, np.ndarray], name: str, where: str
+) -> np.ndarray:
+    """Returns the [voxels] bool mask of one ROI, or of several joined by '|'.
+
+    Args:
+      rois: region of interest -> [voxels] bool.
+      name: for example 'VC' or 'V1|V2'.
+      where: what to name in messages, for example the file.
+
+    Raises:
+      InputError: no such ROI, or it is empty.
+    """
+    parts = [part.strip() for part in name.split('|')]
+    for part in parts:
+        if part not in rois:
+            raise InputError(
+                f'{where} has no ROI {part!r}, only '
+                f'{", ".join(rois) or "none at all"}.{suggestion(part, rois)}'
+            )
+    mask = np.any([rois[part] for part in parts], axis=0)
+    if not mask.any():
+        raise InputError(
+            f'{where}: ROI {name!r} holds no voxel; choose another of '
+            f'{", ".join(rois)}.'
+        )
+    return mask
+
+
+def select_roi(recording: Recording, name: str) -> Recording:
+    """Keeps the voxels of one ROI, or of several joined by '|'.
+
+    Raises:
+      InputError: no such ROI, or it is empty.
+    """
+    mask = roi_mask(recording.rois, name, recording.source)
+    return take_voxels(recording, mask)
+
+
+def average_repeats(trials: Trials) -> Trials:
+    """Averages the trials of each stimulus.
+
+    Returns:
+      One trial a stimulus, in ascending order of stimulus; run and session
+      are dropped.
+    """
+    fmri = trials.fmri
+    stimulus, count = np.unique(trials.stimulus, return_counts=True)
+    average = np.empty((len(stimulus), fmri.shape[1]), np.float32)
+    for place, rows, start in stimulus_blocks(
+        trials.stimulus, rows_at_once(fmri)
+    ):
+        total = np.add.reduceat(fmri[rows], start, 0, np.float64)
+        average[place] = total / count[place, None]
+    return Trials(average, stimulus.astype(np.int32))
+
+
+def normalise(recording: Recording) -> Recording:
+    """z-scores each voxel with the training trials' mean and deviation.
+
+    The deviation is that of the population (division by n). Signal-to-noise
+    ratio and noise ceiling do not depend on scale and stay as they are.
+    """
+    mean, deviation = mean_and_deviation(recording.train.fmri)
+
+    def scaled(fmri: Fmri | None) -> Fmri | None:
+        return None if fmri is None else standardise(fmri, mean, deviation)
+
+    return dataclasses.replace(recording, **_each_fmri(recording, scaled))
+
+
+def _each_fmri(
+    recording: Recording, change: Callable[[Fmri | None], Fmri | None]
+) -> dict[str, Trials | Fmri | None]:
+    """Returns the fields of a recording that hold fMRI, changed."""
+
+    def trials(part: Trials | None) -> Trials | None:
+        if part is None:
+            return None
+        return dataclasses.replace(part, fmri=change(part.fmri))
+
+    return {
+        'train': trials(recording.train),
+        'test': trials(recording.test),
+        'imagery': trials(recording.imagery),
+        'unpaired_fmri': change(recording.unpaired_fmri),
+    }
+
+
+def split_trials(
+    trials: Trials, held_out: Sequence[int]
+) -> tuple[Trials, Trials]:
+    """Splits trials by stimulus: (those kept, those of `held_out` stimuli)."""
+    out = np.isin(trials.stimulus, np.asarray(held_out))
+    return take_trials(trials, ~out), take_trials(trials, out)
+
+
+def take_trials(trials: Trials, which: np.ndarray) -> Trials:
+    """Returns some trials: [trials] bool, or their indices in a new order."""
+    rows = np.arange(len(trials))[which]
+    return Trials(
+        trials.fmri.take(rows, axis=0),
+        trials.stimulus[rows],
+        None if trials.run is None else trials.run[rows],
+        None if trials.session is None else trials.session[rows],
+    )
+
+
+def need_pictures(recording: Recording) -> np.ndarray:
+    """Returns the pictures [stimuli, height, width, 3].
+
+    Raises:
+      InputError: only their names are known.
+    """
+    if recording.stimuli.images is None:
+        raise InputError(
+            f'{recording.source} names its stimuli but holds no pictures; '
+            'name a folder, an archive or an HDF5 file of them with '
+            'config.recording.images.'
+        )
+    return recording.stimuli.images

@@ -1,0 +1,1 @@
+"""Subjects and scenes that stand in for a brain and what it sees."""

@@ -1,0 +1,244 @@
+"""Simulated subjects: recordings whose truth is known.
+
+`voxel_parameters` draws a subject's voxels and `responses` is the whole truth
+about their signal; `simulate` shows pictures and adds noise, and
+`simulated_subject` shows generated scenes. Every result follows from its
+arguments alone.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.recordings.recording import Recording, Stimuli, Trials
+from brainjax.simulation.scenes import scenes
+from brainjax.simulation.voxels import (
+    AREAS,
+    VOXELS,
+    Voxels,
+    receptive_fields,
+    responses,
+    voxel_parameters,
+)
+
+__all__ = [
+    'AREAS',
+    'VOXELS',
+    'Voxels',
+    'receptive_fields',
+    'responses',
+    'simulate',
+    'simulated_subject',
+    'unpaired_scenes',
+    'voxel_parameters',
+]
+
+_PARTS = ('train', 'test', 'unpaired fMRI', 'unpaired pictures')
+_SOURCES = 6  # of the noise that voxels share
+
+
+def simulate(
+    train: Stimuli,
+    test: Stimuli,
+    unpaired: np.ndarray | None = None,
+    *,
+    voxels: Voxels,
+    seed: int,
+    respond: Callable[[np.ndarray, Voxels], np.ndarray] = responses,
+    noise_ceiling: float | Mapping[str, float] = 0.7,
+    train_repeats: int = 1,
+    test_repeats: int = 10,
+    unpaired_repeats: int = 1,
+    shared_noise: float = 0.25,
+    trials_per_run: int = 50,
+) -> Recording:
+    """Shows pictures to a simulated subject.
+
+    A trial is the response plus Gaussian noise that differs between trials.
+    Of its variance the part `shared_noise` comes from a few sources that all
+    voxels share; the rest is each voxel's own.
+
+    Args:
+      train: pictures of the training trials.
+      test: pictures of the test trials; none of them in `train`.
+      unpaired: [n, height, width, 3] pictures whose responses become the
+        recording's unpaired fMRI, or None.
+      voxels: from `voxel_parameters`, or what `respond` takes, with `area`.
+      seed: of the noise and the order of the trials.
+      respond: (pictures, voxels) -> [n, voxels] noiseless responses, of mean
+        0 and variance 1 over pictures like these.
+      noise_ceiling: median over voxels, for all areas or by area, of the
+        correlation between the noiseless response and the average of the
+        `test_repeats` trials of a picture. Voxels spread around it.
+      train_repeats: trials of each training picture, kept apart.
+      test_repeats: trials of each test picture, kept apart.
+      unpaired_repeats: trials averaged in each row of the unpaired fMRI.
+      shared_noise: in 0..1.
+      trials_per_run: run numbers go up after so many trials.
+
+    Returns:
+      A recording, marked as simulated. Its `noise_ceiling` and `snr` are the
+      truth and take nothing from the test trials: with the variances S = 1
+      of the response over scenes and N of the noise of one trial,
+      noise_ceiling = sqrt(S / (S + N / test_repeats)) and snr = S / N. Its
+      ROIs are the areas, LVC (V1 to V3) and VC (all voxels).
+
+    Raises:
+      InputError: a number out of its range, or an area without a noise
+        ceiling.
+    """
+    for what, value in (
+        ('the number of training pictures', len(train)),
+        ('the number of test pictures', len(test)),
+        ('train_repeats', train_repeats),
+        ('test_repeats', test_repeats),
+        ('unpaired_repeats', unpaired_repeats),
+        ('trials_per_run', trials_per_run),
+    ):
+        if value < 1:
+            raise InputError(
+                f'simulated subject: {what} is {value}; it must be 1 or more.'
+            )
+    if not 0 <= shared_noise <= 1:
+        raise InputError(
+            f'simulated subject: shared_noise is {shared_noise}; it must lie '
+            'between 0 and 1.'
+        )
+    ceiling = _ceilings(voxels, noise_ceiling, seed)
+    variance = test_repeats * (ceiling**-2.0 - 1)
+    loadings = np.random.default_rng([seed, 2]).standard_normal(
+        (_SOURCES, len(ceiling))
+    )
+    loadings *= np.sqrt(shared_noise * variance) / np.linalg.norm(
+        loadings, axis=0
+    )
+    own = np.sqrt((1 - shared_noise) * variance)
+
+    def noisy(fmri, random):
+        shared = random.standard_normal((len(fmri), _SOURCES)) @ loadings
+        noise = random.standard_normal(fmri.shape, np.float32) * own + shared
+        return (fmri + noise).astype(np.float32)
+
+    def trials(images, repeats, stream, first_stimulus, first_run):
+        random = np.random.default_rng([seed, stream])
+        order = np.concatenate(
+            [random.permutation(len(images)) for _ in range(repeats)]
+        )
+        fmri = noisy(respond(images, voxels)[order], random)
+        run = first_run + np.arange(len(order)) // trials_per_run
+        return Trials(
+            fmri, np.int32(first_stimulus + order), run.astype(np.int32)
+        )
+
+    training = trials(train.images, train_repeats, 3, 0, 1)
+    testing = trials(
+        test.images, test_repeats, 4, len(train), int(training.run[-1]) + 1
+    )
+    if unpaired is not None:
+        seen = trials(unpaired, unpaired_repeats, 5, 0, 0)
+        unpaired = seen.fmri[np.argsort(seen.stimulus, kind='stable')]
+        unpaired = unpaired.reshape(-1, unpaired_repeats, len(ceiling)).mean(1)
+    categories = None
+    if train.categories is not None and test.categories is not None:
+        categories = (*train.categories, *test.categories)
+    rois = {name: voxels.area == name for name in _areas(voxels)}
+    rois['LVC'] = np.isin(voxels.area, ['V1', 'V2', 'V3'])
+    rois['VC'] = np.ones(len(voxels.area), bool)
+    return Recording(
+        subject=f'simulated-{seed}',
+        train=training,
+        test=testing,
+        stimuli=Stimuli(
+            np.concatenate([train.images, test.images]),
+            (*train.names, *test.names),
+            categories,
+        ),
+        rois={name: mask for name, mask in rois.items() if mask.any()},
+        source=f'a simulated subject (seed {seed})',
+        simulated=True,
+        unpaired_fmri=unpaired,
+        snr=(1 / variance).astype(np.float32),
+        noise_ceiling=ceiling.astype(np.float32),
+    )
+
+
+def simulated_subject(
+    *,
+    seed: int = 0,
+    size: int = 64,
+    n_train: int = 600,
+    n_test: int = 50,
+    n_unpaired_fmri: int = 0,
+    voxels: Mapping[str, int] = VOXELS,
+    **options,
+) -> Recording:
+    """Shows generated scenes to a simulated subject.
+
+    The scenes of the training trials, the test trials, the unpaired fMRI and
+    `unpaired_scenes` come from different seeds; none is in two of them.
+
+    Args:
+      seed: of the subject and of everything it sees.
+      size: height and width of the pictures in pixels.
+      n_train: number of training pictures.
+      n_test: number of test pictures.
+      n_unpaired_fmri: number of responses to pictures that are not known.
+      voxels: area -> number of voxels.
+      **options: of `simulate`.
+
+    Raises:
+      InputError: as `simulate`, `scenes` and `voxel_parameters`.
+    """
+    train, test = (
+        Stimuli(*scenes(n, size, _scene_seed(seed, part)))
+        for n, part in ((n_train, 'train'), (n_test, 'test'))
+    )
+    unpaired = None
+    if n_unpaired_fmri:
+        unpaired, _, _ = scenes(
+            n_unpaired_fmri, size, _scene_seed(seed, 'unpaired fMRI')
+        )
+    return simulate(
+        train,
+        test,
+        unpaired,
+        voxels=voxel_parameters(seed=seed, voxels=voxels),
+        seed=seed,
+        **options,
+    )
+
+
+def unpaired_scenes(
+    n: int, *, seed: int, size: int = 64
+) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    """Returns scenes that `simulated_subject(seed=seed)` never sees.
+
+    Returns:
+      [n, size, size, 3] uint8, n names and n categories; see `scenes.scenes`.
+    """
+    return scenes(n, size, _scene_seed(seed, 'unpaired pictures'))
+
+
+def _ceilings(voxels: Voxels, noise_ceiling, seed: int) -> np.ndarray:
+    """Draws each voxel's noise ceiling around its area's."""
+    if not isinstance(noise_ceiling, Mapping):
+        noise_ceiling = dict.fromkeys(_areas(voxels), noise_ceiling)
+    for name in np.unique(voxels.area):
+        if not 0 < noise_ceiling.get(name, 0) < 1:
+            raise InputError(
+                f'simulated subject: the noise ceiling of {name} is '
+                f'{noise_ceiling.get(name)}; give one between 0 and 1.'
+            )
+    middle = np.array([noise_ceiling[name] for name in voxels.area])
+    spread = np.random.default_rng([seed, 1]).normal(0, 0.25, len(middle))
+    return np.clip(np.tanh(np.arctanh(middle) + spread), 0.05, 0.99)
+
+
+def _areas(voxels: Voxels) -> list[str]:
+    """Returns the areas in the order of their first voxels."""
+    return [*dict.fromkeys(voxels.area.tolist())]
+
+
+def _scene_seed(seed: int, part: str) -> int:
+    return 10 * seed + 1 + _PARTS.index(part)

@@ -1,0 +1,183 @@
+"""brainjax features and brainjax invert, from pictures to pictures."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from brainjax.__main__ import main
+from brainjax.commands import invert
+from brainjax.errors import InputError
+from brainjax.io import feature_folders, files
+from brainjax.methods.inversion import feature_decoding
+from brainjax.networks import frozen, weights
+from brainjax.networks.backbones import squeezenet
+
+LAYERS = 'conv1,fire2_expand'
+
+
+@pytest.fixture(autouse=True)
+def published(tmp_path, monkeypatch):
+    """Random weights in the cache, as if they had been fetched."""
+    monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path / 'cache'))
+    params = squeezenet.init(jax.random.key(0))
+    weights.write(
+        weights.path('squeezenet'),
+        params,
+        {'preprocessing': 'caffe', 'sha256': 'ab'},
+    )
+    return params
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / 'pictures'
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, shape in (('a', (40, 64)), ('b', (48, 48)), ('c', (32, 32))):
+        image = rng.integers(0, 256, (*shape, 3), np.uint8)
+        Image.fromarray(image).save(folder / f'{name}.png')
+    return folder
+
+
+def extract(pictures, out, *more):
+    return main(
+        [
+            *('features', str(pictures), '--network', 'squeezenet'),
+            *('--layers', LAYERS, '--size', '32', '--out', str(out), *more),
+        ]
+    )
+
+
+def search(source, out, *more):
+    return main(
+        [
+            *('invert', str(source), '--network', 'squeezenet'),
+            *('--size', '32', '--steps', '3', '--out', str(out), *more),
+        ]
+    )
+
+
+def test_from_pictures_to_pictures(tmp_path, pictures, published, capsys):
+    folder = tmp_path / 'features'
+    assert extract(pictures, folder, '--together', '2') == 0
+    layers = feature_folders.open_layers(folder)
+    assert list(layers) == ['conv1', 'fire2_expand']
+    image = Image.open(pictures / 'a.png').resize((32, 32))  # bicubic
+    expected = squeezenet.apply(
+        published, np.float32(image)[None] / 255, LAYERS.split(',')
+    )
+    for name, layer in layers.items():
+        assert layer.names == ('a', 'b', 'c')
+        np.testing.assert_allclose(
+            feature_folders.read(layer, ['a']),
+            np.moveaxis(expected[name], -1, 1),
+            rtol=1e-3,
+            atol=1e-2,
+        )
+    said = json.loads((folder / frozen.ORIGIN).read_text())
+    assert said['preprocessing'] == 'caffe' and said['sha256'] == 'ab'
+    assert search(folder, tmp_path / 'out') == 0
+    out = capsys.readouterr().out
+    assert 'conv1' in out and 'relative error' in out
+    held = files.read_npz(tmp_path / 'out' / 'reconstructions.npz')
+    assert held['names'].tolist() == ['a', 'b', 'c']
+    assert held['images'].shape == (3, 32, 32, 3)
+    assert Image.open(tmp_path / 'out' / 'stretched' / 'c.png').size == (32, 32)
+    options = ('--optimiser', 'lbfgs', '--loss', 'squared', '--loss', 'dists=2')
+    assert search(folder, tmp_path / 'lbfgs', *options) == 0
+    about = json.loads((tmp_path / 'lbfgs' / 'inversion.json').read_text())
+    assert about['about']['optimiser'] == 'QuasiNewton'
+    assert about['about']['settings']['terms'] == [
+        ['squared', 1.0],
+        ['dists', 2.0],
+    ]
+
+
+def test_what_is_refused_is_one_sentence(tmp_path, pictures, capsys):
+    folder = tmp_path / 'features'
+    assert extract(pictures, folder) == 0
+
+    def refused(words, *command):
+        assert main([str(word) for word in command]) == 2
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert words in error
+
+    out = ('--out', tmp_path / 'out', '--size', 32)
+    refused(
+        'fetch vgg16_fc',
+        *('invert', folder, '--network', 'vgg16_fc', *out),
+    )
+    refused(
+        "Did you mean 'squeezenet'",
+        *('invert', folder, '--network', 'squeezent', *out),
+    )
+    network = ('--network', 'squeezenet', *out)
+    refused("no layer 'conv2'", 'invert', folder, *network, '--layers', 'conv2')
+    refused('at least 1', 'invert', folder, *network, '--steps', 0)
+    refused(
+        'published scales', 'invert', folder, *network, '--published-scales'
+    )
+    refused("no start 'zero'", 'invert', folder, *network, '--start', 'zero')
+    refused('no number', 'invert', folder, *network, '--loss', 'gram=x')
+    refused(
+        'fetch generator_relu7',
+        *('invert', folder, *network, '--generator', 'relu7'),
+    )
+    (folder / frozen.ORIGIN).write_text(
+        json.dumps({'network': 'vgg19_caffe', 'preprocessing': 'caffe'})
+    )
+    refused("have network 'vgg19_caffe'", 'invert', folder, *network)
+    refused(
+        "have network 'vgg19_caffe'",
+        *('features', pictures, '--network', 'squeezenet', '--out', folder),
+    )
+    (pictures / 'more').mkdir()
+    (pictures / 'a.png').rename(pictures / 'more' / 'b.png')
+    refused(
+        'two pictures named b',
+        *('features', pictures, '--network', 'squeezenet'),
+        *('--out', tmp_path / 'more'),
+    )
+
+
+def test_bounds_of_codes(tmp_path):
+    path = tmp_path / 'bounds.txt'
+    path.write_text('1 2 3\n4 5 6 ')
+    np.testing.assert_array_equal(
+        invert.read_bounds(path, (6,)), [1, 2, 3, 4, 5, 6]
+    )
+    maps = invert.read_bounds(path, (1, 3, 2))  # channels first in the file
+    np.testing.assert_array_equal(maps[0], [[1, 4], [2, 5], [3, 6]])
+    with pytest.raises(InputError, match='holds 6 bounds; give one of at'):
+        invert.read_bounds(path, (7,))
+    path.write_text('3')
+    np.testing.assert_array_equal(invert.read_bounds(path, (2,)), [3, 3])
+    path.write_text('three')
+    with pytest.raises(InputError, match='no file of bounds'):
+        invert.read_bounds(path, (2,))
+
+
+def test_decoded_features_say_of_which_network_they_are(tmp_path):
+    import tiny
+    from tiny_inversion_files import SETTING, write_true
+
+    recording = tiny.subject()
+    write_true(tmp_path / 'true', recording)
+    network = frozen.load('squeezenet')
+    frozen.write_origin(tmp_path / 'true', network)
+    for _ in range(2):  # The second goes on.
+        feature_decoding.decode(
+            recording,
+            tmp_path / 'true',
+            tmp_path / 'out',
+            layers=['fc'],
+            setting=SETTING,
+        )
+    assert (tmp_path / 'out' / frozen.ORIGIN).exists()
+    frozen.check_origin(tmp_path / 'out', network)
+    (tmp_path / 'out' / frozen.ORIGIN).write_text('{}')
+    with pytest.raises(InputError, match='of another network'):
+        frozen.carry_origin(tmp_path / 'true', tmp_path / 'out')

@@ -1,0 +1,356 @@
+"""Intervals and permutation tests against enumeration and known nulls."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from brainjax import evaluation
+from brainjax.errors import InputError
+from brainjax.evaluation import identification, pixels, statistics
+from brainjax.evaluation import scores as entries
+
+
+def test_interval_is_the_normal_one_for_many_stimuli():
+    scores = np.random.default_rng(0).normal(0.3, 0.1, 500)
+    low, high = statistics.bootstrap_interval(scores, seed=1)
+    half = 1.96 * scores.std() / np.sqrt(500)
+    assert low == pytest.approx(scores.mean() - half, abs=0.05 * half)
+    assert high == pytest.approx(scores.mean() + half, abs=0.05 * half)
+    assert statistics.bootstrap_interval(scores, seed=1) == (low, high)
+    assert statistics.bootstrap_interval(scores, seed=2) != (low, high)
+
+
+def test_interval_does_not_depend_on_the_memory_used(monkeypatch):
+    scores = np.random.default_rng(0).normal(size=20)
+    whole = statistics.bootstrap_interval(scores, draws=1000)
+    monkeypatch.setattr(statistics, 'PERMUTED_AT_A_TIME', 130)
+    assert statistics.bootstrap_interval(scores, draws=1000) == whole
+
+
+def test_intervals_cover():
+    generator = np.random.default_rng(0)
+    inside = []
+    for experiment in range(300):
+        low, high = statistics.bootstrap_interval(
+            generator.exponential(size=100), experiment, draws=500
+        )
+        inside.append(low <= 1 <= high)
+    # 0.95 less what the percentile bootstrap loses on skewed scores.
+    assert 0.90 < np.mean(inside) < 0.98
+
+
+def test_two_level_interval_has_the_variance_of_both_levels():
+    generator = np.random.default_rng(0)
+    subjects = generator.normal(0, 1, 40)[:, None]
+    stimuli = generator.normal(0, 1, 60)
+    scores = subjects + stimuli + generator.normal(0, 0.1, (40, 60))
+    low, high = statistics.two_level_interval(scores, draws=4000)
+    spread = np.sqrt(subjects.var() / 40 + stimuli.var() / 60)
+    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.08)
+    # Stimuli of their own: they average out over subjects.
+    ragged = [row[: 60 - i % 2] for i, row in enumerate(scores)]
+    low, high = statistics.two_level_interval(ragged, draws=4000)
+    spread = np.sqrt(subjects.var() / 40 + scores.var(axis=1).mean() / 2400)
+    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.08)
+
+
+def test_crossed_interval_has_the_variance_of_both_levels():
+    generator = np.random.default_rng(0)
+    observers = generator.normal(0, 1, 400)[:, None]
+    scores = observers + generator.normal(0, 1, 600)
+    low, high = statistics.crossed_interval(scores, draws=2000)
+    spread = np.sqrt(
+        scores.mean(axis=1).var() / 400 + scores.mean(axis=0).var() / 600
+    )
+    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.1)
+    assert statistics.crossed_interval(scores, draws=2000) == (low, high)
+    # Values that are not there neither count nor matter.
+    sparse = np.where(generator.random(scores.shape) < 0.5, scores, np.nan)
+    low, high = statistics.crossed_interval(sparse, draws=2000)
+    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.1)
+    assert low < np.nanmean(sparse) < high
+
+
+def test_crossed_interval_of_one_observer_is_that_of_stimuli():
+    scores = np.random.default_rng(0).normal(size=30)
+    crossed = statistics.crossed_interval(scores[None], draws=20_000)
+    plain = statistics.bootstrap_interval(scores, draws=20_000)
+    np.testing.assert_allclose(crossed, plain, atol=0.03)
+
+
+def test_crossed_interval_covers():
+    generator = np.random.default_rng(0)
+    inside = []
+    for experiment in range(200):
+        likely = 0.7 + generator.normal(0, 0.8, (6, 1))
+        likely = likely + generator.normal(0, 0.3, 20)
+        answers = generator.normal(size=(6, 20)) < likely
+        low, high = statistics.crossed_interval(answers, experiment, 300)
+        expected = stats.norm.cdf(0.7 / np.sqrt(1 + 0.8**2 + 0.3**2))
+        inside.append(low <= expected <= high)
+    assert np.mean(inside) >= 0.93
+
+
+def test_sign_flips_average_to_nothing_and_keep_the_spread():
+    values = np.random.default_rng(0).normal(3, 1, 40)
+    null = statistics.sign_flip_null(values, 20_000)
+    spread = np.sqrt((values**2).sum()) / 40
+    assert null.mean() == pytest.approx(0, abs=4 * spread / np.sqrt(20_000))
+    assert null.std() == pytest.approx(spread, rel=0.03)
+
+
+def test_two_level_interval_covers():
+    generator = np.random.default_rng(0)
+    inside = []
+    for experiment in range(200):
+        scores = (
+            0.3
+            + generator.normal(0, 0.2, (12, 1))
+            + generator.normal(0, 0.3, 30)
+            + generator.normal(0, 0.1, (12, 30))
+        )
+        low, high = statistics.two_level_interval(scores, experiment, 400)
+        inside.append(low <= 0.3 <= high)
+    # 12 subjects: the percentile interval is a little too narrow.
+    assert 0.86 < np.mean(inside) < 0.99
+
+
+def test_false_discovery_is_scipys():
+    p_values = np.random.default_rng(0).random((3, 7)) ** 2
+    np.testing.assert_allclose(
+        statistics.false_discovery(p_values),
+        stats.false_discovery_control(p_values, axis=None).reshape(3, 7),
+    )
+    p_values[1, 2] = np.nan
+    found = statistics.false_discovery(p_values)
+    assert np.isnan(found[1, 2]) and np.isfinite(found).sum() == 20
+    rest = p_values[np.isfinite(p_values)]
+    np.testing.assert_allclose(
+        found[np.isfinite(found)], stats.false_discovery_control(rest)
+    )
+
+
+def test_paired_difference_against_all_sign_flips():
+    generator = np.random.default_rng(0)
+    theirs = generator.normal(size=8)
+    ours = theirs + generator.normal(0.4, 0.6, 8)
+    difference = ours - theirs
+    flips = np.array(list(itertools.product((1, -1), repeat=8)))
+    exact = np.mean(abs(flips @ difference) >= abs(difference.sum()) - 1e-12)
+    found = statistics.paired_difference(ours, theirs, draws=40_000)
+    assert found['p'] == pytest.approx(exact, abs=4 * (exact / 40_000) ** 0.5)
+    assert found['value'] == pytest.approx(difference.mean())
+    assert found['low'] < found['value'] < found['high'] and found['n'] == 8
+    same = statistics.paired_difference(ours, ours, draws=100)
+    assert same['value'] == 0 and same['p'] == 1
+
+
+def test_paired_p_is_uniform_without_a_difference():
+    generator = np.random.default_rng(0)
+    p_values = [
+        statistics.paired_difference(*generator.normal(size=(2, 30)), i, 299)[
+            'p'
+        ]
+        for i in range(300)
+    ]
+    assert uniform(p_values) > 0.01
+
+
+def test_normalised_scores():
+    found = statistics.normalised([0.3, 0.75, 0.2], [0.6, 0.75, 0.05])
+    np.testing.assert_allclose(found, [0.5, 1, np.nan])
+    assert statistics.normalised(0.8, 0.9, chance=0.5) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize('statistic', [np.diagonal, identification.two_way])
+def test_assignments_are_scores_of_permuted_matrices(statistic):
+    matrix = np.random.default_rng(0).normal(size=(5, 5))
+    table = statistics.assignments(matrix, statistic)
+    for permutation in itertools.permutations(range(5)):
+        permuted = matrix[:, list(permutation)]
+        np.testing.assert_allclose(
+            table[range(5), list(permutation)], statistic(permuted)
+        )
+
+
+def test_p_is_that_of_all_permutations():
+    generator = np.random.default_rng(1)
+    matrix = generator.normal(size=(5, 5)) + 1.5 * np.eye(5)
+    means = [
+        matrix[range(5), list(permutation)].mean()
+        for permutation in itertools.permutations(range(5))
+    ]
+    exact = np.mean(np.array(means) >= np.trace(matrix) / 5 - 1e-12)
+    assert 0.02 < exact < 0.5
+    found = statistics.permutation_p(matrix, draws=40_000)
+    assert found == pytest.approx(exact, abs=4 * np.sqrt(exact / 40_000))
+
+
+def test_p_has_a_floor_and_a_ceiling():
+    assert statistics.permutation_p(np.eye(30), draws=99) == 0.01
+    # Reconstructions that are all alike can be exchanged without effect.
+    alike = np.tile(np.random.default_rng(0).normal(size=(30, 1)), 30)
+    for statistic in (np.diagonal, identification.two_way):
+        assert statistics.permutation_p(alike, statistic, draws=99) == 1
+
+
+def uniform(p_values):
+    return stats.kstest(p_values, 'uniform').pvalue
+
+
+def test_p_is_uniform_under_the_null():
+    generator = np.random.default_rng(0)
+    found = {np.diagonal: [], identification.two_way: []}
+    for experiment in range(400):
+        # Reconstructions that share a common part but know nothing.
+        truth = generator.normal(size=(12, 20))
+        guess = generator.normal(size=(12, 20)) + generator.normal(size=20)
+        matrix = identification.similarity(truth, guess)
+        for statistic, p_values in found.items():
+            p_values.append(
+                statistics.permutation_p(
+                    matrix, statistic, draws=199, seed=experiment
+                )
+            )
+    for p_values in found.values():
+        assert uniform(p_values) > 0.01
+
+
+def test_a_binomial_p_over_pairs_would_not_be_uniform():
+    generator = np.random.default_rng(0)
+    p_values = []
+    for _ in range(400):
+        wins = identification.two_way(generator.normal(size=(12, 12))).sum()
+        p_values.append(stats.binom.sf(round(wins * 11) - 1, 132, 0.5))
+    assert uniform(p_values) < 1e-6
+
+
+def test_permutation_within_groups_is_valid_too():
+    generator = np.random.default_rng(0)
+    p_values = []
+    for experiment in range(300):
+        tables = generator.normal(size=(3, 4, 4))
+        observed = np.mean([np.trace(table) / 4 for table in tables])
+        null = statistics.permutation_null(tables, 199, experiment)
+        p_values.append(statistics.p_value(observed, null))
+    assert uniform(p_values) > 0.01
+
+
+def pictures(n, side=16, seed=0):
+    return np.random.default_rng(seed).random((n, side, side, 3))
+
+
+def test_score_of_good_reconstructions():
+    truth = pictures(52)
+    noise = pictures(52, seed=1)
+    reconstruction = 0.4 * truth + 0.6 * noise
+
+    def coarse_pixels(images):
+        return images[:, ::4, ::4]
+
+    scores = evaluation.score(
+        truth, reconstruction, features={'coarse': coarse_pixels}, draws=2000
+    )
+    assert list(scores) == [
+        'pixcorr',
+        'ssim_2d',
+        'ssim_1d',
+        'two_way_pixels',
+        'fifty_way_pixels',
+        'two_way_coarse',
+        'fifty_way_coarse',
+    ]
+    assert json.loads(json.dumps(scores)) == scores
+    for name, entry in scores.items():
+        assert entry['n'] == 52
+        assert entry['p'] == pytest.approx(1 / 2001)
+        assert (
+            entry['chance'] < entry['low'] <= entry['value'] <= entry['high']
+        ), name
+    for name, function in (
+        ('pixcorr', pixels.pixel_correlation),
+        ('ssim_2d', pixels.ssim_2d),
+        ('ssim_1d', pixels.ssim_1d),
+    ):
+        per_picture = function(truth, reconstruction)
+        assert scores[name]['value'] == pytest.approx(per_picture.mean())
+        interval = statistics.bootstrap_interval(per_picture, 0, 2000)
+        found = scores[name]['low'], scores[name]['high']
+        assert found == pytest.approx(interval, abs=0.002)
+    mismatched = [
+        pixels.pixel_correlation(truth, np.roll(reconstruction, shift, 0))
+        for shift in range(1, 52)
+    ]
+    assert scores['pixcorr']['chance'] == pytest.approx(np.mean(mismatched))
+    assert scores['two_way_pixels']['chance'] == 0.5
+    assert scores['fifty_way_pixels']['chance'] == 1 / 50
+    coarse = [
+        coarse_pixels(images).reshape(52, -1)
+        for images in (truth, reconstruction)
+    ]
+    matrix = identification.similarity(*coarse)
+    assert scores['fifty_way_coarse']['value'] == pytest.approx(
+        identification.n_way(matrix, 50).mean()
+    )
+
+
+def test_score_names_and_chance_with_few_pictures():
+    truth = pictures(5)
+    scores = evaluation.score(truth, truth, draws=200)
+    assert list(scores)[3:] == ['two_way_pixels', 'all_way_pixels']
+    assert scores['all_way_pixels']['chance'] == 1 / 5
+    assert scores['all_way_pixels']['n'] == 5
+    for name in ('pixcorr', 'ssim_2d', 'ssim_1d', 'all_way_pixels'):
+        assert scores[name]['value'] == pytest.approx(1)
+
+
+def test_score_does_not_depend_on_groups_for_its_value(monkeypatch):
+    truth, reconstruction = pictures(11), pictures(11, seed=1)
+    whole = evaluation.score(truth, reconstruction, draws=500)
+    monkeypatch.setattr(entries, 'SSIM_GROUP', 4)
+    monkeypatch.setattr(entries, 'SMALLEST_GROUP', 4)
+    grouped = evaluation.score(truth, reconstruction, draws=500)
+    for name in ('ssim_2d', 'ssim_1d'):
+        assert grouped[name]['value'] == pytest.approx(whole[name]['value'])
+        assert abs(grouped[name]['p'] - whole[name]['p']) < 0.3
+
+
+def test_constant_reconstructions_score_chance():
+    scores = evaluation.score(pictures(6), np.full((6, 16, 16, 3), 0.1))
+    assert scores['pixcorr']['value'] == 0
+    assert scores['pixcorr']['constant'] == 6
+    assert scores['two_way_pixels']['value'] == 0.5
+    assert scores['all_way_pixels']['value'] == pytest.approx(1 / 6)
+    assert all(entry['p'] == 1 for entry in scores.values())
+
+
+def test_uint8_pictures_reach_features_as_floats():
+    seen = []
+
+    def feature(images):
+        seen.append((images.dtype, images.max()))
+        return images
+
+    bytes_ = np.round(pictures(3) * 255).astype(np.uint8)
+    evaluation.score(bytes_, pictures(3), features={'net': feature}, draws=10)
+    assert seen[0][0] == np.float32 and seen[0][1] <= 1
+
+
+def test_bad_pictures_are_named():
+    with pytest.raises(InputError, match='1 test picture'):
+        evaluation.score(pictures(1), pictures(1))
+    with pytest.raises(InputError, match='at least 11'):
+        evaluation.score(pictures(3, side=8), pictures(3, side=8))
+    with pytest.raises(InputError, match='not finite'):
+        evaluation.score(
+            pictures(3), pictures(3), features={'net': lambda x: x * np.nan}
+        )
+
+
+def test_what_is_no_number_has_no_p():
+    assert np.isnan(statistics.p_value(np.nan, np.zeros(9)))
+    assert np.isnan(statistics.p_value(0.5, np.array([0.1, np.nan])))
+    assert statistics.p_value(1.0, np.zeros(9)) == pytest.approx(0.1)

@@ -1,0 +1,129 @@
+"""Folders of features: the field's layouts and the compact one."""
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from brainjax.errors import InputError
+from brainjax.io import feature_files, feature_folders
+
+NAMES = ('n01443537_22563', 'n01621127_19020', 'n01677366_18182')
+
+
+def made(shape=(4, 3, 2)):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(len(NAMES), *shape)).astype(np.float32)
+
+
+def test_a_file_is_laid_out_as_matlab_7_3(tmp_path):
+    array = made()[0]
+    feature_files.write(tmp_path / 'a.mat', array)
+    content = (tmp_path / 'a.mat').read_bytes()
+    assert content.startswith(b'MATLAB 7.3 MAT-file')
+    assert content[124:128] == b'\x00\x02IM'
+    assert content[512:516] == b'\x89HDF'
+    with h5py.File(tmp_path / 'a.mat') as file:
+        assert file['feat'].shape == (2, 3, 4, 1)
+        assert file['feat'].attrs['MATLAB_class'] == b'single'
+    assert feature_files.shape(tmp_path / 'a.mat') == (4, 3, 2)
+    found = feature_files.read(tmp_path / 'a.mat')
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, array)
+    np.testing.assert_array_equal(
+        feature_files.read(tmp_path / 'a.mat', 1, 3), array[1:3]
+    )
+
+
+def test_version_5_and_plain_hdf5_are_read(tmp_path):
+    array, flat = made()[0], made((5,))[0]
+    scipy.io.savemat(tmp_path / 'old.mat', {'feat': array})
+    scipy.io.savemat(tmp_path / 'flat.mat', {'feat': flat[None]})
+    with h5py.File(tmp_path / 'plain.mat', 'w') as file:
+        file['feat'] = array[None]
+    for name, wanted in (('old', array), ('flat', flat), ('plain', array)):
+        path = tmp_path / f'{name}.mat'
+        assert feature_files.shape(path) == wanted.shape
+        np.testing.assert_array_equal(feature_files.read(path), wanted)
+        np.testing.assert_array_equal(
+            feature_files.read(path, 1, 2), wanted[1:2]
+        )
+
+
+@pytest.mark.parametrize('shape', [(4, 3, 2), (6,)])
+@pytest.mark.parametrize(
+    'write', [feature_folders.write_features, feature_folders.write_compact]
+)
+def test_what_is_written_is_read(tmp_path, shape, write):
+    arrays = {'conv1': made(shape), 'fc': made((7,))}
+    for layer, array in arrays.items():
+        write(tmp_path, layer, NAMES, array)
+    layers = feature_folders.open_layers(tmp_path)
+    assert [*layers] == ['conv1', 'fc']
+    assert [*feature_folders.open_layers(tmp_path, ['fc'])] == ['fc']
+    assert layers['conv1'].shape == shape and layers['fc'].units == 7
+    assert sorted(layers['fc'].names) == sorted(NAMES)
+    for layer, array in arrays.items():
+        order = [2, 0]
+        found = feature_folders.read(layers[layer], [NAMES[i] for i in order])
+        np.testing.assert_array_equal(found, array[order])
+        np.testing.assert_array_equal(
+            feature_folders.read(layers[layer], NAMES, 1, 3), array[:, 1:3]
+        )
+
+
+def test_decoded_features_lie_deeper(tmp_path):
+    feature_folders.write_features(tmp_path, 'fc/S1/VC', NAMES, made((7,)))
+    layers = feature_folders.open_layers(tmp_path, subject='S1', roi='VC')
+    np.testing.assert_array_equal(
+        feature_folders.read(layers['fc'], NAMES), made((7,))
+    )
+    with pytest.raises(InputError, match='holds no features'):
+        feature_folders.open_layers(tmp_path, subject='S2', roi='VC')
+
+
+def test_what_is_wrong_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match='is no folder'):
+        feature_folders.open_layers(tmp_path / 'none')
+    with pytest.raises(InputError, match='holds no features'):
+        feature_folders.open_layers(tmp_path)
+    feature_folders.write_features(tmp_path / 'a', 'fc', NAMES, made((7,)))
+    layer = feature_folders.open_layers(tmp_path / 'a')['fc']
+    with pytest.raises(InputError, match="no fc features of picture 'n014435'"):
+        feature_folders.read(layer, ['n014435'])
+    with pytest.raises(InputError, match="no layer 'fc6'"):
+        feature_folders.open_layers(tmp_path / 'a', ['fc6'])
+    path = layer.paths[NAMES[1]]
+    content = path.read_bytes()
+    path.write_bytes(content[:600])
+    with pytest.raises(InputError, match=r'is not a complete HDF5 file'):
+        feature_folders.read(layer, NAMES)
+    feature_files.write(path, np.zeros(8, np.float32))
+    with pytest.raises(InputError, match='another shape than the fc'):
+        feature_folders.read(layer, NAMES)
+    feature_folders.write_compact(tmp_path / 'b', 'fc', NAMES, made((7,)))
+    with pytest.raises(InputError, match='features of other pictures'):
+        feature_folders.write_compact(
+            tmp_path / 'b', 'fc', NAMES[1:], made()[1:]
+        )
+    for damaged in (b'', b'{"names": [1]}', b'{"names": ["a", "a"]}'):
+        (tmp_path / 'b' / 'features.json').write_bytes(damaged)
+        with pytest.raises(InputError, match=r'features.json is damaged'):
+            feature_folders.open_layers(tmp_path / 'b')
+    with pytest.raises(InputError, match='cannot be the name of a file'):
+        feature_folders.write_features(tmp_path, 'fc', ['../x'], made((7,))[:1])
+
+
+@pytest.mark.parity
+def test_bdpy_reads_what_is_written(tmp_path):
+    dataform = pytest.importorskip('bdpy.dataform')
+    feature_folders.write_features(tmp_path / 'true', 'conv1', NAMES, made())
+    feature_folders.write_features(
+        tmp_path / 'dec', 'conv1/S1/VC', NAMES, made()
+    )
+    true = dataform.Features(str(tmp_path / 'true'))
+    np.testing.assert_array_equal(true.get('conv1'), made())
+    decoded = dataform.DecodedFeatures(str(tmp_path / 'dec'))
+    for name, array in zip(NAMES, made()):
+        found = decoded.get(layer='conv1', subject='S1', roi='VC', label=name)
+        np.testing.assert_array_equal(np.squeeze(found), array)

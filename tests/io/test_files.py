@@ -1,0 +1,55 @@
+"""Files: whole or not at all; JSON that every reader takes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from brainjax.errors import InputError
+from brainjax.io import files
+
+
+def refuse(constant):
+    raise AssertionError(f'{constant} is not JSON')
+
+
+def test_json_has_no_other_numbers(tmp_path):
+    value = {
+        'a': float('nan'),
+        1: [np.float32(np.inf), 2.5],
+        'b': np.array([[1.5, np.nan]]),
+        'c': (np.int64(3), None, True, 'text'),
+    }
+    files.write_json(tmp_path / 'x.json', value)
+    found = json.loads((tmp_path / 'x.json').read_text(), parse_constant=refuse)
+    assert found == {
+        'a': None,
+        '1': [None, 2.5],
+        'b': [[1.5, None]],
+        'c': [3, None, True, 'text'],
+    }
+
+
+def test_what_fails_leaves_the_older_file(tmp_path):
+    files.write_text(tmp_path / 'x', 'old')
+
+    def write():
+        with files.atomic(tmp_path / 'x') as part:
+            part.write_text('new')
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write()
+    assert (tmp_path / 'x').read_text() == 'old'
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_folder_of_one_at_a_time(tmp_path):
+    with (
+        files.alone(tmp_path),
+        pytest.raises(InputError, match='by another run'),
+        files.alone(tmp_path),
+    ):
+        pass
+    with files.alone(tmp_path):
+        pass

@@ -1,0 +1,34 @@
+import dataclasses
+
+import numpy as np
+import tiny
+
+from brainjax.io import fingerprint
+
+
+def test_all_that_a_method_learns_from_counts():
+    recording = tiny.subject()
+    found = {fingerprint.of_recording(recording)}
+    assert fingerprint.of_recording(tiny.subject()) in found
+    renamed = dataclasses.replace(recording, source='moved', subject='other')
+    assert fingerprint.of_recording(renamed) in found
+    images = recording.stimuli.images.copy()
+    images[-1, -1, -1, -1] ^= 1
+    stimulus = recording.test.stimulus.copy()
+    stimulus[[0, -1]] = stimulus[[-1, 0]]
+    for change in (
+        {'stimuli': dataclasses.replace(recording.stimuli, images=images)},
+        {'test': dataclasses.replace(recording.test, stimulus=stimulus)},
+        {'unpaired_fmri': np.ones((2, recording.voxels), np.float32)},
+        {'snr': np.ones(recording.voxels, np.float32)},
+        {'imagery': recording.test},
+    ):
+        other = dataclasses.replace(recording, **change)
+        found.add(fingerprint.of_recording(other))
+    assert len(found) == 6
+
+
+def test_arrays_of_other_shapes_differ():
+    one = np.zeros((4, 3), np.uint8)
+    assert fingerprint.of_arrays(one) != fingerprint.of_arrays(one.T)
+    assert fingerprint.of_arrays(one, None) == fingerprint.of_arrays(one)

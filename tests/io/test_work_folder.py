@@ -1,0 +1,136 @@
+"""A run's folder: for one config, one recording and one process."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tiny
+from processes import environment
+from tiny_selfsup import config
+
+from brainjax.errors import InputError
+from brainjax.io import files, work_folder
+
+
+def test_folder_is_for_one_config(tmp_path):
+    folder = tmp_path / 'runs' / 'a'
+    with work_folder.claimed(folder, config()) as workdir:
+        assert workdir == folder
+    held = json.loads((folder / 'config.json').read_text())
+    assert held['encoder']['taps'] == ['relu1_2', 'relu2_2']
+    with work_folder.claimed(folder, config()):
+        pass
+    # A run that was killed before it wrote anything claims nothing.
+    other = config(decoder__epochs=7)
+    with work_folder.claimed(folder, other):
+        pass
+    with work_folder.claimed(folder, config()):
+        (folder / 'checkpoint').write_text('saved')
+    with (
+        pytest.raises(InputError) as caught,
+        work_folder.claimed(folder, other),
+    ):
+        pass
+    assert str(caught.value) == (
+        f'{folder} holds a run with config.decoder.epochs=6, and this one has '
+        '7; use another --workdir.'
+    )
+    assert json.loads((folder / 'config.json').read_text()) == held
+    (folder / 'config.json').write_text('{"a": ')
+    with (
+        pytest.raises(InputError, match=r'config\.json is damaged'),
+        work_folder.claimed(folder, config()),
+    ):
+        pass
+
+
+def stopped(folder, checkpoint=None, error=InputError):
+    """Claims a folder, perhaps saves a checkpoint, and meets bad input."""
+
+    def run():
+        with work_folder.claimed(folder, config()):
+            checkpoints = folder / 'checkpoints'
+            (checkpoints / 'encoder').mkdir(parents=True, exist_ok=True)
+            if checkpoint:
+                (checkpoints / checkpoint).write_text('saved')
+            raise error('bad')
+
+    with pytest.raises(error, match='bad'):
+        run()
+
+
+def test_bad_input_leaves_the_folder_as_it_was(tmp_path):
+    for error in (InputError, KeyboardInterrupt):
+        stopped(tmp_path / 'new', error=error)
+        assert not (tmp_path / 'new').exists()
+    (tmp_path / 'old').mkdir()
+    (tmp_path / 'old' / 'notes.txt').write_text('mine')
+    stopped(tmp_path / 'old')
+    assert [p.name for p in (tmp_path / 'old').iterdir()] == ['notes.txt']
+
+
+def test_what_was_trained_is_kept(tmp_path):
+    stopped(tmp_path / 'run', checkpoint='encoder/5')
+    for _ in range(2):
+        assert (tmp_path / 'run' / 'checkpoints' / 'encoder' / '5').exists()
+        assert (tmp_path / 'run' / 'config.json').exists()
+        stopped(tmp_path / 'run')
+
+
+def test_folder_is_for_one_process(tmp_path):
+    with work_folder.claimed(tmp_path, config()):
+        code = (
+            'import sys, tiny_selfsup\n'
+            'from brainjax.io import work_folder\n'
+            'with work_folder.claimed(sys.argv[1], tiny_selfsup.config()):\n'
+            '    pass\n'
+        )
+        done = subprocess.run(
+            [sys.executable, '-c', code, tmp_path],
+            env=environment(1),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert 'is being written by another run' in done.stderr
+    with work_folder.claimed(tmp_path, config()):
+        pass
+
+
+def test_lock_ends_with_a_process_that_is_killed(tmp_path):
+    code = (
+        'import os, signal, sys\n'
+        'from brainjax.io import files\n'
+        'with files.alone(sys.argv[1]):\n'
+        '    os.kill(os.getpid(), signal.SIGKILL)\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code, tmp_path], env=environment(1), check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    with files.alone(tmp_path):
+        assert os.listdir(tmp_path) == []
+
+
+def test_folder_is_for_one_recording(tmp_path):
+    recording, pictures = tiny.subject(), np.asarray(tiny.pictures(4, seed=1))
+    for _ in range(2):
+        work_folder.check_data(tmp_path, recording, pictures)
+    train = recording.train
+    fmri = train.fmri.copy()
+    fmri[-1, -1] += 1e-3
+    other = dataclasses.replace(
+        recording, train=dataclasses.replace(train, fmri=fmri)
+    )
+    with pytest.raises(InputError, match='another recording than'):
+        work_folder.check_data(tmp_path, other, pictures)
+    with pytest.raises(InputError, match='another pictures than'):
+        work_folder.check_data(tmp_path, recording, pictures[:3])
+    (tmp_path / 'data.json').write_text('[')
+    with pytest.raises(InputError, match=r'data\.json is damaged'):
+        work_folder.check_data(tmp_path, recording, pictures)

@@ -1,0 +1,197 @@
+import pathlib
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+import tiny_faces
+import vaegan_devices
+from conftest import TESTS
+from processes import environment, python
+
+from brainjax.errors import InputError
+from brainjax.methods.faces import steps, training
+from brainjax.methods.faces.config import narrow, vanrullen2019
+from brainjax.networks import vaegan
+from brainjax.training.checkpoints import manager
+
+NAMES = set(steps.METRICS)
+
+
+@pytest.fixture(scope='module')
+def images():
+    return tiny_faces.pictures(40)
+
+
+def test_parts_and_sizes():
+    config = tiny_faces.get_config()
+    config.networks.width = 1.5
+    variables = steps.initialise(config, jax.random.key(0))
+    assert set(variables['params']) == set(steps.PARTS)
+    assert set(variables['batch_stats']) == {'encoder', 'generator'}
+    for part, channels in (
+        ('encoder', (6, 12)),
+        ('generator', (12, 6)),
+        ('discriminator', (6, 12)),
+    ):
+        assert vaegan.channels(variables['params'][part]) == channels
+    assert vaegan.picture_size(variables['params']['generator']) == 16
+
+
+def test_rates_of_the_parts_and_warm_up():
+    config = tiny_faces.get_config()
+    config.training.update(
+        learning_rate=0.1, rates=(0.5, 1.0, 2.0), warmup=4, drops=((1, 0.1),)
+    )
+    config.training.optimizer = 'sgd'  # Its first step is 1.9 times the rate.
+    config.training.steps = 6
+    update = steps.build_optimizer(config)
+    ones = {part: np.ones(1, np.float32) for part in steps.PARTS}
+    gates = dict.fromkeys(steps.PARTS, True)
+    first = update.init(ones)
+    for step, factor in ((0, 0.25), (1, 0.5), (3, 1), (5, 1), (6, 0.1)):
+        state = jax.tree.map(
+            lambda x, step=step: (
+                x + step if np.issubdtype(x.dtype, np.integer) else x
+            ),
+            first,
+        )
+        found, _ = update.update(ones, state, ones, gates=gates)
+        for part, rate in zip(steps.PARTS, (0.05, 0.1, 0.2)):
+            np.testing.assert_allclose(
+                found[part], -1.9 * rate * factor, rtol=1e-5
+            )
+
+
+@pytest.mark.parametrize('make', [vanrullen2019, narrow])
+def test_given_settings_fit_together(make):
+    config = make()
+    training.check(config, np.zeros((1, config.size, config.size, 3)))
+    encoder, generator, _ = steps.build(config)
+    assert generator.size == config.size == 4 * 2 ** len(encoder.channels)
+    with pytest.raises(AttributeError):
+        config.training.batches = 3
+
+
+def test_training_lowers_the_error_of_held_out_pictures(tmp_path, images):
+    config = tiny_faces.get_config()
+    config.networks.brightness = 'clip'
+    config.training.update(
+        epochs=3, steps=40, learning_rate=5e-3, pixels=1.0, game='minimax'
+    )
+    held_out = tiny_faces.pictures(16, seed=1)
+    variables, history = training.fit(images, config, tmp_path, held_out)
+    errors = [record['validation_error'] for record in history]
+    assert errors[-1] < 0.75 * errors[0]
+    rebuilt = training.reconstruct(config, variables, held_out)
+    error = np.mean((rebuilt - held_out / 255) ** 2)
+    np.testing.assert_allclose(errors[-1], error, rtol=1e-3)
+    assert {'epoch', 'validation_score', 'validation_error'} | NAMES == set(
+        history[0]
+    )
+    assert history[-1]['likeness'] < history[0]['likeness']
+    # What training leaves is on the host, and is all that is needed.
+    assert all(isinstance(x, np.ndarray) for x in jax.tree.leaves(variables))
+
+
+def test_a_gate_that_is_shut_leaves_the_discriminator_as_it_was(
+    tmp_path, images
+):
+    config = tiny_faces.get_config()
+    config.training.update(epochs=1, equilibrium=50.0, margin=0.0)
+    first = steps.initialise(
+        config, jax.random.split(jax.random.key(config.seed))[0]
+    )
+    last, history = training.fit(images, config, tmp_path)
+    assert history[0]['discriminator_steps'] == 0
+    assert history[0]['generator_steps'] == 1
+    same = [
+        np.array_equal(a, b)
+        for a, b in zip(*(jax.tree.leaves(v['params']) for v in (first, last)))
+    ]
+    parts = [
+        path[0].key
+        for path, _ in jax.tree_util.tree_leaves_with_path(first['params'])
+    ]
+    assert all(s for s, p in zip(same, parts) if p == 'discriminator')
+    assert not any(s for s, p in zip(same, parts) if p == 'encoder')
+    assert not any(s for s, p in zip(same, parts) if p == 'generator')
+
+
+def test_number_of_devices_changes_nothing_but_rounding():
+    assert jax.local_device_count() == 1
+    one = vaegan_devices.metrics()
+    for devices in (2, 4):
+        many = python(devices, TESTS / 'vaegan_devices.py')
+        assert many['devices'] == devices
+        assert len(many['history']) == len(one) == 20
+        for name in NAMES:
+            np.testing.assert_allclose(
+                [record[name] for record in many['history']],
+                [record[name] for record in one],
+                rtol=1e-4,
+                err_msg=f'{devices} devices: {name}',
+            )
+    assert {0.0, 1.0} == {
+        record[f'{part}_steps']
+        for record in one
+        for part in ('generator', 'discriminator')
+    }
+
+
+def test_run_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path, images):
+    process = subprocess.Popen(
+        [sys.executable, TESTS / 'vaegan_devices.py', tmp_path / 'killed'],
+        env=environment(1),
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not saved(tmp_path / 'killed') and time.monotonic() < deadline:
+            assert process.poll() is None
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    with manager(tmp_path / 'killed') as m:
+        done = m.latest_step() // 5
+    config = tiny_faces.get_config()
+    config.training.epochs = done + 2
+    ours = training.fit(images, config, tmp_path / 'killed')
+    undisturbed = training.fit(images, config, tmp_path / 'undisturbed')
+    assert ours[1] == undisturbed[1]
+    assert len(ours[1]) == done + 2
+    assert vaegan_devices.fingerprint(ours[0]) == vaegan_devices.fingerprint(
+        undisturbed[0]
+    )
+
+
+def saved(folder: pathlib.Path) -> bool:
+    return any(child.name.isdigit() for child in folder.glob('*'))
+
+
+@pytest.mark.parametrize(
+    ('section', 'values', 'message'),
+    [
+        ('training', {'game': 'none!'}, "no config.training.game 'none!'"),
+        ('training', {'first_feature': 2}, 'has 2 layers, counted from 0'),
+        ('networks', {'channels': (4,) * 5}, 'cannot be halved by 5 layers'),
+        ('networks', {'brightness': 'mean'}, "no brightness 'mean'"),
+        ('training', {'optimizer': 'adm'}, "no optimizer 'adm'. Did you mea"),
+    ],
+)
+def test_configs_that_cannot_be(tmp_path, images, section, values, message):
+    config = tiny_faces.get_config()
+    config[section].update(values)
+    with pytest.raises(InputError, match=message):
+        training.fit(images, config, tmp_path)
+
+
+def test_pictures_that_cannot_be(tmp_path, images):
+    config = tiny_faces.get_config()
+    with pytest.raises(InputError, match=r'are 16 x 8 px and config\.size'):
+        training.fit(images[:, :, :8], config, tmp_path)
+    with pytest.raises(InputError, match='no pictures to train on'):
+        training.fit(images[:0], config, tmp_path)

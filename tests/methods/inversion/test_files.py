@@ -1,0 +1,177 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import TESTS
+from PIL import Image
+from tiny_inversion_files import LAYERS, NAMES, SETTINGS, network, run, tree
+
+from brainjax.errors import InputError
+from brainjax.io import feature_folders, files
+from brainjax.methods.inversion import files as inversion_files
+from brainjax.methods.inversion import search as inversion
+from brainjax.methods.inversion.search import Descent, Settings
+from brainjax.networks import frozen
+
+
+@pytest.fixture
+def layers(tmp_path):
+    images = np.random.default_rng(0).random((5, 16, 16, 3), np.float32)
+    found = inversion.features(network(), images, LAYERS)
+    for layer, values in found.items():
+        feature_folders.write_features(
+            tmp_path / 'features', layer, NAMES, frozen.channels_first(values)
+        )
+    return feature_folders.open_layers(tmp_path / 'features')
+
+
+def test_files_hold_what_inversion_finds(tmp_path, layers):
+    told = []
+    errors = run(layers, tmp_path / 'out', progress=lambda *n: told.append(n))
+    assert told[-1] == (36, 36) and told == sorted(told)
+    targets = {
+        name: frozen.channels_last(feature_folders.read(layer, NAMES[:2]))
+        for name, layer in layers.items()
+    }
+    expected = inversion.invert(targets, NAMES[:2], network(), SETTINGS)
+    held = files.read_npz(tmp_path / 'out' / 'reconstructions.npz')
+    assert held['names'].tolist() == NAMES
+    np.testing.assert_array_equal(
+        held['images'][:2], expected.images.clip(0, 1)
+    )
+    part = files.read_npz(tmp_path / 'out' / 'parts' / '0000.npz')
+    np.testing.assert_array_equal(part['images'], expected.images)
+    np.testing.assert_array_equal(part['losses'], expected.losses)
+    assert errors['b']['conv2_2'] == float(expected.errors['conv2_2'][1])
+    index = json.loads((tmp_path / 'out' / 'inversion.json').read_text())
+    assert index['errors'] == errors
+    assert index['about']['settings']['size'] == 16
+    for folder, images in (
+        ('images', expected.images.clip(0, 1)),
+        ('stretched', inversion.stretch(expected.images)),
+    ):
+        found = Image.open(tmp_path / 'out' / folder / 'b.png')
+        np.testing.assert_array_equal(found, np.round(images[1] * 255))
+
+
+def test_a_run_that_was_cut_off_ends_with_the_same_files(tmp_path, layers):
+    run(layers, tmp_path / 'whole')
+    whole = tree(tmp_path / 'whole')
+    for cut in (0, 7, 14, 30):
+
+        def stop(done, total, cut=cut):
+            if done > cut:
+                raise KeyboardInterrupt
+
+        out = tmp_path / f'cut{cut}'
+        with pytest.raises(KeyboardInterrupt):
+            run(layers, out, progress=stop)
+        assert not (out / 'reconstructions.npz').exists()
+        run(layers, out)
+        assert tree(out) == whole
+
+
+def test_blocks_that_are_done_are_not_searched_again(
+    tmp_path, layers, monkeypatch
+):
+    out = tmp_path / 'out'
+    run(layers, out)
+    whole = tree(out)
+    searched = []
+    real = inversion.invert
+    monkeypatch.setattr(
+        inversion,
+        'invert',
+        lambda targets, names, *rest: (
+            searched.append(list(names)) or real(targets, names, *rest)
+        ),
+    )
+    run(layers, out)
+    assert not searched
+    # A damaged block, and one whose features have changed, are.
+    (out / 'parts' / '0001.npz').write_bytes(whole['parts/0001.npz'][:100])
+    run(layers, out)
+    assert searched == [['c', 'd']] and tree(out) == whole
+    feature_folders.write_features(
+        tmp_path / 'features',
+        'conv1_2',
+        ['e'],
+        feature_folders.read(layers['conv1_2'], ['a']),
+    )
+    run(layers, out)
+    assert searched == [['c', 'd'], ['e']]
+
+
+def test_killed_at_random_and_restarted(tmp_path, layers):
+    del layers
+    script = tmp_path / 'script.py'
+    script.write_text(
+        'import sys, jax\n'
+        "jax.config.update('jax_platforms', 'cpu')\n"
+        f'sys.path[:0] = {[os.getcwd(), str(TESTS)]!r}\n'
+        'import conftest, tiny_inversion_files as t\n'
+        'from brainjax.io import feature_folders as features\n'
+        'import pathlib\n'
+        f'layers = features.open_layers({str(tmp_path / "features")!r})\n'
+        't.run(layers, pathlib.Path(sys.argv[1]), together=1)\n'
+    )
+
+    def start(out):
+        return subprocess.Popen([sys.executable, script, out])
+
+    assert start(tmp_path / 'whole').wait() == 0
+    whole = tree(tmp_path / 'whole')
+    out = tmp_path / 'out'
+    for parts in (1, 3):
+        process = start(out)
+        while len(list((out / 'parts').glob('0*.npz'))) < parts:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert start(out).wait() == 0
+    left = tree(out)
+    # A file that was being written when the kill came stays, hidden.
+    assert {k: v for k, v in left.items() if '/.' not in k} == whole
+
+
+def test_what_was_inverted_otherwise_is_refused(tmp_path, layers):
+    out = tmp_path / 'out'
+    run(layers, out)
+    for change, word in (
+        ({'settings': Settings(Descent(steps=3), size=16)}, 'settings'),
+        ({'together': 3}, 'together'),
+    ):
+        with pytest.raises(InputError, match=f'inverted with another {word}'):
+            run(layers, out, **change)
+    with pytest.raises(InputError, match='with another layers'):
+        run({'conv1_2': layers['conv1_2']}, out)
+    (out / 'inversion.json').write_text('{}')
+    with pytest.raises(InputError, match=r'inversion\.json is damaged'):
+        run(layers, out)
+
+
+def test_published_scales_and_missing_pictures(tmp_path, layers):
+    with pytest.raises(InputError, match='are those of vgg19_caffe'):
+        run(layers, tmp_path / 'out', published_scales=True)
+    with pytest.raises(InputError, match="no conv1_2 features of picture 'f'"):
+        inversion_files.invert(
+            layers, [*NAMES, 'f'], network(), SETTINGS, tmp_path / 'out'
+        )
+
+
+def test_published_scales_give_the_spread(tmp_path, layers):
+    from brainjax.linear import scaling
+
+    found = inversion_files._targets(layers, NAMES, True)
+    for layer, values in found.items():
+        np.testing.assert_allclose(
+            scaling.deviation(frozen.channels_first(values)),
+            scaling.CAFFE_VGG19[layer],
+            rtol=1e-4,
+        )

@@ -1,0 +1,67 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from brainjax.networks.backbones import feedforward, vgg, winograd
+
+
+def layer(inputs, outputs, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        'kernel': rng.standard_normal((3, 3, inputs, outputs), np.float32),
+        'bias': rng.standard_normal(outputs, np.float32),
+    }
+
+
+@pytest.mark.parametrize(
+    'shape', [(1, 8, 8), (3, 7, 9), (2, 1, 1), (5, 4, 13), (0, 4, 4)]
+)
+def test_convolution_and_its_gradient(shape):
+    plain = layer(5, 6)
+    fast = winograd.prepare({'a': plain}, fewest=1)['a']
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((*shape, 5), np.float32)
+    weight = rng.standard_normal((*shape, 6), np.float32)
+
+    def loss(x, layer):
+        y = feedforward.convolve(x, layer)
+        return jnp.sum(weight * y**2), y
+
+    found, expected = (
+        jax.value_and_grad(loss, has_aux=True)(x, each)
+        for each in (fast, plain)
+    )
+    for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected)):
+        scale = np.max(np.abs(theirs), initial=1)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=3e-5 * scale)
+
+
+def test_pictures_are_taken_in_portions(monkeypatch):
+    monkeypatch.setattr(winograd, 'ENOUGH_TILES', 8)
+    plain = layer(3, 4)
+    fast = winograd.prepare({'a': plain}, fewest=1)['a']
+    for n, size in ((5, 8), (3, 12)):  # two at a time with a rest; one
+        x = np.random.default_rng(n).random((n, size, size, 3), np.float32)
+        np.testing.assert_allclose(
+            feedforward.convolve(x, fast),
+            feedforward.convolve(x, plain),
+            atol=1e-4,
+        )
+
+
+def test_only_large_layers_are_transformed():
+    params = vgg.init(jax.random.key(0), width=0.25, size=32)
+    prepared = winograd.prepare(params, fewest=64)
+    transformed = {name for name, held in prepared.items() if 'tiles' in held}
+    assert transformed == {
+        *(f'conv3_{i}' for i in (2, 3)),
+        *(f'conv4_{i}' for i in (1, 2, 3)),
+        *(f'conv5_{i}' for i in (1, 2, 3)),
+    }
+    x = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    taps = ['conv3_1', 'conv4_3', 'fc8']
+    ours, theirs = vgg.apply(prepared, x, taps), vgg.apply(params, x, taps)
+    for tap in taps:
+        scale = np.abs(theirs[tap]).max()
+        np.testing.assert_allclose(ours[tap], theirs[tap], atol=2e-5 * scale)

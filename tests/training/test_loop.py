@@ -1,0 +1,204 @@
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny_training import OPTIMIZER, STEP, batch_at, make_step, run, score_of
+
+from brainjax.errors import InputError
+from brainjax.training import loop, parallel
+from brainjax.training import state as training_state
+from brainjax.training.checkpoints import manager
+from brainjax.training.loop import Interrupted, train
+
+
+def numbers(result):
+    state, history = result
+    state = state.replace(key=jax.random.key_data(state.key))
+    return [np.asarray(x).tobytes() for x in jax.tree.leaves(state)], history
+
+
+def saved_steps(folder):
+    with manager(folder) as m:
+        return list(m.all_steps())
+
+
+@pytest.fixture(scope='module')
+def undisturbed(tmp_path_factory):
+    return numbers(
+        run(tmp_path_factory.mktemp('undisturbed'), validate=score_of)
+    )
+
+
+def test_history_holds_the_mean_of_each_epoch(tmp_path):
+    losses = []
+
+    def step(state, frozen, batch):
+        state, metrics = STEP(state, frozen, batch)
+        jax.debug.callback(lambda x: losses.append(float(x)), metrics['loss'])
+        return state, metrics
+
+    state, history = run(tmp_path, step=step)
+    assert [record['epoch'] for record in history] == [1, 2, 3, 4]
+    assert set(history[0]) == {'epoch', 'loss'}
+    np.testing.assert_allclose(
+        [record['loss'] for record in history],
+        np.reshape(losses, (4, 5)).mean(1),
+        rtol=1e-5,
+    )
+    assert history[-1]['loss'] < history[0]['loss']
+    assert int(state.step) == 20
+    assert float(state.batch_stats['count']) == 20
+
+
+def test_longer_run_goes_on_from_the_shorter(tmp_path, undisturbed):
+    run(tmp_path, epochs=1, validate=score_of)
+    run(tmp_path, epochs=3, validate=score_of)
+    assert numbers(run(tmp_path, validate=score_of)) == undisturbed
+    # A run that is done does nothing.
+    done = run(tmp_path, validate=score_of, batches=None)
+    assert numbers(done) == undisturbed
+
+
+@pytest.mark.parametrize('stop', [1, 7, 10, 19])
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_signal_saves_and_the_run_goes_on_later(
+    tmp_path, undisturbed, stop, number
+):
+    before = signal.getsignal(number)
+
+    def send(i):
+        if i == stop:
+            os.kill(os.getpid(), number)
+        return batch_at(i)
+
+    with pytest.raises(Interrupted, match=r'test: stopped after \d+ of 20 st'):
+        run(tmp_path, batches=send, validate=score_of, checkpoint_every=9)
+    assert signal.getsignal(number) is before
+    (step,) = saved_steps(tmp_path)
+    # Batches are made up to four steps ahead.
+    assert 1 <= step <= stop + 1
+    assert numbers(run(tmp_path, validate=score_of)) == undisturbed
+
+
+def test_second_signal_acts_as_ever():
+    # Whoever started this process may have had SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with loop._stop_requests() as stopping:
+            assert not stopping()
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stopping()
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_error_while_making_batches_is_raised_and_the_past_kept(
+    tmp_path, undisturbed
+):
+    def broken(i):
+        if i == 12:
+            raise OSError('disk gone')
+        return batch_at(i)
+
+    with pytest.raises(OSError, match='disk gone'):
+        run(tmp_path, batches=broken, validate=score_of)
+    assert saved_steps(tmp_path) == [5, 10]
+    assert numbers(run(tmp_path, validate=score_of)) == undisturbed
+
+
+def test_validation_chooses_the_best(tmp_path):
+    scores, seen = iter([0.1, 0.9, 0.5, 0.9]), []
+
+    def validate(variables):
+        seen.append(jax.tree.map(np.array, variables))
+        return {'score': next(scores), 'other': 3}
+
+    state, history = run(tmp_path, validate=validate)
+    assert [r['validation_score'] for r in history] == [0.1, 0.9, 0.5, 0.9]
+    assert [r['validation_other'] for r in history] == [3] * 4
+    assert float(state.best_score) == np.float32(0.9)
+    for ours, expected, last in zip(
+        *map(jax.tree.leaves, (state.best, seen[1], seen[3]))
+    ):
+        np.testing.assert_array_equal(ours, expected)
+        assert not np.array_equal(ours, last)
+    np.testing.assert_array_equal(seen[3]['params']['w'], state.params['w'])
+    assert float(state.best['batch_stats']['count']) == 10
+
+
+def test_without_validation_the_best_is_the_first(tmp_path):
+    state, _ = run(tmp_path, epochs=1)
+    assert float(state.best_score) == -np.inf
+
+
+def test_checkpoints_every_other_epoch_and_at_the_end(tmp_path):
+    run(tmp_path, epochs=3, checkpoint_every=2)
+    assert saved_steps(tmp_path) == [10, 15]
+
+
+def test_step_is_compiled_once(tmp_path):
+    for epochs in (2, 3):
+        traced = []
+        run(
+            tmp_path,
+            epochs=epochs,
+            step=make_step(traced),
+            validate=score_of,
+        )
+        assert len(traced) == 1
+
+
+def test_loss_that_is_not_finite_stops_the_run(tmp_path):
+    def broken(i):
+        batch = batch_at(i)
+        if i == 8:
+            batch['y'] = batch['y'] + np.float32(np.inf)
+        return batch
+
+    with pytest.raises(InputError, match=r'test: loss is (inf|nan) in epoch 2'):
+        run(tmp_path, batches=broken)
+    assert saved_steps(tmp_path) == [5]
+
+
+def test_folder_of_another_network(tmp_path):
+    run(tmp_path, epochs=1)
+    other = training_state.create(
+        {
+            'params': {'w': jnp.zeros(7)},
+            'batch_stats': {'count': jnp.zeros([])},
+        },
+        OPTIMIZER,
+        jax.random.key(5),
+        ('loss',),
+    )
+    with pytest.raises(InputError, match=r"another network: .params\['w'\]"):
+        train(
+            STEP,
+            other,
+            {},
+            batch_at,
+            epochs=1,
+            steps_per_epoch=1,
+            folder=tmp_path,
+            label='test',
+        )
+
+
+def test_validation_that_is_no_number_ends_the_run(tmp_path):
+    with pytest.raises(InputError, match='validation_score is nan in epoch 1'):
+        run(tmp_path, validate=lambda variables: {'score': np.nan})
+
+
+def test_one_host_does_not_wait_for_a_step(tmp_path, monkeypatch):
+    """Nothing is read of a step before the next one has been started."""
+
+    def vote(flag):
+        raise AssertionError('one host asks nobody')
+
+    monkeypatch.setattr(parallel, 'anyone', vote)
+    assert len(run(tmp_path)[1]) == 4

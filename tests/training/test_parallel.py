@@ -1,0 +1,92 @@
+"""The number of devices changes nothing but rounding."""
+
+import device_losses
+import jax
+import jax.numpy as jnp
+import numpy as np
+from conftest import TESTS
+from processes import python
+
+from brainjax.training import parallel
+
+
+def test_losses_do_not_depend_on_the_number_of_devices():
+    assert jax.local_device_count() == 1
+    one, _ = device_losses.train()
+    for devices in (2, 4):
+        many = python(devices, TESTS / 'device_losses.py')
+        assert many['devices'] == devices
+        for network, names in (
+            ('encoder', ['loss', 'fmri', 'validation_score']),
+            # Not its validation: a bias before a batch norm has the gradient
+            # 0, whose rounding the optimiser blows up. In training the norm
+            # takes the bias off again; its running mean is a step behind.
+            ('decoder', ['loss', 'D', 'ED', 'DE']),
+        ):
+            for name in names:
+                ours, theirs = (
+                    [record[name] for record in history[network]]
+                    for history in (many, one)
+                )
+                assert len(ours) == 20
+                np.testing.assert_allclose(
+                    ours, theirs, rtol=1e-4, err_msg=f'{network} {name}'
+                )
+    for history in one.values():
+        assert history[-1]['loss'] < 0.98 * history[0]['loss']
+
+
+def test_shard_spreads_a_batch_in_its_order():
+    code = (
+        'import json, jax, numpy as np\n'
+        'from brainjax.training import parallel\n'
+        'from brainjax.errors import InputError\n'
+        'x = parallel.shard({"a": np.arange(6), "b": np.ones((12, 2))})\n'
+        'def step(state, frozen, batch):\n'
+        '    keys = parallel.example_keys(state["key"], 3)\n'
+        '    draws = jax.vmap(jax.random.uniform)(keys) * frozen\n'
+        '    means = {"m": batch["a"].mean(), "d": draws.mean()}\n'
+        '    return state, parallel.mean(means)\n'
+        'run = parallel.parallel(step)\n'
+        'state = parallel.replicate({"key": jax.random.key(0)})\n'
+        'state, mean = run(state, parallel.replicate(np.float32(3)), x)\n'
+        'try:\n'
+        '    parallel.shard(np.ones(7))\n'
+        'except InputError as error:\n'
+        '    message = str(error)\n'
+        'print(json.dumps({"a": x["a"].tolist(), "b": x["b"].shape,\n'
+        '    "copies": len(x["a"].addressable_shards),\n'
+        '    "mean": {k: float(v) for k, v in mean.items()},\n'
+        '    "message": message}))\n'
+    )
+    found = python(2, '-c', code)
+    assert found['a'] == [[0, 1, 2], [3, 4, 5]]
+    assert found['b'] == [2, 6, 2] and found['copies'] == 2
+    draws = [
+        jax.random.uniform(jax.random.fold_in(jax.random.key(0), i))
+        for i in range(6)
+    ]
+    np.testing.assert_allclose(found['mean']['m'], 2.5)
+    np.testing.assert_allclose(
+        found['mean']['d'], 3 * np.mean(draws), rtol=1e-6
+    )
+    assert found['message'] == (
+        'A batch of 7 does not divide among 2 devices; choose batch sizes '
+        'that are multiples of it.'
+    )
+
+
+def test_example_keys_are_those_of_the_places_in_the_batch():
+    keys = jax.vmap(
+        lambda device: parallel.example_keys(jax.random.key(2), 3),
+        axis_name=parallel.AXIS,
+    )(np.arange(2))
+    expected = [jax.random.fold_in(jax.random.key(2), i) for i in range(6)]
+    np.testing.assert_array_equal(
+        jax.random.key_data(keys).reshape(6, -1),
+        jax.random.key_data(jnp.stack(expected)),
+    )
+
+
+def test_on_one_device_every_batch_divides():
+    assert parallel.shard({'a': np.ones((7, 2))})['a'].shape == (1, 7, 2)
