@@ -1,4 +1,9 @@
-"""The one exception for what a user can put right."""
+"""The one exception for what a user can put right.
+
+The convention of the whole package: a function that reads what a user gives
+(a file, a flag, a config, an array) raises InputError where it cannot be used.
+Docstrings do not repeat it.
+"""
 
 import difflib
 from collections.abc import Iterable
@@ -17,3 +22,13 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """Returns ' Did you mean X?' for the nearest known word, or ''."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f' Did you mean {near[0]!r}?' if near else ''
+
+
+def check_known(what: str, name: str, known: Iterable[str]) -> None:
+    """Refuses a name that is not known, and names the nearest that is."""
+    known = list(known)
+    if name not in known:
+        raise InputError(
+            f'There is no {what} {name!r}.{suggestion(name, known)} '
+            f'There are: {", ".join(known)}.'
+        )

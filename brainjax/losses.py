@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from brainjax.networks.backbones.feedforward import check_known
+from brainjax.errors import check_known
 
 
 def _safe_sqrt(x: jax.Array) -> jax.Array:

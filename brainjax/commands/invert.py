@@ -8,7 +8,7 @@ import numpy as np
 
 from brainjax.commands import network_flags
 from brainjax.commands.jax_setup import set_up_jax
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.io import feature_folders
 
 
@@ -151,11 +151,11 @@ def _term(text: str) -> tuple[str, float]:
 def _generator(known: argparse.Namespace):
     from brainjax.methods.inversion.search import Generator
     from brainjax.networks import weights
-    from brainjax.networks.backbones import feedforward, generator
+    from brainjax.networks.backbones import generator
 
     if known.generator is None:
         return None
-    feedforward.check_known('generator', known.generator, generator.GENERATORS)
+    check_known('generator', known.generator, generator.GENERATORS)
     params = weights.load(f'generator_{known.generator}')
     upper = None
     if known.upper:

@@ -4,9 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.networks import layers
-from brainjax.networks.backbones.feedforward import check_known
 
 ACTIVATIONS = {'swish': jax.nn.swish, 'relu': jax.nn.relu}
 OPERATIONS = ('upsample', 'conv', 'norm', 'activation')

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.io import files
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
@@ -88,12 +88,12 @@ def load(name: str, pool: str = 'max', slope: float = 0.0) -> Frozen:
         or it has no such option.
     """
     family = name.partition('_')[0]
-    feedforward.check_known('network', family, FAMILIES)
+    check_known('network', family, FAMILIES)
     _check_options(name, pool, slope)
     params = weights.load(name)
     metadata = weights.read_metadata(weights.path(name))
     preprocessing = metadata.get('preprocessing', '')
-    feedforward.check_known(
+    check_known(
         f'preprocessing (said by {weights.path(name)})',
         preprocessing,
         feedforward.PREPROCESSING,
@@ -127,7 +127,7 @@ def draw(
     Raises:
       InputError: there is no such network, or it has no such option.
     """
-    feedforward.check_known('network', family, FAMILIES)
+    check_known('network', family, FAMILIES)
     _check_options(family, pool, slope)
     if family == 'alexnet' and preprocessing == 'caffe':
         raise InputError(

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainjax.errors import InputError
-from brainjax.networks.backbones.feedforward import check_known
+from brainjax.errors import InputError, check_known
 
 # Batches of this many numbers and more have the gradient of a convolution's
 # kernel taken by matrix products on a CPU; below it XLA's own way is as fast.

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.methods.faces import pictures, voxels
 from brainjax.networks import vaegan
-from brainjax.networks.backbones import feedforward
 from brainjax.networks.weights import vaegan as vaegan_weights
 from brainjax.recordings import Recording, need_pictures, roi_mask
 from brainjax.recordings.on_disk import mean_and_deviation
@@ -21,10 +20,8 @@ INVERSIONS = ('published', 'least_squares', 'most_probable')
 def check(recording: Recording, config: ConfigDict) -> None:
     """Raises InputError if the method cannot work with these."""
     c = config.map
-    feedforward.check_known('inversion', c.inversion, INVERSIONS)
-    feedforward.check_known(
-        'compute_dtype', config.compute_dtype, precision.TYPES
-    )
+    check_known('inversion', c.inversion, INVERSIONS)
+    check_known('compute_dtype', config.compute_dtype, precision.TYPES)
     if c.inversion == 'published':
         mean, deviation = mean_and_deviation(recording.train.fmri)
         if np.abs(mean / deviation).max() < 1e-3:

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 import jax
 import jax.numpy as jnp
 
-from brainjax.errors import InputError
-from brainjax.networks.backbones.feedforward import check_known
+from brainjax.errors import InputError, check_known
 
 Features = Mapping[str, jax.Array]
 

@@ -12,6 +12,7 @@ import pathlib
 import numpy as np
 from ml_collections import ConfigDict
 
+from brainjax.errors import check_known
 from brainjax.evaluation import features as feature_scores
 from brainjax.evaluation import identification, pixels
 from brainjax.evaluation import scores as entries
@@ -31,7 +32,6 @@ from brainjax.methods.inversion.data import (
     true_features,
 )
 from brainjax.networks import frozen
-from brainjax.networks.backbones import feedforward
 from brainjax.recordings import (
     Recording,
     average_repeats,
@@ -60,10 +60,8 @@ def fit(
       InputError: the recording, the network or a setting cannot be used.
     """
     del unpaired
-    feedforward.check_known('scaling', config.decoding.scaling, SCALINGS)
-    feedforward.check_known(
-        'optimiser', config.inversion.optimiser, ('lbfgs', 'descent')
-    )
+    check_known('scaling', config.decoding.scaling, SCALINGS)
+    check_known('optimiser', config.inversion.optimiser, ('lbfgs', 'descent'))
     subsets.check(recording, config)
     network = build_network(config)
     if config.decoding.scaling == 'published':

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.methods.inversion import losses
 from brainjax.methods.inversion.descent import Descent
 from brainjax.methods.inversion.objective import Box
@@ -122,9 +122,9 @@ def prepare(
       InputError: see `inversion.invert`.
     """
     for term, _ in settings.terms:
-        feedforward.check_known('loss', term, losses.LOSSES)
+        check_known('loss', term, losses.LOSSES)
     starts = CODE_STARTS if search else STARTS
-    feedforward.check_known('start', settings.start, starts)
+    check_known('start', settings.start, starts)
     if not targets or not len(names):
         raise InputError('There are no features to invert; name some layers.')
     targets = {

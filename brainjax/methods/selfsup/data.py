@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.methods.selfsup.networks import (
     BACKBONES,
     build_decoder,
@@ -17,7 +17,6 @@ from brainjax.methods.selfsup.networks import (
 )
 from brainjax.methods.selfsup.steps import build_optimizer
 from brainjax.networks import weights
-from brainjax.networks.backbones.feedforward import check_known
 from brainjax.recordings import Recording
 from brainjax.recordings.reliability import snr_from_repeats
 from brainjax.training import parallel, precision

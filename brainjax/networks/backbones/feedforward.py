@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import check_known
 from brainjax.networks.backbones import winograd
 
 Params = dict[str, dict[str, jax.Array]]
@@ -143,16 +143,6 @@ def truncate(params: Params, last: str) -> Params:
     """
     check_known('layer', last, params)
     return {name: params[name] for name in sorted(params) if name <= last}
-
-
-def check_known(what: str, name: str, known: Iterable[str]) -> None:
-    """Raises InputError, naming the nearest, if `name` is not known."""
-    known = list(known)
-    if name not in known:
-        raise InputError(
-            f'There is no {what} {name!r}.{suggestion(name, known)} '
-            f'There are: {", ".join(known)}.'
-        )
 
 
 def dense_shapes(inputs: int, width: float) -> dict[str, tuple[int, int]]:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from brainjax.errors import check_known
 from brainjax.networks.backbones import feedforward
 
 SLOPE = 0.3  # of the leaky ReLU
@@ -157,7 +158,7 @@ def layers(name: str, width: float = 1.0) -> dict[str, Layer]:
     Raises:
       InputError: there is no such generator.
     """
-    feedforward.check_known('generator', name, GENERATORS)
+    check_known('generator', name, GENERATORS)
 
     def narrower(layer, size):
         if layer.kind == 'dense':
@@ -208,7 +209,7 @@ def code_shape(
     Raises:
       InputError: there is no such generator.
     """
-    feedforward.check_known('generator', name, GENERATORS)
+    check_known('generator', name, GENERATORS)
     first = CODES[name][0]
     if params is not None:
         first = params[next(iter(GENERATORS[name]))]['kernel'].shape[-2]

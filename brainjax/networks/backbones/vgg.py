@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import jax
 
+from brainjax.errors import check_known
 from brainjax.networks.backbones import feedforward
 
 CONVOLUTIONS = {'vgg16': (2, 2, 3, 3, 3), 'vgg19': (2, 2, 4, 4, 4)}
@@ -38,7 +39,7 @@ def shapes(
     Raises:
       InputError: there is no such network or layer.
     """
-    feedforward.check_known('VGG', name, CONVOLUTIONS)
+    check_known('VGG', name, CONVOLUTIONS)
     layers = [
         (f'conv{block}_{i}', 3, channels)
         for block, (n, channels) in enumerate(
@@ -126,6 +127,6 @@ def apply(
       ValueError: the images are not floating-point RGB, or too small, or not
         of the size that the fully connected layers take.
     """
-    feedforward.check_known('pool', pool, feedforward.POOLS)
+    check_known('pool', pool, feedforward.POOLS)
     steps = _steps(params, preprocessing, pool, slope)
     return feedforward.run(steps, images, taps)
