@@ -31,7 +31,7 @@ from brainjax import experiment
 from brainjax.commands.run import parse_run
 from brainjax.errors import InputError
 from brainjax.evaluation import identification, statistics
-from brainjax.io import files
+from brainjax.io import arrays, files
 from brainjax.recordings.formats import digits69
 from brainjax.reports import figures
 
@@ -68,7 +68,7 @@ def run_fold(fold, data, workdir, overrides):
     began = time.monotonic()
     experiment.run(config, workdir)
     seconds = {'ours': time.monotonic() - began}
-    ours = files.read_npz(pathlib.Path(workdir) / 'reconstructions.npz')
+    ours = arrays.read(pathlib.Path(workdir) / 'reconstructions.npz')
     recording = experiment.load_recording(config)
     names = [recording.stimuli.names[i] for i in recording.test.stimulus]
     if list(ours['names']) != names:

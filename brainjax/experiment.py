@@ -20,7 +20,7 @@ from brainjax import evaluation
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import network_features, test_subsets
 from brainjax.evaluation.audit import run as auditing
-from brainjax.io import files, work_folder
+from brainjax.io import arrays, files, work_folder
 from brainjax.methods import data as loading
 from brainjax.methods.faces import method as faces
 from brainjax.methods.faces import pictures as face_pictures
@@ -153,7 +153,7 @@ def _run(
     if audited:
         results['audit'] = auditing.as_dicts(audited)
     results = files.json_ready(results)
-    files.write_npz(
+    arrays.write(
         workdir / 'reconstructions.npz', images=images, names=np.array(names)
     )
     for name, image in zip(_file_names(names), images):

@@ -53,7 +53,7 @@ def work(true, out, event=''):
     second = hosts.index() == 1
     if event == 'elsewhere' and second:
         out = out.with_name('elsewhere')
-    save, write = feature_decoding.np.save, inversion_files.files.write_npz
+    save, write = feature_decoding.np.save, inversion_files.npz.write
 
     def told_save(stream, array):
         name = pathlib.Path(stream.name).name.split('.')[1]
@@ -69,7 +69,7 @@ def work(true, out, event=''):
         write(path, **arrays)
 
     feature_decoding.np.save = told_save
-    inversion_files.files.write_npz = told_write
+    inversion_files.npz.write = told_write
     feature_decoding.decode(
         tiny.subject(),
         true,

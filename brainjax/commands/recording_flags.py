@@ -25,7 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def options(known: argparse.Namespace) -> dict[str, Any]:
-    """Returns the options of `open_recording` that were given."""
+    """Returns the options of `open_recording` that were given.
+
+    Raises:
+      InputError: an option without '='.
+    """
     found = parse_options(known.option)
     for name in ('pictures', 'roi'):
         if getattr(known, name) is not None:

@@ -19,7 +19,6 @@ from brainjax.errors import InputError
 from brainjax.evaluation import identification, pixels
 from brainjax.evaluation import scores as entries
 from brainjax.io import arrays as npz
-from brainjax.io import files
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
 from brainjax.networks.backbones import alexnet
@@ -194,7 +193,7 @@ def _portions(items, size: int) -> Iterator[list]:
 
 def write(path: PathLike, bank: Bank) -> None:
     """Writes a bank as npz."""
-    files.write_npz(
+    npz.write(
         path,
         names=np.array(bank.names),
         means=bank.means,

@@ -1,4 +1,4 @@
-"""npz files from elsewhere, looked at before they are loaded."""
+"""npz files, looked at before they are loaded."""
 
 import contextlib
 import math
@@ -12,7 +12,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.io import untrusted
-from brainjax.io.files import PathLike
+from brainjax.io.files import PathLike, atomic
 
 LARGEST = 32 * 2**30  # Bytes that all arrays of one file may hold.
 
@@ -34,17 +34,13 @@ def names(path: PathLike) -> frozenset[str]:
 
 
 def shapes(
-    path: PathLike, text: Sequence[str] = ()
+    path: PathLike, text: Sequence[str] | None = ()
 ) -> dict[str, tuple[int, ...]]:
     """Returns the declared shape of each array, loading none of them.
 
     Args:
       path: the file.
-      text: names of arrays that may hold text.
-
-    Raises:
-      InputError: the file is missing, damaged or too large, or an array is
-        not numeric.
+      text: names of arrays that may hold text; None for all.
     """
     found = {}
     total = 0
@@ -60,7 +56,8 @@ def shapes(
                     raise ValueError(f'{name} has npy version {version}')
                 shape, _, dtype = _HEADERS[version](stream)
                 held = member.file_size - stream.tell()
-            if dtype.kind not in ('biufU' if name in text else 'biuf'):
+            textual = text is None or name in text
+            if dtype.kind not in ('biufU' if textual else 'biuf'):
                 raise InputError(
                     f'{path}: {name} has dtype {dtype}, which is never '
                     'loaded; save it again as a plain numeric array.'
@@ -80,17 +77,24 @@ def shapes(
 
 
 def load(path: PathLike, wanted: Sequence[str]) -> dict[str, np.ndarray]:
-    """Loads some of the arrays that `shapes` has found fit to load.
-
-    Raises:
-      InputError: the file is damaged.
-    """
+    """Loads some of the arrays that `shapes` has found fit to load."""
     with _damage(path), np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in wanted}
 
 
+def read(path: PathLike) -> dict[str, np.ndarray]:
+    """Reads all arrays, of numbers and of text."""
+    return load(path, [*shapes(path, text=None)])
+
+
+def write(path: PathLike, **arrays: np.ndarray) -> None:
+    """Writes arrays to a compressed npz file."""
+    with atomic(path) as temporary, open(temporary, 'wb') as stream:
+        np.savez_compressed(stream, **arrays)
+
+
 def _damage(path: PathLike) -> contextlib.AbstractContextManager[None]:
-    return untrusted.telling(
+    return untrusted.as_input_error(
         path,
         'npz file',
         SyntaxError,

@@ -11,7 +11,6 @@ features.json {"names": [picture, ...]}, their order. It is a few times faster
 to read in portions. All shapes are those of the field, channels first.
 """
 
-import json
 import math
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -262,13 +261,14 @@ def _memory_map(path: pathlib.Path) -> np.ndarray:
 
 def _read_index(root: pathlib.Path) -> tuple[str, ...]:
     path = root / INDEX
+    held = files.read_json(path, 'write the features again')
     try:
-        names = json.loads(path.read_text(encoding='utf-8'))['names']
+        names = held['names']
         if not all(isinstance(name, str) for name in names):
             raise ValueError('a name is not text')
         if len(set(names)) < len(names):
             raise ValueError('a name occurs twice')
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f'{path} is damaged ({error}); write the features again.'
         ) from error

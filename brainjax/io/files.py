@@ -8,16 +8,17 @@ import math
 import os
 import pathlib
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.io import untrusted
 
 PathLike = str | os.PathLike
+
+LARGEST_TEXT = 64 * 2**20  # Bytes; tables of events have a few thousand.
 
 
 @contextlib.contextmanager
@@ -66,46 +67,38 @@ def write_json(path: PathLike, value: Any) -> None:
     write_text(path, text + '\n')
 
 
-def write_npz(path: PathLike, **arrays: np.ndarray) -> None:
-    """Writes arrays to a compressed npz file."""
-    with atomic(path) as temporary, open(temporary, 'wb') as stream:
-        np.savez_compressed(stream, **arrays)
-
-
-def read_npz(path: PathLike) -> dict[str, np.ndarray]:
-    """Reads all arrays of an npz file; pickled objects are refused.
-
-    Raises:
-      InputError: the file is missing, damaged, or holds pickled objects.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise InputError(f'{path} does not exist; check the path.') from error
-    except ValueError as error:
-        if 'pickle' in str(error).lower():
+def read_text(path: PathLike) -> str:
+    """Reads UTF-8, with or without a byte order mark."""
+    with untrusted.as_input_error(path, 'text file'):
+        size = os.path.getsize(path)
+        if size > LARGEST_TEXT:
             raise InputError(
-                f'{path} holds pickled Python objects, which are never '
-                'loaded; save it again with plain numeric arrays.'
-            ) from error
+                f'{path} has {size / 2**20:.0f} MiB where text of at most '
+                f'{LARGEST_TEXT // 2**20} is expected; check that it is the '
+                'right file.'
+            )
+        return pathlib.Path(path).read_text(encoding='utf-8-sig')
+
+
+def read_json(
+    path: PathLike, remedy: str = 'copy or download it again'
+) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Args:
+      path: of the file.
+      remedy: what to do about a damaged one, for the message.
+    """
+    text = read_text(path)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise InputError(
-            f'{path} is damaged ({error}); copy or download it again.'
+            f'{path} is damaged, not valid JSON ({error}); {remedy}.'
         ) from error
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        AttributeError,
-        NotImplementedError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise InputError(
-            f'{path} is not a complete npz file ({error}); copy or download '
-            'it again.'
-        ) from error
+    if not isinstance(content, dict):
+        raise InputError(f'{path} is damaged, no JSON object; {remedy}.')
+    return content
 
 
 def sha256(path: PathLike) -> str:
@@ -159,7 +152,7 @@ def json_ready(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def alone(folder: PathLike) -> Iterator[None]:
+def exclusive_lock(folder: PathLike) -> Iterator[None]:
     """Keeps other processes out of a folder while the body runs.
 
     A process that is killed leaves nothing behind. Where the file system knows

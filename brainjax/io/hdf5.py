@@ -42,7 +42,7 @@ def opened(path: PathLike) -> Iterator[h5py.File]:
     Raises:
       InputError: the file is missing, damaged or no HDF5 file.
     """
-    with untrusted.telling(path, 'HDF5 file', AttributeError):
+    with untrusted.as_input_error(path, 'HDF5 file', AttributeError):
         try:
             file = h5py.File(path, 'r')
         except PermissionError as error:

@@ -240,7 +240,7 @@ def damage(
     path: PathLike, what: str = 'NIfTI file'
 ) -> contextlib.AbstractContextManager[None]:
     """Turns what reading a damaged file raises into one sentence."""
-    return untrusted.telling(
+    return untrusted.as_input_error(
         path,
         what,
         nibabel.filebasedimages.ImageFileError,

@@ -1,10 +1,10 @@
 """What all readers of files from elsewhere share."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 from brainjax.errors import InputError
-from brainjax.io.files import PathLike
 
 # Arrays may hold so many times their file's bytes, as masks and blank pictures
 # do; beyond _SMALL bytes, more than that is a bomb.
@@ -29,8 +29,8 @@ def most_bytes(size: int) -> int:
 
 
 @contextlib.contextmanager
-def telling(
-    path: PathLike, what: str, *more: type[Exception]
+def as_input_error(
+    path: str | os.PathLike, what: str, *more: type[Exception]
 ) -> Iterator[None]:
     """Turns what reading a damaged file raises into one sentence.
 

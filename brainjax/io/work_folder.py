@@ -36,7 +36,7 @@ def claimed(
         return
     existed = pathlib.Path(workdir).exists()
     workdir = files.writable_folder(workdir)
-    with files.alone(workdir):
+    with files.exclusive_lock(workdir):
         before = set(workdir.rglob('*'))
         _claim(workdir, config, before)
         try:

@@ -9,9 +9,8 @@ beside the features (`write_origin`), and a mixture is refused.
 """
 
 import dataclasses
-import json
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
@@ -199,15 +198,8 @@ def check_origin(root: PathLike, network: Frozen) -> None:
     path = pathlib.Path(root, ORIGIN)
     if not path.exists():
         return
-    try:
-        found = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f'{path} is damaged ({error}); extract the features again.'
-        ) from error
+    found = files.read_json(path, 'extract the features again')
     ours = origin(network)
-    if not isinstance(found, Mapping):
-        found = {}
     for name, value in ours.items():
         if found.get(name) != value:
             raise InputError(

@@ -10,7 +10,7 @@ from PIL import Image
 from brainjax.__main__ import main
 from brainjax.commands import invert
 from brainjax.errors import InputError
-from brainjax.io import feature_folders, files
+from brainjax.io import arrays, feature_folders
 from brainjax.methods.inversion import feature_decoding
 from brainjax.networks import frozen, weights
 from brainjax.networks.backbones import squeezenet
@@ -82,7 +82,7 @@ def test_from_pictures_to_pictures(tmp_path, pictures, published, capsys):
     assert search(folder, tmp_path / 'out') == 0
     out = capsys.readouterr().out
     assert 'conv1' in out and 'relative error' in out
-    held = files.read_npz(tmp_path / 'out' / 'reconstructions.npz')
+    held = arrays.read(tmp_path / 'out' / 'reconstructions.npz')
     assert held['names'].tolist() == ['a', 'b', 'c']
     assert held['images'].shape == (3, 32, 32, 3)
     assert Image.open(tmp_path / 'out' / 'stretched' / 'c.png').size == (32, 32)

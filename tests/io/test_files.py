@@ -46,10 +46,10 @@ def test_what_fails_leaves_the_older_file(tmp_path):
 
 def test_folder_of_one_at_a_time(tmp_path):
     with (
-        files.alone(tmp_path),
+        files.exclusive_lock(tmp_path),
         pytest.raises(InputError, match='by another run'),
-        files.alone(tmp_path),
+        files.exclusive_lock(tmp_path),
     ):
         pass
-    with files.alone(tmp_path):
+    with files.exclusive_lock(tmp_path):
         pass

@@ -106,14 +106,14 @@ def test_lock_ends_with_a_process_that_is_killed(tmp_path):
     code = (
         'import os, signal, sys\n'
         'from brainjax.io import files\n'
-        'with files.alone(sys.argv[1]):\n'
+        'with files.exclusive_lock(sys.argv[1]):\n'
         '    os.kill(os.getpid(), signal.SIGKILL)\n'
     )
     done = subprocess.run(
         [sys.executable, '-c', code, tmp_path], env=environment(1), check=False
     )
     assert done.returncode == -signal.SIGKILL
-    with files.alone(tmp_path):
+    with files.exclusive_lock(tmp_path):
         assert os.listdir(tmp_path) == []
 
 

@@ -199,7 +199,7 @@ def test_features_of_another_network_are_refused(tmp_path):
     with pytest.raises(InputError, match=r'network\.json is damaged'):
         frozen.check_origin(tmp_path, network)
     (tmp_path / frozen.ORIGIN).write_text(json.dumps([1]))
-    with pytest.raises(InputError, match='have network None'):
+    with pytest.raises(InputError, match='no JSON object'):
         frozen.check_origin(tmp_path, network)
 
 

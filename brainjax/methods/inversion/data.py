@@ -11,8 +11,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from brainjax.io import arrays
 from brainjax.io import feature_folders as features
-from brainjax.io import files
 from brainjax.linear import ridge, scaling
 from brainjax.methods.inversion import files as inversion_files
 from brainjax.methods.inversion import search
@@ -200,7 +200,7 @@ def invert(
             together=config.inversion.together,
             progress=lambda done, total: show(done, total=total),
         )
-    found = files.read_npz(fitted.folder / label / 'reconstructions.npz')
+    found = arrays.read(fitted.folder / label / 'reconstructions.npz')
     return resized(found['images'], config.size)
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from brainjax.errors import InputError
+from brainjax.io import arrays as npz
 from brainjax.io import feature_folders, files
 from brainjax.io.feature_folders import Layer
 from brainjax.io.files import PathLike
@@ -99,7 +100,7 @@ def invert(
                     )
                 ),
             )
-            files.write_npz(path, **_part(found, chosen, digest))
+            npz.write(path, **_part(found, chosen, digest))
         if progress:
             progress((number + 1) * steps, len(ours) * steps)
     hosts.wait()
@@ -130,12 +131,9 @@ def _claim(out: pathlib.Path, about: dict) -> None:
     """Writes what is being done, or checks that it is what was done before."""
     path = out / INDEX
     if path.exists():
-        try:
-            before = json.loads(path.read_text(encoding='utf-8'))['about']
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f'{path} is damaged ({error}); name another folder.'
-            ) from error
+        before = files.read_json(path, 'name another folder').get('about')
+        if not isinstance(before, dict):
+            raise InputError(f'{path} is damaged; name another folder.')
         if before != about:
             other = next(
                 name for name in about if before.get(name) != about[name]
@@ -195,7 +193,7 @@ def _part(found: inversion.Inverted, names, digest) -> dict[str, np.ndarray]:
 def _whole(path, names, digest) -> bool:
     """Whether a block was written before, and is of these features."""
     try:
-        part = files.read_npz(path)
+        part = npz.read(path)
         same = part['names'].tolist() == list(names)
         return same and str(part['targets']) == digest
     except (InputError, KeyError):
@@ -207,11 +205,11 @@ def _gather(out, about, paths, layers) -> dict[str, dict[str, float]]:
     parts = []
     for path in paths:
         hosts.wait_for_file(path)
-        parts.append(files.read_npz(path))
+        parts.append(npz.read(path))
     names = [str(name) for part in parts for name in part['names']]
     images = np.concatenate([part['images'] for part in parts])
     clipped = images.clip(0, 1)
-    files.write_npz(
+    npz.write(
         out / 'reconstructions.npz', images=clipped, names=np.array(names)
     )
     for folder, pictures in (

@@ -124,8 +124,9 @@ def _open(path: pathlib.Path, origin: Mapping[str, Any]) -> dict[str, dict]:
         content = {'made_from': dict(origin), 'layers': {}}
         files.write_json(path, content)
         return content
+    remedy = 'remove it and the features beside it, or name another folder'
+    content = files.read_json(path, remedy)
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
         layers = dict(content['layers'])
         for entry in layers.values():
             if not all(
@@ -133,11 +134,8 @@ def _open(path: pathlib.Path, origin: Mapping[str, Any]) -> dict[str, dict]:
             ):
                 raise ValueError('a layer is not described')
         return {'made_from': dict(content['made_from']), 'layers': layers}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f'{path} is damaged ({error}); remove it and the features beside '
-            'it, or name another folder.'
-        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f'{path} is damaged ({error}); {remedy}.') from error
 
 
 def _fingerprint(path: pathlib.Path) -> dict[str, Any]:

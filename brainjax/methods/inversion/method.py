@@ -16,7 +16,7 @@ from brainjax.errors import check_known
 from brainjax.evaluation import features as feature_scores
 from brainjax.evaluation import identification, pixels
 from brainjax.evaluation import scores as entries
-from brainjax.io import feature_folders, files
+from brainjax.io import arrays, feature_folders
 from brainjax.io.files import PathLike
 from brainjax.methods.findings import Findings
 from brainjax.methods.inversion import subsets
@@ -138,7 +138,7 @@ def findings(
             f'back with a pixel correlation of {r:.2f}; decoded features '
             'cannot do better.'
         )
-        brain = files.read_npz(
+        brain = arrays.read(
             fitted.folder / 'inversion' / 'reconstructions.npz'
         )['images'][:n]
         sheets.append(

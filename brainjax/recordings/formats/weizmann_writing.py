@@ -3,7 +3,8 @@
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.io.files import PathLike, write_npz
+from brainjax.io import arrays as npz
+from brainjax.io.files import PathLike
 from brainjax.recordings.recording import Recording
 from brainjax.recordings.transforms import average_repeats, need_pictures
 
@@ -13,6 +14,10 @@ def write(recording: Recording, path: PathLike, pictures: PathLike) -> None:
 
     Pictures that no test trial shows count as training pictures. Without an
     ROI named 'VC', which readers take by default, one of all voxels is added.
+
+    Raises:
+      InputError: the recording holds no pictures, or they are not square, or
+        the folder cannot be written to.
     """
     images = need_pictures(recording)
     if images.shape[1] != images.shape[2]:
@@ -38,9 +43,9 @@ def write(recording: Recording, path: PathLike, pictures: PathLike) -> None:
         'VC': np.ones(recording.voxels, bool),
         **recording.rois,
     }
-    write_npz(path, **{k: v for k, v in arrays.items() if v is not None})
+    npz.write(path, **{k: v for k, v in arrays.items() if v is not None})
     images = images / np.float32(255)
-    write_npz(
+    npz.write(
         pictures,
         train_images=images[~shown_in_test],
         test_images=images[shown_in_test],

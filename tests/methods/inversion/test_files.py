@@ -12,7 +12,7 @@ from PIL import Image
 from tiny_inversion_files import LAYERS, NAMES, SETTINGS, network, run, tree
 
 from brainjax.errors import InputError
-from brainjax.io import feature_folders, files
+from brainjax.io import arrays, feature_folders
 from brainjax.methods.inversion import files as inversion_files
 from brainjax.methods.inversion import search as inversion
 from brainjax.methods.inversion.search import Descent, Settings
@@ -39,12 +39,12 @@ def test_files_hold_what_inversion_finds(tmp_path, layers):
         for name, layer in layers.items()
     }
     expected = inversion.invert(targets, NAMES[:2], network(), SETTINGS)
-    held = files.read_npz(tmp_path / 'out' / 'reconstructions.npz')
+    held = arrays.read(tmp_path / 'out' / 'reconstructions.npz')
     assert held['names'].tolist() == NAMES
     np.testing.assert_array_equal(
         held['images'][:2], expected.images.clip(0, 1)
     )
-    part = files.read_npz(tmp_path / 'out' / 'parts' / '0000.npz')
+    part = arrays.read(tmp_path / 'out' / 'parts' / '0000.npz')
     np.testing.assert_array_equal(part['images'], expected.images)
     np.testing.assert_array_equal(part['losses'], expected.losses)
     assert errors['b']['conv2_2'] == float(expected.errors['conv2_2'][1])

@@ -1,15 +1,13 @@
 """The files of a BIDS data set: runs, what belongs to them, and tables."""
 
 import itertools
-import json
 import pathlib
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
-
-LARGEST = 64 * 2**20  # Bytes that a table or a sidecar may hold.
+from brainjax.io import files
 
 _BOLD = re.compile(r'((?:[a-zA-Z]+-[^_]+_)+)(bold|bold_preproc)\.nii(\.gz)?')
 # What tells runs apart; other entities tell versions of one run apart.
@@ -42,7 +40,11 @@ class Run(NamedTuple):
 
 
 def find_subject(root: pathlib.Path, subject: str | None) -> str:
-    """Returns the subject's folder, 'sub-01'; None stands for the only one."""
+    """Returns the subject's folder, 'sub-01'; None stands for the only one.
+
+    Raises:
+      InputError: no such subject, none at all, or several to choose from.
+    """
     found = sorted(p.name for p in root.glob('sub-*') if p.is_dir())
     if not found:
         raise InputError(
@@ -74,6 +76,9 @@ def find_runs(
       task: keep only this one; None keeps all.
       space: of preprocessed images; '' for those whose name has none, None
         where there is only one.
+
+    Raises:
+      InputError: there are no runs, or several versions of one.
     """
     found = []
     for path in sorted((root / subject).glob('**/func/*.nii*')):
@@ -139,8 +144,13 @@ def read_table(path: pathlib.Path) -> list[Row]:
     """Reads a .tsv file as one dictionary a row, values without blanks around.
 
     What is not known reads 'n/a'.
+
+    Raises:
+      InputError: the file is too large, no text, or a row is incomplete.
     """
-    lines = [line for line in _text(path).splitlines() if line.strip()]
+    lines = [
+        line for line in files.read_text(path).splitlines() if line.strip()
+    ]
     if not lines:
         raise InputError(f'{path} is empty; it must hold a table.')
     columns = [name.strip() for name in lines[0].split('\t')]
@@ -157,25 +167,10 @@ def read_table(path: pathlib.Path) -> list[Row]:
     return rows
 
 
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Reads a sidecar."""
-    try:
-        content = json.loads(_text(path))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f'{path} is not valid JSON ({error}); write it anew.'
-        ) from error
-    if not isinstance(content, dict):
-        raise InputError(f'{path} must hold a JSON object.')
-    return content
-
-
 def description(root: pathlib.Path) -> dict[str, Any]:
     """Reads dataset_description.json; {} where there is none."""
     path = root / 'dataset_description.json'
-    return read_json(path) if path.is_file() else {}
+    return files.read_json(path) if path.is_file() else {}
 
 
 def repetition_time(run: Run, root: pathlib.Path, stated: float) -> float:
@@ -185,9 +180,12 @@ def repetition_time(run: Run, root: pathlib.Path, stated: float) -> float:
       run: of the data set.
       root: the data set.
       stated: what the image's own header says, or 0.
+
+    Raises:
+      InputError: neither the sidecar nor the header states it.
     """
     for path in find_beside(run, root, 'bold.json'):
-        seconds = read_json(path).get('RepetitionTime')
+        seconds = files.read_json(path).get('RepetitionTime')
         if isinstance(seconds, int | float) and 0 < seconds < 1000:
             return float(seconds)
     if 0 < stated < 1000:
@@ -221,18 +219,3 @@ def _order(run: Run) -> tuple:
         int(number) if number.isdecimal() else 0,
         run.bold.name,
     )
-
-
-def _text(path: pathlib.Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(
-                f'{path} is larger than {LARGEST // 2**20} MiB; check that it '
-                'is the right file.'
-            )
-        return path.read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f'{path} cannot be read as text ({error}); copy or download it '
-            'again.'
-        ) from error

@@ -12,7 +12,11 @@ from brainjax.errors import InputError
 
 
 def text(name: str, value: Any) -> str | None:
-    """Returns an option as text; None stays None, and 1 is '1'."""
+    """Returns an option as text; None stays None, and 1 is '1'.
+
+    Raises:
+      InputError: it is neither a text nor a whole number.
+    """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -21,7 +25,11 @@ def text(name: str, value: Any) -> str | None:
 
 
 def texts(name: str, value: Any) -> tuple[str, ...]:
-    """Returns an option as texts; one text alone is a list of it."""
+    """Returns an option as texts; one text alone is a list of it.
+
+    Raises:
+      InputError: it is neither a text nor a list of texts.
+    """
     if isinstance(value, str):
         return (value,)
     try:
@@ -34,7 +42,11 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
 
 
 def period(name: str, value: Any) -> float:
-    """Returns an option as seconds, 0 or more."""
+    """Returns an option as seconds, 0 or more.
+
+    Raises:
+      InputError: it is no such number.
+    """
     seconds = _number(value)
     if not 0 <= seconds < math.inf:
         raise InputError(
@@ -44,14 +56,22 @@ def period(name: str, value: Any) -> float:
 
 
 def switch(name: str, value: Any) -> bool:
-    """Returns an option that is true or false."""
+    """Returns an option that is true or false.
+
+    Raises:
+      InputError: it is something else.
+    """
     if value not in (True, False):
         raise InputError(f'{name} is {value!r}; give true or false.')
     return bool(value)
 
 
 def window(value: Sequence[float]) -> tuple[float, float]:
-    """Returns the start and the end of a window, seconds after onset."""
+    """Returns the start and the end of a window, seconds after onset.
+
+    Raises:
+      InputError: it is not two ascending numbers.
+    """
     try:
         start, end = map(_number, value)
     except (TypeError, ValueError):

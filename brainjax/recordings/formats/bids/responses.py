@@ -89,6 +89,9 @@ def glm_weights(
 
     Returns:
       [trials, volumes]
+
+    Raises:
+      InputError: the trials cannot be told apart, or nilearn is missing.
     """
     trials, others = _design(events, volumes, seconds, high_pass, confounds)
     design = np.concatenate([trials, others], axis=1)
@@ -124,6 +127,9 @@ def separate_weights(
 
     Returns:
       [trials, volumes]
+
+    Raises:
+      InputError: a trial cannot be told from the rest, or nilearn is missing.
     """
     trials, others = _design(events, volumes, seconds, high_pass, confounds)
     basis, strength, _ = np.linalg.svd(others, full_matrices=False)
@@ -155,6 +161,9 @@ def measured(events: Modelled, volumes: int, seconds: float) -> np.ndarray:
 
     Returns:
       [trials] sum of squares, as a share of that of a run that goes on.
+
+    Raises:
+      InputError: nilearn is missing.
     """
     length = volumes * seconds
     # An event is no longer than a run, whatever the file says.
@@ -193,6 +202,9 @@ def clean(
 
     Returns:
       [volumes, voxels] float32.
+
+    Raises:
+      InputError: nilearn is missing.
     """
     if not high_pass and confounds is None and not zscore:
         return series
@@ -209,7 +221,11 @@ def clean(
 
 
 def need_nilearn(module: str) -> ModuleType:
-    """Imports one of nilearn's modules."""
+    """Imports one of nilearn's modules.
+
+    Raises:
+      InputError: it is not installed.
+    """
     try:
         return importlib.import_module(module)
     except ImportError as error:
