@@ -25,11 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def options(known: argparse.Namespace) -> dict[str, Any]:
-    """Returns the options of `open_recording` that were given.
-
-    Raises:
-      InputError: an option without '='.
-    """
+    """Returns the options of `open_recording` that were given."""
     found = parse_options(known.option)
     for name in ('pictures', 'roi'):
         if getattr(known, name) is not None:

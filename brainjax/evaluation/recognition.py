@@ -113,6 +113,38 @@ def gender_axis(latents: np.ndarray, male: np.ndarray) -> np.ndarray:
     return latents[male].mean(axis=0) - latents[~male].mean(axis=0)
 
 
+def walk(
+    latents: np.ndarray,
+    directions: np.ndarray,
+    reach: float = 2.0,
+    steps: int = 7,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Walks from the first latents along directions in latent space.
+
+    A step's length is in standard deviations of the latents' projection on
+    the direction.
+
+    Args:
+      latents: [m, K] of pictures.
+      directions: [rows, K], not zero.
+      reach: standard deviations to either side.
+      steps: latents a row; in the middle is the start if their number is odd.
+
+    Returns:
+      Latents [rows, steps, K] float32, and the place of each step, [steps]
+      standard deviations from the start.
+    """
+    directions = np.asarray(directions, np.float64)
+    unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    deviations = (np.asarray(latents) @ unit.T).std(0)
+    places = np.linspace(-reach, reach, steps)
+    walked = (
+        latents[0]
+        + places[None, :, None] * deviations[:, None, None] * unit[:, None]
+    )
+    return np.float32(walked), places
+
+
 def gender(
     axis: np.ndarray,
     decoded: np.ndarray,

@@ -153,10 +153,6 @@ def fetch(
 
     Returns:
       The files.
-
-    Raises:
-      InputError: there is no such source, or a file cannot be had, is not
-        the published one or cannot be written.
     """
     if name not in SOURCES:
         raise InputError(
@@ -187,9 +183,6 @@ def fetch_files(
 
     Returns:
       The files, in the order wanted.
-
-    Raises:
-      InputError: as `fetch`.
     """
     base = str(base or BASE)
     for file in wanted:

@@ -35,9 +35,6 @@ def convert(
     Returns:
       The paths written, and what differs when they are read again, such as
       'stimulus names'. A TFDS data set is not compared.
-
-    Raises:
-      InputError: the format cannot be told or written, or as its `write`.
     """
     out = pathlib.Path(out)
     to = format_for(out, to)
@@ -120,9 +117,6 @@ def format_for(out: PathLike, to: str | None) -> str:
     Args:
       out: what is to be written.
       to: the name of a format; None if the suffix of `out` tells.
-
-    Raises:
-      InputError: there is no such format, or none that can be written.
     """
     out, names = pathlib.Path(out), writable()
     if to is None:

@@ -26,10 +26,6 @@ def open_all(paths: Sequence[PathLike], **options: Any) -> list[Recording]:
     Args:
       paths: files of recordings, and at most one of pictures.
       **options: for every `open_recording`.
-
-    Raises:
-      InputError: as `open_recording`, or only pictures were given, or
-        several files of them.
     """
     pictures = [
         path

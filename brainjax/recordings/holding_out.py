@@ -25,9 +25,6 @@ def last_tenth(
 
     Returns:
       [trials] bool, True for what is held out, and a sentence on it.
-
-    Raises:
-      InputError: there is one stimulus only.
     """
     names = [*dict.fromkeys(stimulus[train])]
     if len(names) < 2:

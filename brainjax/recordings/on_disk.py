@@ -43,11 +43,7 @@ class Table:
 
 
 def open_table(path: PathLike) -> Table:
-    """Looks at a .npy file without reading its numbers.
-
-    Raises:
-      InputError: it is missing, cut off, or no table of whole numbers.
-    """
+    """Looks at a .npy file without reading its numbers."""
     try:
         with open(path, 'rb') as stream:
             version = np.lib.format.read_magic(stream)
@@ -137,11 +133,7 @@ class StoredFmri:
         return self[:].astype(dtype or self.dtype, copy=False)
 
     def __getitem__(self, rows) -> np.ndarray:
-        """Reads trials: a slice, indices or [trials] bool; float32.
-
-        Raises:
-          InputError: a file was removed or cut off since it was opened.
-        """
+        """Reads trials: a slice, indices or [trials] bool; float32."""
         chosen = np.arange(len(self))[rows]
         out = np.empty((*chosen.shape, len(self.column)), np.float32)
         flat = chosen.ravel()

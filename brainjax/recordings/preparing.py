@@ -44,10 +44,6 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
     Args:
       recording: what to scale.
       over: 'none'; 'train', as `normalise`; 'run'; or 'session'.
-
-    Raises:
-      InputError: no such choice, or the recording does not tell runs or
-        sessions.
     """
     if over not in SCALES:
         raise InputError(
@@ -141,10 +137,6 @@ def select_voxels(
 
     Returns:
       A recording whose voxels have kept their order.
-
-    Raises:
-      InputError: no such ROI or measure, no repeats among the training
-        trials, or no voxel would be left.
     """
     if roi:
         recording = select_roi(recording, roi)

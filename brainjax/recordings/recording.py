@@ -112,11 +112,7 @@ class Recording:
 
 
 def check(recording: Recording) -> None:
-    """Checks shapes, types, finiteness and indices.
-
-    Raises:
-      InputError: naming the source, the thing and the fix.
-    """
+    """Checks shapes, types, finiteness and indices."""
     where = recording.source
     stimuli = recording.stimuli
     _check_stimuli(stimuli, where)
@@ -233,11 +229,7 @@ def _check_trials(trials: Trials, pictures: int, where: str) -> None:
 
 
 def check_fmri(fmri: Fmri, where: str) -> None:
-    """Checks that fMRI is [trials, voxels], numeric and finite.
-
-    Raises:
-      InputError: naming the first wrong trial and voxel.
-    """
+    """Checks that fMRI is [trials, voxels], numeric and finite."""
     if fmri.ndim != 2 or 0 in fmri.shape:
         raise InputError(
             f'{where} has shape {fmri.shape}; it must be [trials, voxels] '

@@ -31,9 +31,6 @@ def snr_from_repeats(trials: Trials) -> np.ndarray:
 
     Returns:
       [voxels] float32; infinite where repeats do not differ at all.
-
-    Raises:
-      InputError: fewer than two stimuli were repeated.
     """
     averaged, within, _ = _repeats(trials)
     with np.errstate(divide='ignore', invalid='ignore'):
@@ -52,9 +49,6 @@ def ncsnr_from_repeats(trials: Trials) -> np.ndarray:
 
     Returns:
       [voxels] float32; infinite where repeats do not differ at all.
-
-    Raises:
-      InputError: fewer than two stimuli were repeated.
     """
     averaged, within, count = _repeats(trials)
     noise = (within * count[:, None]).sum(axis=0) / (count - 1).sum()
@@ -102,9 +96,6 @@ def noise_ceiling_from_repeats(
 
     Returns:
       [voxels] float32 in 0..1.
-
-    Raises:
-      InputError: fewer than two stimuli were repeated.
     """
     return noise_ceiling_from_ncsnr(
         ncsnr_from_repeats(trials), repeats_averaged
@@ -128,9 +119,6 @@ def split_half(trials: Trials, splits: int = 20, seed: int = 0) -> np.ndarray:
 
     Returns:
       [voxels] float32 in -1..1.
-
-    Raises:
-      InputError: fewer than two stimuli were repeated.
     """
     trials = _repeated(trials)
     _, place, count = np.unique(

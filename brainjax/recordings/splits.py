@@ -43,10 +43,6 @@ def hold_out(
       groups: to test on: names of stimuli or of categories, or numbers of
         clusters, runs or sessions.
       clusters: [stimuli] integers, from `cluster`; for by='cluster' only.
-
-    Raises:
-      InputError: the recording lacks what the division goes by, there is no
-        such group, or one part would be empty.
     """
     trials = _pool(recording.train, recording.test)
     label = _labels(recording, trials, by, clusters)
@@ -82,9 +78,6 @@ def folds(
       clusters: as for `hold_out`.
       training_only: divide the training trials and leave the test trials out
         altogether, as is right for choosing settings.
-
-    Raises:
-      InputError: as `hold_out`, or there are fewer groups than folds.
     """
     trials = recording.train
     if not training_only:
@@ -123,10 +116,6 @@ def cluster(
 
     Returns:
       [stimuli] int32 from 0; no cluster is empty.
-
-    Raises:
-      InputError: the features are not finite, all the same, or fewer than the
-        clusters.
     """
     features = np.asarray(features, np.float64)
     if features.ndim != 2 or not np.isfinite(features).all():

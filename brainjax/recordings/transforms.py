@@ -46,9 +46,6 @@ def roi_mask(
       rois: region of interest -> [voxels] bool.
       name: for example 'VC' or 'V1|V2'.
       where: what to name in messages, for example the file.
-
-    Raises:
-      InputError: no such ROI, or it is empty.
     """
     parts = [part.strip() for part in name.split('|')]
     for part in parts:
@@ -67,11 +64,7 @@ def roi_mask(
 
 
 def select_roi(recording: Recording, name: str) -> Recording:
-    """Keeps the voxels of one ROI, or of several joined by '|'.
-
-    Raises:
-      InputError: no such ROI, or it is empty.
-    """
+    """Keeps the voxels of one ROI, or of several joined by '|'."""
     mask = roi_mask(recording.rois, name, recording.source)
     return take_voxels(recording, mask)
 
@@ -146,11 +139,7 @@ def take_trials(trials: Trials, which: np.ndarray) -> Trials:
 
 
 def need_pictures(recording: Recording) -> np.ndarray:
-    """Returns the pictures [stimuli, height, width, 3].
-
-    Raises:
-      InputError: only their names are known.
-    """
+    """Returns the pictures [stimuli, height, width, 3]."""
     if recording.stimuli.images is None:
         raise InputError(
             f'{recording.source} names its stimuli but holds no pictures; '

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainjax.errors import InputError
-from brainjax.reports import describe, in_words
+from brainjax.evaluation.score_table import describe, in_words
 
 INK, MUTED, LINE = '#22262b', '#6a7079', '#d5d8dc'
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -31,7 +31,7 @@ def to_png_base64(figure: Figure, dpi: int = 150) -> str:
 
 
 def montage(
-    truth: np.ndarray,
+    target: np.ndarray,
     reconstructions: np.ndarray | Mapping[str, np.ndarray],
     names: Sequence[str] | None = None,
     columns: int | None = None,
@@ -40,28 +40,28 @@ def montage(
     """What was seen beside what was reconstructed, picture by picture.
 
     Args:
-      truth: [n, height, width, 3] the pictures, floats in 0..1 or uint8.
+      target: [n, height, width, 3] the pictures, floats in 0..1 or uint8.
       reconstructions: pictures of the same shape, or several sets of them by
         label, shown from left to right.
       names: [n] what to write under each group, or None.
       columns: how many groups of pictures to a row; by default chosen so that
         the pictures are not too small.
-      first: what to write above the pictures of `truth`.
+      first: what to write above the pictures of `target`.
 
     Raises:
       InputError: the sets differ in shape.
     """
     if not isinstance(reconstructions, Mapping):
         reconstructions = {'reconstructed': reconstructions}
-    sets = {first: truth, **reconstructions}
+    sets = {first: target, **reconstructions}
     for label, images in sets.items():
-        if np.shape(images) != np.shape(truth):
+        if np.shape(images) != np.shape(target):
             raise InputError(
                 f'the pictures {label!r} have shape {np.shape(images)} and '
-                f'those that were seen {np.shape(truth)}; give one a picture, '
+                f'those that were seen {np.shape(target)}; give one a picture, '
                 'of the same size.'
             )
-    n, height, width, _ = np.shape(truth)
+    n, height, width, _ = np.shape(target)
     columns = min(n, columns or max(1, 10 // len(sets)))
     rows = math.ceil(n / columns)
     # In units of a picture's width.
@@ -109,6 +109,54 @@ def montage(
                 color=MUTED,
             )
     axes.set(xlim=(0, across), ylim=(down, -top))
+    return figure
+
+
+def picture_grid(
+    images: np.ndarray,
+    labels: Sequence[str] | None = None,
+    titles: Sequence[str] | None = None,
+) -> Figure:
+    """Pictures in a grid.
+
+    Args:
+      images: [rows, columns, height, width, 3], floats in 0..1 or uint8.
+      labels: [rows] what to write beside each row.
+      titles: [columns] what to write above each column.
+    """
+    down, across, height, width, _ = images.shape
+    gap = 0.04
+    left = 1.0 if labels is not None else 0.0
+    top = 0.22 if titles is not None else 0.0
+    picture = height / width
+    total = left + across * (1 + gap) - gap
+    tall = top + down * (picture + gap) - gap
+    inch = min(WIDTH / total, 1.2)
+    figure = Figure(figsize=(inch * total, inch * tall))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    top_value = 255 if images.dtype == np.uint8 else 1
+    for row in range(down):
+        y = top + row * (picture + gap)
+        for column in range(across):
+            x = left + column * (1 + gap)
+            axes.imshow(
+                np.clip(images[row, column], 0, top_value),
+                extent=(x, x + 1, y + picture, y),
+                interpolation='nearest',
+                aspect='auto',
+            )
+            if row == 0 and titles is not None:
+                axes.text(
+                    x + 0.5, top / 2, titles[column], ha='center',
+                    va='center', size=7.5, color=MUTED,
+                )  # fmt: skip
+        if labels is not None:
+            axes.text(
+                left - 0.1, y + picture / 2, labels[row], ha='right',
+                va='center', size=8, color=INK,
+            )  # fmt: skip
+    axes.set(xlim=(0, total), ylim=(tall, 0))
     return figure
 
 

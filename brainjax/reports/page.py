@@ -7,8 +7,9 @@ import jinja2
 from matplotlib.figure import Figure
 
 from brainjax.evaluation.audit.rows import Row
+from brainjax.evaluation.score_table import PERCENT, describe, in_words
 from brainjax.io import files
-from brainjax.reports import PERCENT, describe, figures, in_words
+from brainjax.reports import figures
 
 TEMPLATE = pathlib.Path(__file__).with_name('page.html')
 

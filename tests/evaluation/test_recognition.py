@@ -144,3 +144,18 @@ def test_imagery_that_decodes_to_nothing_is_a_guess():
     found = recognition.imagery(truth, np.zeros((2, 20)), np.array([0, 3]))
     assert found['value'] == pytest.approx(0.5)
     assert found['p'] > 0.4
+
+
+def test_walk_goes_in_standard_deviations_from_the_first_latents():
+    rng = np.random.default_rng(0)
+    latents = rng.standard_normal((400, 3)) @ np.diag([1, 2, 0.5])
+    directions = np.float32([[3, 0, 0], [0, 0, 1]])
+    walked, places = recognition.walk(latents, directions, reach=2, steps=5)
+    assert walked.shape == (2, 5, 3) and walked.dtype == np.float32
+    np.testing.assert_allclose(places, [-2, -1, 0, 1, 2])
+    np.testing.assert_allclose(walked[:, 2], [latents[0]] * 2, atol=1e-6)
+    step = np.array([1, 0, 0]) * latents[:, 0].std()
+    np.testing.assert_allclose(walked[0, 4], latents[0] + 2 * step, atol=1e-6)
+    np.testing.assert_allclose(
+        walked[1, :, :2], [latents[0, :2]] * 5, rtol=1e-6
+    )

@@ -19,7 +19,7 @@ from brainjax.recordings import (
     need_pictures,
     normalise,
 )
-from brainjax.reports import face_figures, figures
+from brainjax.reports import figures
 
 
 def findings(
@@ -165,16 +165,19 @@ def _figures(
     if config.gender:
         known = fitted.vaegan.latents
         male = pictures.labels(recording)[fitted.shown]
+        walked, places = recognition.walk(
+            known, recognition.gender_axis(known, male)[None]
+        )
+        images = fitted.vaegan.generate(walked.reshape(-1, known.shape[1]))
         found.append(
             (
                 'From female to male',
                 'A training face, moved along the axis between the mean '
                 'latents of female and male training faces.',
-                face_figures.traversal(
-                    fitted.vaegan.generate,
-                    known,
-                    recognition.gender_axis(known, male)[None],
+                figures.picture_grid(
+                    images[None],
                     ['gender'],
+                    [f'{place:+.1f} sd' for place in places],
                 ),
             )
         )

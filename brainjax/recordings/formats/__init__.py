@@ -76,10 +76,6 @@ def open_recording(path: PathLike, **options: Any) -> Recording:
         joined by ','.
       **options: what the format's `read` takes besides; `options_of` names
         them.
-
-    Raises:
-      InputError: no such file, a format that is not known, an option that
-        the format does not have, or what the format's `read` raises.
     """
     name = format_of(path)
     known = options_of(name)
@@ -94,11 +90,7 @@ def open_recording(path: PathLike, **options: Any) -> Recording:
 
 
 def format_of(path: PathLike) -> str:
-    """Returns the name of a recording's format.
-
-    Raises:
-      InputError: no such file, or a format that is not known.
-    """
+    """Returns the name of a recording's format."""
     whole = os.path.exists(path)
     for part in [path] if whole else os.fspath(path).split(','):
         if not os.path.exists(part):
@@ -121,9 +113,6 @@ def parse_options(texts: Iterable[str]) -> dict[str, Any]:
     """Returns the options that texts such as 'size=64' name.
 
     Values are JSON where they can be (numbers, lists, true), else text.
-
-    Raises:
-      InputError: a text without '='.
     """
     found = {}
     for text in texts:

@@ -48,9 +48,6 @@ def read(
       test_rows: the rows to test on; all others are for training.
       roi: one of the 13 masks ('lh.V1d', ...) or several joined by '|'; None
         or '' for all voxels.
-
-    Raises:
-      InputError: naming the file, what is wrong in it and the fix.
     """
     content = _load(path, 'X', 'Y', 'stimulus_label', _ROI_NAMES, _ROI_MASKS)
     images = _pictures(content['X'], 'X', path)
@@ -93,19 +90,12 @@ def prior_pictures(path: PathLike) -> np.ndarray:
     """Returns the digits that were never shown, [2000, 28, 28, 3] uint8.
 
     The first half are sixes, the second half nines.
-
-    Raises:
-      InputError: the file is missing, damaged or of another kind.
     """
     return _pictures(_load(path, 'X_prior')['X_prior'], 'X_prior', path)
 
 
 def folds(n: int = 10) -> list[tuple[int, ...]]:
-    """Returns n sets of test rows, each with 50 / n sixes and as many nines.
-
-    Raises:
-      InputError: 50 cannot be divided by n.
-    """
+    """Returns n sets of test rows, each with 50 / n sixes and as many nines."""
     if n < 2 or 50 % n:
         raise InputError(
             f'50 sixes and 50 nines cannot be divided into {n} folds; use 2, '

@@ -160,10 +160,6 @@ def prepare(
 
     Returns:
       The folder written.
-
-    Raises:
-      InputError: there is such a data set, the folder cannot be written to,
-        or as `open_recording`.
     """
     if not isinstance(recording, Recording):
         recording = open_recording(recording, **options)

@@ -60,9 +60,6 @@ def read(
       roi: one of the 7 regions or several joined by '|'; None or '' for all
         voxels.
       size: of the pictures, in pixels; None keeps their 128.
-
-    Raises:
-      InputError: naming the file, what is wrong in it and the fix.
     """
     beside = pathlib.Path(path).with_name('Stimuli.mat')
     if not pictures and beside.exists():
@@ -134,10 +131,6 @@ def write(
     Repeats are averaged, colours become grey, and a voxel in several regions
     keeps the first of the seven; other regions, names, runs, pictures without
     a trial and what else the layout has no place for are lost.
-
-    Raises:
-      InputError: the recording has no pictures, or the folder cannot be
-        written to.
     """
     images = need_pictures(recording)
     train = average_repeats(recording.train)

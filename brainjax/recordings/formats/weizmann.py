@@ -58,9 +58,6 @@ def read(
       roi: one ROI or several joined by '|'; None or '' for all voxels.
       select_voxels: npz whose array `select_voxels` chooses among the
         voxels of the ROI, as a mask over them or as their indices.
-
-    Raises:
-      InputError: naming the file, what is wrong in it and the fix.
     """
     arrays, ignored = _load(path)
     if not pictures:
@@ -175,11 +172,7 @@ def _rois(
 def _check_voxels(
     train: np.ndarray, test: np.ndarray, keep: np.ndarray, path: PathLike
 ) -> None:
-    """Checks that selected voxels are finite and vary.
-
-    Raises:
-      InputError: naming the column in the file, which `Recording` could not.
-    """
+    """Checks that selected voxels are finite and vary."""
     for wrong, what in (
         (~np.isfinite(train).all(axis=0), 'arr_0 is NaN or infinite'),
         (~np.isfinite(test).all(axis=0), 'arr_1 is NaN or infinite'),

@@ -14,10 +14,6 @@ def write(recording: Recording, path: PathLike, pictures: PathLike) -> None:
 
     Pictures that no test trial shows count as training pictures. Without an
     ROI named 'VC', which readers take by default, one of all voxels is added.
-
-    Raises:
-      InputError: the recording holds no pictures, or they are not square, or
-        the folder cannot be written to.
     """
     images = need_pictures(recording)
     if images.shape[1] != images.shape[2]:

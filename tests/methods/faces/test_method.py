@@ -14,8 +14,9 @@ import tiny_faces
 from conftest import TESTS
 from processes import environment
 
-from brainjax import experiment, reports
+from brainjax import experiment
 from brainjax.errors import InputError
+from brainjax.evaluation import score_table
 from brainjax.linear import pca
 from brainjax.methods.faces import method as faces
 from brainjax.methods.faces.latents import decode
@@ -95,7 +96,7 @@ def test_report_shows_what_limits_the_pictures(finished):
     ):
         assert words in html, words
     for name in outcome(finished[0])[1]['scores']:
-        score = reports.describe(name)
+        score = score_table.describe(name)
         assert score.meaning and score.label != name, name
 
 

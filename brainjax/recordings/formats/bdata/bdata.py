@@ -63,11 +63,7 @@ class BData:
         _check(self)
 
     def row(self, key: str) -> np.ndarray:
-        """Returns what a key says of each column, [columns].
-
-        Raises:
-          InputError: no such key.
-        """
+        """Returns what a key says of each column, [columns]."""
         if key not in self.keys:
             raise InputError(
                 f'{self.source} has no key {key!r}, only '
@@ -85,11 +81,7 @@ class BData:
         return self.dataset[:, self.columns(expression)]
 
     def numbers(self, key: str) -> np.ndarray:
-        """Returns the one column of a key, [samples] float64.
-
-        Raises:
-          InputError: no such key, or it has no column or several.
-        """
+        """Returns the one column of a key, [samples] float64."""
         mine = self.row(key) == 1
         if mine.sum() != 1:
             raise InputError(
@@ -104,9 +96,6 @@ class BData:
 
         Returns:
           Text by the key's vmap, 'n/a' for NaN; the numbers if it has none.
-
-        Raises:
-          InputError: no such key or column, or a number without text.
         """
         numbers = self.numbers(key)
         if key not in self.vmap:
@@ -145,11 +134,7 @@ def looks_like(path: PathLike) -> bool:
 
 
 def read(path: PathLike) -> BData:
-    """Reads a file, HDF5 or MATLAB.
-
-    Raises:
-      InputError: naming the file, what is wrong in it and the fix.
-    """
+    """Reads a file, HDF5 or MATLAB."""
     try:
         version5, version73 = matlab.looks_like(path), matlab73.looks_like(path)
     except OSError as error:
@@ -180,11 +165,7 @@ def read(path: PathLike) -> BData:
 
 
 def write(data: BData, path: PathLike) -> None:
-    """Writes an HDF5 file; of its making it states only time and version.
-
-    Raises:
-      InputError: the folder cannot be written to.
-    """
+    """Writes an HDF5 file; of its making it states only time and version."""
     text = h5py.string_dtype()
     with atomic(path) as temporary, h5py.File(temporary, 'w') as file:
         file['dataset'] = data.dataset
@@ -280,11 +261,7 @@ def _from_matlab(found: dict[str, Any], path: PathLike) -> BData:
 
 
 def _check(data: BData) -> None:
-    """Checks that dataset and metadata belong together.
-
-    Raises:
-      InputError: naming the file and what does not fit.
-    """
+    """Checks that dataset and metadata belong together."""
     where, shape = data.source, data.dataset.shape
     if len(shape) != 2 or 0 in shape:
         raise InputError(

@@ -28,9 +28,6 @@ def concatenate(
         that some part lacks, and with them the columns that no other key
         knows.
       successive: keys whose numbers go on where the previous part's ended.
-
-    Raises:
-      InputError: naming the part and the key that does not fit.
     """
     if keys not in ('strict', 'minimal'):
         raise InputError(

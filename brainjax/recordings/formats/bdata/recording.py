@@ -65,9 +65,6 @@ def read(
         'VC - FFA'; None or '' for all.
       test: the set to test on: 'test' (or 'natural'), 'shape', 'letter' or
         'imagery'.
-
-    Raises:
-      InputError: naming the file, what is wrong in it and the fix.
     """
     test = _SYNONYMS.get(test, test)
     if test not in TESTS:
@@ -148,10 +145,6 @@ def write(
       recording: any.
       path: of the file.
       pictures: a folder for NAME.png, one a stimulus; None writes none.
-
-    Raises:
-      InputError: the folder cannot be written to, or pictures are wanted of
-        a recording that has none, or that names one outside of the folder.
     """
     bdata.write(from_recording(recording, os.fspath(path)), path)
     if pictures is None:
@@ -211,11 +204,7 @@ def _subject(files: Sequence[PathLike]) -> str:
 
 
 def _check_sets(there: set[str], test: str, where: str) -> None:
-    """Checks that there are trials for training, and the test set wanted.
-
-    Raises:
-      InputError: there are none of these, but others.
-    """
+    """Checks that there are trials for training, and the test set wanted."""
     tests = [kind for kind in TESTS if kind in there]
     if 'training' not in there:
         raise InputError(

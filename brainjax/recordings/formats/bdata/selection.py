@@ -44,9 +44,6 @@ def select(
       expression: for example 'ROI_V1 | ROI_V2', 'ROI_* - ROI_FFA'.
       rows: key -> [columns] numbers, NaN where the key says nothing; or bool.
       where: what to name in messages, for example the file.
-
-    Raises:
-      InputError: no such key, or the expression is no expression.
     """
     if expression in rows:
         return rows[expression] == 1

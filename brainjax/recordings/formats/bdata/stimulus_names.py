@@ -59,9 +59,6 @@ def name(number: float, kind: str, where: str) -> str:
       kind: 'shape', 'letter' or 'imagery' for their lists; stimuli of other
         kinds that are counted become 'KIND-0001' and so on.
       where: what to name in messages, for example the file.
-
-    Raises:
-      InputError: no stimulus has this number.
     """
     listed = _COUNTED.get(kind)
     if not math.isfinite(number) or number < 0:

@@ -55,9 +55,6 @@ def kinds(data: BData) -> np.ndarray:
 
     Returns:
       [trials] of the values of DATA_TYPES, 'shape' or 'letter'.
-
-    Raises:
-      InputError: DataType is none of the known.
     """
     if 'DataType' not in data.keys:
         return np.full(len(data.dataset), _kind_of_file(data), object)
@@ -83,9 +80,6 @@ def read(
       kinds: [trials] the set of each, from `kinds`.
       wanted: [trials] bool, those to return if they qualify.
       voxels: their columns in the dataset, in the order wanted.
-
-    Raises:
-      InputError: the file names no stimuli, or with wrong numbers.
     """
     keep = wanted & _presented(data, kinds)
     names, numbers = _stimuli(data, kinds, keep)

@@ -29,11 +29,7 @@ class Voxels(NamedTuple):
 
 
 def read(data: BData, roi: str | None) -> Voxels:
-    """Reads what the metadata say of the voxels of an ROI.
-
-    Raises:
-      InputError: there are no voxels, no such ROI, or it is empty.
-    """
+    """Reads what the metadata say of the voxels of an ROI."""
     column = np.flatnonzero(data.row('VoxelData') == 1)
     if not len(column):
         raise InputError(
@@ -75,11 +71,7 @@ def read(data: BData, roi: str | None) -> Voxels:
 
 
 def same(first: Voxels | None, other: Voxels, both: str) -> Voxels:
-    """Returns the voxels of two files of a subject, which must be the same.
-
-    Raises:
-      InputError: their number, places or ROIs differ.
-    """
+    """Returns the voxels of two files of a subject, which must be the same."""
     if first is None:
         return other
     if len(first.column) != len(other.column):

@@ -96,11 +96,7 @@ _SETS = (
 def events(
     rows: Sequence[Row], run: Run, preset: Preset, where: str
 ) -> list[Event]:
-    """Returns the events of a run in order of onset.
-
-    Raises:
-      InputError: a row lacks what it needs.
-    """
+    """Returns the events of a run in order of onset."""
     found = [preset.event(row, run, where) for row in rows]
     found = sorted(
         (event for event in found if event is not None),
@@ -122,9 +118,6 @@ def choose(name: str | None, description: str, rows: Sequence[Row]) -> str:
       name: as asked for, or None to tell it from what follows.
       description: what dataset_description.json says, as text.
       rows: of all events.tsv.
-
-    Raises:
-      InputError: there is no such preset.
     """
     if name is not None:
         if name not in PRESETS:

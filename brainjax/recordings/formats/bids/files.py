@@ -40,11 +40,7 @@ class Run(NamedTuple):
 
 
 def find_subject(root: pathlib.Path, subject: str | None) -> str:
-    """Returns the subject's folder, 'sub-01'; None stands for the only one.
-
-    Raises:
-      InputError: no such subject, none at all, or several to choose from.
-    """
+    """Returns the subject's folder, 'sub-01'; None stands for the only one."""
     found = sorted(p.name for p in root.glob('sub-*') if p.is_dir())
     if not found:
         raise InputError(
@@ -76,9 +72,6 @@ def find_runs(
       task: keep only this one; None keeps all.
       space: of preprocessed images; '' for those whose name has none, None
         where there is only one.
-
-    Raises:
-      InputError: there are no runs, or several versions of one.
     """
     found = []
     for path in sorted((root / subject).glob('**/func/*.nii*')):
@@ -144,9 +137,6 @@ def read_table(path: pathlib.Path) -> list[Row]:
     """Reads a .tsv file as one dictionary a row, values without blanks around.
 
     What is not known reads 'n/a'.
-
-    Raises:
-      InputError: the file is too large, no text, or a row is incomplete.
     """
     lines = [
         line for line in files.read_text(path).splitlines() if line.strip()
@@ -180,9 +170,6 @@ def repetition_time(run: Run, root: pathlib.Path, stated: float) -> float:
       run: of the data set.
       root: the data set.
       stated: what the image's own header says, or 0.
-
-    Raises:
-      InputError: neither the sidecar nor the header states it.
     """
     for path in find_beside(run, root, 'bold.json'):
         seconds = files.read_json(path).get('RepetitionTime')

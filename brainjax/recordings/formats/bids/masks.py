@@ -52,10 +52,6 @@ def read(
       folder: what to name in messages.
       files: of the masks.
       roi: one region or several joined by '|'; None or '' for all.
-
-    Raises:
-      InputError: there are no masks, they differ in shape or place, two are
-        of one region, or there is no such region.
     """
     if not files:
         raise InputError(
@@ -113,9 +109,6 @@ def of_subject(
       folder: of the masks; None looks where FOLDERS says, and then takes
         fMRIPrep's brain mask.
       roi: as for `read`.
-
-    Raises:
-      InputError: as `read`.
     """
     if folder is not None:
         folder = pathlib.Path(folder)

@@ -12,11 +12,7 @@ from brainjax.errors import InputError
 
 
 def text(name: str, value: Any) -> str | None:
-    """Returns an option as text; None stays None, and 1 is '1'.
-
-    Raises:
-      InputError: it is neither a text nor a whole number.
-    """
+    """Returns an option as text; None stays None, and 1 is '1'."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -25,11 +21,7 @@ def text(name: str, value: Any) -> str | None:
 
 
 def texts(name: str, value: Any) -> tuple[str, ...]:
-    """Returns an option as texts; one text alone is a list of it.
-
-    Raises:
-      InputError: it is neither a text nor a list of texts.
-    """
+    """Returns an option as texts; one text alone is a list of it."""
     if isinstance(value, str):
         return (value,)
     try:
@@ -42,11 +34,7 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
 
 
 def period(name: str, value: Any) -> float:
-    """Returns an option as seconds, 0 or more.
-
-    Raises:
-      InputError: it is no such number.
-    """
+    """Returns an option as seconds, 0 or more."""
     seconds = _number(value)
     if not 0 <= seconds < math.inf:
         raise InputError(
@@ -56,22 +44,14 @@ def period(name: str, value: Any) -> float:
 
 
 def switch(name: str, value: Any) -> bool:
-    """Returns an option that is true or false.
-
-    Raises:
-      InputError: it is something else.
-    """
+    """Returns an option that is true or false."""
     if value not in (True, False):
         raise InputError(f'{name} is {value!r}; give true or false.')
     return bool(value)
 
 
 def window(value: Sequence[float]) -> tuple[float, float]:
-    """Returns the start and the end of a window, seconds after onset.
-
-    Raises:
-      InputError: it is not two ascending numbers.
-    """
+    """Returns the start and the end of a window, seconds after onset."""
     try:
         start, end = map(_number, value)
     except (TypeError, ValueError):

@@ -90,9 +90,6 @@ def read(
       confounds: columns of desc-confounds_timeseries.tsv to remove.
       zscore_runs: whether to z-score each voxel within each run; None for
         the preset's, True.
-
-    Raises:
-      InputError: naming the file, what is wrong in it and the fix.
     """
     root = pathlib.Path(path)
     roi = options.text('roi', roi)
@@ -243,9 +240,6 @@ def _usable(
 
     Returns:
       [trials, kept voxels] float32, the regions over them, and a sentence.
-
-    Raises:
-      InputError: no voxel is left.
     """
     fmri = np.concatenate([part.fmri for part in parts])
     kept = np.all([part.usable for part in parts], axis=0)

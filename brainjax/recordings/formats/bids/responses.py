@@ -89,9 +89,6 @@ def glm_weights(
 
     Returns:
       [trials, volumes]
-
-    Raises:
-      InputError: the trials cannot be told apart, or nilearn is missing.
     """
     trials, others = _design(events, volumes, seconds, high_pass, confounds)
     design = np.concatenate([trials, others], axis=1)
@@ -127,9 +124,6 @@ def separate_weights(
 
     Returns:
       [trials, volumes]
-
-    Raises:
-      InputError: a trial cannot be told from the rest, or nilearn is missing.
     """
     trials, others = _design(events, volumes, seconds, high_pass, confounds)
     basis, strength, _ = np.linalg.svd(others, full_matrices=False)
@@ -161,9 +155,6 @@ def measured(events: Modelled, volumes: int, seconds: float) -> np.ndarray:
 
     Returns:
       [trials] sum of squares, as a share of that of a run that goes on.
-
-    Raises:
-      InputError: nilearn is missing.
     """
     length = volumes * seconds
     # An event is no longer than a run, whatever the file says.
@@ -202,9 +193,6 @@ def clean(
 
     Returns:
       [volumes, voxels] float32.
-
-    Raises:
-      InputError: nilearn is missing.
     """
     if not high_pass and confounds is None and not zscore:
         return series
@@ -221,11 +209,7 @@ def clean(
 
 
 def need_nilearn(module: str) -> ModuleType:
-    """Imports one of nilearn's modules.
-
-    Raises:
-      InputError: it is not installed.
-    """
+    """Imports one of nilearn's modules."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -60,11 +60,7 @@ class Part(NamedTuple):
 def events_of(
     run: Run, root: pathlib.Path
 ) -> tuple[pathlib.Path, list[files.Row]]:
-    """Returns the path and the rows of a run's events.tsv.
-
-    Raises:
-      InputError: it is missing or damaged.
-    """
+    """Returns the path and the rows of a run's events.tsv."""
     found = files.find_beside(run, root, 'events.tsv')
     if not found:
         raise InputError(
@@ -92,9 +88,6 @@ def responses(
 
     Returns:
       The trials, and sentences on those left out.
-
-    Raises:
-      InputError: images or confounds are damaged or do not fit the rest.
     """
     count = len(voxels.voxels)
     if not any(event.stimulus for event in events):
@@ -201,9 +194,6 @@ def confounds_of(
 
     Returns:
       [volumes, wanted]; what is not known counts as 0. None if none is wanted.
-
-    Raises:
-      InputError: there are none, or not these.
     """
     if not wanted:
         return None

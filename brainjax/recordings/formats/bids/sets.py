@@ -24,9 +24,6 @@ def asked(
 
     Returns:
       The events of each run, and sentences on trials of no known set.
-
-    Raises:
-      InputError: there is no trial of the set asked for.
     """
     if test not in TESTS:
         return [[*events] for events in happened], []
@@ -72,9 +69,6 @@ def split(
     Returns:
       [trials] bool for training and for testing, and sentences on what was
       held or left out.
-
-    Raises:
-      InputError: nothing is left to train or to test on.
     """
     part = np.array([event.part for event in shown])
     if test in TESTS:

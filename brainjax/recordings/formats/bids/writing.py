@@ -34,10 +34,6 @@ def write(recording: Recording, path: PathLike) -> None:
     Args:
       recording: what to write; a part without run numbers becomes one run.
       path: the data set's folder, made if need be.
-
-    Raises:
-      InputError: the folder cannot be written to or holds another data set,
-        or a name cannot be that of a file.
     """
     root = pathlib.Path(path)
     if root.is_dir() and any(root.glob('sub-*')):

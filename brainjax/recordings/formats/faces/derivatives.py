@@ -35,11 +35,7 @@ class FaceMap(NamedTuple):
 
 
 def read_map(path: PathLike) -> FaceMap:
-    """Reads the weights of a region or of all that were selected.
-
-    Raises:
-      InputError: the file is damaged, or no such file.
-    """
+    """Reads the weights of a region or of all that were selected."""
     names = ('W', 'invcovW', 'validindices')
     found = _read(path, names)
     weights = _single(_numbers(path, 'W', found['W'], 2))
@@ -80,9 +76,6 @@ def read_patterns(
       [volumes, voxels] float32; values that are no numbers are 0, as in the
       authors' analysis. The fourth dimension counts volumes; one of three
       dimensions is one volume, and so is a map of voxels.
-
-    Raises:
-      InputError: the file is damaged, or its volumes are too small.
     """
     values = read_array(path, name or _only(path, 'vol'))
     count = values.shape[3] if values.ndim == 4 else 1
@@ -110,9 +103,6 @@ def read_latents(path: PathLike, faces: int | None = None) -> np.ndarray:
 
     Returns:
       [faces, K] float32.
-
-    Raises:
-      InputError: the file is damaged, or holds other latents.
     """
     name = 'testimage_vaeganlatentvars'
     found = _single(_numbers(path, name, _read(path, (name,))[name], 2))
@@ -133,9 +123,6 @@ def read_array(path: PathLike, name: str | None = None) -> np.ndarray:
 
     Returns:
       The array in MATLAB's order of dimensions.
-
-    Raises:
-      InputError: the file is damaged, holds no such variable, or several.
     """
     name = name or _only(path)
     return _numbers(path, name, _read(path, (name,))[name])
@@ -154,9 +141,6 @@ def read_pca(path: PathLike, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
       [size, size, 3] and [k, size, size, 3] float32, as in `linear.pca.Pca`.
-
-    Raises:
-      InputError: the file is damaged, or holds no such variables.
     """
     values = size * size * 3
     shapes = variables(path)
@@ -192,9 +176,6 @@ def flat(places: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     Args:
       places: [voxels] from 0.
       shape: of the volume, (x, y, z).
-
-    Raises:
-      InputError: a place is outside of the volume.
     """
     if places.min(initial=0) < 0 or places.max(initial=0) >= math.prod(shape):
         raise InputError(
@@ -206,11 +187,7 @@ def flat(places: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 
 
 def variables(path: PathLike) -> dict[str, tuple[int, ...]]:
-    """Returns names and shapes of a file's arrays, in MATLAB's order.
-
-    Raises:
-      InputError: the file is missing or damaged.
-    """
+    """Returns names and shapes of a file's arrays, in MATLAB's order."""
     with hdf5.opened(path) as file:
         found = {name: file[name] for name in file if hdf5.inside(file, name)}
         return {

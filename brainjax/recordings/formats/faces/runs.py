@@ -107,9 +107,6 @@ def find(
     Args:
       path: of the data set, laid out and named as ds001761.
       subject, task, space, masks, roi: see `bids.read`.
-
-    Raises:
-      InputError: naming the file, what is wrong in it and the fix.
     """
     root = pathlib.Path(path)
     name = bids_files.find_subject(root, subject)
@@ -168,9 +165,6 @@ def read(
     Yields:
       Regressors [volumes, Columns.count], nuisance [volumes, n] and fMRI
       [volumes, voxels] float32, as `glm.Run`.
-
-    Raises:
-      InputError: naming the file, what is wrong in it and the fix.
     """
     latents = np.asarray(latents)
     if latents.ndim != 2 or len(latents) != len(subject.train):
@@ -222,9 +216,6 @@ def design(
 
     Returns:
       [volumes, Columns.count]
-
-    Raises:
-      InputError: nilearn is missing.
     """
     columns = Columns(latents.shape[1], len(test))
     rows = {name: i for i, name in enumerate(train)}
@@ -251,9 +242,6 @@ def drifts(volumes: int, seconds: float, high_pass: float) -> np.ndarray:
       volumes: in the run.
       seconds: from one to the next.
       high_pass: period in seconds above which cosines are taken; 0 for none.
-
-    Raises:
-      InputError: nilearn is missing.
     """
     first_level = bids_responses.need_nilearn('nilearn.glm.first_level')
     return first_level.make_first_level_design_matrix(

@@ -39,10 +39,6 @@ def extract(files: Sequence[pathlib.Path], mask: np.ndarray) -> list[Table]:
       For each file its voxels [trials, voxels] int16, in the order of
       `volume[mask]`. They are made anew when a file's name, size or time or
       the mask has changed.
-
-    Raises:
-      InputError: a file is damaged or of another space, or the cache folder
-        cannot be written to.
     """
     digest = hashlib.sha256(np.packbits(mask)).hexdigest()
     paths = [_cached([*_stamp(f), *mask.shape, digest]) for f in files]

@@ -114,11 +114,7 @@ def locate(path: PathLike) -> tuple[pathlib.Path, int | None] | None:
 
 
 def session_numbers(layout: Layout) -> list[int]:
-    """Returns the sessions that have a file, ascending.
-
-    Raises:
-      InputError: there is none.
-    """
+    """Returns the sessions that have a file, ascending."""
     folder = layout.betas_folder
     names = os.listdir(folder) if folder.is_dir() else []
     found = sorted(int(m[1]) for m in map(_SESSION.fullmatch, names) if m)
@@ -131,11 +127,7 @@ def session_numbers(layout: Layout) -> list[int]:
 
 
 def design(layout: Layout) -> Design:
-    """Reads nsd_expdesign.mat, in any of MATLAB's formats.
-
-    Raises:
-      InputError: it is missing or damaged, or lacks the subject.
-    """
+    """Reads nsd_expdesign.mat, in any of MATLAB's formats."""
     path = layout.root / DESIGN
     wanted = ('masterordering', 'subjectim', 'sharedix')
     if hdf5.looks_like(path):
@@ -182,9 +174,6 @@ def runs(
     Returns:
       [sessions, trials] int32, no number in two sessions; or None where there
       is no such file.
-
-    Raises:
-      InputError: the file is damaged, or contradicts the design.
     """
     path = layout.responses
     if not path.exists():
@@ -217,11 +206,7 @@ def runs(
 
 
 def volume(path: pathlib.Path) -> np.ndarray:
-    """Reads a NIfTI volume, [x, y, z].
-
-    Raises:
-      InputError: it is missing, damaged, too large or no volume.
-    """
+    """Reads a NIfTI volume, [x, y, z]."""
     if not path.exists():
         raise InputError(
             f'{path} does not exist; download it, or name another ROI, '
@@ -266,9 +251,6 @@ def regions(layout: Layout) -> Regions:
     regions apart, each is one as well: 'V1v', 'FFA-1' and the like by their
     name alone, others after the file ('Kastner2015-V3A'). V1, V2 and V3 join
     their ventral and dorsal parts.
-
-    Raises:
-      InputError: a file is damaged, or differs from the others in shape.
     """
     volumes = {}
     files = sorted((layout.functional / 'roi').glob('*.nii.gz'))
@@ -313,9 +295,6 @@ def chosen_voxels(
       layout: of the subject.
       found: of `regions`.
       roi: an ROI or several joined by '|'; None or '' for the whole brain.
-
-    Raises:
-      InputError: no such ROI, or it is empty.
     """
     if not roi:
         return volume(layout.functional / 'brainmask.nii.gz') > 0

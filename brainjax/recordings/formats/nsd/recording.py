@@ -81,9 +81,6 @@ def read(
         pictures are then left out.
       zscore: z-score each voxel within each session with mean and deviation
         of the trials of pictures that are not shared.
-
-    Raises:
-      InputError: naming the file, what is wrong in it and the fix.
     """
     found = files.locate(path)
     if found is None:

@@ -44,10 +44,6 @@ def write(
       subject: 1 to 8.
       betas: name of the betas' folder.
       space: name of the space.
-
-    Raises:
-      InputError: the folder cannot be written to, or the subject is not 1 to
-        8.
     """
     if not 1 <= subject <= _SUBJECTS:
         raise InputError(f'subject={subject} is not one of 1 to {_SUBJECTS}.')
