@@ -69,7 +69,9 @@ def our_network(width: float, size: int):
                 kernel = kernel.transpose(0, 2, 3, 1).reshape(len(kernel), -1)
             kernel = kernel.T
         params[layer] = {'kernel': np.ascontiguousarray(kernel), 'bias': bias}
-    return frozen.Frozen('random', frozen.Kind('vgg19', 'caffe'), params, '')
+    return frozen.Network(
+        'random', frozen.Architecture('vgg19', 'caffe'), params, ''
+    )
 
 
 def smooth_pictures(count: int, size: int) -> np.ndarray:

@@ -31,7 +31,7 @@ SETTINGS = Settings(Descent(steps=12), size=16)
 
 
 def network():
-    return frozen.draw(jax.random.key(0), 'vgg16', 1 / 16)
+    return frozen.init_random(jax.random.key(0), 'vgg16', 1 / 16)
 
 
 def write_true(folder):

@@ -48,7 +48,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         found = open_source(known.pictures, None, stack)
         names = _stems(found.names, known.pictures)
         out = files.writable_folder(known.out)
-        frozen.write_origin(out, network)
+        frozen.write_provenance(out, network)
         show = stack.enter_context(
             progress('features', len(names), unit='pictures')
         )

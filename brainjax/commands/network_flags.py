@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load(known: argparse.Namespace) -> frozen.Frozen:
+def load(known: argparse.Namespace) -> frozen.Network:
     """Returns the network that was named.
 
     Raises:

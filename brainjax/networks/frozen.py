@@ -1,11 +1,12 @@
 """A frozen network with its weights and the preprocessing they belong to.
 
     network = frozen.load('vgg19_caffe')
-    features = network.kind.apply(network.params, images, ['conv3_1', 'fc7'])
+    taps = ['conv3_1', 'fc7']
+    features = network.architecture.apply(network.params, images, taps)
 
 Weights of one origin expect pictures preprocessed in one way, and statistics
 of features hold for one set of weights. What was computed with which is kept
-beside the features (`write_origin`), and a mixture is refused.
+beside the features (`write_provenance`), and a mixture is refused.
 """
 
 import dataclasses
@@ -22,14 +23,14 @@ from brainjax.io.files import PathLike
 from brainjax.networks import weights
 from brainjax.networks.backbones import alexnet, feedforward, squeezenet, vgg
 
-ORIGIN = 'network.json'
+PROVENANCE = 'network.json'
 FAMILIES = (*vgg.CONVOLUTIONS, 'alexnet', 'squeezenet')
 # The scales of Shen et al. (2019), `linear.scaling.CAFFE_VGG19`, are theirs.
 SCALED = 'vgg19_caffe'
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
+class Architecture:
     """What a network computes, but for its weights.
 
     Attributes:
@@ -59,23 +60,23 @@ class Kind:
         )
 
 
-class Frozen(NamedTuple):
+class Network(NamedTuple):
     """A network ready to be applied.
 
     Attributes:
       name: of its weights; 'random' if they were drawn.
-      kind: what it computes.
+      architecture: what it computes.
       params: its weights.
       sha256: of the published file; '' if drawn.
     """
 
     name: str
-    kind: Kind
+    architecture: Architecture
     params: feedforward.Params
     sha256: str
 
 
-def load(name: str, pool: str = 'max', slope: float = 0.0) -> Frozen:
+def load(name: str, pool: str = 'max', slope: float = 0.0) -> Network:
     """Reads a network from the cache, and how its pictures are preprocessed.
 
     Args:
@@ -97,15 +98,15 @@ def load(name: str, pool: str = 'max', slope: float = 0.0) -> Frozen:
         preprocessing,
         feedforward.PREPROCESSING,
     )
-    return Frozen(
+    return Network(
         name,
-        Kind(family, preprocessing, pool, slope),
+        Architecture(family, preprocessing, pool, slope),
         params,
         metadata.get('sha256', ''),
     )
 
 
-def draw(
+def init_random(
     key: jax.Array,
     family: str,
     width: float = 1.0,
@@ -113,7 +114,7 @@ def draw(
     preprocessing: str = 'torchvision',
     pool: str = 'max',
     slope: float = 0.0,
-) -> Frozen:
+) -> Network:
     """Draws a network's weights at random.
 
     Args:
@@ -121,7 +122,7 @@ def draw(
       family: one of FAMILIES.
       width: factor of the channels.
       size: of the pictures, if the fully connected layers are wanted.
-      preprocessing, pool, slope: see `Kind`.
+      preprocessing, pool, slope: see `Architecture`.
 
     Raises:
       InputError: there is no such network, or it has no such option.
@@ -139,8 +140,8 @@ def draw(
         params = squeezenet.init(key, width)
     else:
         params = vgg.init(key, family, width, size=size)
-    return Frozen(
-        'random', Kind(family, preprocessing, pool, slope), params, ''
+    return Network(
+        'random', Architecture(family, preprocessing, pool, slope), params, ''
     )
 
 
@@ -152,9 +153,9 @@ def _check_options(name: str, pool: str, slope: float) -> None:
         )
 
 
-def layers(network: Frozen) -> tuple[str, ...]:
+def layers(network: Network) -> tuple[str, ...]:
     """Returns its convolutions and dense layers, all before their ReLU."""
-    if network.kind.family == 'squeezenet':
+    if network.architecture.family == 'squeezenet':
         fires = (f'{fire}_expand' for fire in squeezenet.FIRES)
         return ('conv1', *fires, 'conv10')
     return tuple(sorted(network.params))
@@ -170,36 +171,36 @@ def channels_first(features: np.ndarray) -> np.ndarray:
     return features.transpose(0, 3, 1, 2) if features.ndim == 4 else features
 
 
-def origin(network: Frozen) -> dict[str, str | float]:
+def provenance(network: Network) -> dict[str, str | float]:
     """Returns what features of a network depend on."""
     return {
         'network': network.name,
-        **dataclasses.asdict(network.kind),
+        **dataclasses.asdict(network.architecture),
         'sha256': network.sha256,
     }
 
 
-def write_origin(root: PathLike, network: Frozen) -> None:
+def write_provenance(root: PathLike, network: Network) -> None:
     """Writes ROOT/network.json beside the features of a network.
 
     Raises:
       InputError: the folder holds features of another network.
     """
-    check_origin(root, network)
-    files.write_json(pathlib.Path(root, ORIGIN), origin(network))
+    check_provenance(root, network)
+    files.write_json(pathlib.Path(root, PROVENANCE), provenance(network))
 
 
-def check_origin(root: PathLike, network: Frozen) -> None:
+def check_provenance(root: PathLike, network: Network) -> None:
     """Checks that features are of this network, where the folder says it.
 
     Raises:
       InputError: they are of another one, or of other weights.
     """
-    path = pathlib.Path(root, ORIGIN)
+    path = pathlib.Path(root, PROVENANCE)
     if not path.exists():
         return
     found = files.read_json(path, 'extract the features again')
-    ours = origin(network)
+    ours = provenance(network)
     for name, value in ours.items():
         if found.get(name) != value:
             raise InputError(
@@ -211,17 +212,17 @@ def check_origin(root: PathLike, network: Frozen) -> None:
             )
 
 
-def carry_origin(source: PathLike, out: PathLike) -> None:
+def copy_provenance(source: PathLike, out: PathLike) -> None:
     """Says of features made from others what is said of those.
 
     Raises:
       InputError: `out` holds features of another network.
     """
-    path = pathlib.Path(source, ORIGIN)
+    path = pathlib.Path(source, PROVENANCE)
     if not path.exists():
         return
     text = path.read_text(encoding='utf-8')
-    there = pathlib.Path(out, ORIGIN)
+    there = pathlib.Path(out, PROVENANCE)
     if there.exists() and there.read_text(encoding='utf-8') != text:
         raise InputError(
             f'{there} says that the features there are of another network '
@@ -230,18 +231,18 @@ def carry_origin(source: PathLike, out: PathLike) -> None:
     files.write_text(there, text)
 
 
-def check_scales(network: Frozen) -> None:
+def check_scales(network: Network) -> None:
     """Checks that the published scales of Shen et al. hold for a network.
 
     Raises:
       InputError: they do not.
     """
-    plain = Kind('vgg19', 'caffe')
-    if network.name != SCALED or network.kind != plain:
+    found = network.architecture
+    if network.name != SCALED or found != Architecture('vgg19', 'caffe'):
         raise InputError(
             f'The published scales of features are those of {SCALED} with '
             'maximum pooling, whose pictures are BGR in 0 to 255; '
-            f'{network.name} with preprocessing '
-            f'{network.kind.preprocessing!r} and pool {network.kind.pool!r} '
+            f'{network.name} with preprocessing {found.preprocessing!r} and '
+            f'pool {found.pool!r} '
             'has others, so measure them with linear.scaling.reference.'
         )

@@ -22,8 +22,8 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.networks import layers
-from brainjax.networks.chunks import in_chunks
 from brainjax.pictures.loading import check_kind
+from brainjax.training.batches import map_batches
 
 # Published: a picture of 128 px is halved five times, to a grid of 4 x 4.
 SIZE = 128
@@ -245,7 +245,7 @@ def encode(variables: Any, images: np.ndarray) -> np.ndarray:
     """
     own, images = _of('encoder', variables), np.asarray(images)
     check_kind(images)
-    return in_chunks(functools.partial(_encode, own), images)
+    return map_batches(functools.partial(_encode, own), images)
 
 
 def generate(
@@ -262,7 +262,7 @@ def generate(
       [n, size, size, 3] float32 in 0..1.
     """
     own = _of('generator', variables)
-    return in_chunks(
+    return map_batches(
         functools.partial(_generate, own, brightness=brightness),
         np.asarray(latents, np.float32),
     )

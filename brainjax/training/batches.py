@@ -1,4 +1,4 @@
-"""Which examples a step sees, and getting them to the devices in time."""
+"""Which examples a step sees, made in time; a function over many batches."""
 
 import functools
 import queue
@@ -6,7 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax
 import numpy as np
+
+BATCH = 64  # Examples at a time outside of training.
 
 
 @functools.lru_cache(maxsize=16)
@@ -70,3 +73,34 @@ def prefetch(
     finally:
         done.set()
         thread.join()
+
+
+def map_batches(
+    function: Callable, array: np.ndarray, batch: int = BATCH
+) -> Any:
+    """Applies a compiled function to a batch of rows at a time.
+
+    Args:
+      function: [batch, ...] -> arrays [batch, ...], in any pytree.
+      array: [n, ...]; n may be 0.
+      batch: rows at a time, which bounds the memory.
+
+    Returns:
+      The pytree of the function, of NumPy arrays [n, ...].
+    """
+    if not len(array):
+        one = jax.ShapeDtypeStruct((1, *array.shape[1:]), array.dtype)
+        return jax.tree.map(
+            lambda x: np.zeros((0, *x.shape[1:]), x.dtype),
+            jax.eval_shape(function, one),
+        )
+    results = []
+    for start in range(0, len(array), batch):
+        part = array[start : start + batch]
+        # A last batch of another size would be compiled anew.
+        missing = batch - len(part) if len(array) > batch else 0
+        padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
+        result = jax.device_get(function(padded))
+        n = len(part)
+        results.append(jax.tree.map(lambda x, n=n: x[:n], result))
+    return jax.tree.map(lambda *x: np.concatenate(x), *results)

@@ -77,7 +77,7 @@ def test_from_pictures_to_pictures(tmp_path, pictures, published, capsys):
             rtol=1e-3,
             atol=1e-2,
         )
-    said = json.loads((folder / frozen.ORIGIN).read_text())
+    said = json.loads((folder / frozen.PROVENANCE).read_text())
     assert said['preprocessing'] == 'caffe' and said['sha256'] == 'ab'
     assert search(folder, tmp_path / 'out') == 0
     out = capsys.readouterr().out
@@ -126,7 +126,7 @@ def test_what_is_refused_is_one_sentence(tmp_path, pictures, capsys):
         'fetch generator_relu7',
         *('invert', folder, *network, '--generator', 'relu7'),
     )
-    (folder / frozen.ORIGIN).write_text(
+    (folder / frozen.PROVENANCE).write_text(
         json.dumps({'network': 'vgg19_caffe', 'preprocessing': 'caffe'})
     )
     refused("have network 'vgg19_caffe'", 'invert', folder, *network)
@@ -167,7 +167,7 @@ def test_decoded_features_say_of_which_network_they_are(tmp_path):
     recording = tiny.subject()
     write_true(tmp_path / 'true', recording)
     network = frozen.load('squeezenet')
-    frozen.write_origin(tmp_path / 'true', network)
+    frozen.write_provenance(tmp_path / 'true', network)
     for _ in range(2):  # The second goes on.
         feature_decoding.decode(
             recording,
@@ -176,8 +176,8 @@ def test_decoded_features_say_of_which_network_they_are(tmp_path):
             layers=['fc'],
             setting=SETTING,
         )
-    assert (tmp_path / 'out' / frozen.ORIGIN).exists()
-    frozen.check_origin(tmp_path / 'out', network)
-    (tmp_path / 'out' / frozen.ORIGIN).write_text('{}')
+    assert (tmp_path / 'out' / frozen.PROVENANCE).exists()
+    frozen.check_provenance(tmp_path / 'out', network)
+    (tmp_path / 'out' / frozen.PROVENANCE).write_text('{}')
     with pytest.raises(InputError, match='of another network'):
-        frozen.carry_origin(tmp_path / 'true', tmp_path / 'out')
+        frozen.copy_provenance(tmp_path / 'true', tmp_path / 'out')

@@ -56,10 +56,10 @@ def test_caffe_vgg19_knows_its_preprocessing(tmp_path, narrow, old):
     name = 'vgg19_caffe'
     weights.fetch(name, caffe(tmp_path / 'VGG.caffemodel', name, old=old))
     network = frozen.load(name)
-    assert network.kind == frozen.Kind('vgg19', 'caffe')
+    assert network.architecture == frozen.Architecture('vgg19', 'caffe')
     assert len(frozen.layers(network)) == 19
     images = np.random.default_rng(1).random((1, 224, 224, 3), np.float32)
-    found = network.kind.apply(
+    found = network.architecture.apply(
         network.params, images, ['conv1_1', 'pool5', 'fc6']
     )
     held = arrays(name)
@@ -97,9 +97,9 @@ def test_torchvision_classifier(tmp_path, narrow):
     path = torch_writer.write_zip(tmp_path / 'vgg16.pth', state)
     weights.fetch('vgg16_fc', path)
     network = frozen.load('vgg16_fc', pool='average', slope=0.2)
-    assert network.kind.preprocessing == 'torchvision'
+    assert network.architecture.preprocessing == 'torchvision'
     images = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
-    found = network.kind.apply(
+    found = network.architecture.apply(
         network.params, images, ['pool5', 'fc6', 'relu6', 'fc7', 'fc8']
     )
     flat = np.moveaxis(np.float64(found['pool5'][0]), -1, 0).ravel()
@@ -146,7 +146,11 @@ def test_squeezenet_from_both_files(tmp_path, narrow):
     first = frozen.load('squeezenet')
     weights.fetch('squeezenet', tmp_path / 'squeezenet.npz')
     second = frozen.load('squeezenet')
-    assert first.kind == second.kind == frozen.Kind('squeezenet', 'caffe')
+    assert (
+        first.architecture
+        == second.architecture
+        == frozen.Architecture('squeezenet', 'caffe')
+    )
     jax.tree.map(np.testing.assert_array_equal, first.params, second.params)
     flat.pop('fire9.conv3x3_2.bias')
     np.savez(tmp_path / 'less.npz', **flat)
@@ -166,41 +170,47 @@ def test_weights_of_another_preprocessing_are_refused(tmp_path, narrow):
 
 
 def test_published_scales_hold_for_the_caffe_network_only():
-    network = frozen.draw(jax.random.key(0), 'vgg19', 1 / 16)
+    network = frozen.init_random(jax.random.key(0), 'vgg19', 1 / 16)
     right = network._replace(
-        name='vgg19_caffe', kind=frozen.Kind('vgg19', 'caffe')
+        name='vgg19_caffe', architecture=frozen.Architecture('vgg19', 'caffe')
     )
     frozen.check_scales(right)
     for wrong in (
         network,
         network._replace(name='vgg19_fc'),
-        right._replace(kind=frozen.Kind('vgg19', 'caffe', 'average', 0.2)),
+        right._replace(
+            architecture=frozen.Architecture('vgg19', 'caffe', 'average', 0.2)
+        ),
     ):
         with pytest.raises(InputError, match='are those of vgg19_caffe'):
             frozen.check_scales(wrong)
 
 
 def test_features_of_another_network_are_refused(tmp_path):
-    network = frozen.draw(jax.random.key(0), 'vgg16', 1 / 16)
-    frozen.check_origin(tmp_path, network)  # Nothing is said there.
-    frozen.write_origin(tmp_path, network)
-    frozen.check_origin(tmp_path, network)
+    network = frozen.init_random(jax.random.key(0), 'vgg16', 1 / 16)
+    frozen.check_provenance(tmp_path, network)  # Nothing is said there.
+    frozen.write_provenance(tmp_path, network)
+    frozen.check_provenance(tmp_path, network)
     for change, word in (
         ({'preprocessing': 'caffe'}, 'preprocessing'),
         ({'pool': 'average'}, 'pool'),
         ({'slope': 0.2}, 'slope'),
     ):
-        kind = frozen.Kind(**{**network.kind.__dict__, **change})
+        kind = frozen.Architecture(
+            **{**network.architecture.__dict__, **change}
+        )
         with pytest.raises(InputError, match=f'have {word} .* other scales'):
-            frozen.check_origin(tmp_path, network._replace(kind=kind))
+            frozen.check_provenance(
+                tmp_path, network._replace(architecture=kind)
+            )
     with pytest.raises(InputError, match='have network'):
-        frozen.write_origin(tmp_path, network._replace(name='vgg16'))
-    (tmp_path / frozen.ORIGIN).write_text('{')
+        frozen.write_provenance(tmp_path, network._replace(name='vgg16'))
+    (tmp_path / frozen.PROVENANCE).write_text('{')
     with pytest.raises(InputError, match=r'network\.json is damaged'):
-        frozen.check_origin(tmp_path, network)
-    (tmp_path / frozen.ORIGIN).write_text(json.dumps([1]))
+        frozen.check_provenance(tmp_path, network)
+    (tmp_path / frozen.PROVENANCE).write_text(json.dumps([1]))
     with pytest.raises(InputError, match='no JSON object'):
-        frozen.check_origin(tmp_path, network)
+        frozen.check_provenance(tmp_path, network)
 
 
 def test_unknown_network_and_option():
@@ -213,18 +223,20 @@ def test_unknown_network_and_option():
 
 
 def test_alexnet_with_dense_layers():
-    network = frozen.draw(jax.random.key(0), 'alexnet', 1 / 16, size=224)
+    network = frozen.init_random(jax.random.key(0), 'alexnet', 1 / 16, size=224)
     images = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
-    found = network.kind.apply(network.params, images, ['pool5', 'fc8'])
+    found = network.architecture.apply(network.params, images, ['pool5', 'fc8'])
     assert found['pool5'].shape == (1, 6, 6, 16)
     assert found['fc8'].shape == (1, 64)
     with pytest.raises(ValueError, match='fc6 takes 576 numbers'):
-        network.kind.apply(network.params, images[:, :200, :200], ['fc6'])
+        network.architecture.apply(
+            network.params, images[:, :200, :200], ['fc6']
+        )
 
 
 def test_options_that_a_network_does_not_have():
     key = jax.random.key(0)
     with pytest.raises(InputError, match='alexnet has no other pool or slope'):
-        frozen.draw(key, 'alexnet', 1 / 16, pool='average')
+        frozen.init_random(key, 'alexnet', 1 / 16, pool='average')
     with pytest.raises(InputError, match="'torchvision' or 'none', not 'caffe"):
-        frozen.draw(key, 'alexnet', 1 / 16, preprocessing='caffe')
+        frozen.init_random(key, 'alexnet', 1 / 16, preprocessing='caffe')

@@ -17,10 +17,10 @@ from brainjax.linear import ridge, scaling
 from brainjax.methods.inversion import files as inversion_files
 from brainjax.methods.inversion import search
 from brainjax.networks import frozen
-from brainjax.networks.chunks import in_chunks
 from brainjax.pictures import loading
 from brainjax.recordings import Trials
 from brainjax.training import hosts
+from brainjax.training.batches import map_batches
 
 SCALINGS = {
     **{
@@ -36,7 +36,7 @@ SCALINGS = {
 class Fitted(NamedTuple):
     """What reconstructs: the ridge, the true features, the network."""
 
-    network: frozen.Frozen
+    network: frozen.Network
     features: dict[str, np.ndarray]
     prepared: ridge.Prepared
     pixels: np.ndarray
@@ -107,7 +107,7 @@ def _by_ridge(
     return np.hstack([*hosts.gather(decoded)])[:, :units]
 
 
-def build_network(config: ConfigDict) -> frozen.Frozen:
+def build_network(config: ConfigDict) -> frozen.Network:
     """Loads or draws the network whose features are decoded.
 
     Raises:
@@ -117,7 +117,7 @@ def build_network(config: ConfigDict) -> frozen.Frozen:
     if c.weights != 'random':
         return frozen.load(c.weights, c.pool, c.slope)
     dense = any(layer.startswith('fc') for layer in c.layers)
-    return frozen.draw(
+    return frozen.init_random(
         jax.random.key(config.seed),
         c.family,
         c.width,
@@ -128,10 +128,10 @@ def build_network(config: ConfigDict) -> frozen.Frozen:
 
 
 def true_features(
-    network: frozen.Frozen, images: np.ndarray, config: ConfigDict
+    network: frozen.Network, images: np.ndarray, config: ConfigDict
 ) -> dict[str, np.ndarray]:
     """Computes features of uint8 pictures, layer -> [n, ...] float32."""
-    return in_chunks(
+    return map_batches(
         lambda part: search.features(
             network, np.float32(part) / 255, config.network.layers
         ),

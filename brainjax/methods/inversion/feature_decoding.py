@@ -99,7 +99,7 @@ def decode(
     labels, test = _test_trials(recording, setting.single_trials)
     out = pathlib.Path(out)
     hosts.on_first(
-        lambda: frozen.carry_origin(true, files.writable_folder(out))
+        lambda: frozen.copy_provenance(true, files.writable_folder(out))
     )
     manifest = Manifest(
         out / f'{feature_folders.file_name(recording.subject)}-'

@@ -40,7 +40,7 @@ TOGETHER = 8  # pictures of a block
 def invert(
     layers: Mapping[str, Layer],
     names: Sequence[str],
-    network: frozen.Frozen,
+    network: frozen.Network,
     settings: Settings,
     out: PathLike,
     search: Generator | None = None,
@@ -112,7 +112,7 @@ def _about(layers, names, network, settings, search, together) -> dict:
     about = {
         'names': list(names),
         'layers': list(layers),
-        'network': frozen.origin(network),
+        'network': frozen.provenance(network),
         'weights': _digest(_flat(network.params)),
         'optimiser': type(settings.optimiser).__name__,
         'settings': dataclasses.asdict(settings),

@@ -69,7 +69,7 @@ class Generator(NamedTuple):
 class Problem:
     """What a compiled search depends on but for numbers."""
 
-    kind: frozen.Kind
+    architecture: frozen.Architecture
     settings: Settings
     generator: str | None
     code: tuple[int, ...]
@@ -112,7 +112,7 @@ def refusing() -> Iterator[None]:
 def prepare(
     targets: Mapping[str, np.ndarray],
     names: Sequence[str],
-    network: frozen.Frozen,
+    network: frozen.Network,
     settings: Settings,
     search: Generator | None,
 ) -> tuple[Problem, Data, jax.Array]:
@@ -155,9 +155,9 @@ def prepare(
 
 def _problem(network, settings, search):
     if search is None:
-        return Problem(network.kind, settings, None, ()), {}
+        return Problem(network.architecture, settings, None, ()), {}
     code = generator.code_shape(search.name, search.params)
-    problem = Problem(network.kind, settings, search.name, code)
+    problem = Problem(network.architecture, settings, search.name, code)
     return problem, search.params
 
 
@@ -174,7 +174,7 @@ def _check_targets(targets, names, network, settings) -> None:
     )
     with refusing():
         expected = jax.eval_shape(
-            lambda params, x: network.kind.apply(params, x, targets),
+            lambda params, x: network.architecture.apply(params, x, targets),
             network.params,
             shape,
         )
@@ -182,9 +182,10 @@ def _check_targets(targets, names, network, settings) -> None:
         if target.shape != expected[layer].shape:
             raise InputError(
                 f'The features of {layer} have shape {target.shape} and '
-                f'{network.kind.family} makes {expected[layer].shape} of '
-                f'{len(names)} pictures of {settings.size} px; give features '
-                'of this network and this size.'
+                f'{network.architecture.family} makes '
+                f'{expected[layer].shape} of {len(names)} pictures of '
+                f'{settings.size} px; give features of this network and this '
+                'size.'
             )
         if not bool(jnp.all(jnp.isfinite(target))):
             raise InputError(
@@ -206,7 +207,9 @@ def _box(problem: Problem, search: Generator | None) -> Box:
         high = None if upper is None else jnp.asarray(upper, jnp.float32)
         shape = problem.code
     elif settings.boxed:
-        mean = np.float32(feedforward.MEAN_PIXEL[problem.kind.preprocessing])
+        mean = np.float32(
+            feedforward.MEAN_PIXEL[problem.architecture.preprocessing]
+        )
         low, high = jnp.asarray(-mean), jnp.asarray(255 - mean)
         shape = (settings.size, settings.size, 3)
     else:
@@ -234,7 +237,7 @@ def _first(problem: Problem, keys: jax.Array) -> jax.Array:
             x = jnp.zeros((len(keys), *shape))
         else:
             mean = np.float32(
-                feedforward.MEAN_PIXEL[problem.kind.preprocessing]
+                feedforward.MEAN_PIXEL[problem.architecture.preprocessing]
             )
             x = jax.vmap(lambda key: jax.random.randint(key, shape, 0, 256))(
                 keys
@@ -260,7 +263,9 @@ def render(problem: Problem, data: Data, x: jax.Array) -> jax.Array:
     """
     size = problem.settings.size
     if problem.generator is None:
-        mean = np.float32(feedforward.MEAN_PIXEL[problem.kind.preprocessing])
+        mean = np.float32(
+            feedforward.MEAN_PIXEL[problem.architecture.preprocessing]
+        )
         return (x.reshape(len(x), size, size, 3) + mean) / 255
     x = x.reshape(len(x), *problem.code)
     images = generator.apply(data.generator, problem.generator, x)

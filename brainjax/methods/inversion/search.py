@@ -66,7 +66,7 @@ class Inverted(NamedTuple):
 def invert(
     targets: Mapping[str, np.ndarray],
     names: Sequence[str],
-    network: frozen.Frozen,
+    network: frozen.Network,
     settings: Settings,
     search: Generator | None = None,
     progress: Callable[[int], None] | None = None,
@@ -111,7 +111,7 @@ def recover(
     images: np.ndarray,
     names: Sequence[str],
     layers: Sequence[str],
-    network: frozen.Frozen,
+    network: frozen.Network,
     settings: Settings,
     search: Generator | None = None,
     progress: Callable[[int], None] | None = None,
@@ -130,13 +130,13 @@ def recover(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))
-def _features(kind, params, images, layers):
+def _features(architecture, params, images, layers):
     with jax.default_matmul_precision('highest'):
-        return kind.apply(params, images, layers)
+        return architecture.apply(params, images, layers)
 
 
 def features(
-    network: frozen.Frozen, images: np.ndarray, layers: Sequence[str]
+    network: frozen.Network, images: np.ndarray, layers: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Computes features of [n, height, width, 3] pictures in 0..1.
 
@@ -145,7 +145,10 @@ def features(
     """
     with refusing():
         found = _features(
-            network.kind, network.params, jnp.asarray(images), tuple(layers)
+            network.architecture,
+            network.params,
+            jnp.asarray(images),
+            tuple(layers),
         )
     return {layer: np.asarray(found[layer]) for layer in layers}
 
@@ -186,7 +189,7 @@ def _advance(problem: Problem, data: Data, state, start, stop):
 
     def objective(x):
         images = render(problem, data, x)
-        found = problem.kind.apply(data.params, images, data.targets)
+        found = problem.architecture.apply(data.params, images, data.targets)
         return inversion_losses.total(
             found, data.targets, data.weights, data.masks, settings.terms
         )
@@ -207,7 +210,7 @@ def _finish(problem: Problem, data: Data, state):
     x = result(state, problem.generator is not None)
     with jax.default_matmul_precision('highest'):
         images = render(problem, data, x)
-        found = problem.kind.apply(data.params, images, data.targets)
+        found = problem.architecture.apply(data.params, images, data.targets)
     errors = {
         layer: inversion_losses.relative_error(found[layer], target)
         for layer, target in data.targets.items()

@@ -33,7 +33,6 @@ from brainjax.methods.selfsup.training import (
     fit_encoder,
     voxel_snr,
 )
-from brainjax.networks.chunks import in_chunks
 from brainjax.recordings import (
     Recording,
     average_repeats,
@@ -41,6 +40,7 @@ from brainjax.recordings import (
     split_trials,
 )
 from brainjax.reports import encoder_figures, figures
+from brainjax.training.batches import map_batches
 from brainjax.training.loop import History
 
 
@@ -172,7 +172,9 @@ def reconstruct(
     """
     config = FrozenConfigDict(config)
     decoder = build_decoder(config)
-    return in_chunks(functools.partial(_decode, decoder, fitted.decoder), fmri)
+    return map_batches(
+        functools.partial(_decode, decoder, fitted.decoder), fmri
+    )
 
 
 def predict_fmri(

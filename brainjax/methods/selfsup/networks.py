@@ -10,10 +10,10 @@ from ml_collections import ConfigDict
 
 from brainjax.networks import weights
 from brainjax.networks.backbones import alexnet, vgg
-from brainjax.networks.chunks import in_chunks
 from brainjax.networks.decoder import Decoder
 from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
 from brainjax.training import parallel, precision
+from brainjax.training.batches import map_batches
 
 BACKBONES = {
     'vgg16': vgg.apply,
@@ -171,7 +171,7 @@ def _encode(config, encoder, frozen, images):
 def predict(config, encoder, frozen, images: np.ndarray) -> np.ndarray:
     """Predicts fMRI [n, voxels] of uint8 images [n, size, size, 3]."""
     frozen = {k: v for k, v in frozen.items() if k.startswith('encoder')}
-    return in_chunks(
+    return map_batches(
         functools.partial(_encode, config, encoder, frozen), images
     )
 

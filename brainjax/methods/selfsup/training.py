@@ -21,12 +21,11 @@ from brainjax.methods.selfsup.networks import (
     predict,
     to_float,
 )
-from brainjax.networks.chunks import CHUNK, in_chunks
 from brainjax.recordings import Recording, Trials
 from brainjax.recordings.reliability import snr_from_repeats
 from brainjax.training import parallel
 from brainjax.training import state as training_state
-from brainjax.training.batches import indices
+from brainjax.training.batches import BATCH, indices, map_batches
 from brainjax.training.loop import History, train
 
 
@@ -205,10 +204,10 @@ def fit_decoder(
     ):
         pictures['fmri'] = predict(config, encoder, frozen, data.pictures)
     if c.cache_features:
-        paired['features'] = in_chunks(
+        paired['features'] = map_batches(
             features, data.images[data.train.stimulus]
         )
-        pictures['features'] = in_chunks(features, data.pictures)
+        pictures['features'] = map_batches(features, data.pictures)
     unpaired = {'fmri': data.unpaired_fmri}
     parts = (
         ('paired', 3, paired, c.batch_paired, c.paired),
@@ -233,8 +232,8 @@ def fit_decoder(
             decoder,
             on_devices,
             variables,
-            data.validation.fmri[: 4 * CHUNK],
-            data.images[data.validation.stimulus[: 4 * CHUNK]],
+            data.validation.fmri[: 4 * BATCH],
+            data.images[data.validation.stimulus[: 4 * BATCH]],
         )
         return {'score': -float(loss)}
 
@@ -288,8 +287,8 @@ def _mean_colour(images, stimulus):
 
 def _feature_scales(features, images, stimulus):
     total = None
-    for start in range(0, len(stimulus), CHUNK):
-        part = images[stimulus[start : start + CHUNK]]
+    for start in range(0, len(stimulus), BATCH):
+        part = images[stimulus[start : start + BATCH]]
         sums = jax.tree.map(
             lambda x: jnp.sum(jnp.abs(x).mean(axis=(1, 2)), axis=0),
             features(part),

@@ -28,7 +28,9 @@ PLAIN = Descent(steps=150, blur=None, decay=(0.0, 0.0))
 
 @functools.cache
 def network(preprocessing='torchvision'):
-    return frozen.draw(jax.random.key(0), 'vgg16', 1 / 8, 32, preprocessing)
+    return frozen.init_random(
+        jax.random.key(0), 'vgg16', 1 / 8, 32, preprocessing
+    )
 
 
 @functools.cache
@@ -84,12 +86,14 @@ def test_quasi_newton_recovers_true_features():
 
 
 def objective(settings):
-    held = frozen.draw(jax.random.key(0), 'vgg16', 1 / 8)
+    held = frozen.init_random(jax.random.key(0), 'vgg16', 1 / 8)
     targets = inversion.features(held, pictures(), LAYERS)
     problem, data, x = prepare(targets, ['a', 'b'], held, settings, None)
 
     def loss(x):
-        found = held.kind.apply(held.params, render(problem, data, x), LAYERS)
+        found = held.architecture.apply(
+            held.params, render(problem, data, x), LAYERS
+        )
         return inversion_losses.total(
             found, data.targets, data.weights, data.masks, settings.terms
         )
