@@ -35,7 +35,9 @@ def main() -> None:
     if options.work:
         from brainjax.training import joining
 
-        sys.exit(joining.together(lambda: work(options.work, options.steps)))
+        sys.exit(
+            joining.run_together(lambda: work(options.work, options.steps))
+        )
     cases = [
         ('1 device', 1, 1, 1),
         ('2 devices', 1, 2, 2),
@@ -155,7 +157,9 @@ def work(batch: int, steps: int) -> int:
 
     def batch_at(step):
         asked.append(time.monotonic())
-        i = parallel.own(indices(0, 2, len(recording.train), step, batch))
+        i = parallel.local_rows(
+            indices(0, 2, len(recording.train), step, batch)
+        )
         return {
             'fmri': recording.train.fmri[i],
             'images': recording.stimuli.images[recording.train.stimulus[i]],
@@ -179,7 +183,7 @@ def work(batch: int, steps: int) -> int:
         )
     # Batches are asked for as steps are done, but for those ahead.
     seconds = np.diff(asked)[steps // 3 :]
-    if hosts.first():
+    if hosts.is_first():
         numbers = sum(x.size for x in jax.tree.leaves(variables['params']))
         print(
             json.dumps(

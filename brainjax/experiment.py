@@ -133,7 +133,7 @@ def _run(
                 config,
                 workdir,
             )
-    if not hosts.first():
+    if not hosts.is_first():
         return {}
     truth = shown[test.stimulus]
     with _timed(timings, 'Score'):

@@ -57,10 +57,10 @@ def train():
 def main():
     history, variables = train()
     found = {'devices': jax.device_count(), 'variables': variables, **history}
-    if hosts.first():
+    if hosts.is_first():
         print(json.dumps(found))
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(joining.together(main))
+    sys.exit(joining.run_together(main))

@@ -34,7 +34,7 @@ def batch_at(i):
             os.kill(os.getpid(), signal.SIGTERM)
         else:
             raise InputError('file.npz is missing; bring it.')
-    rows = parallel.own(indices(0, 0, len(tiny_training.INPUTS), i, 8))
+    rows = parallel.local_rows(indices(0, 0, len(tiny_training.INPUTS), i, 8))
     return {'x': tiny_training.INPUTS[rows], 'y': tiny_training.TARGETS[rows]}
 
 
@@ -46,7 +46,7 @@ def work():
     except Interrupted as error:
         print(error, file=sys.stderr)
         return joining.INTERRUPTED
-    if hosts.first():
+    if hosts.is_first():
         leaves = jax.tree.leaves(
             state.replace(key=jax.random.key_data(state.key))
         )
@@ -63,4 +63,4 @@ def work():
 
 
 if __name__ == '__main__':
-    sys.exit(joining.together(work))
+    sys.exit(joining.run_together(work))

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(known: argparse.Namespace, rest: list[str]) -> int:
     del rest
     set_up_jax()
-    return joining.together(lambda: _run(known))
+    return joining.run_together(lambda: _run(known))
 
 
 def _run(known: argparse.Namespace) -> int:
@@ -67,7 +67,7 @@ def _run(known: argparse.Namespace) -> int:
             ),
             progress=lambda done, total, layer: show(done, layer, total=total),
         )
-    for folder in folders if hosts.first() else ():
+    for folder in folders if hosts.is_first() else ():
         print(folder)
     return 0
 

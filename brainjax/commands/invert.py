@@ -72,7 +72,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
     set_up_jax()
     from brainjax.training import joining
 
-    return joining.together(lambda: _run(known))
+    return joining.run_together(lambda: _run(known))
 
 
 def _run(known: argparse.Namespace) -> int:
@@ -101,7 +101,7 @@ def _run(known: argparse.Namespace) -> int:
             known.together,
             lambda done, total: show(done, total=total),
         )
-    if not hosts.first():
+    if not hosts.is_first():
         return 0
     for layer in layers:
         mean = np.mean([each[layer] for each in errors.values()])

@@ -31,7 +31,7 @@ def claimed(
       InputError: another process is at work there, or has been with another
         config.
     """
-    if not hosts.first():
+    if not hosts.is_first():
         yield pathlib.Path(workdir)
         return
     existed = pathlib.Path(workdir).exists()
@@ -67,7 +67,7 @@ def check_data(
     Raises:
       InputError: the files of one of them hold something else now.
     """
-    if not hosts.first():
+    if not hosts.is_first():
         return
     ours = {
         'recording': fingerprint.of_recording(recording),

@@ -28,7 +28,7 @@ def manager(
     Raises:
       InputError: a checkpoint could not be written.
     """
-    if not hosts.first():
+    if not hosts.is_first():
         yield None
         return
     alone = {'active_processes': {0}} if hosts.count() > 1 else {}
@@ -145,9 +145,9 @@ def resume(
         state, history = found
         return history
 
-    history = hosts.on_first(read)
+    history = hosts.run_on_first(read)
     if hosts.count() > 1:
-        plain = hosts.from_first(_plain(state))
+        plain = hosts.broadcast(_plain(state))
         state = plain.replace(key=jax.random.wrap_key_data(plain.key))
     return state, history
 

@@ -1,6 +1,6 @@
 """The processes that share a run, one a host: who is who, and who does what.
 
-A run of many hosts is one program started once a host (`joining.together`).
+A run of many hosts is one program started once a host (`joining.run_together`).
 The first host alone writes what belongs to the run; what it finds there it
 tells the others. Blocks of work that lie in files of their own are shared out,
 and whoever makes a block writes it.
@@ -38,12 +38,12 @@ def count() -> int:
     return jax.process_count()
 
 
-def first() -> bool:
+def is_first() -> bool:
     """Whether this is the host that writes files."""
     return index() == 0
 
 
-def on_first(function: Callable[[], Any]) -> Any:
+def run_on_first(function: Callable[[], Any]) -> Any:
     """Calls it on the first host; every host gets what it returned.
 
     Args:
@@ -55,21 +55,20 @@ def on_first(function: Callable[[], Any]) -> Any:
     if count() == 1:
         return function()
     key = f'told/{next(_told)}'
-    if first():
+    if is_first():
         try:
             value = {'value': function()}
         except InputError as error:
             value = {'error': str(error)}
-        say(key, value)
+        publish(key, value)
     else:
-        text = _client().blocking_key_value_get(f'brainjax/{key}', NEVER)
-        value = json.loads(text)
+        value = wait_for(key)
     if 'error' in value:
         raise InputError(value['error'])
     return value['value']
 
 
-def from_first(tree: Any) -> Any:
+def broadcast(tree: Any) -> Any:
     """Returns the first host's arrays, bit by bit, as NumPy arrays.
 
     Args:
@@ -87,7 +86,7 @@ def from_first(tree: Any) -> Any:
     return jax.tree.map(numbers, jax.device_get(tree))
 
 
-def gather(array: np.ndarray) -> np.ndarray:
+def all_gather(array: np.ndarray) -> np.ndarray:
     """Returns every host's array, bit by bit: [hosts, ...].
 
     Args:
@@ -96,18 +95,18 @@ def gather(array: np.ndarray) -> np.ndarray:
     array = np.ascontiguousarray(array)
     if count() == 1:
         return array[None]
-    wait()  # However long another host takes: a collective would give up.
+    barrier()  # However long another host takes: a collective would give up.
     bytes_ = np.frombuffer(array.tobytes(), np.uint8)
     got = multihost_utils.process_allgather(bytes_)
     return np.frombuffer(got.tobytes(), array.dtype).reshape(-1, *array.shape)
 
 
-def share(work: Sequence[Any]) -> list[Any]:
+def my_items(work: Sequence[Any]) -> list[Any]:
     """Returns this host's part of a list: every item is one host's."""
     return list(work[index() :: count()])
 
 
-def wait(where: str = '') -> None:
+def barrier(where: str = '') -> None:
     """Waits until every host has come here.
 
     Args:
@@ -138,7 +137,7 @@ def wait_for_file(path: pathlib.Path) -> None:
 @contextlib.contextmanager
 def progress(*shown: Any, **options: Any) -> Iterator[Callable[..., None]]:
     """As `progress.progress` on the first host; the others show nothing."""
-    if first():
+    if is_first():
         with show_progress(*shown, **options) as update:
             yield update
     else:
@@ -152,14 +151,21 @@ def _client():
     return distributed.global_state.client
 
 
-def say(key: str, value: Any) -> None:
+def publish(key: str, value: Any) -> None:
     """Lets all hosts know of something that JSON can hold."""
     _client().key_value_set(
         f'brainjax/{key}', json.dumps(value), allow_overwrite=True
     )
 
 
-def heard(key: str) -> Any:
+def wait_for(key: str) -> Any:
+    """Waits until something is published under a key, and returns it."""
+    return json.loads(
+        _client().blocking_key_value_get(f'brainjax/{key}', NEVER)
+    )
+
+
+def published(key: str) -> Any:
     """What was said under a key, None if nothing was."""
     try:
         return json.loads(_client().key_value_try_get(f'brainjax/{key}'))

@@ -76,7 +76,7 @@ def options(environment: Mapping[str, str]) -> dict[str, Any] | None:
     }
 
 
-def together(work: Callable[[], int]) -> int:
+def run_together(work: Callable[[], int]) -> int:
     """Does this host's part of the work, with the others if there are any.
 
     Joins them before JAX looks for devices, and waits at the end until all
@@ -92,19 +92,19 @@ def together(work: Callable[[], int]) -> int:
     if given is None:
         return work()
     _join(given)
-    if not hosts.first():
+    if not hosts.is_first():
         _catch_abort()
     done = threading.Event()
     watch = threading.Thread(target=_watch, args=(done,), daemon=True)
     watch.start()
     try:
         status = work()
-        hosts.say(f'left/{hosts.index()}', 0)
-        hosts.wait('end')
+        hosts.publish(f'left/{hosts.index()}', 0)
+        hosts.barrier('end')
     except BaseException as error:  # Told to the others, then it ends here.
         _stopped(error)
     sys.stdout.flush()
-    if not hosts.first():
+    if not hosts.is_first():
         # JAX would take leave of the first host, which may be gone by then.
         os._exit(status)
     done.set()
@@ -162,8 +162,10 @@ def _stopped(error: BaseException) -> NoReturn:
         status = 1
         traceback.print_exception(error)
     with contextlib.suppress(jax.errors.JaxRuntimeError):
-        hosts.say(f'left/{hosts.index()}', status)
-        if hosts.first():  # Which holds what was said, for the others to hear.
+        hosts.publish(f'left/{hosts.index()}', status)
+        if (
+            hosts.is_first()
+        ):  # Which holds what was said, for the others to hear.
             time.sleep(2 * SECONDS_BETWEEN_SIGNS)
     os._exit(status)
 
@@ -175,12 +177,12 @@ def _watch(done: threading.Event) -> None:
     heard = time.monotonic()
     for sign in itertools.count():
         try:
-            hosts.say(f'alive/{hosts.index()}', sign)
+            hosts.publish(f'alive/{hosts.index()}', sign)
             for i in others:
-                status = hosts.heard(f'left/{i}')
+                status = hosts.published(f'left/{i}')
                 if status:
                     _end(f'host {i} ended with status {status}', status)
-                now = hosts.heard(f'alive/{i}')
+                now = hosts.published(f'alive/{i}')
                 if now != seen[i][0] or status == 0:
                     seen[i] = now, time.monotonic()
                 silence = time.monotonic() - seen[i][1]

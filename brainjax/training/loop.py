@@ -72,7 +72,7 @@ def train(
       state: the state before the first step; its buffers are consumed.
       frozen: arrays that no step changes.
       batch_at: step number -> pytree of NumPy arrays [batch, ...], this
-        host's part of the batch (see `parallel.own`).
+        host's part of the batch (see `parallel.local_rows`).
       epochs, steps_per_epoch: how long to run.
       folder: for the checkpoints.
       label: for the progress bar.
@@ -119,7 +119,7 @@ def train(
                         checkpoints.save(manager, state, history)
                 stop = stopping()
                 if hosts.count() > 1:  # The others are heard a step late.
-                    before, asked = asked, parallel.anyone(stop)
+                    before, asked = asked, parallel.any_host(stop)
                     stop = before is not None and bool(before)
                 if stop and done < total:
                     checkpoints.save(manager, state, history)
@@ -137,7 +137,7 @@ def _close_epoch(label, state, epoch, steps, validate):
     _check_finite(label, record)
     if validate is not None:
         now = {'params': state.params, 'batch_stats': state.batch_stats}
-        scores = hosts.on_first(
+        scores = hosts.run_on_first(
             lambda: {k: float(v) for k, v in validate(now).items()}
         )
         record |= {f'validation_{k}': v for k, v in scores.items()}

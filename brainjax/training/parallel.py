@@ -34,7 +34,7 @@ def replicate(tree: Any) -> Any:
     return jax.device_put(tree, _sharding())
 
 
-def own(rows: np.ndarray) -> np.ndarray:
+def local_rows(rows: np.ndarray) -> np.ndarray:
     """Returns this host's rows of a batch: an equal share, in order.
 
     Raises:
@@ -48,7 +48,7 @@ def own(rows: np.ndarray) -> np.ndarray:
 def shard(batch: Any) -> Any:
     """Spreads arrays [batch, ...] to [devices, batch / devices, ...].
 
-    Batch and devices are this host's part (see `own`).
+    Batch and devices are this host's part (see `local_rows`).
 
     Raises:
       InputError: a batch does not divide by the number of devices.
@@ -88,7 +88,7 @@ def parallel(step: Callable) -> Callable:
     )
 
 
-def anyone(flag: bool) -> jax.Array:
+def any_host(flag: bool) -> jax.Array:
     """Whether a host says so; reading the array waits, making it does not."""
     return _voting()(shard(np.full(jax.local_device_count(), flag)))
 

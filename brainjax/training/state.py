@@ -1,4 +1,10 @@
-"""What a training run carries from step to step."""
+"""What a training run carries from step to step, and in which precision.
+
+Mixed precision: networks compute in `compute_dtype`, all else is float32:
+parameters, the statistics of norms, losses, gradients, the optimiser's state.
+A step casts what goes into a network and what comes out; Flax and XLA take the
+statistics of a norm and the sums of products in float32 anyway.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +14,8 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
+
+COMPUTE_TYPES = ('float32', 'bfloat16')
 
 
 @flax.struct.dataclass
@@ -96,3 +104,21 @@ def advance(
         opt_state=opt_state,
         totals={k: state.totals[k] + metrics[k] for k in state.totals},
     )
+
+
+def cast(tree: Any, dtype: str) -> Any:
+    """Returns the tree with its floating-point arrays in another type.
+
+    Gradients come back in the type of what was given.
+
+    Args:
+      tree: of arrays.
+      dtype: one of COMPUTE_TYPES.
+    """
+
+    def one(x):
+        if jnp.issubdtype(x.dtype, jnp.floating):
+            return x.astype(dtype)
+        return x
+
+    return jax.tree.map(one, tree)

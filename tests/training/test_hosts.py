@@ -79,12 +79,12 @@ def test_folder_that_hosts_do_not_share(tmp_path, true):
 
 
 def test_one_host_is_first_hears_itself_and_does_it_all(tmp_path):
-    assert (hosts.index(), hosts.count(), hosts.first()) == (0, 1, True)
-    assert hosts.on_first(lambda: {'a': 1}) == {'a': 1}
-    assert hosts.share([1, 2, 3]) == [1, 2, 3]
+    assert (hosts.index(), hosts.count(), hosts.is_first()) == (0, 1, True)
+    assert hosts.run_on_first(lambda: {'a': 1}) == {'a': 1}
+    assert hosts.my_items([1, 2, 3]) == [1, 2, 3]
     array = np.arange(6.0).reshape(2, 3)
-    np.testing.assert_array_equal(hosts.gather(array), array[None])
-    hosts.wait()
+    np.testing.assert_array_equal(hosts.all_gather(array), array[None])
+    hosts.barrier()
     (tmp_path / 'there').touch()
     hosts.wait_for_file(tmp_path / 'there')
 

@@ -200,5 +200,5 @@ def test_one_host_does_not_wait_for_a_step(tmp_path, monkeypatch):
     def vote(flag):
         raise AssertionError('one host asks nobody')
 
-    monkeypatch.setattr(parallel, 'anyone', vote)
+    monkeypatch.setattr(parallel, 'any_host', vote)
     assert len(run(tmp_path)[1]) == 4

@@ -12,7 +12,7 @@ from brainjax.networks import vaegan
 from brainjax.networks.weights import vaegan as vaegan_weights
 from brainjax.recordings import Recording, need_pictures, roi_mask
 from brainjax.recordings.on_disk import mean_and_deviation
-from brainjax.training import precision
+from brainjax.training.state import COMPUTE_TYPES
 
 INVERSIONS = ('published', 'least_squares', 'most_probable')
 
@@ -21,7 +21,7 @@ def check(recording: Recording, config: ConfigDict) -> None:
     """Raises InputError if the method cannot work with these."""
     c = config.map
     check_known('inversion', c.inversion, INVERSIONS)
-    check_known('compute_dtype', config.compute_dtype, precision.TYPES)
+    check_known('compute_dtype', config.compute_dtype, COMPUTE_TYPES)
     if c.inversion == 'published':
         mean, deviation = mean_and_deviation(recording.train.fmri)
         if np.abs(mean / deviation).max() < 1e-3:

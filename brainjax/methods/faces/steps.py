@@ -13,9 +13,10 @@ from ml_collections import ConfigDict
 
 from brainjax.methods.faces import losses
 from brainjax.networks import vaegan
-from brainjax.training import parallel, precision
+from brainjax.training import parallel
 from brainjax.training import state as training_state
 from brainjax.training.optimizers import optimizer, separate, stepwise
+from brainjax.training.state import cast
 
 PARTS = ('encoder', 'generator', 'discriminator')
 METRICS = (
@@ -122,22 +123,22 @@ def build_step(config: ConfigDict) -> Callable:
         """Returns (params, x) -> (y, batch_stats after it)."""
 
         def apply(params, x):
-            params, x = precision.cast((params, x), config.compute_dtype)
+            params, x = cast((params, x), config.compute_dtype)
             y, changed = module.apply(
                 {'params': params, 'batch_stats': stats},
                 x,
                 train=True,
                 mutable=['batch_stats'],
             )
-            return precision.cast(y, 'float32'), changed['batch_stats']
+            return cast(y, 'float32'), changed['batch_stats']
 
         return apply
 
     def judge(params, images):
         def apply(params, x):
-            params, x = precision.cast((params, x), config.compute_dtype)
+            params, x = cast((params, x), config.compute_dtype)
             found = discriminator.apply({'params': params}, x)
-            return precision.cast(found, 'float32')
+            return cast(found, 'float32')
 
         return jax.vjp(apply, params['discriminator'], images)
 

@@ -53,7 +53,9 @@ def fit(
     check(config, images)
 
     def batch_at(step):
-        i = parallel.own(indices(config.seed, 6, len(images), step, c.batch))
+        i = parallel.local_rows(
+            indices(config.seed, 6, len(images), step, c.batch)
+        )
         return {'images': images[i]}
 
     def validate(variables):

@@ -104,7 +104,7 @@ def _by_ridge(
     decoded = np.zeros((len(fmri), width), prepared.rows.dtype)
     if ours.size:
         decoded[:, : ours.shape[1]] = np.hstack([*decode(ours)])
-    return np.hstack([*hosts.gather(decoded)])[:, :units]
+    return np.hstack([*hosts.all_gather(decoded)])[:, :units]
 
 
 def build_network(config: ConfigDict) -> frozen.Network:
@@ -187,7 +187,7 @@ def invert(
                 folder, layer, names, frozen.channels_first(values)
             )
 
-    hosts.on_first(write)
+    hosts.run_on_first(write)
     hosts.wait_for_file(folder / features.INDEX)
     layers = features.open_layers(folder, list(targets))
     with hosts.progress(label, None) as show:

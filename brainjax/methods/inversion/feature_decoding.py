@@ -98,7 +98,7 @@ def decode(
         feature_folders.check_names(layer, names)
     labels, test = _test_trials(recording, setting.single_trials)
     out = pathlib.Path(out)
-    hosts.on_first(
+    hosts.run_on_first(
         lambda: frozen.copy_provenance(true, files.writable_folder(out))
     )
     manifest = Manifest(
@@ -120,7 +120,7 @@ def decode(
         folders.append(folder)
         origin = _layer_origin(layer, names)
         if not manifest.whole(name, folder, origin):
-            k, alpha = hosts.on_first(
+            k, alpha = hosts.run_on_first(
                 lambda layer=layer: _choose(
                     setting, fmri, rows, layer, names, threads
                 )
@@ -136,8 +136,8 @@ def decode(
                     progress and progress(at + done, total, name)
                 ),
             )
-            hosts.wait()
-            hosts.on_first(
+            hosts.barrier()
+            hosts.run_on_first(
                 functools.partial(_write, folder, labels, layer, blocks)
             )
             made_from = {**origin, 'k': k, 'alpha': alpha}
@@ -204,7 +204,7 @@ def _decode_blocks(
     for start in range(0, layer.shape[0], step):
         stop = min(start + step, layer.shape[0])
         paths[start, stop] = unfinished / f'{start}-{stop}.npy'
-    for (start, stop), path in hosts.share([*paths.items()]):
+    for (start, stop), path in hosts.my_items([*paths.items()]):
         if not path.exists():
             true = feature_folders.read(layer, names, start, stop)
             values = np.hstack([*decoder(true.reshape(len(names), -1))])

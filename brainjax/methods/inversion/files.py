@@ -75,14 +75,14 @@ def invert(
     out = pathlib.Path(out)
     about = _about(layers, names, network, settings, search, together)
     about['published_scales'] = published_scales
-    hosts.on_first(lambda: _claim(files.writable_folder(out), about))
+    hosts.run_on_first(lambda: _claim(files.writable_folder(out), about))
     hosts.wait_for_file(out / INDEX)
     steps = settings.optimiser.steps
     blocks = [
         (out / 'parts' / f'{i // together:04d}.npz', names[i : i + together])
         for i in range(0, len(names), together)
     ]
-    ours = hosts.share(blocks)
+    ours = hosts.my_items(blocks)
     for number, (path, chosen) in enumerate(ours):
         targets = _targets(layers, chosen, published_scales)
         digest = _digest(targets)
@@ -103,9 +103,9 @@ def invert(
             npz.write(path, **_part(found, chosen, digest))
         if progress:
             progress((number + 1) * steps, len(ours) * steps)
-    hosts.wait()
+    hosts.barrier()
     paths = [path for path, _ in blocks]
-    return hosts.on_first(lambda: _gather(out, about, paths, list(layers)))
+    return hosts.run_on_first(lambda: _gather(out, about, paths, list(layers)))
 
 
 def _about(layers, names, network, settings, search, together) -> dict:

@@ -31,7 +31,7 @@ class Manifest:
 
     def __init__(self, path: pathlib.Path, origin: Mapping[str, Any]):
         self._path = path
-        there = hosts.on_first(lambda: _open(path, origin))
+        there = hosts.run_on_first(lambda: _open(path, origin))
         hosts.wait_for_file(path)
         self._compare(there['made_from'], origin, 'features')
         self._content = {**there, 'made_from': dict(origin)}
@@ -48,7 +48,7 @@ class Manifest:
         if entry is None:
             return False
         self._compare(entry['made_from'], origin, layer)
-        return hosts.on_first(
+        return hosts.run_on_first(
             lambda: all(
                 (folder / name).is_file()
                 and _fingerprint(folder / name) == fingerprint
@@ -69,12 +69,12 @@ class Manifest:
             self._remove(layer, wanted)
             files.writable_folder(wanted)
 
-        hosts.on_first(make)
+        hosts.run_on_first(make)
         return wanted
 
     def clear(self, layer: str) -> None:
         """Removes the blocks of a layer."""
-        hosts.on_first(lambda: self._remove(layer))
+        hosts.run_on_first(lambda: self._remove(layer))
 
     def _remove(self, layer: str, but: pathlib.Path | None = None) -> None:
         pattern = f'{glob.escape(self._stem(layer))}*'
@@ -104,7 +104,7 @@ class Manifest:
             }
             files.write_json(self._path, self._content)
 
-        hosts.on_first(write)
+        hosts.run_on_first(write)
 
     def _compare(
         self, theirs: Mapping[str, Any], ours: Mapping[str, Any], what: str

@@ -19,10 +19,11 @@ from brainjax.methods.selfsup.steps import build_optimizer
 from brainjax.networks import weights
 from brainjax.recordings import Recording
 from brainjax.recordings.reliability import snr_from_repeats
-from brainjax.training import parallel, precision
+from brainjax.training import parallel
+from brainjax.training.state import COMPUTE_TYPES
 
 CHOICES = {
-    'compute_dtype': precision.TYPES,
+    'compute_dtype': COMPUTE_TYPES,
     'voxel_snr': ('encoder', 'repeats', 'uniform', 'transductive_source'),
     'encoder.kind': ('separable', 'dense'),
     'encoder.backbone': tuple(BACKBONES),

@@ -12,8 +12,9 @@ from brainjax.networks import weights
 from brainjax.networks.backbones import alexnet, vgg
 from brainjax.networks.decoder import Decoder
 from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
-from brainjax.training import parallel, precision
+from brainjax.training import parallel
 from brainjax.training.batches import map_batches
+from brainjax.training.state import cast
 
 BACKBONES = {
     'vgg16': vgg.apply,
@@ -50,7 +51,7 @@ def load_backbone(
         params = alexnet.init(jax.random.key(seed), section.width)
     else:
         params = vgg.init(jax.random.key(seed), section.backbone, section.width)
-    return precision.cast(params, dtype)
+    return cast(params, dtype)
 
 
 def build_encoder(config: ConfigDict, voxels: int):
@@ -119,7 +120,7 @@ def freeze(config: ConfigDict, encoder, variables, backbone) -> dict[str, Any]:
         folded = encoder.fold(
             variables['params'], feature_shapes(config, backbone)
         )
-        frozen['encoder_folded'] = precision.cast(folded, config.compute_dtype)
+        frozen['encoder_folded'] = cast(folded, config.compute_dtype)
     return frozen
 
 
@@ -128,7 +129,7 @@ def computing(config: ConfigDict, variables) -> dict[str, Any]:
 
     Running statistics stay float32.
     """
-    params = precision.cast(variables['params'], config.compute_dtype)
+    params = cast(variables['params'], config.compute_dtype)
     return {**variables, 'params': params}
 
 
@@ -160,7 +161,7 @@ def loss_features(config, frozen, images) -> dict[str, jax.Array]:
     """The features that the image loss compares, float32; images in 0..1."""
     c = config.image_loss
     found = BACKBONES[c.backbone](frozen['loss_backbone'], images, c.taps)
-    return precision.cast(found, 'float32')
+    return cast(found, 'float32')
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -22,9 +22,10 @@ from brainjax.methods.selfsup.networks import (
 )
 from brainjax.networks import layers
 from brainjax.networks.decoder import Decoder
-from brainjax.training import parallel, precision
+from brainjax.training import parallel
 from brainjax.training import state as training_state
 from brainjax.training.optimizers import optimizer, stepwise
+from brainjax.training.state import cast
 
 ENCODER_METRICS = ('loss', 'fmri', 'regularisation')
 DECODER_METRICS = ('loss', 'D', 'ED', 'DE', 'regularisation')
@@ -254,7 +255,7 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
             variables = {'params': params, 'batch_stats': state.batch_stats}
             reconstructions, changed = decoder.apply(
                 computing(config, variables),
-                precision.cast(jnp.concatenate(fmri), config.compute_dtype),
+                cast(jnp.concatenate(fmri), config.compute_dtype),
                 train=True,
                 mutable=['batch_stats'],
             )

@@ -68,7 +68,7 @@ def fit_encoder(
     )
 
     def batch_at(step):
-        i = parallel.own(
+        i = parallel.local_rows(
             indices(config.seed, 2, len(data.train), step, c.batch)
         )
         return {
@@ -220,7 +220,9 @@ def fit_decoder(
         for name, stream, arrays, batch, weight in parts:
             if weight:
                 n = len(jax.tree.leaves(arrays)[0])
-                i = parallel.own(indices(config.seed, stream, n, step, batch))
+                i = parallel.local_rows(
+                    indices(config.seed, stream, n, step, batch)
+                )
                 result[name] = jax.tree.map(lambda x, i=i: x[i], arrays)
                 if name == 'paired':
                     result[name]['images'] = data.images[data.train.stimulus[i]]

@@ -15,7 +15,8 @@ from brainjax.methods.faces import training as vaegan_training
 from brainjax.methods.selfsup import method as selfsup
 from brainjax.methods.selfsup import training as selfsup_training
 from brainjax.recordings import average_repeats, normalise
-from brainjax.training import parallel, precision
+from brainjax.training import parallel
+from brainjax.training.state import COMPUTE_TYPES, cast
 
 PRODUCTS = ('conv_general_dilated', 'dot_general')
 
@@ -86,7 +87,7 @@ def assert_mixed(low, high, rtol):
 def encoders_and_decoders(tmp_path_factory):
     """Type -> (fitted, what the encoder and the decoder were given)."""
     found = {}
-    for dtype in precision.TYPES:
+    for dtype in COMPUTE_TYPES:
         with pytest.MonkeyPatch.context() as monkeypatch:
             c = tiny_selfsup.config(compute_dtype=dtype)
             found[dtype] = run(
@@ -108,7 +109,7 @@ def test_steps_compute_in_bfloat16_and_keep_float32(
 ):
     high, low = (
         first_step(*encoders_and_decoders[dtype][1][network])
-        for dtype in precision.TYPES
+        for dtype in COMPUTE_TYPES
     )
     assert_mixed(low, high, rtol)
 
@@ -137,13 +138,13 @@ def test_what_was_trained_in_bfloat16_is_as_good(encoders_and_decoders):
         # Chance is .5.
         assert scores[dtype]['two_way_pixels']['low'] > 0.8
     for name in ('two_way_pixels', 'pixcorr'):
-        high, low = (scores[dtype][name]['value'] for dtype in precision.TYPES)
+        high, low = (scores[dtype][name]['value'] for dtype in COMPUTE_TYPES)
         assert abs(high - low) < 0.06, name
 
 
 def test_faces_likewise(tmp_path, monkeypatch):
     found = {}
-    for dtype in precision.TYPES:
+    for dtype in COMPUTE_TYPES:
         c = tiny_faces.get_config()
         c.compute_dtype = dtype
         c.training.update(epochs=1, steps=1)
@@ -161,7 +162,7 @@ def test_faces_likewise(tmp_path, monkeypatch):
 
 def test_cast_leaves_whole_numbers_and_keys():
     tree = {'x': jnp.ones(2), 'n': jnp.ones(2, int), 'key': jax.random.key(0)}
-    found = precision.cast(tree, 'bfloat16')
+    found = cast(tree, 'bfloat16')
     assert found['x'].dtype == jnp.bfloat16
     assert found['n'].dtype == tree['n'].dtype
     assert found['key'].dtype == tree['key'].dtype
