@@ -5,8 +5,8 @@ from brainjax.recordings.formats import (
     format_of,
     open_recording,
     options_of,
-    parse_options,
 )
+from brainjax.recordings.options import parse_options
 from brainjax.recordings.recording import Recording, Stimuli, Trials, check
 from brainjax.recordings.transforms import (
     average_repeats,

@@ -14,6 +14,7 @@ import numpy as np
 from brainjax.errors import InputError, suggestion
 from brainjax.io.files import PathLike
 from brainjax.recordings import FORMATS, Recording
+from brainjax.recordings.formats import tfds_builder
 
 TFDS = 'tfds'
 
@@ -39,8 +40,6 @@ def convert(
     out = pathlib.Path(out)
     to = format_for(out, to)
     if to == TFDS:
-        from brainjax.recordings.formats import tfds_builder  # Takes 0.6 s.
-
         return [tfds_builder.prepare(recording, out)], []
     if os.path.exists(out) and os.path.samefile(out, _existing(recording)):
         raise InputError(

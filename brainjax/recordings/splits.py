@@ -1,4 +1,4 @@
-"""New divisions of a recording's trials into training and test.
+"""Divisions of trials into training and test.
 
 A division goes by what trials have in common: the stimulus, its category, a
 cluster of its features, the run or the session. Whatever it goes by, no
@@ -8,7 +8,7 @@ the same kind (Shirakawa et al. 2025).
 """
 
 import dataclasses
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 import scipy.cluster.vq
@@ -156,6 +156,50 @@ def cluster(
             'stimuli; ask for fewer.'
         )
     return best.astype(np.int32)
+
+
+def default_split(
+    stimulus: np.ndarray,
+    train: np.ndarray,
+    category: Mapping[str, str],
+    where: str,
+) -> tuple[np.ndarray, str]:
+    """Holds out the last tenth of each category's stimuli.
+
+    For readers of files that do not say what to test on. By first appearance,
+    at least one stimulus of each category that has several.
+
+    Args:
+      stimulus: [trials] names.
+      train: [trials] bool, those to hold out of.
+      category: of each stimulus; '' for none.
+      where: what to name in messages.
+
+    Returns:
+      [trials] bool, True for what is held out, and a sentence on it.
+    """
+    names = [*dict.fromkeys(stimulus[train])]
+    if len(names) < 2:
+        raise InputError(
+            f'{where} holds one stimulus only; at least two are needed, to '
+            'train on one and test on the other.'
+        )
+    members: dict[str, list[str]] = {}
+    for name in names:
+        members.setdefault(category[name], []).append(name)
+    if all(len(group) == 1 for group in members.values()):
+        members = {'': names}
+    out = [
+        name
+        for group in members.values()
+        if len(group) > 1
+        for name in group[-max(1, len(group) // 10) :]
+    ]
+    return train & np.isin(stimulus, out), (
+        f'{where} does not say which trials are for testing; {len(out)} of '
+        f'the {len(names)} stimuli, the last tenth of each category, are held '
+        'out.'
+    )
 
 
 def _pool(train: Trials, test: Trials) -> Trials:

@@ -5,7 +5,7 @@ import pytest
 
 from brainjax.errors import InputError
 from brainjax.evaluation import test_subsets
-from brainjax.recordings.formats.bdata import stimulus_names
+from brainjax.recordings import stimulus_names
 
 
 def test_imagery_falls_into_shapes_and_pictures():

@@ -1,10 +1,9 @@
 """The formats of recordings: how each is told from others, read and written."""
 
 import inspect
-import json
 import os
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
@@ -107,26 +106,6 @@ def format_of(path: PathLike) -> str:
 def options_of(name: str) -> list[str]:
     """Returns what the `read` of a format takes beside the path."""
     return [*inspect.signature(FORMATS[name].read).parameters][1:]
-
-
-def parse_options(texts: Iterable[str]) -> dict[str, Any]:
-    """Returns the options that texts such as 'size=64' name.
-
-    Values are JSON where they can be (numbers, lists, true), else text.
-    """
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition('=')
-        if not equals:
-            raise InputError(
-                f'Option {text} lacks a value; write NAME=VALUE, such as '
-                'size=64.'
-            )
-        try:
-            found[name.strip()] = json.loads(value)
-        except json.JSONDecodeError:
-            found[name.strip()] = value.strip()
-    return found
 
 
 def _tried(looks_like: Callable[[PathLike], bool], path: PathLike) -> bool:

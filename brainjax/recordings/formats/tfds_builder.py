@@ -7,13 +7,19 @@
     )
     trials[0]['fmri'], trials[0]['image'], trials[0]['stimulus']
 
+Splits are 'train', 'test' and, where there is such fMRI, 'unpaired'. An
+example has `fmri` [voxels] float32, `stimulus` its name, `run` and `session`
+int32 (-1 where they are not known), `category` if the stimuli have one, and
+`image` (a PNG file) if there are pictures. In 'unpaired' the stimulus is ''
+and the image black. `info.metadata` holds subject, source, simulated and, as
+JSON, the voxels of each ROI, SNR and noise ceiling.
+
 Files are ArrayRecord shards, read at random places without TensorFlow and
 without this package; `prepare` needs no TensorFlow either. One subject is one
 config. Trials keep the order of measurement.
 """
 
 import contextlib
-import dataclasses
 import io
 import json
 import logging
@@ -23,120 +29,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow_datasets as tfds
 from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.io.files import PathLike, writable_folder, write_json
-from brainjax.recordings import Recording, open_recording
-from brainjax.recordings.recording import Trials
+from brainjax.recordings.formats import open_recording
+from brainjax.recordings.recording import Recording, Trials
 
 NAME = 'brainjax_recording'
-
-
-@dataclasses.dataclass(kw_only=True)
-class RecordingConfig(tfds.core.BuilderConfig):
-    """One subject.
-
-    Attributes:
-      recording: a recording, or the path of one.
-      options: of `open_recording`, if it is a path.
-    """
-
-    recording: Recording | PathLike
-    options: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-
-# Not registered: prepared files are then read by what they say of themselves.
-with tfds.core.registered.skip_registration():
-
-    class BrainjaxRecording(tfds.core.GeneratorBasedBuilder):
-        """Splits 'train', 'test' and, where there is such fMRI, 'unpaired'.
-
-        An example has `fmri` [voxels] float32, `stimulus` its name, `run` and
-        `session` int32 (-1 where they are not known), `category` if the
-        stimuli have one, and `image` (a PNG file) if there are pictures. In
-        'unpaired' the stimulus is '' and the image black.
-
-        `info.metadata` holds subject, source, simulated and, as JSON, the
-        voxels of each ROI, SNR and noise ceiling.
-        """
-
-        VERSION = tfds.core.Version('1.0.0')
-        name = NAME
-
-        def __init__(self, *, config: RecordingConfig, **options: Any):
-            found = config.recording
-            if not isinstance(found, Recording):
-                found = open_recording(found, **config.options)
-            self._recording = found
-            options.setdefault('file_format', 'array_record')
-            super().__init__(config=config, **options)
-
-        def _info(self) -> tfds.core.DatasetInfo:
-            recording = self._recording
-            stimuli = recording.stimuli
-            features = {
-                'fmri': tfds.features.Tensor(
-                    shape=(recording.voxels,), dtype=np.float32
-                ),
-                'stimulus': tfds.features.Text(),
-                'run': np.int32,
-                'session': np.int32,
-            }
-            if stimuli.categories is not None:
-                features['category'] = tfds.features.Text()
-            if stimuli.images is not None:
-                features['image'] = tfds.features.Image(
-                    shape=stimuli.images.shape[1:], encoding_format='png'
-                )
-            return tfds.core.DatasetInfo(
-                builder=self,
-                description='One subject of fMRI and the pictures seen.',
-                features=tfds.features.FeaturesDict(features),
-                disable_shuffling=True,
-                metadata=tfds.core.MetadataDict(_metadata(recording)),
-            )
-
-        def _split_generators(self, _) -> dict[str, Iterator]:
-            recording = self._recording
-            found = {
-                part: self._generate_examples(getattr(recording, part))
-                for part in ('train', 'test')
-            }
-            unpaired = recording.unpaired_fmri
-            if unpaired is not None:
-                unknown = np.full(len(unpaired), -1, np.int32)
-                found['unpaired'] = self._generate_examples(
-                    Trials(unpaired, unknown)
-                )
-            return found
-
-        def _generate_examples(
-            self, trials: Trials
-        ) -> Iterator[tuple[int, dict[str, Any]]]:
-            stimuli = self._recording.stimuli
-            png: dict[int, bytes] = {}  # Of each stimulus, encoded once.
-            for i, shown in enumerate(trials.stimulus.tolist()):
-                known = shown >= 0
-                example = {
-                    'fmri': trials.fmri[i : i + 1][0].astype(np.float32),
-                    'stimulus': stimuli.names[shown] if known else '',
-                    'run': -1 if trials.run is None else trials.run[i],
-                    'session': -1
-                    if trials.session is None
-                    else trials.session[i],
-                }
-                if stimuli.categories is not None:
-                    example['category'] = (
-                        stimuli.categories[shown] if known else ''
-                    )
-                if stimuli.images is not None:
-                    if shown not in png:
-                        image = stimuli.images[shown]
-                        png[shown] = _png(image if known else 0 * image)
-                    example['image'] = png[shown]
-                yield i, example
+VERSION = '1.0.0'
 
 
 def prepare(
@@ -161,19 +62,23 @@ def prepare(
     Returns:
       The folder written.
     """
+    # Its import takes .6 s, which `brainjax convert --help` need not wait for.
+    import tensorflow_datasets as tfds
+
     if not isinstance(recording, Recording):
         recording = open_recording(recording, **options)
     name = re.sub(r'[^\w.-]', '_', name or recording.subject)
     folder = writable_folder(data_dir)
-    version = folder / NAME / name / str(BrainjaxRecording.VERSION)
+    version = folder / NAME / name / VERSION
     if version.exists():
         raise InputError(
             f'{version} exists; name another folder, or remove it first.'
         )
     with _quiet():
-        builder = BrainjaxRecording(
-            config=RecordingConfig(name=name, recording=recording),
+        builder = _builder(recording)(
+            config=tfds.core.BuilderConfig(name=name),
             data_dir=folder,
+            file_format='array_record',
         )
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(num_shards=shards)
@@ -184,18 +89,93 @@ def prepare(
     return version
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps TFDS from telling what takes seconds."""
-    logger = logging.getLogger('absl')
-    level = logger.level
-    tfds.disable_progress_bar()
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)
+def _builder(recording: Recording) -> type:
+    """Returns a TFDS builder class of one recording."""
+    import tensorflow_datasets as tfds
+
+    # Unregistered: prepared files are then read by what they say of themselves.
+    with tfds.core.registered.skip_registration():
+
+        class BrainjaxRecording(tfds.core.GeneratorBasedBuilder):
+            """The trials of one subject."""
+
+            VERSION = tfds.core.Version(VERSION)
+            name = NAME
+
+            def _info(self) -> tfds.core.DatasetInfo:
+                return tfds.core.DatasetInfo(
+                    builder=self,
+                    description='One subject of fMRI and the pictures seen.',
+                    features=_features(recording),
+                    disable_shuffling=True,
+                    metadata=tfds.core.MetadataDict(_metadata(recording)),
+                )
+
+            def _split_generators(self, _) -> dict[str, Iterator]:
+                return {
+                    part: self._generate_examples(trials)
+                    for part, trials in _parts(recording).items()
+                }
+
+            def _generate_examples(self, trials: Trials) -> Iterator:
+                return _examples(recording, trials)
+
+    return BrainjaxRecording
+
+
+def _features(recording: Recording) -> Any:
+    """Returns the types of an example as TFDS's FeaturesDict."""
+    import tensorflow_datasets as tfds
+
+    stimuli = recording.stimuli
+    features = {
+        'fmri': tfds.features.Tensor(
+            shape=(recording.voxels,), dtype=np.float32
+        ),
+        'stimulus': tfds.features.Text(),
+        'run': np.int32,
+        'session': np.int32,
+    }
+    if stimuli.categories is not None:
+        features['category'] = tfds.features.Text()
+    if stimuli.images is not None:
+        features['image'] = tfds.features.Image(
+            shape=stimuli.images.shape[1:], encoding_format='png'
+        )
+    return tfds.features.FeaturesDict(features)
+
+
+def _parts(recording: Recording) -> dict[str, Trials]:
+    """Returns the trials of each split; those of stimulus -1 are unpaired."""
+    found = {'train': recording.train, 'test': recording.test}
+    unpaired = recording.unpaired_fmri
+    if unpaired is not None:
+        unknown = np.full(len(unpaired), -1, np.int32)
+        found['unpaired'] = Trials(unpaired, unknown)
+    return found
+
+
+def _examples(
+    recording: Recording, trials: Trials
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    stimuli = recording.stimuli
+    png: dict[int, bytes] = {}  # Of each stimulus, encoded once.
+    for i, shown in enumerate(trials.stimulus.tolist()):
+        known = shown >= 0
+        example = {
+            'fmri': trials.fmri[i : i + 1][0].astype(np.float32),
+            'stimulus': stimuli.names[shown] if known else '',
+            'run': -1 if trials.run is None else trials.run[i],
+            'session': -1 if trials.session is None else trials.session[i],
+        }
+        if stimuli.categories is not None:
+            example['category'] = stimuli.categories[shown] if known else ''
+        if stimuli.images is not None:
+            if shown not in png:
+                image = stimuli.images[shown]
+                png[shown] = _png(image if known else 0 * image)
+            example['image'] = png[shown]
+        yield i, example
 
 
 def _metadata(recording: Recording) -> dict[str, Any]:
@@ -221,3 +201,19 @@ def _png(image: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, 'PNG')
     return stream.getvalue()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences TFDS, which logs and draws bars for what takes seconds."""
+    import tensorflow_datasets as tfds
+
+    logger = logging.getLogger('absl')
+    level = logger.level
+    tfds.disable_progress_bar()
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)

@@ -26,15 +26,16 @@ from PIL import Image
 
 from brainjax.errors import InputError, suggestion
 from brainjax.io.files import PathLike, atomic
-from brainjax.recordings import holding_out, stimulus_pictures
-from brainjax.recordings.formats.bdata import bdata, trials
-from brainjax.recordings.formats.bdata import voxels as bdata_voxels
+from brainjax.recordings import splits, stimulus_pictures
+from brainjax.recordings.formats.bdata import bdata, trials, voxels
 from brainjax.recordings.formats.bdata.trials import Rows
-from brainjax.recordings.formats.bdata.writing import SIMULATED, from_recording
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.recordings.transforms import need_pictures
 
 TESTS = ('test', 'shape', 'letter', 'imagery')
+# The description of VoxelData where no brain was measured.
+SIMULATED = '1 = VoxelData, simulated'
+
 _SYNONYMS = {'natural': 'test'}
 
 _SUFFIXES = ('.h5', '.hdf5', '.mat')
@@ -74,18 +75,18 @@ def read(
         )
     files = _files(path)
     where = ', '.join(map(str, files))
-    parts, voxels, simulated, problems = [], None, False, []
+    parts, kept, simulated, problems = [], None, False, []
     there: set[str] = set()
     for file in files:
         data = bdata.read(file)
-        voxels = bdata_voxels.same(
-            voxels, bdata_voxels.read(data, roi), f'{files[0]} and {file}'
+        kept = voxels.same(
+            kept, voxels.read(data, roi), f'{files[0]} and {file}'
         )
         kinds = trials.kinds(data)
         there.update(kinds)
         wanted = np.isin(kinds, ('training', test, 'unpaired'))
         if wanted.any():
-            rows, found = trials.read(data, kinds, wanted, voxels.column)
+            rows, found = trials.read(data, kinds, wanted, kept.column)
             parts.append(rows)
             problems += found
         simulated |= SIMULATED in data.descriptions
@@ -95,7 +96,7 @@ def read(
     names, categories, found = _stimuli(rows, train | tested, where)
     problems += found
     if test not in there:
-        tested, sentence = holding_out.last_tenth(
+        tested, sentence = splits.default_split(
             rows.names,
             train,
             dict(zip(names, categories or [''] * len(names))),
@@ -113,12 +114,12 @@ def read(
         train=_trials(rows, train, names),
         test=_trials(rows, tested, names),
         stimuli=Stimuli(images, names, categories),
-        rois=voxels.rois,
+        rois=kept.rois,
         source=where,
         simulated=simulated,
         unpaired_fmri=rows.fmri[unpaired] if unpaired.any() else None,
-        snr=voxels.values.get('snr'),
-        noise_ceiling=voxels.values.get('noise_ceiling'),
+        snr=kept.values.get('snr'),
+        noise_ceiling=kept.values.get('noise_ceiling'),
         format='bdata',
         problems=tuple(problems),
     )
@@ -160,6 +161,83 @@ def write(
             )
         with atomic(pathlib.Path(pictures) / name) as temporary:
             Image.fromarray(images[i]).save(temporary)
+
+
+def from_recording(recording: Recording, source: str) -> bdata.BData:
+    """Returns a recording as BData: training, test, then unpaired trials.
+
+    Voxels come first, then one column for each key of the design.
+    """
+    fmri = [recording.train.fmri, recording.test.fmri]
+    if recording.unpaired_fmri is not None:
+        fmri.append(recording.unpaired_fmri)
+    design, vmap = _design(recording, [len(part) for part in fmri])
+    about = {
+        f'{voxels.ROI}{name}': mask for name, mask in recording.rois.items()
+    }
+    for key in voxels.MEASURED:
+        if getattr(recording, key) is not None:
+            about[key] = getattr(recording, key)
+    keys = ('VoxelData', *design, *about)
+    count = recording.voxels
+    values = np.full((len(keys), count + len(design)), np.nan)
+    values[0, :count] = 1
+    for i in range(len(design)):
+        values[1 + i, count + i] = 1
+    for i, row in enumerate(about.values(), 1 + len(design)):
+        values[i, :count] = row
+    descriptions = {'Run': trials.UNIQUE_RUNS}
+    if recording.simulated:
+        descriptions['VoxelData'] = SIMULATED
+    dataset = np.empty((sum(map(len, fmri)), values.shape[1]))
+    np.concatenate(fmri, out=dataset[:, :count])
+    np.stack([*design.values()], axis=1, out=dataset[:, count:])
+    return bdata.BData(
+        dataset,
+        keys,
+        tuple(descriptions.get(key, f'1 = {key}') for key in keys),
+        values,
+        vmap,
+        source,
+    )
+
+
+def _design(
+    recording: Recording, lengths: list[int]
+) -> tuple[dict[str, np.ndarray], dict[str, dict[float, str]]]:
+    """Returns key -> [trials] numbers, NaN for none, and what they mean.
+
+    Args:
+      recording: the whole.
+      lengths: numbers of training, test and perhaps unpaired trials.
+    """
+    parts = (recording.train, recording.test)
+    stimuli = recording.stimuli
+
+    def column(*numbers: np.ndarray | None) -> np.ndarray:
+        filled = [
+            np.full(length, np.nan) if values is None else values
+            for values, length in zip((*numbers, None), lengths)
+        ]
+        return np.concatenate(filled, dtype=np.float64)
+
+    design = {
+        'DataType': np.repeat([1.0, 2.0, 4.0][: len(lengths)], lengths),
+        'stimulus_name': column(*(part.stimulus + 1 for part in parts)),
+    }
+    shown = np.union1d(*(part.stimulus for part in parts)).tolist()
+    vmap = {'stimulus_name': {i + 1.0: stimuli.names[i] for i in shown}}
+    if stimuli.categories is not None:
+        known, number = np.unique(stimuli.categories, return_inverse=True)
+        design['category_index'] = column(
+            *(number[part.stimulus] + 1 for part in parts)
+        )
+        vmap['category_index'] = dict(enumerate(known.tolist(), 1))
+    for key in ('run', 'session'):
+        numbers = [getattr(part, key) for part in parts]
+        if any(values is not None for values in numbers):
+            design[key.capitalize()] = column(*numbers)
+    return design, vmap
 
 
 def _files(path: PathLike) -> list[PathLike]:

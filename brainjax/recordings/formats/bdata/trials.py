@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.recordings.formats.bdata import stimulus_names
+from brainjax.recordings import stimulus_names
 from brainjax.recordings.formats.bdata.bdata import NO_LABEL, BData
 
 DATA_TYPES = {1: 'training', 2: 'test', 3: 'imagery', 4: 'unpaired'}

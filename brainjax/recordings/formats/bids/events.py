@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from brainjax.errors import InputError, suggestion
-from brainjax.recordings.formats.bdata import stimulus_names
+from brainjax.recordings import stimulus_names
 from brainjax.recordings.formats.bids.files import Row, Run
 
 

@@ -21,9 +21,9 @@ import numpy as np
 
 from brainjax.errors import InputError, suggestion
 from brainjax.io.files import PathLike
-from brainjax.recordings import stimulus_pictures
+from brainjax.recordings import options, stimulus_pictures
 from brainjax.recordings.formats.bids import events as bids_events
-from brainjax.recordings.formats.bids import files, options, responses, sets
+from brainjax.recordings.formats.bids import files, responses, sets
 from brainjax.recordings.formats.bids import masks as bids_masks
 from brainjax.recordings.formats.bids import runs as bids_runs
 from brainjax.recordings.formats.bids.files import Run

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.recordings import holding_out
+from brainjax.recordings import splits
 from brainjax.recordings.formats.bids.events import Event
 
 TESTS = ('test', 'shape', 'letter', 'imagery')
@@ -92,7 +92,7 @@ def split(
         )
     sentences = []
     if not tested.any():
-        tested, sentence = holding_out.last_tenth(
+        tested, sentence = splits.default_split(
             stimulus, train, categories(shown), where
         )
         train = train & ~tested

@@ -1,14 +1,35 @@
-"""What `bids.read` is asked for, which may come from the command line.
+"""What a reader is asked for, which may come from the command line.
 
 There `subject=1` is a number and `confounds=csf` a text, so that neither the
 type nor the value of an option is certain.
 """
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from brainjax.errors import InputError
+
+
+def parse_options(texts: Iterable[str]) -> dict[str, Any]:
+    """Returns the options that texts such as 'size=64' name.
+
+    Values are JSON where they can be (numbers, lists, true), else text.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition('=')
+        if not equals:
+            raise InputError(
+                f'Option {text} lacks a value; write NAME=VALUE, such as '
+                'size=64.'
+            )
+        try:
+            found[name.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name.strip()] = value.strip()
+    return found
 
 
 def text(name: str, value: Any) -> str | None:

@@ -7,7 +7,7 @@ import pytest
 from conftest import shared_data
 
 from brainjax.errors import InputError
-from brainjax.recordings.formats.bdata import stimulus_names
+from brainjax.recordings import stimulus_names
 
 
 @pytest.mark.parametrize(
