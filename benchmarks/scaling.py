@@ -35,9 +35,7 @@ def main() -> None:
     if options.work:
         from brainjax.training import joining
 
-        sys.exit(
-            joining.run_together(lambda: work(options.work, options.steps))
-        )
+        sys.exit(joining.together(lambda: work(options.work, options.steps)))
     cases = [
         ('1 device', 1, 1, 1),
         ('2 devices', 1, 2, 2),

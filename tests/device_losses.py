@@ -63,4 +63,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(joining.run_together(main))
+    sys.exit(joining.together(main))

@@ -94,7 +94,7 @@ if __name__ == '__main__':
     hosts.SECONDS_TO_SEE = 1  # and a folder that is not shared.
     true, out, *event = sys.argv[1:]
     sys.exit(
-        joining.run_together(
+        joining.together(
             lambda: work(pathlib.Path(true), pathlib.Path(out), *event)
         )
     )

@@ -63,4 +63,4 @@ def work():
 
 
 if __name__ == '__main__':
-    sys.exit(joining.run_together(work))
+    sys.exit(joining.together(work))

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(known: argparse.Namespace, rest: list[str]) -> int:
     del rest
     set_up_jax()
-    return joining.run_together(lambda: _run(known))
+    return joining.together(lambda: _run(known))
 
 
 def _run(known: argparse.Namespace) -> int:

@@ -72,7 +72,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
     set_up_jax()
     from brainjax.training import joining
 
-    return joining.run_together(lambda: _run(known))
+    return joining.together(lambda: _run(known))
 
 
 def _run(known: argparse.Namespace) -> int:

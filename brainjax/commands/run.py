@@ -24,7 +24,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
     set_up_jax()
     from brainjax.training import joining
 
-    return joining.run_together(lambda: _run(config, workdir))
+    return joining.together(lambda: _run(config, workdir))
 
 
 def _run(config, workdir) -> int:

@@ -1,6 +1,6 @@
 """The processes that share a run, one a host: who is who, and who does what.
 
-A run of many hosts is one program started once a host (`joining.run_together`).
+A run of many hosts is one program started once a host (`joining.together`).
 The first host alone writes what belongs to the run; what it finds there it
 tells the others. Blocks of work that lie in files of their own are shared out,
 and whoever makes a block writes it.

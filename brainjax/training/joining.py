@@ -76,7 +76,7 @@ def options(environment: Mapping[str, str]) -> dict[str, Any] | None:
     }
 
 
-def run_together(work: Callable[[], int]) -> int:
+def together(work: Callable[[], int]) -> int:
     """Does this host's part of the work, with the others if there are any.
 
     Joins them before JAX looks for devices, and waits at the end until all

@@ -171,4 +171,4 @@ def test_bad_way():
 
 
 def test_one_host_needs_no_others():
-    assert joining.run_together(lambda: 7) == 7
+    assert joining.together(lambda: 7) == 7
