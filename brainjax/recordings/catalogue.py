@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from typing import NamedTuple
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known
 from brainjax.io import download, files
 
 BASE = 'https://ndownloader.figshare.com/files'
@@ -102,7 +102,8 @@ SOURCES = {
         ('ImageNetTest', 37849986, 'b7ee9934'),
     ),
     'deeprecon-feature-std': Source(
-        'deep image reconstruction, deviation of VGG19 features, mean picture',
+        'deep image reconstruction, standard deviation of VGG19 features and '
+        'mean picture',
         _DEEP,
         (
             File('estimated_vgg19_cnn_feat_std.mat', 13004384, '080d8a32'),
@@ -154,11 +155,7 @@ def fetch(
     Returns:
       The files.
     """
-    if name not in SOURCES:
-        raise InputError(
-            f'There is no recording named {name!r}.{suggestion(name, SOURCES)} '
-            f'There are: {", ".join(SOURCES)}.'
-        )
+    check_known('recording', name, SOURCES)
     source = SOURCES[name]
     seen = files.cache_folder('recordings', 'terms', str(source.article))
     if not seen.exists():

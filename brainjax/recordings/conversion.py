@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known
 from brainjax.io.files import PathLike
 from brainjax.recordings import FORMATS, Recording
 from brainjax.recordings.formats import tfds_builder
@@ -130,11 +130,7 @@ def format_for(out: PathLike, to: str | None) -> str:
             f'The name {out} does not tell its format; say it with --to, one '
             f'of {", ".join(suits or names)}.'
         )
-    if to not in names:
-        raise InputError(
-            f'The format {to!r} cannot be written, only {", ".join(names)}.'
-            f'{suggestion(to, names)}'
-        )
+    check_known('format to write', to, names)
     return to
 
 

@@ -278,8 +278,8 @@ def constant_voxels(fmri: Fmri) -> np.ndarray:
     return constant
 
 
-def mean_and_deviation(fmri: Fmri) -> tuple[np.ndarray, np.ndarray]:
-    """Returns means and deviations (division by n), [voxels] float64 each."""
+def mean_and_std(fmri: Fmri) -> tuple[np.ndarray, np.ndarray]:
+    """Returns means and standard deviations (/ n), [voxels] float64 each."""
     if isinstance(fmri, np.ndarray):
         return (
             fmri.mean(axis=0, dtype=np.float64),
@@ -299,32 +299,32 @@ def mean_and_deviation(fmri: Fmri) -> tuple[np.ndarray, np.ndarray]:
     return shift + mean, np.sqrt(variance)
 
 
-def standardise(fmri: Fmri, mean: np.ndarray, deviation: np.ndarray) -> Fmri:
-    """Returns (fmri - mean) / deviation; stored fMRI stays on disk."""
+def standardise(fmri: Fmri, mean: np.ndarray, std: np.ndarray) -> Fmri:
+    """Returns (fmri - mean) / std; fMRI on disk stays on disk."""
     if isinstance(fmri, np.ndarray):
-        return ((fmri - mean) / deviation).astype(np.float32)
+        return ((fmri - mean) / std).astype(np.float32)
     return dataclasses.replace(
         fmri,
-        scale=fmri.scale / deviation,
-        offset=(fmri.offset - mean) / deviation,
+        scale=fmri.scale / std,
+        offset=(fmri.offset - mean) / std,
     )
 
 
 def standardise_groups(
-    fmri: Fmri, group: np.ndarray, mean: np.ndarray, deviation: np.ndarray
+    fmri: Fmri, group: np.ndarray, mean: np.ndarray, std: np.ndarray
 ) -> Fmri:
-    """Returns (fmri - mean) / deviation with values of each trial's group.
+    """Returns (fmri - mean) / std with values of each trial's group.
 
     Args:
       fmri: [trials, voxels].
-      group: [trials] row of the group in `mean` and `deviation`.
+      group: [trials] row of the group in `mean` and `std`.
       mean: [groups, voxels].
-      deviation: [groups, voxels].
+      std: [groups, voxels].
     """
     if isinstance(fmri, np.ndarray):
         out = np.empty(fmri.shape, np.float32)
         for g in np.unique(group):
-            out[group == g] = (fmri[group == g] - mean[g]) / deviation[g]
+            out[group == g] = (fmri[group == g] - mean[g]) / std[g]
         return out
     (old, new), table = np.unique(
         np.stack([fmri.table, group]), axis=1, return_inverse=True
@@ -333,6 +333,6 @@ def standardise_groups(
         fmri,
         tables=tuple(fmri.tables[t] for t in old),
         table=table.ravel(),
-        scale=fmri.scale[old] / deviation[new],
-        offset=(fmri.offset[old] - mean[new]) / deviation[new],
+        scale=fmri.scale[old] / std[new],
+        offset=(fmri.offset[old] - mean[new]) / std[new],
     )

@@ -8,11 +8,11 @@ import dataclasses
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known
 from brainjax.recordings import reliability
 from brainjax.recordings.on_disk import (
     Fmri,
-    mean_and_deviation,
+    mean_and_std,
     standardise_groups,
 )
 from brainjax.recordings.recording import Recording, Trials
@@ -34,22 +34,17 @@ MEASURES = {
 def scale(recording: Recording, over: str = 'train') -> Recording:
     """z-scores each voxel with statistics of training trials.
 
-    By run or session, a trial is scaled with the mean and deviation of the
-    training trials of its own. Where there are none, or they do not vary, as
-    in runs of test trials alone, the average of the runs' means stands in for
-    the mean and the root mean square of their deviations for the deviation:
-    what a run that was never seen is expected to have. The same holds for
-    unpaired fMRI.
+    By run or session, a trial is scaled with the mean and standard deviation
+    of the training trials of its own. Where there are none, or they do not
+    vary, as in runs of test trials alone, the average of the runs' means and
+    the root mean square of their standard deviations stand in: what a run that
+    was never seen is expected to have. The same holds for unpaired fMRI.
 
     Args:
       recording: what to scale.
       over: 'none'; 'train', as `normalise`; 'run'; or 'session'.
     """
-    if over not in SCALES:
-        raise InputError(
-            f'Responses cannot be normalised over {over!r}, only over '
-            f'{", ".join(SCALES)}.{suggestion(over, SCALES)}'
-        )
+    check_known('scale', over, SCALES)
     if over == 'none':
         return recording
     if over == 'train':
@@ -62,14 +57,14 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
         )
     fmri = recording.train.fmri
     known = np.unique(group)
-    mean, deviation = np.stack(
+    mean, std = np.stack(
         [
-            mean_and_deviation(fmri.take(np.flatnonzero(group == g), axis=0))
+            mean_and_std(fmri.take(np.flatnonzero(group == g), axis=0))
             for g in known
         ],
         axis=1,
     )
-    varies = deviation > 0
+    varies = std > 0
     if not varies.any(axis=0).all():
         raise InputError(
             f'{recording.source}: {(~varies.any(axis=0)).sum()} voxels vary '
@@ -78,13 +73,12 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
         )
     usual = (
         mean.mean(axis=0),
-        np.sqrt(np.square(deviation).sum(axis=0) / varies.sum(axis=0)),
+        np.sqrt(np.square(std).sum(axis=0) / varies.sum(axis=0)),
     )
     mean = np.where(varies, mean, usual[0])
-    deviation = np.where(varies, deviation, usual[1])
-    mean, deviation = (  # The last group is that of all others.
-        np.vstack([values, more])
-        for values, more in zip((mean, deviation), usual)
+    std = np.where(varies, std, usual[1])
+    mean, std = (  # The last group is that of all others.
+        np.vstack([values, more]) for values, more in zip((mean, std), usual)
     )
 
     def scaled(fmri: Fmri, groups: np.ndarray | None) -> Fmri:
@@ -92,7 +86,7 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
         if groups is not None:
             there = np.isin(groups, known)
             place[there] = np.searchsorted(known, groups[there])
-        return standardise_groups(fmri, place, mean, deviation)
+        return standardise_groups(fmri, place, mean, std)
 
     def trials(part: Trials | None) -> Trials | None:
         if part is None:
@@ -142,11 +136,7 @@ def select_voxels(
         recording = select_roi(recording, roi)
     if n is None and least is None:
         return recording
-    if measure not in MEASURES:
-        raise InputError(
-            f'Voxels cannot be chosen by {measure!r}, only by '
-            f'{", ".join(MEASURES)}.{suggestion(measure, MEASURES)}'
-        )
+    check_known('measure of voxels', measure, MEASURES)
     values = MEASURES[measure](recording.train)
     values = np.where(np.isnan(values), -np.inf, values)
     order = np.argsort(-values, kind='stable')[:n]

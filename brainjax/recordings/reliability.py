@@ -40,8 +40,8 @@ def snr_from_repeats(trials: Trials) -> np.ndarray:
 def ncsnr_from_repeats(trials: Trials) -> np.ndarray:
     """Noise ceiling signal-to-noise ratio of each voxel.
 
-    The deviation of the signal over stimuli divided by that of the noise over
-    repeats, ncsnr = s / n (Allen et al. 2022, the Natural Scenes Dataset).
+    The standard deviation of the signal over stimuli divided by that of the
+    noise over repeats, ncsnr = s / n (Allen et al. 2022, NSD).
     Both variances are estimated without bias; a negative s^2 counts as 0.
 
     Args:

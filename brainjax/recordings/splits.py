@@ -13,7 +13,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 import numpy as np
 import scipy.cluster.vq
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known, suggestion
 from brainjax.recordings.recording import Recording, Trials
 from brainjax.recordings.transforms import take_trials
 
@@ -123,8 +123,8 @@ def cluster(
             f'Features of shape {features.shape} cannot be clustered; give '
             'finite numbers [stimuli, n].'
         )
-    deviation = features.std(axis=0)
-    varying = deviation > 0
+    std = features.std(axis=0)
+    varying = std > 0
     distinct = len(np.unique(features, axis=0))
     if not 2 <= clusters <= distinct:
         raise InputError(
@@ -132,7 +132,7 @@ def cluster(
             f'use from 2 to {distinct}.'
         )
     scaled = features[:, varying] - features[:, varying].mean(axis=0)
-    scaled /= deviation[varying]
+    scaled /= std[varying]
     random = np.random.default_rng(seed)
     best, least = None, np.inf
     for _ in range(_STARTS):
@@ -222,11 +222,7 @@ def _labels(
 ) -> np.ndarray:
     """Returns the group of each trial."""
     stimuli = recording.stimuli
-    if by not in BY:
-        raise InputError(
-            f'Trials cannot be divided by {by!r}, only by {", ".join(BY)}.'
-            f'{suggestion(by, BY)}'
-        )
+    check_known('division', by, BY)
     if by in ('run', 'session'):
         found = getattr(trials, by)
         if found is None:

@@ -8,7 +8,7 @@ import numpy as np
 from brainjax.errors import InputError, suggestion
 from brainjax.recordings.on_disk import (
     Fmri,
-    mean_and_deviation,
+    mean_and_std,
     rows_at_once,
     standardise,
     stimulus_blocks,
@@ -88,15 +88,15 @@ def average_repeats(trials: Trials) -> Trials:
 
 
 def normalise(recording: Recording) -> Recording:
-    """z-scores each voxel with the training trials' mean and deviation.
+    """z-scores each voxel with mean and std of the training trials.
 
-    The deviation is that of the population (division by n). Signal-to-noise
+    The standard deviation is the population's (dividing by n). Signal-to-noise
     ratio and noise ceiling do not depend on scale and stay as they are.
     """
-    mean, deviation = mean_and_deviation(recording.train.fmri)
+    mean, std = mean_and_std(recording.train.fmri)
 
     def scaled(fmri: Fmri | None) -> Fmri | None:
-        return None if fmri is None else standardise(fmri, mean, deviation)
+        return None if fmri is None else standardise(fmri, mean, std)
 
     return dataclasses.replace(recording, **_each_fmri(recording, scaled))
 

@@ -208,10 +208,10 @@ def test_stimulus_blocks_hold_every_trial_once_and_stimuli_whole():
     np.testing.assert_array_equal(np.sort(np.concatenate(seen)), np.arange(200))
 
 
-def test_mean_and_deviation_keep_their_digits(tmp_path):
+def test_mean_and_std_keep_their_digits(tmp_path):
     lazy, _ = pair(tmp_path)
     lazy = dataclasses.replace(lazy, offset=lazy.offset + 1e4)
-    mean, deviation = on_disk.mean_and_deviation(lazy)
+    mean, deviation = on_disk.mean_and_std(lazy)
     eager = lazy[:].astype(np.float64)
     np.testing.assert_allclose(mean, eager.mean(0), rtol=1e-12)
     np.testing.assert_allclose(deviation, eager.std(0), rtol=1e-9)
@@ -227,7 +227,7 @@ def test_constant_voxels_are_found_and_refused(tmp_path):
         (open_table(tmp_path / 'a.npy'),), np.full((1, 3), 0.1), np.ones((1, 3))
     )
     assert on_disk.constant_voxels(lazy).tolist() == [False, True, False]
-    assert on_disk.mean_and_deviation(lazy)[1][1] == 0
+    assert on_disk.mean_and_std(lazy)[1][1] == 0
     trials = Trials(lazy, np.arange(40, dtype=np.int32))
     with pytest.raises(InputError, match='voxel 1 has the same value'):
         Recording(
@@ -256,7 +256,7 @@ def test_memory_stays_bounded(tmp_path, monkeypatch):
     )
     trials = Trials(lazy, np.repeat(np.arange(80, dtype=np.int32), 100))
     tracemalloc.start()
-    mean, deviation = on_disk.mean_and_deviation(lazy)
+    mean, deviation = on_disk.mean_and_std(lazy)
     again = dataclasses.replace(
         trials, fmri=on_disk.standardise(lazy, mean, deviation)
     )

@@ -79,7 +79,7 @@ def test_imagery_is_scaled_as_test_trials_are(over):
     assert not np.array_equal(scaled.imagery.fmri, recording.test.fmri)
 
 
-def test_a_voxel_constant_in_one_run_takes_the_usual_mean_and_deviation():
+def test_a_voxel_constant_in_one_run_takes_the_usual_mean_and_std():
     recording = small_recording()
     fmri = recording.train.fmri.copy()
     fmri[recording.train.run == 1, 4] = 2

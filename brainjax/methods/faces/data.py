@@ -11,7 +11,7 @@ from brainjax.methods.faces import pictures, voxels
 from brainjax.networks import vaegan
 from brainjax.networks.weights import vaegan as vaegan_weights
 from brainjax.recordings import Recording, need_pictures, roi_mask
-from brainjax.recordings.on_disk import mean_and_deviation
+from brainjax.recordings.on_disk import mean_and_std
 from brainjax.training.state import COMPUTE_TYPES
 
 INVERSIONS = ('published', 'least_squares', 'most_probable')
@@ -23,7 +23,7 @@ def check(recording: Recording, config: ConfigDict) -> None:
     check_known('inversion', c.inversion, INVERSIONS)
     check_known('compute_dtype', config.compute_dtype, COMPUTE_TYPES)
     if c.inversion == 'published':
-        mean, deviation = mean_and_deviation(recording.train.fmri)
+        mean, deviation = mean_and_std(recording.train.fmri)
         if np.abs(mean / deviation).max() < 1e-3:
             raise InputError(
                 f'{recording.source}: every voxel has mean 0, so that the '

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from brainjax.linear import latents, scaling
 from brainjax.methods.faces import voxels as faces_voxels
 from brainjax.recordings import Recording, normalise
-from brainjax.recordings.on_disk import mean_and_deviation
+from brainjax.recordings.on_disk import mean_and_std
 from brainjax.training.loop import History
 
 
@@ -77,7 +77,7 @@ def map_voxels(
       config: see `faces_config.vanrullen2019`.
       encode, generate: as in `Space`.
     """
-    mean, deviation = mean_and_deviation(recording.train.fmri)
+    mean, deviation = mean_and_std(recording.train.fmri)
     baseline = np.float32(mean / deviation)
     train = normalise(recording).train
     known = encode(images)

@@ -302,10 +302,10 @@ def _compare_averages(
             'pictures; the average of arr_1 is used instead.'
         ]
     stated = stated[mean.stimulus]
-    deviation = mean.fmri.std()
-    if np.allclose(stated, mean.fmri, rtol=1e-3, atol=1e-3 * deviation):
+    std = mean.fmri.std()
+    if np.allclose(stated, mean.fmri, rtol=1e-3, atol=1e-3 * std):
         return []
-    difference = np.abs(stated - mean.fmri).max() / deviation
+    difference = np.abs(stated - mean.fmri).max() / std
     return [
         f'{path}: arr_2 differs from the average of the single trials in '
         f'arr_1 by up to {difference:.2g} standard deviations; the average '

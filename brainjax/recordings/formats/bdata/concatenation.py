@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known
 from brainjax.recordings.formats.bdata.bdata import BData
 
 
@@ -29,11 +29,7 @@ def concatenate(
         knows.
       successive: keys whose numbers go on where the previous part's ended.
     """
-    if keys not in ('strict', 'minimal'):
-        raise InputError(
-            f"keys={keys!r} does not exist; choose 'strict' or 'minimal'."
-            f'{suggestion(str(keys), ("strict", "minimal"))}'
-        )
+    check_known('choice of keys', keys, ('strict', 'minimal'))
     if not parts:
         raise InputError('No BData was given; give at least one.')
     first = parts[0]

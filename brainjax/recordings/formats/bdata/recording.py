@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known
 from brainjax.io.files import PathLike, atomic
 from brainjax.recordings import splits, stimulus_pictures
 from brainjax.recordings.formats.bdata import bdata, trials, voxels
@@ -67,12 +67,8 @@ def read(
       test: the set to test on: 'test' (or 'natural'), 'shape', 'letter' or
         'imagery'.
     """
+    check_known('test set', test, (*TESTS, *_SYNONYMS))
     test = _SYNONYMS.get(test, test)
-    if test not in TESTS:
-        raise InputError(
-            f'There is no test set {test!r}; choose natural, '
-            f'{", ".join(TESTS[1:])}.{suggestion(test, (*_SYNONYMS, *TESTS))}'
-        )
     files = _files(path)
     where = ', '.join(map(str, files))
     parts, kept, simulated, problems = [], None, False, []

@@ -189,7 +189,7 @@ def clean(
       high_pass: period in seconds above which slow cosines, and with them the
         linear trend, are removed; 0 for none.
       confounds: [volumes, n], or None.
-      zscore: with the deviation of a sample (n - 1).
+      zscore: with the standard deviation of a sample (n - 1).
 
     Returns:
       [volumes, voxels] float32.

@@ -20,7 +20,7 @@ from brainjax.io.files import atomic, cache_folder
 from brainjax.io.progress import progress
 from brainjax.recordings.on_disk import (
     Table,
-    mean_and_deviation,
+    mean_and_std,
     open_table,
     whole_tables,
 )
@@ -52,14 +52,14 @@ def extract(files: Sequence[pathlib.Path], mask: np.ndarray) -> list[Table]:
 
 
 def moments(table: Table, rows: np.ndarray) -> np.ndarray:
-    """Returns mean and deviation of each column over some rows, kept as well.
+    """Returns mean and standard deviation of each column, kept in the cache.
 
     Args:
       table: of `extract`.
       rows: [rows] bool.
 
     Returns:
-      [2, columns] float64; the deviation divides by n.
+      [2, columns] float64; the standard deviation divides by n.
     """
     digest = hashlib.sha256(np.packbits(rows)).hexdigest()
     path = _cached([os.fspath(table.path), len(rows), digest])
@@ -71,7 +71,7 @@ def moments(table: Table, rows: np.ndarray) -> np.ndarray:
             return kept
     one = np.ones((1, shape[1]))
     whole = whole_tables((table,), one, 0 * one)
-    found = np.stack(mean_and_deviation(whole.take(np.flatnonzero(rows), 0)))
+    found = np.stack(mean_and_std(whole.take(np.flatnonzero(rows), 0)))
     with atomic(path) as temporary:
         np.save(temporary, found)
     return found

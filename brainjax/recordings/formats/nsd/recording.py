@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.io.files import PathLike
 from brainjax.recordings import stimulus_pictures
 from brainjax.recordings.formats.nsd import files
@@ -79,8 +79,8 @@ def read(
       test: 'shared' tests on every shared picture that was shown in these
         sessions, 'shared3' on those shown three times; the other shared
         pictures are then left out.
-      zscore: z-score each voxel within each session with mean and deviation
-        of the trials of pictures that are not shared.
+      zscore: z-score each voxel within each session with mean and standard
+        deviation of the trials of pictures that are not shared.
     """
     found = files.locate(path)
     if found is None:
@@ -88,10 +88,7 @@ def read(
             f'{path} holds no folder nsddata; give the root folder of the '
             'Natural Scenes Dataset.'
         )
-    if test not in TESTS:
-        raise InputError(
-            f'test={test!r} is not known; use {" or ".join(TESTS)}.'
-        )
+    check_known('test set', test, TESTS)
     root, named = found
     layout = files.Layout(root, _subject(subject, named, path), space, betas)
     chosen = _chosen_sessions(layout, sessions)
@@ -246,12 +243,12 @@ def _responses(
             'that are not shared, and its voxels cannot be judged or scaled; '
             'leave this session out.'
         )
-    mean, deviation = np.stack(
+    mean, std = np.stack(
         [moments(table, rows) for table, rows in zip(tables, training)], 1
     )
-    usable = (deviation > 0).all(axis=0)
+    usable = (std > 0).all(axis=0)
     if zscore:
-        scale = 1 / np.where(usable, deviation, 1)
+        scale = 1 / np.where(usable, std, 1)
         offset = -mean * scale
     else:
         scale = np.full(mean.shape, 1 / PERCENT)

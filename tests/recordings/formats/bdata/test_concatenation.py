@@ -123,7 +123,9 @@ def test_what_does_not_fit_is_named(tmp_path):
     ):
         with pytest.raises(InputError, match=words):
             concatenate([one, other])
-    with pytest.raises(InputError, match=r"keys='minimum' .* 'minimal'"):
+    with pytest.raises(
+        InputError, match=r"no choice of .*'minimum'.* 'minimal'"
+    ):
         concatenate([one], 'minimum')
     with pytest.raises(InputError, match='No BData was given'):
         concatenate([])

@@ -288,7 +288,9 @@ def test_shared_pictures_seen_too_rarely_can_be_left_out(root):
     trained = {recording.stimuli.names[i] for i in recording.train.stimulus}
     assert f'nsd-{NUMBERS[1]:05d}' not in trained
     assert len(nsd.read(root).test) == len(recording.test) + 2
-    with pytest.raises(InputError, match='shared or shared3'):
+    with pytest.raises(
+        InputError, match=r"no test set 'all'.* shared, shared3"
+    ):
         nsd.read(root, test='all')
 
 
