@@ -31,8 +31,10 @@ def main() -> None:
         for seed in range(options.seeds):
             case = cheats.make(kind, 100 + seed)
             rows = audit.of_pictures(
-                case.truth, case.made, case.train, case.categories
-            ) + audit_controls.rows(case.truth, case.made, case.controls)
+                case.target, case.reconstruction, case.train, case.categories
+            ) + audit_controls.compare(
+                case.target, case.reconstruction, case.controls
+            )
             for row in rows:
                 counts.setdefault(row.check, 0)
                 counts[row.check] += bool(row.flagged)

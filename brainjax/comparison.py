@@ -114,7 +114,7 @@ def evaluate(
         scores |= classified
         notes += sentences
     if judged:
-        scores['human_two_way'] = judged.entry
+        scores['human_two_way'] = judged.score
         notes += human.sentences(judged)
         rows = human.per_picture(judged)
         files.write_text(
@@ -324,7 +324,7 @@ def _classify(seen, images, out, options, progress):
 def _figures(scored, names, scores):
     shown = slice(0, MOST_SHOWN)
     first = figures.montage(
-        scored.truth[shown], scored.reconstruction[shown], names=names[shown]
+        scored.target[shown], scored.reconstruction[shown], names=names[shown]
     )
     caption = 'Each picture that was seen beside its reconstruction'
     if len(names) > MOST_SHOWN:

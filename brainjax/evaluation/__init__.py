@@ -6,7 +6,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.evaluation import identification, pixels
-from brainjax.evaluation import scores as entries
+from brainjax.evaluation.scores import identification_scores, pixel_scores
 
 
 def check_number(pictures: int, where: str) -> None:
@@ -19,7 +19,7 @@ def check_number(pictures: int, where: str) -> None:
 
 
 def score(
-    truth: np.ndarray,
+    target: np.ndarray,
     reconstruction: np.ndarray,
     *,
     features: Mapping[str, Callable] | None = None,
@@ -29,7 +29,7 @@ def score(
     """Scores reconstructions against the pictures that were seen.
 
     Names: 'pixcorr', 'ssim_2d', 'ssim_1d', 'two_way_pixels',
-    'fifty_way_pixels', and 'two_way_NAME' and 'fifty_way_NAME' for each entry
+    'fifty_way_pixels', and 'two_way_NAME' and 'fifty_way_NAME' for each item
     of `features`. With fewer than 50 pictures the fifty-way scores are called
     'all_way_...' and tell each picture from all the others ('n' says how
     many). Higher is better in all of them.
@@ -48,7 +48,7 @@ def score(
     colour, for which the correlation is undefined and taken as 0.
 
     Args:
-      truth: [n, height, width, 3] the pictures, floats in 0..1 or uint8.
+      target: [n, height, width, 3] the pictures, floats in 0..1 or uint8.
       reconstruction: the same of the reconstructions, in the same order.
       features: name -> function from images [n, height, width, 3] float32 in
         0..1 to [n, ...] features.
@@ -63,20 +63,20 @@ def score(
       InputError: the pictures cannot be compared, are fewer than two or
         smaller than the window of SSIM, or their features are not finite.
     """
-    truth, reconstruction = np.asarray(truth), np.asarray(reconstruction)
-    pixels.check_pictures(truth, reconstruction)
-    n = len(truth)
+    target, reconstruction = np.asarray(target), np.asarray(reconstruction)
+    pixels.check_pictures(target, reconstruction)
+    n = len(target)
     check_number(n, 'the pictures')
     options = {'seed': seed, 'draws': draws}
-    scores, matrix = entries.of_pixels(truth, reconstruction, **options)
-    scores |= entries.of_identification('pixels', matrix, **options)
+    scores, matrix = pixel_scores(target, reconstruction, **options)
+    scores |= identification_scores('pixels', matrix, **options)
     for name, function in (features or {}).items():
         rows = (
             np.asarray(function(pixels.unit_range(images).astype(np.float32)))
-            for images in (truth, reconstruction)
+            for images in (target, reconstruction)
         )
         matrix = identification.similarity(
             *(row.reshape(n, -1) for row in rows)
         )
-        scores |= entries.of_identification(name, matrix, **options)
+        scores |= identification_scores(name, matrix, **options)
     return scores

@@ -17,7 +17,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.evaluation import identification, pixels
-from brainjax.evaluation import scores as entries
+from brainjax.evaluation.scores import Score, make_score
 from brainjax.io import arrays as npz
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
@@ -229,13 +229,13 @@ class Classified(NamedTuple):
       classes: [n] the true class of each.
       places: [n, classes of the bank] the place, 1 the best, of each class.
       own: [n] the place of the true class.
-      scores: name -> entry.
+      scores: name -> score.
     """
 
     classes: list[str]
     places: np.ndarray
     own: np.ndarray
-    scores: dict[str, entries.Entry]
+    scores: dict[str, Score]
 
 
 def classify(
@@ -258,7 +258,7 @@ def classify(
       classes: [n] the true class of each.
       bank: the classes.
       ways: (n, guesses) to score.
-      seed, draws: of `entries.entry`.
+      seed, draws: of `make_score`.
 
     Returns:
       Scores 'top1_50way', 'top1_1000way', 'top5_1000way', ..., as far as the
@@ -287,17 +287,17 @@ def classify(
     scores = {}
     for n, top in ways:
         if n <= total:
-            scores[f'top{top}_{n}way'] = entries.entry(
+            scores[f'top{top}_{n}way'] = make_score(
                 [identification.expected_success(table - 1, total - 1, n, top)],
                 identification.chance(n, top),
                 **options,
             )
     for top in (1, 5):
         if top < total:
-            scores[f'top{top}_classes'] = entries.entry(
+            scores[f'top{top}_classes'] = make_score(
                 [(table <= top).astype(float)], top / total, **options
             )
-    scores['rank_class'] = entries.entry(
+    scores['rank_class'] = make_score(
         [table.astype(float)], (total + 1) / 2, lower=True, **options
     )
     return Classified(list(classes), places, np.diagonal(table), scores)

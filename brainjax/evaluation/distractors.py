@@ -5,7 +5,7 @@ seen against n - 1 distractors from a large pool, such as ImageNet's
 validation set, by LPIPS without learned heads at 112 px. The published script
 draws distractors 10 or 100 times a picture; here the expectation over all
 draws is exact: of a pool of m, B are at least as near to the reconstruction
-as the truth, and how many of the n - 1 drawn are among them follows the
+as the target, and how many of the n - 1 drawn are among them follows the
 hypergeometric distribution.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.evaluation import identification
-from brainjax.evaluation import scores as entries
+from brainjax.evaluation.scores import Score, make_score
 
 SIZE = 112
 WAYS = (2, 5, 10, 50, 100, 500, 1000)
@@ -24,12 +24,12 @@ Distances = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def better(
-    truth: np.ndarray, pool: np.ndarray
+    target: np.ndarray, pool: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Counts distractors that beat a picture, for every reconstruction.
 
     Args:
-      truth: [n, n] distances of pictures, rows, and reconstructions, columns.
+      target: [n, n] distances of pictures, rows, and reconstructions, columns.
       pool: [m, n] distances of distractors and the same reconstructions.
 
     Returns:
@@ -39,15 +39,15 @@ def better(
     ordered = np.sort(pool, axis=0)
     return np.stack(
         [
-            np.searchsorted(ordered[:, j], truth[:, j], side='right')
-            for j in range(truth.shape[1])
+            np.searchsorted(ordered[:, j], target[:, j], side='right')
+            for j in range(target.shape[1])
         ],
         axis=1,
     )
 
 
 def score(
-    truth: np.ndarray,
+    target: np.ndarray,
     reconstruction: np.ndarray,
     pool: np.ndarray,
     distances: Distances,
@@ -56,22 +56,22 @@ def score(
     ways: Sequence[int] = WAYS,
     seed: int = 0,
     draws: int = 10_000,
-) -> dict[str, entries.Entry]:
+) -> dict[str, Score]:
     """Scores n-way identification with outside distractors.
 
     Args:
-      truth, reconstruction: [n, height, width, 3], matched.
+      target, reconstruction: [n, height, width, 3], matched.
       pool: [m, height, width, 3] distractors; may be mapped from a file.
       distances: (candidates [m, ...], reconstructions [n, ...]) -> [m, n],
         such as `perceptual.distances` with its network.
       name: of the distance.
       ways: numbers of candidates; those that the pool allows are scored.
-      seed, draws: of `entries.entry`. p is from dealing the reconstructions
+      seed, draws: of `make_score`. p is from dealing the reconstructions
         to the pictures at random.
 
     Returns:
       {'identification_5way_NAME': ..., ...}, and 'rank_outside_NAME': the
-      share of the pool that beats the truth, 0 the best.
+      share of the pool that beats the target, 0 the best.
 
     Raises:
       InputError: the pool is empty.
@@ -81,7 +81,7 @@ def score(
             'there are no distractors; name a source with more pictures.'
         )
     beaten = better(
-        distances(truth, reconstruction), distances(pool, reconstruction)
+        distances(target, reconstruction), distances(pool, reconstruction)
     )
     options = {'seed': seed, 'draws': draws}
     scores = {}
@@ -89,10 +89,10 @@ def score(
         if n - 1 > len(pool):
             continue
         table = identification.expected_success(beaten, len(pool), n)
-        scores[f'identification_{n}way_{name}'] = entries.entry(
+        scores[f'identification_{n}way_{name}'] = make_score(
             [table], identification.chance(n), **options
         )
-    scores[f'rank_outside_{name}'] = entries.entry(
+    scores[f'rank_outside_{name}'] = make_score(
         [beaten / len(pool)], 0.5, lower=True, **options
     )
     return scores

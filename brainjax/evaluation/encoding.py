@@ -92,18 +92,18 @@ def by_region(
     for name, mask in regions.items():
         if not mask.any():
             continue
-        entry = score(predicted[:, mask], measured[:, mask], seed)
+        region = score(predicted[:, mask], measured[:, mask], seed)
         r = voxel_correlation(predicted[:, mask], measured[:, mask])
-        entry['voxels'] = int(mask.sum())
-        entry['quantile_75'] = float(np.quantile(r, 0.75))
-        entry['quantile_90'] = float(np.quantile(r, 0.9))
+        region['voxels'] = int(mask.sum())
+        region['quantile_75'] = float(np.quantile(r, 0.75))
+        region['quantile_90'] = float(np.quantile(r, 0.9))
         if noise_ceiling is not None:
             share = normalised(r, np.asarray(noise_ceiling)[mask], 0)
-            entry['normalised'] = float(np.nanmedian(share))
-        found[name] = entry
-    q = false_discovery(np.array([entry['p'] for entry in found.values()]))
-    for entry, value in zip(found.values(), q):
-        entry['q'] = float(value)
+            region['normalised'] = float(np.nanmedian(share))
+        found[name] = region
+    q = false_discovery(np.array([region['p'] for region in found.values()]))
+    for region, value in zip(found.values(), q):
+        region['q'] = float(value)
     return found
 
 

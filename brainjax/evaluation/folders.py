@@ -126,23 +126,26 @@ def _decode(picture: Encoded, name: str, source: PathLike) -> np.ndarray:
 
 
 def match(
-    reconstructions: Pictures, truth: Pictures, ours: PathLike, theirs: PathLike
+    reconstructions: Pictures,
+    target: Pictures,
+    ours: PathLike,
+    theirs: PathLike,
 ) -> list[int]:
     """Finds for each picture that was seen its reconstruction.
 
     Args:
-      reconstructions, truth: from `read`.
+      reconstructions, target: from `read`.
       ours, theirs: what to call them in messages.
 
     Returns:
-      [n] indices of reconstructions, in the order of `truth`.
+      [n] indices of reconstructions, in the order of `target`.
 
     Raises:
       InputError: a name is in one of them only.
     """
     places = {name: i for i, name in enumerate(reconstructions.names)}
-    missing = [name for name in truth.names if name not in places]
-    surplus = sorted(places.keys() - set(truth.names))
+    missing = [name for name in target.names if name not in places]
+    surplus = sorted(places.keys() - set(target.names))
     if missing:
         raise InputError(
             f'{ours} has no reconstruction of {_some(missing)} in {theirs}.'
@@ -154,7 +157,7 @@ def match(
             f'{theirs} has no picture for {_some(surplus)} in {ours}; remove '
             'the reconstruction or add the picture.'
         )
-    return [places[name] for name in truth.names]
+    return [places[name] for name in target.names]
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:

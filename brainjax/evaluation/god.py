@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from brainjax.evaluation import identification, pixels
-from brainjax.evaluation import scores as entries
+from brainjax.evaluation.scores import Score, make_score
 
 SIZE = 256
 WINDOW = 7
@@ -56,19 +56,19 @@ def _ssim(x, x_moments, y, y_moments):
 
 
 def score(
-    truth: np.ndarray,
+    target: np.ndarray,
     reconstruction: np.ndarray,
     lpips: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     *,
     seed: int = 0,
     draws: int = 10_000,
-) -> dict[str, entries.Entry]:
+) -> dict[str, Score]:
     """Scores by mean squared error, correlation, SSIM and LPIPS.
 
     Args:
-      truth, reconstruction: [n, height, width, 3] uint8, matched.
+      target, reconstruction: [n, height, width, 3] uint8, matched.
       lpips: (pictures, reconstructions) -> [n, n] distances, or None.
-      seed, draws: of `entries.entry`.
+      seed, draws: of `make_score`.
 
     Returns:
       'mse' (of values in 0..1; lower is better), 'pixcorr', 'ssim_rgb' and
@@ -77,18 +77,18 @@ def score(
     Raises:
       InputError: the pictures cannot be compared.
     """
-    pixels.check_pictures(truth, reconstruction)
-    n = len(truth)
+    pixels.check_pictures(target, reconstruction)
+    n = len(target)
     rows = [
         pixels.unit_range(images).reshape(n, -1)
-        for images in (truth, reconstruction)
+        for images in (target, reconstruction)
     ]
     squares = [np.einsum('np,np->n', x, x) for x in rows]
     error = squares[0][:, None] + squares[1] - 2 * rows[0] @ rows[1].T
     error = np.round(error / rows[0].shape[1], 12)
     moments = [_moments(pixels.unit_range(y)) for y in reconstruction]
     similarity = np.empty((n, n))
-    for i, x in enumerate(truth):
+    for i, x in enumerate(target):
         x = pixels.unit_range(x)
         ours = _moments(x)
         for j, y in enumerate(reconstruction):
@@ -100,20 +100,20 @@ def score(
         'ssim_rgb': (similarity, 1),
     }
     if lpips is not None:
-        measures['lpips_alexnet'] = (lpips(truth, reconstruction), -1)
+        measures['lpips_alexnet'] = (lpips(target, reconstruction), -1)
     options = {'seed': seed, 'draws': draws}
     scores = {}
     for name, (matrix, sign) in measures.items():
-        scores[name] = entries.entry(
+        scores[name] = make_score(
             [np.nan_to_num(matrix)], lower=sign < 0, **options
         )
         table = identification.n_way_table(sign * matrix, 2)
-        scores[f'two_way_{name}'] = entries.entry([table], 0.5, **options)
+        scores[f'two_way_{name}'] = make_score([table], 0.5, **options)
     return scores
 
 
 def pseudo_label_top_k(
-    truth: np.ndarray, reconstruction: np.ndarray, n: int = 50, k: int = 1
+    target: np.ndarray, reconstruction: np.ndarray, n: int = 50, k: int = 1
 ) -> np.ndarray:
     """n-way top-k semantic classification by any classifier of pictures.
 
@@ -123,7 +123,7 @@ def pseudo_label_top_k(
     exact expectation over draws, where the published script draws 1000 times.
 
     Args:
-      truth, reconstruction: [pictures, classes] scores or probabilities.
+      target, reconstruction: [pictures, classes] scores or probabilities.
       n: how many classes.
       k: how many guesses.
 
@@ -133,9 +133,9 @@ def pseudo_label_top_k(
     Raises:
       InputError: there are fewer than n classes.
     """
-    label = np.argmax(truth, axis=1)[:, None]
+    label = np.argmax(target, axis=1)[:, None]
     own = np.take_along_axis(reconstruction, label, axis=1)
     # The label itself is not among those that beat it.
     beaten = (reconstruction >= own).sum(axis=1) - 1
-    classes = truth.shape[1]
+    classes = target.shape[1]
     return identification.expected_success(beaten, classes - 1, n, k)

@@ -16,7 +16,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.evaluation import statistics
-from brainjax.evaluation.scores import Entry
+from brainjax.evaluation.scores import Score
 from brainjax.io.files import PathLike
 
 COLUMNS = (
@@ -58,7 +58,7 @@ class Judged(NamedTuple):
     """What observers' choices come to.
 
     Attributes:
-      entry: 'human_two_way' as in scores.json, with the number of 'observers'.
+      score: 'human_two_way' as in scores.json, with the number of 'observers'.
       names: [n] pictures that were judged.
       table: [observers, n] float64, 1 right, 0 wrong, NaN not judged, of those
         who were attentive.
@@ -66,7 +66,7 @@ class Judged(NamedTuple):
         of the others.
     """
 
-    entry: Entry
+    score: Score
     names: list[str]
     table: np.ndarray
     kept: list[Session]
@@ -280,7 +280,7 @@ def score(
     low, high = statistics.crossed_interval(table, seed, draws)
     surplus = np.nansum(table - 0.5, axis=0)
     null = statistics.sign_flip_null(surplus, draws, seed)
-    entry = {
+    result = {
         'value': float(value),
         'chance': 0.5,
         'low': low,
@@ -289,7 +289,7 @@ def score(
         'n': len(names),
         'observers': len(kept),
     }
-    return Judged(entry, names, table, kept, excluded)
+    return Judged(result, names, table, kept, excluded)
 
 
 def per_picture(judged: Judged) -> list[tuple[str, int, int]]:

@@ -25,7 +25,7 @@ PICTURES_AT_A_TIME = 1024
 
 
 def similarity(
-    truth: np.ndarray, reconstruction: np.ndarray, centre: bool = True
+    target: np.ndarray, reconstruction: np.ndarray, centre: bool = True
 ) -> np.ndarray:
     """Pearson correlation of every picture with every reconstruction.
 
@@ -34,7 +34,7 @@ def similarity(
     correlation is not defined, and NaN.
 
     Args:
-      truth: [n, features] features or pixels of the pictures that were seen.
+      target: [n, features] features or pixels of the pictures that were seen.
       reconstruction: [m, features] the same of the reconstructions.
       centre: False for the cosine, which does not subtract the mean over
         features.
@@ -45,31 +45,31 @@ def similarity(
     Raises:
       InputError: the shapes differ, or a value is not finite.
     """
-    truth, reconstruction = np.asarray(truth), np.asarray(reconstruction)
+    target, reconstruction = np.asarray(target), np.asarray(reconstruction)
     if (
-        truth.ndim != 2
+        target.ndim != 2
         or reconstruction.ndim != 2
-        or truth.shape[1] != reconstruction.shape[1]
-        or 0 in truth.shape + reconstruction.shape
+        or target.shape[1] != reconstruction.shape[1]
+        or 0 in target.shape + reconstruction.shape
     ):
         raise InputError(
-            f'the features of the pictures have shape {truth.shape} and those '
+            f'the features of the pictures have shape {target.shape} and those '
             f'of the reconstructions {reconstruction.shape}; give '
             '[pictures, features] with the same features in both.'
         )
-    if not (_finite(truth) and _finite(reconstruction)):
+    if not (_finite(target) and _finite(reconstruction)):
         raise InputError(
             'the features hold values that are not finite; check the network '
             'or the pictures that they come from.'
         )
-    product = np.zeros((len(truth), len(reconstruction)))
-    squares = [np.zeros(len(truth)), np.zeros(len(reconstruction))]
-    offsets = [_offset(x, centre) for x in (truth, reconstruction)]
-    for start in range(0, truth.shape[1], FEATURES_AT_A_TIME):
+    product = np.zeros((len(target), len(reconstruction)))
+    squares = [np.zeros(len(target)), np.zeros(len(reconstruction))]
+    offsets = [_offset(x, centre) for x in (target, reconstruction)]
+    for start in range(0, target.shape[1], FEATURES_AT_A_TIME):
         block = slice(start, start + FEATURES_AT_A_TIME)
         x, y = (
             features[:, block] - offset
-            for features, offset in zip((truth, reconstruction), offsets)
+            for features, offset in zip((target, reconstruction), offsets)
         )
         product += x @ y.T
         squares[0] += (x**2).sum(axis=1)
@@ -78,13 +78,13 @@ def similarity(
     matrix = np.divide(
         product, norms, out=np.full_like(product, np.nan), where=norms > 0
     )
-    matrix[~_varies(truth, centre)] = np.nan
+    matrix[~_varies(target, centre)] = np.nan
     matrix[:, ~_varies(reconstruction, centre)] = np.nan
     return np.clip(np.round(matrix, 12), -1, 1)
 
 
 def _finite(features):
-    # Row by row, for features that fill much of the memory.
+    # AuditCheck by row, for features that fill much of the memory.
     return all(np.isfinite(row).all() for row in features)
 
 
@@ -116,7 +116,7 @@ def rank(matrix: np.ndarray) -> np.ndarray:
 
 
 def gallery_rank(
-    truth: np.ndarray,
+    target: np.ndarray,
     reconstruction: np.ndarray,
     gallery: np.ndarray,
     centre: bool = True,
@@ -128,7 +128,7 @@ def gallery_rank(
     the gallery is mapped from a file.
 
     Args:
-      truth: [n, features] of the pictures that were seen.
+      target: [n, features] of the pictures that were seen.
       reconstruction: [n, features], in the same order.
       gallery: [m, features] of other pictures.
       centre: see `similarity`.
@@ -144,12 +144,12 @@ def gallery_rank(
     """
     own = np.concatenate(
         [
-            similarity(truth[i : i + 1], reconstruction[i : i + 1], centre)[0]
-            for i in range(len(truth))
+            similarity(target[i : i + 1], reconstruction[i : i + 1], centre)[0]
+            for i in range(len(target))
         ]
     )
     own = np.nan_to_num(own, nan=-np.inf)
-    places = np.ones(len(truth), int)
+    places = np.ones(len(target), int)
     for start in range(0, len(gallery), PICTURES_AT_A_TIME):
         part = gallery[start : start + PICTURES_AT_A_TIME]
         others = similarity(part, reconstruction, centre)
@@ -248,7 +248,7 @@ def n_way(matrix: np.ndarray, n: int, top: int = 1) -> np.ndarray:
 
 
 def expected_success(better: np.ndarray, others: int, n: int, top: int = 1):
-    """n-way identification, given how many distractors beat the truth.
+    """n-way identification, given how many distractors beat the target.
 
     Args:
       better: int, how many of all distractors are at least as similar.

@@ -75,7 +75,7 @@ def _embedded(network, params, images, heads) -> Iterator[jax.Array]:
 def distance(
     network: str,
     params: Mapping,
-    truth: np.ndarray,
+    target: np.ndarray,
     reconstruction: np.ndarray,
     heads: Mapping[str, np.ndarray] | None = None,
 ) -> np.ndarray:
@@ -83,7 +83,7 @@ def distance(
 
     Args:
       network, params, heads: as for `embed`.
-      truth, reconstruction: [n, height, width, 3] in 0..1 or uint8.
+      target, reconstruction: [n, height, width, 3] in 0..1 or uint8.
 
     Returns:
       [n] float64, 0 for equal pictures.
@@ -91,9 +91,9 @@ def distance(
     Raises:
       InputError: see `pixels.check_pictures`.
     """
-    pixels.check_pictures(truth, reconstruction)
+    pixels.check_pictures(target, reconstruction)
     pairs = zip(
-        _embedded(network, params, truth, heads),
+        _embedded(network, params, target, heads),
         _embedded(network, params, reconstruction, heads),
     )
     return np.concatenate(

@@ -1,6 +1,6 @@
 """How alike two pictures are, pixel by pixel: PixCorr and two SSIMs.
 
-All functions compare picture i of `truth` with picture i of `reconstruction`,
+All functions compare picture i of `target` with picture i of `reconstruction`,
 both [n, height, width, 3], floating point in 0..1 or uint8, and compute in
 float64 on the host. Two different quantities are published as 'SSIM':
 `ssim_2d` (Wang et al. 2004) and `ssim_1d` (what scikit-image up to 0.19
@@ -24,7 +24,7 @@ WINDOW /= WINDOW.sum()
 C1, C2 = 0.01**2, 0.03**2
 
 
-def check_pictures(truth: np.ndarray, reconstruction: np.ndarray) -> None:
+def check_pictures(target: np.ndarray, reconstruction: np.ndarray) -> None:
     """Checks that two sets of pictures can be compared pair by pair.
 
     Raises:
@@ -32,7 +32,7 @@ def check_pictures(truth: np.ndarray, reconstruction: np.ndarray) -> None:
         [n, height, width, 3], not numeric, not finite or not in 0..1.
     """
     for what, images in (
-        ('the pictures that were seen', truth),
+        ('the pictures that were seen', target),
         ('the reconstructions', reconstruction),
     ):
         if images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape:
@@ -57,9 +57,9 @@ def check_pictures(truth: np.ndarray, reconstruction: np.ndarray) -> None:
                 f'{low[wrong[0]]:g} to {high[wrong[0]]:g}; rescale or clip '
                 'them.'
             )
-    if truth.shape != reconstruction.shape:
+    if target.shape != reconstruction.shape:
         raise InputError(
-            f'the pictures that were seen have shape {truth.shape} and the '
+            f'the pictures that were seen have shape {target.shape} and the '
             f'reconstructions {reconstruction.shape}; give one reconstruction '
             'a picture, of the same size.'
         )
@@ -82,7 +82,7 @@ def is_constant(images: np.ndarray) -> np.ndarray:
 
 
 def pixel_correlation(
-    truth: np.ndarray, reconstruction: np.ndarray
+    target: np.ndarray, reconstruction: np.ndarray
 ) -> np.ndarray:
     """PixCorr: Pearson correlation over all pixels and colour channels.
 
@@ -96,12 +96,12 @@ def pixel_correlation(
     Raises:
       InputError: the pictures cannot be compared, see `check_pictures`.
     """
-    check_pictures(truth, reconstruction)
-    undefined = is_constant(truth) | is_constant(reconstruction)
-    scores = np.zeros(len(truth))
+    check_pictures(target, reconstruction)
+    undefined = is_constant(target) | is_constant(reconstruction)
+    scores = np.zeros(len(target))
     for i in np.flatnonzero(~undefined):
         x, y = (
-            unit_range(images[i]).ravel() for images in (truth, reconstruction)
+            unit_range(images[i]).ravel() for images in (target, reconstruction)
         )
         x, y = x - x.mean(), y - y.mean()
         scores[i] = x @ y / np.sqrt((x @ x) * (y @ y))
@@ -113,7 +113,7 @@ def grey(images: np.ndarray) -> np.ndarray:
     return unit_range(images) @ GREY
 
 
-def ssim_2d(truth: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
+def ssim_2d(target: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
     """Structural similarity of the grey pictures (Wang et al. 2004).
 
     Gaussian window of sigma 1.5 and 11 x 11 taps, population covariance,
@@ -128,10 +128,10 @@ def ssim_2d(truth: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
       InputError: the pictures cannot be compared (see `check_pictures`), or
         are smaller than the window.
     """
-    return _ssim_of_pairs(truth, reconstruction, (-2, -1))
+    return _ssim_of_pairs(target, reconstruction, (-2, -1))
 
 
-def ssim_1d(truth: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
+def ssim_1d(target: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
     """Structural similarity with every picture column a separate signal.
 
     As `ssim_2d`, but the window runs down the columns only (11 x 1 taps).
@@ -142,11 +142,11 @@ def ssim_1d(truth: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
     Raises:
       InputError: as `ssim_2d`.
     """
-    return _ssim_of_pairs(truth, reconstruction, (-2,))
+    return _ssim_of_pairs(target, reconstruction, (-2,))
 
 
 def ssim_matrices(
-    truth: np.ndarray,
+    target: np.ndarray,
     reconstruction: np.ndarray,
     names: Sequence[str] = ('ssim_2d', 'ssim_1d'),
 ) -> tuple[np.ndarray, ...]:
@@ -162,14 +162,14 @@ def ssim_matrices(
     Raises:
       InputError: as `ssim_2d`.
     """
-    _check_window(truth, reconstruction)
-    truth, reconstruction = grey(truth), grey(reconstruction)
+    _check_window(target, reconstruction)
+    target, reconstruction = grey(target), grey(reconstruction)
     matrices = []
     for name in names:
         axes = {'ssim_2d': (-2, -1), 'ssim_1d': (-2,)}[name]
         columns = [(y, _moments(y, axes)) for y in reconstruction]
         rows = []
-        for x in truth:
+        for x in target:
             moments = _moments(x, axes)
             # Pair by pair, because one pair fits the processor's cache.
             rows.append(
@@ -179,9 +179,9 @@ def ssim_matrices(
     return tuple(matrices)
 
 
-def _check_window(truth, reconstruction):
-    check_pictures(truth, reconstruction)
-    height, width = truth.shape[1:3]
+def _check_window(target, reconstruction):
+    check_pictures(target, reconstruction)
+    height, width = target.shape[1:3]
     if min(height, width) < len(WINDOW):
         raise InputError(
             f'the pictures are {height} x {width} pixels; SSIM needs at least '
@@ -189,11 +189,11 @@ def _check_window(truth, reconstruction):
         )
 
 
-def _ssim_of_pairs(truth, reconstruction, axes):
-    _check_window(truth, reconstruction)
+def _ssim_of_pairs(target, reconstruction, axes):
+    _check_window(target, reconstruction)
     # One pair at a time keeps the memory that of one picture.
     scores = []
-    for pair in zip(truth, reconstruction):
+    for pair in zip(target, reconstruction):
         x, y = (grey(picture) for picture in pair)
         scores.append(_ssim(x, _moments(x, axes), y, _moments(y, axes), axes))
     return np.array(scores)

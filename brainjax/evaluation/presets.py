@@ -22,7 +22,13 @@ from brainjax.evaluation import (
     perceptual,
     pixels,
 )
-from brainjax.evaluation import scores as entries
+from brainjax.evaluation.scores import (
+    Score,
+    identification_scores,
+    make_score,
+    pixel_scores,
+    retrieval_scores,
+)
 from brainjax.networks import weights
 from brainjax.networks.backbones import clip
 
@@ -116,14 +122,14 @@ class Scored(NamedTuple):
     """What a protocol gives.
 
     Attributes:
-      scores: name -> entry.
+      scores: name -> score.
       notes: sentences on what was not scored, and why.
-      truth, reconstruction: [n, height, width, 3] as they were compared.
+      target, reconstruction: [n, height, width, 3] as they were compared.
     """
 
-    scores: dict[str, entries.Entry]
+    scores: dict[str, Score]
     notes: list[str]
-    truth: np.ndarray
+    target: np.ndarray
     reconstruction: np.ndarray
 
 
@@ -137,7 +143,7 @@ def check(name: str, presets: Sequence[str]) -> None:
 
 
 def score(
-    truth: Sequence[np.ndarray],
+    target: Sequence[np.ndarray],
     reconstruction: Sequence[np.ndarray],
     preset: str = 'own-size',
     networks: Sequence[str] | None = None,
@@ -148,13 +154,13 @@ def score(
     """Scores reconstructions by a preset.
 
     Args:
-      truth, reconstruction: [n] pictures [height, width, 3], uint8 or floats
+      target, reconstruction: [n] pictures [height, width, 3], uint8 or floats
         in 0..1, matched; sizes may differ.
       preset: one of PRESETS.
       networks: features to score by, such as 'alexnet2', 'clip',
         'vgg16_relu4_2' or 'lpips_vgg16', or a network for all of its
         features. None for all of the preset whose weights are in the cache.
-      seed, draws: of `entries.entry`.
+      seed, draws: of `make_score`.
 
     Raises:
       InputError: the pictures cannot be compared, or weights that were asked
@@ -162,14 +168,14 @@ def score(
     """
     check(preset, PRESETS)
     protocol = PRESETS[preset]
-    if len(truth) < 2:
+    if len(target) < 2:
         raise InputError(
             'there is 1 picture; scores need at least two, to tell the one '
             'from the other.'
         )
     options = {'seed': seed, 'draws': draws}
-    size = truth[0].shape[:2]
-    pairs = truth, reconstruction
+    size = target[0].shape[:2]
+    pairs = target, reconstruction
     if protocol.first:
         sides = (protocol.first, protocol.first)
         pairs = tuple(_tensor(images, (sides,), False) for images in pairs)
@@ -184,12 +190,12 @@ def score(
             views = tuple(
                 _tensor(images, sides, protocol.antialias) for images in pairs
             )
-        found, matrix = entries.of_pixels(*views, ssim=protocol.ssim, **options)
+        found, matrix = pixel_scores(*views, ssim=protocol.ssim, **options)
         scores |= {f'{name}{suffix}': each for name, each in found.items()}
         if not suffix:
             shown = views
-            scores |= entries.of_identification('pixels', matrix, **options)
-            scores |= entries.of_retrieval('pixels', matrix, **options)
+            scores |= identification_scores('pixels', matrix, **options)
+            scores |= retrieval_scores('pixels', matrix, **options)
     names, notes = _chosen(protocol, networks)
     for name in names:
         if name in LPIPS:
@@ -273,11 +279,11 @@ def _by_features(name, pairs, protocol, options):
     if name in network_features.DISTANCES:
         distance = 1 - np.nan_to_num(matrix)
         return {
-            f'distance_{name}': entries.entry([distance], lower=True, **options)
+            f'distance_{name}': make_score([distance], lower=True, **options)
         }
-    return entries.of_identification(
+    return identification_scores(name, matrix, **options) | retrieval_scores(
         name, matrix, **options
-    ) | entries.of_retrieval(name, matrix, **options)
+    )
 
 
 def lpips_function(name: str) -> Callable[..., np.ndarray]:
@@ -299,7 +305,7 @@ def lpips_function(name: str) -> Callable[..., np.ndarray]:
 
 def _lpips(name, pairs, options):
     side = (LPIPS_SIZE, LPIPS_SIZE)
-    truth, reconstruction = (
+    target, reconstruction = (
         folders.stack(images, side, Image.Resampling.BILINEAR)
         for images in pairs
     )
@@ -308,7 +314,7 @@ def _lpips(name, pairs, options):
         (name, name),
         (name.removeprefix('lpips_'), f'{name}_baseline'),
     ):
-        matrix = lpips_function(each)(truth, reconstruction)
-        scores[label] = entries.entry([matrix], lower=True, **options)
-        scores |= entries.of_identification(label, -matrix, **options)
+        matrix = lpips_function(each)(target, reconstruction)
+        scores[label] = make_score([matrix], lower=True, **options)
+        scores |= identification_scores(label, -matrix, **options)
     return scores

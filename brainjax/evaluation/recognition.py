@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.evaluation import identification, scores, statistics
+from brainjax.evaluation import identification, statistics
+from brainjax.evaluation.scores import Score, make_score
 
 
 class Spread(NamedTuple):
@@ -41,12 +42,12 @@ def standardise(latents: np.ndarray, by: Spread) -> np.ndarray:
 
 
 def recognise(
-    truth: np.ndarray | Sequence[np.ndarray],
+    target: np.ndarray | Sequence[np.ndarray],
     decoded: np.ndarray | Sequence[np.ndarray],
     *,
     seed: int = 0,
     draws: int = 10_000,
-) -> dict[str, scores.Entry]:
+) -> dict[str, Score]:
     """Pairwise and full recognition of the faces that were seen.
 
     Pairwise: how often the latents of the face that was seen correlate more
@@ -54,7 +55,7 @@ def recognise(
     Full: how often they correlate most of all n (chance 1/n).
 
     Args:
-      truth: [n, K] latents of the test faces, or one array a subject.
+      target: [n, K] latents of the test faces, or one array a subject.
       decoded: the same of the decoded patterns, in the same order.
       seed, draws: of the bootstrap and the permutations.
 
@@ -66,15 +67,15 @@ def recognise(
     Raises:
       InputError: shapes that do not fit, or less than two faces.
     """
-    if isinstance(truth, np.ndarray):
-        truth, decoded = [truth], [decoded]
-    if any(len(x) != len(y) or len(x) < 2 for x, y in zip(truth, decoded)):
+    if isinstance(target, np.ndarray):
+        target, decoded = [target], [decoded]
+    if any(len(x) != len(y) or len(x) < 2 for x, y in zip(target, decoded)):
         raise InputError(
-            f'there are latents of {[len(x) for x in truth]} faces and '
+            f'there are latents of {[len(x) for x in target]} faces and '
             f'{[len(y) for y in decoded]} decoded patterns; give one pattern '
             'for each face, and at least two.'
         )
-    matrices = [identification.similarity(*x) for x in zip(truth, decoded)]
+    matrices = [identification.similarity(*x) for x in zip(target, decoded)]
     found = {}
     for name, ways in (('pairwise', 2), ('full', None)):
         tables = [
@@ -83,7 +84,7 @@ def recognise(
         chance = np.mean(
             [identification.chance(ways or len(m)) for m in matrices]
         )
-        found[name] = scores.entry(tables, chance, seed=seed, draws=draws)
+        found[name] = make_score(tables, chance, seed=seed, draws=draws)
         if len(tables) > 1:
             found[name]['low'], found[name]['high'] = (
                 statistics.two_level_interval(
@@ -152,7 +153,7 @@ def gender(
     *,
     seed: int = 0,
     draws: int = 10_000,
-) -> scores.Entry:
+) -> Score:
     """How often the sign along the axis is that of the face's label.
 
     No offset is fitted, as published; with standardised latents the middle is
@@ -169,21 +170,21 @@ def gender(
     """
     said = np.asarray(decoded, np.float64) @ axis > 0
     table = (np.asarray(male, bool)[:, None] == said[None]).astype(float)
-    return scores.entry([table], table.mean(), seed=seed, draws=draws)
+    return make_score([table], table.mean(), seed=seed, draws=draws)
 
 
 def imagery(
-    truth: np.ndarray,
+    target: np.ndarray,
     decoded: np.ndarray,
     imagined: Sequence[int],
     *,
     seed: int = 0,
     draws: int = 10_000,
-) -> scores.Entry:
+) -> Score:
     """How many other test faces the imagined one is told from.
 
     Args:
-      truth: [n, K] latents of the test faces.
+      target: [n, K] latents of the test faces.
       decoded: [m, K] of imagery patterns, one a subject (or face).
       imagined: [m] which face each was of.
       seed, draws: of the bootstrap.
@@ -193,7 +194,7 @@ def imagery(
       the place among n is uniform, and places of several patterns add up. One
       pattern cannot get below 1/n, and its interval is all of 0 to 1.
     """
-    matrix = identification.similarity(truth, decoded)
+    matrix = identification.similarity(target, decoded)
     n, m = matrix.shape
     own = matrix[np.asarray(imagined), np.arange(m)]
     # What correlates with nothing is a guess.

@@ -1,6 +1,6 @@
-"""Entries of scores.json: a score beside its chance, interval and p.
+"""Scores as scores.json holds them: a value beside its chance, interval and p.
 
-An entry is made from tables: [n, n] scores of every reconstruction, a column,
+A score is made from tables: [n, n] scores of every reconstruction, a column,
 for every picture, a row, that it might be of; the diagonals are what was
 reconstructed. More than one table means that reconstructions are exchanged
 only within groups of pictures.
@@ -12,7 +12,7 @@ import numpy as np
 
 from brainjax.evaluation import identification, pixels, statistics
 
-Entry = dict[str, float | int | str]
+Score = dict[str, float | int | str]
 
 # Exchanging reconstructions within groups of pictures keeps the permutation
 # test valid while the SSIMs to compute grow with n, not with its square.
@@ -21,15 +21,15 @@ SMALLEST_GROUP = 8
 USUAL_PIXELS = 112 * 112
 
 
-def entry(
+def make_score(
     tables: Sequence[np.ndarray],
     chance: float | None = None,
     *,
     seed: int = 0,
     draws: int = 10_000,
     lower: bool = False,
-) -> Entry:
-    """Makes an entry.
+) -> Score:
+    """Makes a score from tables.
 
     Args:
       tables: see the module.
@@ -37,7 +37,7 @@ def entry(
         reconstruction of another one.
       seed: of the bootstrap and the permutations.
       draws: how many of each.
-      lower: whether lower scores are better, as of distances; the entry then
+      lower: whether lower values are better, as of distances; the score then
         says 'better': 'lower'.
 
     Returns:
@@ -66,19 +66,19 @@ def _mean_of_mismatched(tables):
     return total / sum(len(table) * (len(table) - 1) for table in tables)
 
 
-def of_pixels(
-    truth: np.ndarray,
+def pixel_scores(
+    target: np.ndarray,
     reconstruction: np.ndarray,
     *,
     seed: int = 0,
     draws: int = 10_000,
     ssim: Sequence[str] = ('ssim_2d', 'ssim_1d'),
-) -> tuple[dict[str, Entry], np.ndarray]:
+) -> tuple[dict[str, Score], np.ndarray]:
     """PixCorr and SSIM.
 
     Args:
-      truth, reconstruction: [n, height, width, 3], see `pixels`.
-      seed, draws: of `entry`.
+      target, reconstruction: [n, height, width, 3], see `pixels`.
+      seed, draws: of `make_score`.
       ssim: which of the two.
 
     Returns:
@@ -89,42 +89,42 @@ def of_pixels(
     Raises:
       InputError: see `pixels.ssim_2d`.
     """
-    pixels.check_pictures(truth, reconstruction)
-    n = len(truth)
+    pixels.check_pictures(target, reconstruction)
+    n = len(target)
     matrix = identification.similarity(
-        truth.reshape(n, -1), reconstruction.reshape(n, -1)
+        target.reshape(n, -1), reconstruction.reshape(n, -1)
     )
-    constant = pixels.is_constant(truth) | pixels.is_constant(reconstruction)
+    constant = pixels.is_constant(target) | pixels.is_constant(reconstruction)
     options = {'seed': seed, 'draws': draws}
-    scores = {'pixcorr': entry([np.nan_to_num(matrix)], **options)}
+    scores = {'pixcorr': make_score([np.nan_to_num(matrix)], **options)}
     scores['pixcorr']['constant'] = int(constant.sum())
-    for name, tables in _ssim_tables(truth, reconstruction, seed, ssim):
-        scores[name] = entry(tables, **options)
+    for name, tables in _ssim_tables(target, reconstruction, seed, ssim):
+        scores[name] = make_score(tables, **options)
     return scores, matrix
 
 
-def _ssim_tables(truth, reconstruction, seed, names):
-    n = len(truth)
-    size = SSIM_GROUP * USUAL_PIXELS // (truth.shape[1] * truth.shape[2])
+def _ssim_tables(target, reconstruction, seed, names):
+    n = len(target)
+    size = SSIM_GROUP * USUAL_PIXELS // (target.shape[1] * target.shape[2])
     size = min(max(size, SMALLEST_GROUP), SSIM_GROUP)
     order = np.random.default_rng(seed).permutation(n)
     groups = np.array_split(order, -(-n // size))
     tables = [
-        pixels.ssim_matrices(truth[group], reconstruction[group], names)
+        pixels.ssim_matrices(target[group], reconstruction[group], names)
         for group in groups
     ]
     return zip(names, zip(*tables))
 
 
-def of_identification(
+def identification_scores(
     name: str, matrix: np.ndarray, *, seed: int = 0, draws: int = 10_000
-) -> dict[str, Entry]:
+) -> dict[str, Score]:
     """Two-way and fifty-way identification by one kind of similarity.
 
     Args:
       name: of the similarity, such as 'pixels' or 'alexnet2'.
       matrix: R [n, n], rows pictures and columns reconstructions.
-      seed, draws: of `entry`.
+      seed, draws: of `make_score`.
 
     Returns:
       {'two_way_NAME', 'fifty_way_NAME'}; with fewer than 50 pictures the
@@ -133,7 +133,7 @@ def of_identification(
     ways = min(50, len(matrix))
     prefix = 'fifty_way' if ways == 50 else 'all_way'
     return {
-        f'{kind}_{name}': entry(
+        f'{kind}_{name}': make_score(
             [identification.n_way_table(matrix, n)],
             identification.chance(n),
             seed=seed,
@@ -143,21 +143,21 @@ def of_identification(
     }
 
 
-def of_retrieval(
+def retrieval_scores(
     name: str,
     matrix: np.ndarray,
     *,
     tops: Sequence[int] = (1, 5),
     seed: int = 0,
     draws: int = 10_000,
-) -> dict[str, Entry]:
+) -> dict[str, Score]:
     """Exact retrieval among all n pictures, in both directions.
 
     Args:
       name: of the similarity.
       matrix: R [n, n], rows pictures and columns reconstructions.
       tops: how many guesses; those below n are scored.
-      seed, draws: of `entry`.
+      seed, draws: of `make_score`.
 
     Returns:
       {'top1_picture_NAME': of all pictures the one seen is the most similar
@@ -177,8 +177,12 @@ def of_retrieval(
         ):
             table = identification.n_way_table(each, n, top)
             guess = identification.chance(n, top)
-            scores[f'top{top}_{what}_{name}'] = entry([table], guess, **options)
+            scores[f'top{top}_{what}_{name}'] = make_score(
+                [table], guess, **options
+            )
     places = identification.ranks(matrix).astype(float)
     places[:, np.isnan(matrix).all(axis=0)] = (n + 1) / 2
-    scores[f'rank_{name}'] = entry([places], (n + 1) / 2, lower=True, **options)
+    scores[f'rank_{name}'] = make_score(
+        [places], (n + 1) / 2, lower=True, **options
+    )
     return scores

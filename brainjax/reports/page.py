@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import jinja2
 from matplotlib.figure import Figure
 
-from brainjax.evaluation.audit.rows import Row
+from brainjax.evaluation.audit import AuditCheck
 from brainjax.evaluation.score_table import PERCENT, describe, in_words
 from brainjax.io import files
 from brainjax.reports import figures
@@ -27,7 +27,7 @@ def render(
     versions: Mapping[str, str] | None = None,
     timings: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
-    audit: Sequence[Row] = (),
+    audit: Sequence[AuditCheck] = (),
 ) -> None:
     """Writes a report as one self-contained HTML file, whole or not at all.
 

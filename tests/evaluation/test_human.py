@@ -129,7 +129,7 @@ def test_score_counts_and_p_enumerates():
     wrong[1, 2] = 0
     sessions = [session(f'{i}', row) for i, row in enumerate(wrong)]
     judged = human.score(sessions, draws=20_000)
-    entry = judged.entry
+    entry = judged.score
     assert entry['value'] == 20 / 24 and entry['chance'] == 0.5
     assert entry['n'] == 12 and entry['observers'] == 2
     assert entry['low'] < entry['value'] < entry['high'] <= 1
@@ -146,11 +146,11 @@ def test_score_counts_and_p_enumerates():
 
 def test_perfect_and_guessing_observers():
     perfect = [session(f'{i}', [1] * 12) for i in range(3)]
-    entry = human.score(perfect).entry
+    entry = human.score(perfect).score
     assert entry['value'] == entry['low'] == entry['high'] == 1
     assert entry['p'] < 0.002
     halves = [session('a', [0, 1] * 6), session('b', [1, 0] * 6)]
-    entry = human.score(halves).entry
+    entry = human.score(halves).score
     assert entry['value'] == 0.5 and entry['p'] > 0.4
     assert entry['low'] < 0.5 < entry['high']
 
@@ -161,7 +161,7 @@ def test_the_inattentive_are_left_out_and_named():
     good.append(session('once', [1] * 11 + [0], [False] + [True] * 7))
     bad = session('sleepy', [0] * 12, [False] * 2 + [True] * 6)
     judged = human.score([bad, *good])
-    assert judged.entry == human.score(good).entry
+    assert judged.score == human.score(good).score
     assert judged.excluded == [bad] and judged.kept == good
     said = ' '.join(human.sentences(judged))
     assert '4 observers judged 12 pictures, in 0.9 s' in said
@@ -175,7 +175,7 @@ def test_the_inattentive_are_left_out_and_named():
 
 def test_one_observer_is_scored_over_pictures_and_said_so():
     judged = human.score([session('a', [1] * 9 + [0] * 3)])
-    assert judged.entry['low'] < 0.75 < judged.entry['high']
+    assert judged.score['low'] < 0.75 < judged.score['high']
     assert 'nothing of other people' in human.sentences(judged)[-1]
 
 
@@ -185,7 +185,7 @@ def test_pictures_that_not_all_have_judged():
         observer='b', correct={n: n != NAMES[8] for n in NAMES[4:]}
     )
     judged = human.score([first, second])
-    assert judged.entry['value'] == 12 / 14 and judged.entry['n'] == 12
+    assert judged.score['value'] == 12 / 14 and judged.score['n'] == 12
     assert np.isnan(judged.table).sum() == 10
     answers = {name: count for name, _, count in human.per_picture(judged)}
     assert answers[NAMES[0]] == 1 and answers[NAMES[5]] == 2
@@ -233,7 +233,7 @@ def test_p_holds_its_level_where_reconstructions_know_nothing():
         answers = common + generator.normal(size=(5, 12)) > 0
         sessions = [session(f'{i}', row) for i, row in enumerate(answers)]
         judged = human.score(sessions, seed=experiment, draws=200)
-        p.append(judged.entry['p'])
+        p.append(judged.score['p'])
     # 10 expected of 200 and 3.1 its standard deviation; a binomial test over
     # all 60 answers would reject in about 40.
     assert (np.array(p) <= 0.05).sum() <= 20

@@ -167,7 +167,7 @@ def test_mindeye2_is_torchs():
 
 def test_own_size_leaves_pictures_alone():
     scored = presets.score(TRUTH, TRUTH, networks=[], draws=10)
-    np.testing.assert_array_equal(scored.truth, np.stack(TRUTH))
+    np.testing.assert_array_equal(scored.target, np.stack(TRUTH))
     assert scored.scores['ssim_2d']['value'] == pytest.approx(1)
     resized = presets.score(TRUTH, MADE, networks=[], draws=10)
     assert resized.reconstruction.shape == (3, 72, 72, 3)

@@ -1,4 +1,4 @@
-"""Entries of scores.json: golden values, directions and the test ladder."""
+"""Scores of scores.json: golden values, directions and the test ladder."""
 
 import json
 
@@ -20,12 +20,12 @@ def golden_features():
 
 def test_golden_values():
     matrix = identification.similarity(*golden_features())
-    two_way = scores.of_identification('x', matrix, draws=100)['two_way_x']
+    two_way = scores.identification_scores('x', matrix, draws=100)['two_way_x']
     assert two_way['value'] == pytest.approx(0.9769230769, abs=6e-11)
-    distance = scores.entry([1 - matrix], lower=True, draws=100)
+    distance = scores.make_score([1 - matrix], lower=True, draws=100)
     assert distance['value'] == pytest.approx(0.6552937455, abs=6e-11)
     cosine = identification.similarity(*golden_features(), centre=False)
-    found = scores.of_retrieval('x', cosine, draws=100)
+    found = scores.retrieval_scores('x', cosine, draws=100)
     assert found['top1_picture_x']['value'] == 0.325
     assert found['top1_reconstruction_x']['value'] == 0.4
     assert json.loads(json.dumps(found)) == found
@@ -49,17 +49,17 @@ def test_tables_are_scores_of_permuted_matrices():
 
 def test_distances_are_better_the_lower():
     near = 1 + GENERATOR.random((20, 20)) - 0.9 * np.eye(20)
-    found = scores.entry([near], lower=True, draws=499)
+    found = scores.make_score([near], lower=True, draws=499)
     assert found['p'] == 1 / 500
     assert found['better'] == 'lower'
-    assert scores.entry([near], draws=499)['p'] == 1
+    assert scores.make_score([near], draws=499)['p'] == 1
 
 
 def test_perfect_reconstructions_score_perfectly():
     truth, _ = golden_features()
     matrix = identification.similarity(truth, truth)
-    found = scores.of_identification('x', matrix, draws=50)
-    found |= scores.of_retrieval('x', matrix, draws=50)
+    found = scores.identification_scores('x', matrix, draws=50)
+    found |= scores.retrieval_scores('x', matrix, draws=50)
     rank = found.pop('rank_x')
     assert rank['value'] == 1 and rank['chance'] == 20.5
     assert {entry['value'] for entry in found.values()} == {1.0}
@@ -69,11 +69,11 @@ def test_identical_reconstructions_score_chance():
     truth, reconstruction = golden_features()
     same = np.tile(reconstruction[:1], (40, 1))
     matrix = identification.similarity(truth, same)
-    found = scores.of_identification('x', matrix, draws=50)
+    found = scores.identification_scores('x', matrix, draws=50)
     assert found['two_way_x']['value'] == pytest.approx(0.5, abs=1e-14)
     assert found['all_way_x']['value'] == pytest.approx(1 / 40, abs=1e-14)
     assert all(entry['p'] == 1 for entry in found.values())
-    retrieval = scores.of_retrieval('x', matrix, draws=50)
+    retrieval = scores.retrieval_scores('x', matrix, draws=50)
     assert retrieval['rank_x']['value'] == pytest.approx(20.5)
     # Ties are misses: the wrong direction would be 0, not chance.
     assert retrieval['top1_reconstruction_x']['value'] == 0
@@ -122,7 +122,7 @@ def test_p_of_every_kind_of_score_is_uniform_under_the_null():
         for name, table in tables.items():
             p = randomised_p([table], experiment)
             found.setdefault(name, []).append(p)
-            entry = scores.entry([table], seed=experiment, draws=99)
+            entry = scores.make_score([table], seed=experiment, draws=99)
             reported.setdefault(name, []).append(entry['p'])
         p = randomised_p([1 - matrix], experiment, lower=True)
         found.setdefault('distance', []).append(p)

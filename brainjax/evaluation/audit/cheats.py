@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from brainjax.evaluation.audit import rows
+from brainjax.evaluation.audit import SIDE
 from brainjax.evaluation.audit.controls import patterns
 from brainjax.simulation.scenes import CATEGORIES, scenes
 
@@ -21,21 +21,21 @@ class Case(NamedTuple):
     """A method's pictures with all that the audit takes.
 
     Attributes:
-      truth, made: [n, side, side, 3] float32 in 0..1.
+      target, reconstruction: [n, side, side, 3] float32 in 0..1.
       train: [m, side, side, 3].
       categories: [n] of the true pictures.
-      controls: see `audit_controls.rows`.
+      controls: see `controls.compare`.
     """
 
-    truth: np.ndarray
-    made: np.ndarray
+    target: np.ndarray
+    reconstruction: np.ndarray
     train: np.ndarray
     categories: list[str]
     controls: dict[str, np.ndarray]
 
 
 class _World(NamedTuple):
-    truth: np.ndarray
+    target: np.ndarray
     train: np.ndarray
     others: np.ndarray  # pictures of neither set, as a generator's
     test_kinds: np.ndarray
@@ -57,17 +57,17 @@ def make(
       seed: of the scenes, the brain and its noise.
       n: number of test pictures.
       train: of training pictures.
-      noise: deviation of a voxel's noise, of its signal.
+      noise: standard deviation of a voxel's noise, in those of its signal.
     """
     world = _world(seed, n, train, noise)
     respond = KINDS[kind](world)
-    truth, shown = world.truth, world.train
+    target, shown = world.target, world.train
     if kind == 'leaky split':
         # A third of the test pictures were in training, a pixel to the side.
-        leaked = np.roll(truth[::3], 1, axis=2) * np.float32(0.97)
+        leaked = np.roll(target[::3], 1, axis=2) * np.float32(0.97)
         shown = np.concatenate([shown[len(leaked) :], leaked])
     return Case(
-        truth,
+        target,
         respond(world.test_fmri),
         shown,
         [CATEGORIES[k] for k in world.test_kinds],
@@ -80,7 +80,7 @@ def make(
 
 def _world(seed, n, train, noise):
     rng = np.random.default_rng([seed, 5])
-    images, _, categories = scenes(n + 2 * train, rows.SIDE, seed)
+    images, _, categories = scenes(n + 2 * train, SIDE, seed)
     images = np.float32(images) / 255
     kinds = np.array([CATEGORIES.index(c) for c in categories])
     # As aeroplanes have sky around them, each category has its surroundings.

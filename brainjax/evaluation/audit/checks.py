@@ -1,17 +1,16 @@
-"""Could these pictures have come about without seeing the brain's answer?
+"""Checks on reconstructions beside their targets and the training pictures.
 
-Checks on a set of reconstructions beside what was seen and what was shown in
-training. Each is a pure function that returns one row: a figure, what it
-stands beside, and a verdict in plain words. High identification alone shows
+Each is a pure function that returns an `AuditCheck`: a statistic, what it is
+compared with, and a verdict in plain words. High identification alone shows
 little: a method that names the category and draws any picture of it scores
-.95 with ten categories (inversion spec section 6; Shirakawa et al. 2025;
-Otsuka et al. 2025).
+.95 with ten categories (Shirakawa et al. 2025; Otsuka et al. 2025).
 
 Pictures are compared by the correlation of their pixels at 32 x 32: fine
 detail of the right object in the wrong place is not credited here.
 
-Every function takes `truth` and `made`, [n, side, side, 3] float32 in 0..1,
-picture by picture, and `train`, [m, side, side, 3] of those shown in training.
+Every function takes `target` and `reconstruction`, matched
+[n, side, side, 3] float32 in 0..1, and `train`, [m, side, side, 3] of the
+pictures shown in training.
 """
 
 from collections.abc import Sequence
@@ -19,12 +18,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainjax.evaluation import identification, statistics
-from brainjax.evaluation.audit import span
-from brainjax.evaluation.audit.rows import (
-    Row,
+from brainjax.evaluation.audit import (
+    AuditCheck,
     not_checked,
     pairwise,
     similarity,
+    span,
 )
 from brainjax.recordings import leakage
 
@@ -32,21 +31,21 @@ COPIES = 0.05  # Share of copies beyond that among true pictures.
 
 
 def of_pictures(
-    truth: np.ndarray,
-    made: np.ndarray,
+    target: np.ndarray,
+    reconstruction: np.ndarray,
     train: np.ndarray | None,
     categories: Sequence[str] | None,
     seed: int = 0,
-) -> list[Row]:
+) -> list[AuditCheck]:
     """All checks that need pictures alone.
 
     Args:
-      truth, made, train: see the module; None if the training pictures are
-        not known.
+      target, reconstruction: see the module.
+      train: likewise; None if the training pictures are not known.
       categories: [n] of the true pictures, or None.
       seed: of the bootstrap.
     """
-    rows = [within_categories(truth, made, categories, seed)]
+    rows = [within_categories(target, reconstruction, categories, seed)]
     if train is None or not len(train):
         why = 'the training pictures are not known; give --train-pictures.'
         rows += [
@@ -62,31 +61,31 @@ def of_pictures(
         ]
     else:
         rows += [
-            near_duplicates(truth, train),
-            copies(truth, made, train),
-            nearest(truth, made, train, seed),
-            mean_picture(truth, made, train, seed),
-            among_training(truth, made, train, seed),
-            span.span(truth, made, train),
+            near_duplicates(target, train),
+            copies(target, reconstruction, train),
+            nearest(target, reconstruction, train, seed),
+            mean_picture(target, reconstruction, train, seed),
+            among_training(target, reconstruction, train, seed),
+            span.span(target, reconstruction, train),
         ]
-    return [*rows, span.effective_rank(truth, made)]
+    return [*rows, span.effective_rank(target, reconstruction)]
 
 
 def oracle_score(categories: int, accuracy: float = 1.0) -> float:
     """Two-way identification of who names the category and nothing more.
 
     0.5 / k + (1 - 1 / k) q, with k equally frequent categories named rightly
-    with the probability q (inversion spec section 6).
+    with the probability q.
     """
     return 0.5 / categories + (1 - 1 / categories) * accuracy
 
 
 def within_categories(
-    truth: np.ndarray,
-    made: np.ndarray,
+    target: np.ndarray,
+    reconstruction: np.ndarray,
     categories: Sequence[str] | None,
     seed: int = 0,
-) -> Row:
+) -> AuditCheck:
     """Is a picture told from others of its own category?"""
     check = 'beyond the category'
     if categories is None:
@@ -101,7 +100,7 @@ def within_categories(
             f'only {kept.sum()} test pictures share their category with '
             'another.',
         )
-    matrix = similarity(truth, made)
+    matrix = similarity(target, reconstruction)
     beaten = (matrix < np.diagonal(matrix)) & same
     inside = beaten.sum(axis=0)[kept] / rivals[kept]
     overall = identification.two_way(matrix)
@@ -116,29 +115,29 @@ def within_categories(
     )
     above = statistics.bootstrap_interval(overall, seed)[0] > 0.5
     if low > 0.5:
-        return Row(
+        return AuditCheck(
             check, value, 0.5, False, f'{told}More than the category is seen.'
         )
     if above and high < whole:
-        return Row(
+        return AuditCheck(
             check, value, 0.5, True,
             f'{told}The pictures tell the category, and nothing beyond it.',
         )  # fmt: skip
-    return Row(
+    return AuditCheck(
         check, value, 0.5, None, f'{told}Too few pictures to tell, or no score.'
     )
 
 
-def near_duplicates(truth: np.ndarray, train: np.ndarray) -> Row:
+def near_duplicates(target: np.ndarray, train: np.ndarray) -> AuditCheck:
     """Was a test picture, or nearly the same, shown in training?"""
-    pairs = leakage.near_duplicates(_bytes(train), _bytes(truth))
+    pairs = leakage.near_duplicates(_bytes(train), _bytes(target))
     found = len({test for _, test in pairs})
-    return Row(
+    return AuditCheck(
         'near duplicates',
-        found / len(truth),
+        found / len(target),
         0.0,
         found > 0,
-        f'{found} of {len(truth)} test pictures nearly equal a training '
+        f'{found} of {len(target)} test pictures nearly equal a training '
         'picture. '
         + (
             'The split leaks: leave them out, or divide anew.'
@@ -148,15 +147,17 @@ def near_duplicates(truth: np.ndarray, train: np.ndarray) -> Row:
     )
 
 
-def copies(truth: np.ndarray, made: np.ndarray, train: np.ndarray) -> Row:
+def copies(
+    target: np.ndarray, reconstruction: np.ndarray, train: np.ndarray
+) -> AuditCheck:
     """Are the reconstructions training pictures?"""
     ours, theirs = (
         len({i for _, i in leakage.near_duplicates(_bytes(train), _bytes(x))})
         / len(x)
-        for x in (made, truth)
+        for x in (reconstruction, target)
     )
     flagged = ours > theirs + COPIES
-    return Row(
+    return AuditCheck(
         'copies of training pictures',
         ours,
         theirs,
@@ -172,14 +173,17 @@ def copies(truth: np.ndarray, made: np.ndarray, train: np.ndarray) -> Row:
 
 
 def nearest(
-    truth: np.ndarray, made: np.ndarray, train: np.ndarray, seed: int = 0
-) -> Row:
+    target: np.ndarray,
+    reconstruction: np.ndarray,
+    train: np.ndarray,
+    seed: int = 0,
+) -> AuditCheck:
     """Is a reconstruction closer than the training picture it is most like?"""
-    chosen = similarity(train, made).argmax(axis=0)
+    chosen = similarity(train, reconstruction).argmax(axis=0)
     return _beside(
         'nearest training picture',
-        truth,
-        made,
+        target,
+        reconstruction,
         train[chosen],
         'the training picture that is most like the reconstruction',
         'Looking up a training picture would do as well.',
@@ -188,26 +192,29 @@ def nearest(
 
 
 def mean_picture(
-    truth: np.ndarray, made: np.ndarray, train: np.ndarray, seed: int = 0
-) -> Row:
+    target: np.ndarray,
+    reconstruction: np.ndarray,
+    train: np.ndarray,
+    seed: int = 0,
+) -> AuditCheck:
     """Is a reconstruction closer than the mean training picture?"""
     return _beside(
         'mean picture',
-        truth,
-        made,
-        np.broadcast_to(train.mean(axis=0), truth.shape),
+        target,
+        reconstruction,
+        np.broadcast_to(train.mean(axis=0), target.shape),
         'the mean of all training pictures',
         'One picture for everything would do as well.',
         seed,
     )
 
 
-def _beside(check, truth, made, other, what, meaning, seed):
+def _beside(check, target, reconstruction, other, what, meaning, seed):
     """Compares pixel correlations with those of other pictures."""
-    ours, theirs = (pairwise(truth, x) for x in (made, other))
+    ours, theirs = (pairwise(target, x) for x in (reconstruction, other))
     found = statistics.paired_difference(ours, theirs, seed)
     flagged = found['low'] <= 0
-    return Row(
+    return AuditCheck(
         check,
         float(ours.mean()),
         float(theirs.mean()),
@@ -220,18 +227,21 @@ def _beside(check, truth, made, other, what, meaning, seed):
 
 
 def among_training(
-    truth: np.ndarray, made: np.ndarray, train: np.ndarray, seed: int = 0
-) -> Row:
+    target: np.ndarray,
+    reconstruction: np.ndarray,
+    train: np.ndarray,
+    seed: int = 0,
+) -> AuditCheck:
     """Is the true picture nearer than the training pictures (zero shot)?"""
-    own = pairwise(truth, made)
-    rivals = similarity(train, made)
+    own = pairwise(target, reconstruction)
+    rivals = similarity(train, reconstruction)
     place = 1 + (rivals >= own).sum(axis=0)
     first = float((place == 1).mean())
-    hard = similarity(train, truth).argmax(axis=0)
-    wins = (own > rivals[hard, np.arange(len(truth))]).astype(float)
+    hard = similarity(train, target).argmax(axis=0)
+    wins = (own > rivals[hard, np.arange(len(target))]).astype(float)
     low, high = statistics.bootstrap_interval(wins, seed)
     flagged = high < 0.5
-    return Row(
+    return AuditCheck(
         'true picture among training pictures',
         float(np.median(place)),
         (len(train) + 2) / 2,

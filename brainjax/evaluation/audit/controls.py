@@ -1,8 +1,8 @@
 """Controls that go through the fitted method itself.
 
 What a method gives for a pattern without information is its prior. If those
-pictures score as the reconstructions do, the scores are the prior's (inversion
-spec section 6, diagnostic 7).
+pictures score as the reconstructions do, the scores are the prior's
+(Shirakawa et al. 2025).
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from brainjax.evaluation import statistics
-from brainjax.evaluation.audit.rows import Row, pairwise, similarity
+from brainjax.evaluation.audit import AuditCheck, pairwise, similarity
 
 _WORDS = {
     'noise': 'noise of the same spread',
@@ -27,7 +27,8 @@ def patterns(fmri: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
       seed: of the draws.
 
     Returns:
-      'noise': normal, with each voxel's mean and deviation over the patterns;
+      'noise': normal, with each voxel's mean and standard deviation over
+      the patterns;
       'shuffled': each pattern with its voxels in another order, the same for
       all; 'zero': the mean training pattern; each [n, voxels] float32.
     """
@@ -40,28 +41,28 @@ def patterns(fmri: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     }
 
 
-def rows(
-    truth: np.ndarray,
-    made: np.ndarray,
+def compare(
+    target: np.ndarray,
+    reconstruction: np.ndarray,
     controls: Mapping[str, np.ndarray],
     seed: int = 0,
-) -> list[Row]:
-    """Compares the reconstructions with those of empty patterns.
+) -> list[AuditCheck]:
+    """Compares the reconstructions with those from `patterns`.
 
     Args:
-      truth, made: as for `audit`.
+      target, reconstruction: as in `checks`.
       controls: name of `patterns` -> the pictures that they gave.
       seed: of the bootstrap.
     """
     found = []
-    ours = pairwise(truth, made)
+    ours = pairwise(target, reconstruction)
     for name, pictures in controls.items():
-        theirs = pairwise(truth, pictures)
+        theirs = pairwise(target, pictures)
         difference = statistics.paired_difference(ours, theirs, seed)
         flagged = difference['low'] <= 0
-        alike = pairwise(made, pictures).mean()
+        alike = pairwise(reconstruction, pictures).mean()
         found.append(
-            Row(
+            AuditCheck(
                 f'{name} in place of the responses',
                 float(ours.mean()),
                 float(theirs.mean()),
@@ -80,28 +81,28 @@ def rows(
 
 
 def held_out_cluster(
-    truth: np.ndarray,
+    target: np.ndarray,
     naive: np.ndarray,
     held_out: np.ndarray,
     clusters: np.ndarray,
     seed: int = 0,
-) -> Row:
+) -> AuditCheck:
     """Scores fits that never saw the cluster of a test picture.
 
     Args:
-      truth: [n, side, side, 3] test pictures.
+      target: [n, side, side, 3] test pictures.
       naive: [n, ...] from the usual fit.
       held_out: [n, ...], each from a fit without its cluster's training
         pictures.
       clusters: [n] of the test pictures.
       seed: of the bootstrap.
     """
-    ours, theirs = (pairwise(truth, x) for x in (held_out, naive))
+    ours, theirs = (pairwise(target, x) for x in (held_out, naive))
     low, high = statistics.bootstrap_interval(ours, seed)
-    others = ~np.eye(len(truth), dtype=bool)
-    chance = float(similarity(truth, held_out)[others].mean())
+    others = ~np.eye(len(target), dtype=bool)
+    chance = float(similarity(target, held_out)[others].mean())
     flagged = low <= chance
-    return Row(
+    return AuditCheck(
         'held-out clusters',
         float(ours.mean()),
         float(theirs.mean()),
@@ -109,7 +110,7 @@ def held_out_cluster(
         f'Pixel correlation {ours.mean():.2f} ({low:.2f} to {high:.2f}) where '
         'no training picture is of the test picture’s cluster '
         f'({len(np.unique(clusters))} clusters), {theirs.mean():.2f} with the '
-        f'usual fit, {chance:.2f} for pictures dealt at random. '
+        f'usual fit, {chance:.2f} for reconstructions permuted across stimuli. '
         + (
             'What is not like the training pictures is not reconstructed.'
             if flagged
@@ -118,7 +119,7 @@ def held_out_cluster(
     )
 
 
-def seeds(scores: Mapping[int, float], reference: float) -> Row:
+def seeds(scores: Mapping[int, float], reference: float) -> AuditCheck:
     """How much the score depends on the seed of the fit.
 
     Args:
@@ -127,7 +128,7 @@ def seeds(scores: Mapping[int, float], reference: float) -> Row:
     """
     values = np.array(list(scores.values()))
     spread = float(values.std(ddof=1))
-    return Row(
+    return AuditCheck(
         'seeds',
         float(values.mean()),
         spread,

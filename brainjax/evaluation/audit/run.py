@@ -10,10 +10,15 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from brainjax.evaluation import classification, folders
-from brainjax.evaluation.audit import checks, span
-from brainjax.evaluation.audit import controls as audit_controls
-from brainjax.evaluation.audit import rows as audit_rows
-from brainjax.evaluation.audit.rows import Row
+from brainjax.evaluation.audit import (
+    SIDE,
+    AuditCheck,
+    checks,
+    controls,
+    not_checked,
+    pairwise,
+    span,
+)
 from brainjax.io.files import PathLike
 from brainjax.pictures import loading
 from brainjax.recordings import (
@@ -37,7 +42,7 @@ def of_folders(
     recording: PathLike | None,
     options: Mapping[str, Any],
     seed: int = 0,
-) -> list[Row]:
+) -> list[AuditCheck]:
     """Audits one set of pictures against another.
 
     Args:
@@ -52,11 +57,11 @@ def of_folders(
     Raises:
       InputError: a source cannot be used.
     """
-    train, split = None, []
+    train, shared = None, []
     categories = [classification.class_of(path) for path in seen.paths]
     if recording is not None:
         opened = open_recording(recording, **options)
-        split = _split(opened)
+        shared = _shared(opened)
         shown = np.unique(opened.train.stimulus)
         if opened.stimuli.images is not None:
             train = _small(opened.stimuli.images[shown])
@@ -66,15 +71,15 @@ def of_folders(
             )
             categories = [of.get(_stem(name), '') for name in seen.names]
     if train_pictures is not None:
-        found, _ = loading.load(
+        loaded, _ = loading.load(
             train_pictures,
-            audit_rows.SIDE,
+            SIDE,
             limit=MOST_TRAINING,
             seed=seed,
             squash=True,
         )
-        train = np.float32(found) / 255
-    rows = checks.of_pictures(
+        train = np.float32(loaded) / 255
+    found = checks.of_pictures(
         _small(seen.images),
         _small(images),
         train,
@@ -82,13 +87,13 @@ def of_folders(
         seed,
     )
     if train is not None and len(train) > 1:
-        rows.append(span.best_prediction(_small(seen.images), train))
+        found.append(span.best_prediction(_small(seen.images), train))
     why = 'needs the fitted method; set config.audit.on in `brainjax run`.'
     return [
-        *split,
-        *rows,
+        *shared,
+        *found,
         *(
-            audit_rows.not_checked(check, why)
+            not_checked(check, why)
             for check in (
                 'noise in place of the responses',
                 'held-out clusters',
@@ -104,10 +109,10 @@ def of_run(
     recording: Recording,
     unpaired: np.ndarray,
     test: Any,
-    made: np.ndarray,
+    reconstruction: np.ndarray,
     config: ConfigDict,
     workdir: pathlib.Path,
-) -> list[Row]:
+) -> list[AuditCheck]:
     """Audits a run through its fitted method.
 
     Args:
@@ -115,44 +120,47 @@ def of_run(
       fitted: what its fit returned.
       recording, unpaired: what it was fitted to.
       test: the averaged, normalised test trials.
-      made: their reconstructions.
+      reconstruction: [n, height, width, 3] of each.
       config: of the experiment; `config.audit` says how much.
-      workdir: gets 'audit', from which refits go on.
+      workdir: gets 'audit', where interrupted refits resume.
     """
     stimuli, folder = recording.stimuli, workdir / 'audit'
-    truth, small = _small(stimuli.images[test.stimulus]), _small(made)
-    shown = np.unique(recording.train.stimulus)
-    train = _small(stimuli.images[shown])
+    target = _small(stimuli.images[test.stimulus])
+    small = _small(reconstruction)
+    train = _small(stimuli.images[np.unique(recording.train.stimulus)])
     categories = stimuli.categories and [
         stimuli.categories[i] for i in test.stimulus
     ]
-    rows = _split(recording)
-    rows += checks.of_pictures(truth, small, train, categories, config.seed)
-    rows.append(span.best_prediction(truth, train))
-    controls = {
-        name: _small(
-            method.reconstruct(_beside(fitted, folder / name), fmri, config)
-        )
-        for name, fmri in audit_controls.patterns(
-            test.fmri, config.seed
-        ).items()
+
+    def refit(part, changed, place):
+        return method.fit(part, unpaired, changed, folder / place)
+
+    def without_brain(name, fmri):
+        beside = _in_folder(fitted, folder / name)
+        return _small(method.reconstruct(beside, fmri, config))
+
+    given = {
+        name: without_brain(name, fmri)
+        for name, fmri in controls.patterns(test.fmri, config.seed).items()
     }
-    rows += audit_controls.rows(truth, small, controls, config.seed)
-    rows.append(
+    return [
+        *_shared(recording),
+        *checks.of_pictures(target, small, train, categories, config.seed),
+        span.best_prediction(target, train),
+        *controls.compare(target, small, given, config.seed),
         _clusters(
-            method, recording, unpaired, test, truth, small, config, folder
-        )
-    )
-    rows.append(
-        _seeds(method, recording, unpaired, test, truth, small, config, folder)
-    )
-    return rows
+            method.reconstruct, refit, recording, test, target, small, config
+        ),
+        _seeds(
+            method.reconstruct, refit, recording, test, target, small, config
+        ),
+    ]
 
 
-def _split(recording: Recording) -> list[Row]:
+def _shared(recording: Recording) -> list[AuditCheck]:
     """What training and test trials share beside pictures; not judged."""
     return [
-        Row(
+        AuditCheck(
             f'{found.what} in training and test',
             None if found.shared is None else float(found.shared),
             None if found.of is None else float(found.of),
@@ -165,57 +173,58 @@ def _split(recording: Recording) -> list[Row]:
 
 
 def _clusters(
-    method, recording, unpaired, test, truth, made, config, folder
-) -> Row:
+    reconstruct, refit, recording, test, target, reconstruction, config
+) -> AuditCheck:
+    """Reconstructs each test picture by a fit without its cluster."""
     k = config.audit.clusters
     if not k:
-        return audit_rows.not_checked(
+        return not_checked(
             'held-out clusters',
             'each cluster is a fit of its own; set config.audit.clusters=5 or '
             'more.',
         )
     label = cluster(_features(recording), k, config.seed)
-    held_out = np.empty_like(made)
+    held_out = np.empty_like(reconstruction)
     for each in np.unique(label[test.stimulus]):
-        rows = label[test.stimulus] == each
+        mine = label[test.stimulus] == each
         rest = np.flatnonzero(label[recording.train.stimulus] != each)
         part = dataclasses.replace(
             recording, train=take_trials(recording.train, rest)
         )
-        place = folder / f'cluster-{each}'
-        fitted = method.fit(part, unpaired, config, place)
-        fmri = average_repeats(normalise(part).test).fmri[rows]
-        held_out[rows] = _small(method.reconstruct(fitted, fmri, config))
-    return audit_controls.held_out_cluster(
-        truth, made, held_out, label[test.stimulus], config.seed
+        fitted = refit(part, config, f'cluster-{each}')
+        # Normalised anew, as the statistics are those of the training trials.
+        fmri = average_repeats(normalise(part).test).fmri[mine]
+        held_out[mine] = _small(reconstruct(fitted, fmri, config))
+    return controls.held_out_cluster(
+        target, reconstruction, held_out, label[test.stimulus], config.seed
     )
 
 
 def _seeds(
-    method, recording, unpaired, test, truth, made, config, folder
-) -> Row:
+    reconstruct, refit, recording, test, target, reconstruction, config
+) -> AuditCheck:
+    """Fits anew with other seeds."""
     if not config.audit.seeds:
-        return audit_rows.not_checked(
+        return not_checked(
             'seeds', 'each is a fit of its own; set config.audit.seeds=2.'
         )
-    scores = {config.seed: float(audit_rows.pairwise(truth, made).mean())}
+    scores = {config.seed: float(pairwise(target, reconstruction).mean())}
     for seed in range(config.seed + 1, config.seed + 1 + config.audit.seeds):
         changed = config.copy_and_resolve_references()
         changed.seed = seed
-        place = folder / f'seed-{seed}'
-        fitted = method.fit(recording, unpaired, changed, place)
-        found = method.reconstruct(fitted, test.fmri, changed)
-        scores[seed] = float(audit_rows.pairwise(truth, _small(found)).mean())
-    chance = float(audit_rows.pairwise(truth, np.roll(made, 1, axis=0)).mean())
-    return audit_controls.seeds(scores, chance)
+        fitted = refit(recording, changed, f'seed-{seed}')
+        found = _small(reconstruct(fitted, test.fmri, changed))
+        scores[seed] = float(pairwise(target, found).mean())
+    shifted = np.roll(reconstruction, 1, axis=0)
+    return controls.seeds(scores, float(pairwise(target, shifted).mean()))
 
 
-def as_dicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows as scores.json has them."""
-    return [row._asdict() for row in rows]
+def as_dicts(found: Sequence[AuditCheck]) -> list[dict[str, Any]]:
+    """Checks as scores.json has them."""
+    return [check._asdict() for check in found]
 
 
-def _beside(fitted: Any, folder: pathlib.Path) -> Any:
+def _in_folder(fitted: Any, folder: pathlib.Path) -> Any:
     """A fitted method that leaves its files, if any, in another folder."""
     if 'folder' not in fitted._fields:
         return fitted
@@ -231,7 +240,7 @@ def _features(recording: Recording) -> np.ndarray:
 def _small(images: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures of any size to [n, side, side, 3] float32 in 0..1."""
     bytes_ = [folders.as_bytes(image) for image in images]
-    size = (audit_rows.SIDE, audit_rows.SIDE)
+    size = (SIDE, SIDE)
     found = folders.stack(bytes_, size, Image.Resampling.BOX)
     return np.float32(found) / 255
 

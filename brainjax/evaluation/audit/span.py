@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from brainjax.evaluation.audit.rows import Row, not_checked
+from brainjax.evaluation.audit import AuditCheck, not_checked
 
 SPAN_LEAST, SPAN_SHARE = 0.002, 0.05
 
 
-def span(truth: np.ndarray, made: np.ndarray, train: np.ndarray) -> Row:
+def span(
+    target: np.ndarray, reconstruction: np.ndarray, train: np.ndarray
+) -> AuditCheck:
     """Is every reconstruction a weighted sum of training pictures?
 
     A ridge whose units share one kernel can give nothing else, whatever the
@@ -27,9 +29,9 @@ def span(truth: np.ndarray, made: np.ndarray, train: np.ndarray) -> Row:
             f'{len(train)} training pictures span nearly all pictures of '
             f'{size} values.',
         )
-    ours, theirs = (outside_span(x, train) for x in (made, truth))
+    ours, theirs = (outside_span(x, train) for x in (reconstruction, target))
     flagged = ours < SPAN_LEAST and ours < SPAN_SHARE * theirs
-    return Row(
+    return AuditCheck(
         check,
         ours,
         theirs,
@@ -64,8 +66,8 @@ def outside_span(images: np.ndarray, train: np.ndarray) -> float:
 
 
 def best_prediction(
-    truth: np.ndarray, train: np.ndarray, counts: Sequence[int] = (1, 2, 4, 8)
-) -> Row:
+    target: np.ndarray, train: np.ndarray, counts: Sequence[int] = (1, 2, 4, 8)
+) -> AuditCheck:
     """The floor of a linear decoder that shares its kernel over units.
 
     The squared error, over the variance of the true pictures (or features),
@@ -74,12 +76,12 @@ def best_prediction(
     part.
     """
     floors = {
-        len(train[::c]): outside_span(truth, train[::c])
+        len(train[::c]): outside_span(target, train[::c])
         for c in counts
         if len(train[::c]) > 1
     }
     told = ', '.join(f'{n}: {floor:.0%}' for n, floor in floors.items())
-    return Row(
+    return AuditCheck(
         'best prediction of a dense linear decoder',
         next(iter(floors.values())),
         None,
@@ -89,11 +91,13 @@ def best_prediction(
     )
 
 
-def effective_rank(truth: np.ndarray, made: np.ndarray) -> Row:
-    """How many dimensions the reconstructions fill, beside the truth."""
-    ours, theirs = (_rank(x) for x in (made, truth))
+def effective_rank(
+    target: np.ndarray, reconstruction: np.ndarray
+) -> AuditCheck:
+    """How many dimensions the reconstructions fill, beside the targets."""
+    ours, theirs = (_rank(x) for x in (reconstruction, target))
     flagged = ours < 1.5
-    return Row(
+    return AuditCheck(
         'effective rank',
         ours,
         theirs,

@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.evaluation import recognition
-from brainjax.evaluation import scores as entries
+from brainjax.evaluation.scores import Score, pixel_scores
 from brainjax.methods.faces import pictures
 from brainjax.methods.faces import voxels as faces_voxels
 from brainjax.methods.faces.data import fewest_voxels, roi_masks
@@ -30,7 +30,7 @@ def findings(
     test = average_repeats(normalised.test)
     images = need_pictures(recording)
     truth = images[test.stimulus]
-    scores: dict[str, entries.Entry] = {}
+    scores: dict[str, Score] = {}
     made = {'VAE-GAN ceiling': _rebuilt(fitted.vaegan, truth)}
     imagined, notes = {}, []
     for space, label, suffix in (
@@ -81,7 +81,7 @@ def findings(
             'those of the training faces.'
         )
     for label, suffix in (('VAE-GAN ceiling', 'ceiling'), ('PCA', 'pca')):
-        found, _ = entries.of_pixels(
+        found, _ = pixel_scores(
             truth, made[label], seed=config.seed, ssim=['ssim_2d']
         )
         scores |= {f'{name}_{suffix}': each for name, each in found.items()}
@@ -105,7 +105,7 @@ def _gender(
     judged: dict[str, np.ndarray],
     truth: np.ndarray,
     seed: int,
-) -> dict[str, entries.Entry]:
+) -> dict[str, Score]:
     """Judges latents by the axis between training faces, standardised."""
     by = recognition.spread(known)
     axis = recognition.gender_axis(recognition.standardise(known, by), male)

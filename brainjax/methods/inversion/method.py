@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from brainjax.errors import check_known
 from brainjax.evaluation import features as feature_scores
 from brainjax.evaluation import identification, pixels
-from brainjax.evaluation import scores as entries
+from brainjax.evaluation.scores import Score, make_score
 from brainjax.io import arrays, feature_folders
 from brainjax.io.files import PathLike
 from brainjax.methods.findings import Findings
@@ -193,7 +193,7 @@ def _pixel_ridge(
     return mean + np.float64(fmri) @ x.T @ weights
 
 
-def _two_way(matrix: np.ndarray, seed: int) -> entries.Entry:
+def _two_way(matrix: np.ndarray, seed: int) -> Score:
     """Two-way identification by a similarity, as in scores.json."""
     table = identification.n_way_table(matrix, 2)
-    return entries.entry([table], identification.chance(2), seed=seed)
+    return make_score([table], identification.chance(2), seed=seed)

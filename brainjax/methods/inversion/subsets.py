@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import identification, statistics
-from brainjax.evaluation import scores as entries
+from brainjax.evaluation.scores import Score, make_score, pixel_scores
 from brainjax.methods.inversion.data import Fitted, decode, invert, prepare
 from brainjax.recordings import (
     Recording,
@@ -88,7 +88,7 @@ def _layers(text: str) -> list[str]:
 
 def score(
     truth: np.ndarray, subsets: Mapping[str, np.ndarray], seed: int
-) -> dict[str, entries.Entry]:
+) -> dict[str, Score]:
     """Scores the pictures of each subset against those that were seen.
 
     Returns:
@@ -97,9 +97,9 @@ def score(
     """
     scores = {}
     for name, images in subsets.items():
-        pixcorr, matrix = entries.of_pixels(truth, images, seed=seed, ssim=())
+        pixcorr, matrix = pixel_scores(truth, images, seed=seed, ssim=())
         scores[f'pixcorr_from_{name}'] = pixcorr['pixcorr']
-        scores[f'two_way_pixels_from_{name}'] = entries.entry(
+        scores[f'two_way_pixels_from_{name}'] = make_score(
             [identification.n_way_table(matrix, 2)],
             identification.chance(2),
             seed=seed,

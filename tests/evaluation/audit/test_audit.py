@@ -16,8 +16,8 @@ from brainjax.evaluation.audit import span as audit_span
 def rows_of(kind, seed=1, **sizes):
     case = cheats.make(kind, seed, **sizes)
     rows = audit.of_pictures(
-        case.truth, case.made, case.train, case.categories
-    ) + audit_controls.rows(case.truth, case.made, case.controls)
+        case.target, case.reconstruction, case.train, case.categories
+    ) + audit_controls.compare(case.target, case.reconstruction, case.controls)
     return {row.check: row for row in rows}
 
 
@@ -138,7 +138,7 @@ def test_what_generalises_to_new_clusters_and_what_does_not():
 def test_the_command_audits_folders(tmp_path, capsys):
     case = cheats.make('category oracle', 2, train=250)
     names = [f'{kind}/{i:03d}' for i, kind in enumerate(case.categories)]
-    for file, images in (('truth', case.truth), ('made', case.made)):
+    for file, images in (('truth', case.target), ('made', case.reconstruction)):
         np.savez(tmp_path / f'{file}.npz', images=images, names=names)
     from PIL import Image
 
