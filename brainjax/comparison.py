@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from brainjax import experiment
 from brainjax.errors import InputError
@@ -18,7 +17,7 @@ from brainjax.evaluation.audit import run as auditing
 from brainjax.io import files
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
-from brainjax.pictures import loading
+from brainjax.pictures import loading, operations
 from brainjax.reports import figures, human_figure, human_judgement, page
 
 # Presets with a protocol of their own.
@@ -218,8 +217,7 @@ def _weizmann(seen, images, options, statistics):
         )
     side = (outside.SIZE, outside.SIZE)
     views = [
-        folders.stack(each, side, Image.Resampling.LANCZOS)
-        for each in (seen, images)
+        operations.to_one_size(each, side, 'lanczos') for each in (seen, images)
     ]
     measures = {
         name: presets.lpips_function(name)
@@ -244,9 +242,10 @@ def _weizmann(seen, images, options, statistics):
 
 def _god(seen, images, options, statistics):
     side = (god.SIZE, god.SIZE)
-    views = [folders.stack(each, side) for each in (seen, images)]
+    views = [operations.to_one_size(each, side) for each in (seen, images)]
     views = [
-        np.stack([folders.as_bytes(image) for image in each]) for each in views
+        np.stack([operations.to_uint8(image) for image in each])
+        for each in views
     ]
     lpips, notes = None, []
     needed = ('alexnet', 'lpips_alexnet')
@@ -281,7 +280,7 @@ def _classify(seen, images, out, options, progress):
     side = (classification.SIZE, classification.SIZE)
     classes = [classification.class_of(path) for path in seen.paths]
     found = classification.classify(
-        embed(folders.stack(images, side, Image.Resampling.BILINEAR)),
+        embed(operations.to_one_size(images, side, 'bilinear')),
         classes,
         bank,
         seed=options.seed,

@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import numpy as np
 from ml_collections import ConfigDict
-from PIL import Image
 
 import brainjax
 from brainjax import evaluation
@@ -26,6 +25,7 @@ from brainjax.methods.faces import method as faces
 from brainjax.methods.faces import pictures as face_pictures
 from brainjax.methods.inversion import method as deep_reconstruction
 from brainjax.methods.selfsup import method as selfsup
+from brainjax.pictures import operations
 from brainjax.recordings import (
     Recording,
     average_repeats,
@@ -157,8 +157,7 @@ def _run(
         workdir / 'reconstructions.npz', images=images, names=np.array(names)
     )
     for name, image in zip(_file_names(names), images):
-        with files.atomic(workdir / 'images' / name) as temporary:
-            Image.fromarray(np.uint8(np.round(image * 255))).save(temporary)
+        operations.save_png(workdir / 'images' / name, image)
     files.write_json(workdir / 'scores.json', results)
     page.render(
         workdir / 'report.html',

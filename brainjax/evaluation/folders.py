@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from brainjax.errors import InputError, suggestion
 from brainjax.io import arrays as npz
@@ -164,45 +163,3 @@ def _some(names: Sequence[str], most: int = 3) -> str:
     listed = ', '.join(repr(name) for name in names[:most])
     more = len(names) - most
     return f'{listed} and {more} others' if more > 0 else listed
-
-
-def as_bytes(image: np.ndarray) -> np.ndarray:
-    """Returns a picture as uint8, as it would be read from a PNG file.
-
-    Args:
-      image: [height, width, 3] uint8, or float in 0..1, which is clipped.
-    """
-    if image.dtype == np.uint8:
-        return image
-    return np.uint8(np.round(np.clip(image, 0, 1) * 255))
-
-
-def stack(
-    images: Sequence[np.ndarray],
-    size: tuple[int, int],
-    resample: Image.Resampling = Image.Resampling.BICUBIC,
-) -> np.ndarray:
-    """Brings pictures to one size with Pillow, without cropping.
-
-    Pictures of that size already are left alone, floats as floats if all of
-    them are; others are resized as uint8, smoothed where they shrink.
-
-    Args:
-      images: [height, width, 3] each.
-      size: new height and width.
-      resample: Pillow's filter.
-
-    Returns:
-      [n, *size, 3] uint8 or float32.
-    """
-    if all(image.shape[:2] == size for image in images) and all(
-        image.dtype != np.uint8 for image in images
-    ):
-        return np.stack(images).astype(np.float32)
-    out = np.empty((len(images), *size, 3), np.uint8)
-    for i, image in enumerate(images):
-        image = as_bytes(image)
-        if image.shape[:2] != size:
-            image = Image.fromarray(image).resize(size[::-1], resample)
-        out[i] = image
-    return out

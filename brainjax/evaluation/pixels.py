@@ -16,6 +16,7 @@ import numpy as np
 from scipy import ndimage
 
 from brainjax.errors import InputError
+from brainjax.pictures.operations import unit_range
 
 GREY = np.array([0.2125, 0.7154, 0.0721])
 RADIUS = 5
@@ -63,16 +64,6 @@ def check_pictures(target: np.ndarray, reconstruction: np.ndarray) -> None:
             f'reconstructions {reconstruction.shape}; give one reconstruction '
             'a picture, of the same size.'
         )
-
-
-def unit_range(images: np.ndarray) -> np.ndarray:
-    """Returns pictures as float64 in 0..1.
-
-    Args:
-      images: of any shape, uint8 or floats in 0..1.
-    """
-    scale = 255.0 if images.dtype == np.uint8 else 1.0
-    return np.asarray(images, np.float64) / scale
 
 
 def is_constant(images: np.ndarray) -> np.ndarray:

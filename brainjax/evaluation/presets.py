@@ -12,11 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import (
-    folders,
     identification,
     network_features,
     perceptual,
@@ -31,6 +29,7 @@ from brainjax.evaluation.scores import (
 )
 from brainjax.networks import weights
 from brainjax.networks.backbones import clip
+from brainjax.pictures import operations
 
 LPIPS_SIZE = 112
 LPIPS = ('lpips_alexnet', 'lpips_vgg16')
@@ -184,7 +183,8 @@ def score(
         sides = tuple((side, side) for side in through)
         if protocol.pillow or not through:
             views = tuple(
-                folders.stack(images, *(sides or (size,))) for images in pairs
+                operations.to_one_size(images, *(sides or (size,)))
+                for images in pairs
             )
         else:
             views = tuple(
@@ -262,7 +262,7 @@ def _seen(images, size, protocol):
     """Returns pictures as a network sees them."""
     side = (size, size)
     if protocol.pillow:
-        return folders.stack(images, side, Image.Resampling.BILINEAR)
+        return operations.to_one_size(images, side, 'bilinear')
     return _tensor(images, (side,), protocol.antialias)
 
 
@@ -306,8 +306,7 @@ def lpips_function(name: str) -> Callable[..., np.ndarray]:
 def _lpips(name, pairs, options):
     side = (LPIPS_SIZE, LPIPS_SIZE)
     target, reconstruction = (
-        folders.stack(images, side, Image.Resampling.BILINEAR)
-        for images in pairs
+        operations.to_one_size(images, side, 'bilinear') for images in pairs
     )
     scores = {}
     for each, label in (

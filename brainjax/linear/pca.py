@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.pictures.loading import check_kind
+from brainjax.pictures.operations import check_kind
 
 _CHUNK = 256  # Pictures held as floats at once.
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.networks import layers
-from brainjax.pictures.loading import check_kind
+from brainjax.pictures.operations import check_kind
 from brainjax.training.batches import map_batches
 
 # Published: a picture of 128 px is halved five times, to a grid of 4 x 4.

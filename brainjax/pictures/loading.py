@@ -5,13 +5,14 @@ import contextlib
 import hashlib
 import json
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.io.files import PathLike, atomic, cache_folder
+from brainjax.pictures import operations
 from brainjax.pictures.sources import (
     SUFFIXES,
     Encoded,
@@ -67,30 +68,8 @@ def load(
         found = open_source(source, data_dir, stack)
         chosen = _choose(len(found.names), limit, seed, source)
         names = [found.names[i] for i in chosen]
-        fit = _squash if squash else _fit
+        fit = operations.whole_lanczos if squash else operations.centre_bilinear
         return _decoded(found, chosen, source, size, fit, cached), names
-
-
-def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """Resizes [n, height, width, 3] uint8 to [n, size, size, 3] as `load`."""
-    if images.shape[1:3] == (size, size):
-        return images
-    out = np.empty((len(images), size, size, 3), np.uint8)
-    for i, image in enumerate(images):
-        out[i] = _fit(Image.fromarray(image), size)
-    return out
-
-
-def check_kind(images: np.ndarray) -> None:
-    """Raises InputError unless pictures are uint8 or floating point.
-
-    Other whole numbers could be meant as 0..255 or as 0..1.
-    """
-    if images.dtype != np.uint8 and images.dtype.kind != 'f':
-        raise InputError(
-            f'The pictures are {images.dtype}; give uint8 from 0 to 255, or '
-            'floats from 0 to 1.'
-        )
 
 
 def decode(
@@ -125,7 +104,7 @@ def decode(
         size = _own_size(found, int(ascending[0]), source)
         fit = _same_size
     else:
-        fit = _squeeze if whole else _fit
+        fit = operations.whole_bicubic if whole else operations.centre_bilinear
     images = _decoded(found, ascending, source, size, fit, cached)
     if np.array_equal(ascending, chosen):
         return images
@@ -137,7 +116,7 @@ def _decoded(
     chosen: np.ndarray,
     source: PathLike,
     size: int,
-    fit: Callable[[Image.Image, int], Image.Image],
+    fit: operations.Fit,
     cached: bool,
 ) -> np.ndarray:
     """Decodes into memory, or into the cache unless they are there."""
@@ -194,30 +173,10 @@ def _cache_path(version: str, names: list[str], size: int) -> pathlib.Path:
     )
 
 
-def _fit(image: Image.Image, size: int) -> Image.Image:
-    """Resizes the short side to `size` and crops the centre."""
-    width, height = image.size
-    if width < height:
-        width, height = size, size * height // width
-    else:
-        width, height = size * width // height, size
-    if (width, height) != image.size:
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = round((width - size) / 2), round((height - size) / 2)
-    return image.crop((left, top, left + size, top + size))
-
-
-def _squeeze(image: Image.Image, size: int) -> Image.Image:
-    """Resizes to size x size."""
-    return image.resize((size, size), Image.Resampling.BICUBIC)
-
-
-def _squash(image: Image.Image, size: int) -> Image.Image:
-    """Resizes both sides to `size`."""
-    return image.resize((size, size), Image.Resampling.LANCZOS)
-
-
-_VARIANTS = {_squeeze: 'whole', _squash: ' squashed'}
+_VARIANTS = {
+    operations.whole_bicubic: 'whole',
+    operations.whole_lanczos: ' squashed',
+}
 
 
 def _fill(
@@ -225,7 +184,7 @@ def _fill(
     found: Source,
     chosen: np.ndarray,
     source: PathLike,
-    fit: Callable[[Image.Image, int], Image.Image],
+    fit: operations.Fit,
 ) -> None:
     """Decodes the chosen pictures into `images`, in threads."""
     size = images.shape[1]

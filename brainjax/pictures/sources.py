@@ -15,9 +15,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from brainjax.errors import InputError
+from brainjax.io import hdf5, matlab
 from brainjax.io.files import PathLike
 
 SUFFIXES = ('.png', '.jpg', '.jpeg')
+_DIGIT = 28  # Pixels a side.
 
 Encoded = PathLike | bytes | np.ndarray
 
@@ -116,6 +118,17 @@ def _first_line(error: Exception) -> str:
     return str(error).partition('\n')[0].rstrip(':') or type(error).__name__
 
 
+def stem(name: str) -> str:
+    """Returns a picture's file name, or path, without a picture's suffix.
+
+    What else looks like a suffix is part of the name: 'n01443537_22563.5'.
+    """
+    for suffix in SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
 def _is_picture(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not os.path.basename(
         name
@@ -174,16 +187,53 @@ def _tar(path: pathlib.Path, stack: contextlib.ExitStack) -> Source:
 
 
 def _digits(path: pathlib.Path) -> Source:
-    from brainjax.recordings.formats import (
-        digits69,  # Recordings import this module.
-    )
-
-    images = digits69.prior_pictures(path)
+    images = unpaired_digits(path)
     return Source(
         [f'prior-{i:04d}' for i in range(len(images))],
         lambda indices: list(images[indices]),
         _stamp(path),
     )
+
+
+def unpaired_digits(path: PathLike) -> np.ndarray:
+    """Reads the digits of `digits69.mat` that were never shown.
+
+    Returns:
+      [2000, 28, 28, 3] uint8, sixes before nines.
+    """
+    flat = matlab.read(path, ['X_prior']).get('X_prior')
+    if flat is None:
+        raise InputError(
+            f'{path} has no X_prior; give the digits69.mat of van Gerven et '
+            'al. 2010.'
+        )
+    if not isinstance(flat, np.ndarray) or flat.dtype.kind not in 'biuf':
+        raise InputError(f'{path}: X_prior must be numbers.')
+    return upright_digits(flat, f'{path}: X_prior')
+
+
+def upright_digits(flat: np.ndarray, where: str) -> np.ndarray:
+    """Turns digits as MATLAB stores them, column-major, into RGB pictures.
+
+    Args:
+      flat: [n, 784], 0..255.
+      where: what to name in messages.
+
+    Returns:
+      [n, 28, 28, 3] uint8.
+    """
+    if flat.ndim != 2 or flat.shape[1] != _DIGIT**2 or flat.shape[0] == 0:
+        raise InputError(
+            f'{where} has shape {flat.shape}; it must hold pictures of '
+            f'{_DIGIT} x {_DIGIT} pixels, one row of {_DIGIT**2} each.'
+        )
+    if not ((flat >= 0) & (flat <= 255)).all():
+        raise InputError(
+            f'{where} holds values that are not in 0..255; save the grey '
+            'values as uint8.'
+        )
+    upright = flat.reshape(-1, _DIGIT, _DIGIT).swapaxes(1, 2).astype(np.uint8)
+    return np.repeat(upright[..., None], 3, axis=-1)
 
 
 def _brick(path: pathlib.Path) -> Source:
@@ -192,8 +242,6 @@ def _brick(path: pathlib.Path) -> Source:
     A picture is named by its place, counted from 1: 'nsd-00001' in the brick
     of the Natural Scenes Dataset, elsewhere after the array ('name-00001').
     """
-    from brainjax.io import hdf5  # Recordings use this module.
-
     with hdf5.opened(path) as file:
         names = [name for name, item in file.items() if _holds_pictures(item)]
         if 'imgBrick' in names:

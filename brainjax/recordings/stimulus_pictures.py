@@ -9,6 +9,8 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.io.files import PathLike
+from brainjax.pictures import loading
+from brainjax.pictures.sources import open_source
 
 _SHOWN = 3  # Names in a message.
 
@@ -39,10 +41,6 @@ def join(
     Raises:
       InputError: a stimulus has no picture or two, or a picture is damaged.
     """
-    # Pictures come from recordings too, so that they are loaded after them.
-    from brainjax.pictures import loading
-    from brainjax.pictures.sources import open_source
-
     with contextlib.ExitStack() as stack:
         found = open_source(source, None, stack)
         places: dict[str, list[int]] = {}

@@ -8,6 +8,7 @@ import numpy as np
 from brainjax.evaluation import folders, human
 from brainjax.io import files
 from brainjax.io.files import PathLike
+from brainjax.pictures import operations
 from brainjax.reports import human_test
 
 
@@ -72,6 +73,6 @@ def _to_judge(names, seen, made):
     places = human.chosen(len(names))
     return (
         [names[i] for i in places],
-        [folders.as_bytes(seen[i]) for i in places],
-        [folders.as_bytes(made[i]) for i in places],
+        [operations.to_uint8(seen[i]) for i in places],
+        [operations.to_uint8(made[i]) for i in places],
     )

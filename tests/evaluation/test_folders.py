@@ -118,15 +118,3 @@ def test_matching_by_name(tmp_path):
     typo = made._replace(names=['c', 'bb', 'a'])
     with pytest.raises(InputError, match="Did you mean 'bb'"):
         folders.match(typo, truth, 'RECON', 'TRUTH')
-
-
-def test_stacking_resizes_what_differs():
-    small, large = picture(10, 10, 3), picture(30, 20, 3)
-    found = folders.stack([small, large], (10, 10))
-    np.testing.assert_array_equal(found[0], small)
-    expected = Image.fromarray(large).resize((10, 10), Image.Resampling.BICUBIC)
-    np.testing.assert_array_equal(found[1], np.asarray(expected))
-    floats = [np.float32(small / 255)] * 2
-    assert folders.stack(floats, (10, 10)).dtype == np.float32
-    assert folders.stack(floats, (5, 5)).dtype == np.uint8
-    assert folders.as_bytes(floats[0]).tolist() == small.tolist()

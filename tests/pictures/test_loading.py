@@ -15,7 +15,7 @@ from PIL import Image
 from recording_files import digits_variables, write_digits
 
 from brainjax.errors import InputError
-from brainjax.pictures import loading, sources
+from brainjax.pictures import loading, operations, sources
 
 
 def encoded(array, kind='PNG', **options):
@@ -83,7 +83,7 @@ def test_short_side_is_resized_and_the_centre_cropped(
     assert names == ['a.png']
     assert images.dtype == np.uint8
     np.testing.assert_allclose(images[0], expected, atol=1.01)
-    np.testing.assert_array_equal(loading.resize(original[None], 10), images)
+    np.testing.assert_array_equal(operations.resize(original[None], 10), images)
 
 
 def test_folder_is_searched_in_order(tmp_path):
@@ -311,8 +311,8 @@ def test_tfds(prepared, monkeypatch):
 def test_tfds_needs_no_tensorflow(prepared):
     code = (
         'import sys\n'
-        'from brainjax import pictures\n'
-        f'images, _ = pictures.load("tfds:tiny_scenes/train", 8, '
+        'from brainjax.pictures import loading\n'
+        f'images, _ = loading.load("tfds:tiny_scenes/train", 8, '
         f'data_dir={str(prepared)!r})\n'
         'print(images.shape, "tensorflow" in sys.modules)'
     )

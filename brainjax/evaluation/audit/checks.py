@@ -25,6 +25,7 @@ from brainjax.evaluation.audit import (
     similarity,
     span,
 )
+from brainjax.pictures import operations
 from brainjax.recordings import leakage
 
 COPIES = 0.05  # Share of copies beyond that among true pictures.
@@ -130,7 +131,9 @@ def within_categories(
 
 def near_duplicates(target: np.ndarray, train: np.ndarray) -> AuditCheck:
     """Was a test picture, or nearly the same, shown in training?"""
-    pairs = leakage.near_duplicates(_bytes(train), _bytes(target))
+    pairs = leakage.near_duplicates(
+        operations.to_uint8(train), operations.to_uint8(target)
+    )
     found = len({test for _, test in pairs})
     return AuditCheck(
         'near duplicates',
@@ -152,7 +155,14 @@ def copies(
 ) -> AuditCheck:
     """Are the reconstructions training pictures?"""
     ours, theirs = (
-        len({i for _, i in leakage.near_duplicates(_bytes(train), _bytes(x))})
+        len(
+            {
+                i
+                for _, i in leakage.near_duplicates(
+                    operations.to_uint8(train), operations.to_uint8(x)
+                )
+            }
+        )
         / len(x)
         for x in (reconstruction, target)
     )
@@ -257,7 +267,3 @@ def among_training(
             else 'They are at least as near to what was seen.'
         ),
     )
-
-
-def _bytes(images):
-    return np.uint8(np.round(np.clip(images, 0, 1) * 255))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
-from PIL import Image
 
 from brainjax.evaluation import classification, folders
 from brainjax.evaluation.audit import (
@@ -20,7 +19,7 @@ from brainjax.evaluation.audit import (
     span,
 )
 from brainjax.io.files import PathLike
-from brainjax.pictures import loading
+from brainjax.pictures import loading, operations
 from brainjax.recordings import (
     Recording,
     average_repeats,
@@ -233,15 +232,15 @@ def _in_folder(fitted: Any, folder: pathlib.Path) -> Any:
 
 def _features(recording: Recording) -> np.ndarray:
     size = (CLUSTER_SIDE, CLUSTER_SIDE)
-    small = folders.stack(recording.stimuli.images, size, Image.Resampling.BOX)
+    small = operations.to_one_size(recording.stimuli.images, size, 'box')
     return np.float32(small.reshape(len(small), -1))
 
 
 def _small(images: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures of any size to [n, side, side, 3] float32 in 0..1."""
-    bytes_ = [folders.as_bytes(image) for image in images]
+    bytes_ = [operations.to_uint8(image) for image in images]
     size = (SIDE, SIDE)
-    found = folders.stack(bytes_, size, Image.Resampling.BOX)
+    found = operations.to_one_size(bytes_, size, 'box')
     return np.float32(found) / 255
 
 

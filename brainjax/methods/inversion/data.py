@@ -17,7 +17,7 @@ from brainjax.linear import ridge, scaling
 from brainjax.methods.inversion import files as inversion_files
 from brainjax.methods.inversion import search
 from brainjax.networks import frozen
-from brainjax.pictures import loading
+from brainjax.pictures import operations
 from brainjax.recordings import Trials
 from brainjax.training import hosts
 from brainjax.training.batches import map_batches
@@ -135,7 +135,7 @@ def true_features(
         lambda part: search.features(
             network, np.float32(part) / 255, config.network.layers
         ),
-        loading.resize(images, config.network.size),
+        operations.resize(images, config.network.size),
     )
 
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import flax.traverse_util
 import numpy as np
-from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.io import arrays as npz
@@ -31,6 +30,7 @@ from brainjax.linear import scaling
 from brainjax.methods.inversion import search as inversion
 from brainjax.methods.inversion.search import Generator, Settings
 from brainjax.networks import frozen
+from brainjax.pictures import operations
 from brainjax.training import hosts
 
 INDEX = 'inversion.json'
@@ -218,9 +218,7 @@ def _gather(out, about, paths, layers) -> dict[str, dict[str, float]]:
     ):
         for name, picture in zip(names, pictures):
             path = out / folder / f'{feature_folders.file_name(name)}.png'
-            with files.atomic(path) as temporary:
-                picture = np.uint8(np.round(picture * 255))
-                Image.fromarray(picture).save(temporary)
+            operations.save_png(path, picture)
     rows = np.concatenate([part['errors'] for part in parts]).tolist()
     errors = {name: dict(zip(layers, row)) for name, row in zip(names, rows)}
     files.write_json(out / INDEX, {'about': about, 'errors': errors})

@@ -21,10 +21,10 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.io import matlab
 from brainjax.io.files import PathLike
+from brainjax.pictures import sources
 from brainjax.recordings.recording import Recording, Stimuli, Trials, check_fmri
 from brainjax.recordings.transforms import select_roi
 
-SIZE = 28
 TEST_ROWS = (*range(45, 50), *range(95, 100))  # The usual test set.
 
 _CATEGORIES = {1: 'six', 2: 'nine'}
@@ -50,7 +50,7 @@ def read(
         or '' for all voxels.
     """
     content = _load(path, 'X', 'Y', 'stimulus_label', _ROI_NAMES, _ROI_MASKS)
-    images = _pictures(content['X'], 'X', path)
+    images = sources.upright_digits(content['X'], f'{path}: X')
     fmri = content['Y']
     if fmri.ndim != 2 or len(fmri) != len(images):
         raise InputError(
@@ -86,14 +86,6 @@ def read(
     return select_roi(recording, roi) if roi else recording
 
 
-def prior_pictures(path: PathLike) -> np.ndarray:
-    """Returns the digits that were never shown, [2000, 28, 28, 3] uint8.
-
-    The first half are sixes, the second half nines.
-    """
-    return _pictures(_load(path, 'X_prior')['X_prior'], 'X_prior', path)
-
-
 def folds(n: int = 10) -> list[tuple[int, ...]]:
     """Returns n sets of test rows, each with 50 / n sixes and as many nines."""
     if n < 2 or 50 % n:
@@ -106,22 +98,6 @@ def folds(n: int = 10) -> list[tuple[int, ...]]:
         (*range(first, first + width), *range(50 + first, 50 + first + width))
         for first in range(0, 50, width)
     ]
-
-
-def _pictures(flat: np.ndarray, name: str, path: PathLike) -> np.ndarray:
-    """Turns rows of column-major pixels into upright RGB pictures."""
-    if flat.ndim != 2 or flat.shape[1] != SIZE**2 or flat.shape[0] == 0:
-        raise InputError(
-            f'{path}: {name} has shape {flat.shape}; it must hold pictures '
-            f'of {SIZE} x {SIZE} pixels, one row of {SIZE**2} each.'
-        )
-    if not ((flat >= 0) & (flat <= 255)).all():
-        raise InputError(
-            f'{path}: {name} holds values that are not in 0..255; save the '
-            'grey values as uint8.'
-        )
-    upright = flat.reshape(-1, SIZE, SIZE).swapaxes(1, 2).astype(np.uint8)
-    return np.repeat(upright[..., None], 3, axis=-1)
 
 
 def _check_rows(rows: Sequence[int], trials: int, path: PathLike) -> np.ndarray:

@@ -29,10 +29,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.io.files import PathLike, writable_folder, write_json
+from brainjax.pictures import operations
 from brainjax.recordings.formats import open_recording
 from brainjax.recordings.recording import Recording, Trials
 
@@ -173,7 +173,7 @@ def _examples(
         if stimuli.images is not None:
             if shown not in png:
                 image = stimuli.images[shown]
-                png[shown] = _png(image if known else 0 * image)
+                png[shown] = operations.png_bytes(image if known else 0 * image)
             example['image'] = png[shown]
         yield i, example
 
@@ -195,12 +195,6 @@ def _metadata(recording: Recording) -> dict[str, Any]:
         'snr': listed(recording.snr),
         'noise_ceiling': listed(recording.noise_ceiling),
     }
-
-
-def _png(image: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, 'PNG')
-    return stream.getvalue()
 
 
 @contextlib.contextmanager

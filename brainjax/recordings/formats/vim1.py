@@ -24,7 +24,7 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.io import hdf5, matlab73
 from brainjax.io.files import PathLike
-from brainjax.pictures import loading as picture_tools
+from brainjax.pictures import operations
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.recordings.transforms import (
     average_repeats,
@@ -84,7 +84,7 @@ def read(
     if pictures:
         images, problems = _pictures(pictures, len(train), len(test))
         if size:
-            images = picture_tools.resize(images, size)
+            images = operations.resize(images, size)
     usable = np.isfinite(train).all(axis=0) & np.isfinite(test).all(axis=0)
     if not usable.any():
         raise InputError(

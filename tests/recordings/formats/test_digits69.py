@@ -114,7 +114,7 @@ def test_missing_things_are_named(tmp_path):
     with pytest.raises(InputError, match=f'^{path} has no Y; give the digits'):
         digits69.read(path)
     with pytest.raises(InputError, match=f'^{path} has no X_prior; give the'):
-        digits69.prior_pictures(path)
+        sources.unpaired_digits(path)
     path.write_text('not MATLAB')
     with pytest.raises(InputError, match='is not a complete MATLAB v5 file'):
         digits69.read(path)
@@ -133,7 +133,7 @@ def test_the_real_file_is_upright_and_in_order():
     path = shared_data('digits69.mat')
     recording = digits69.read(path)
     assert recording.voxels == 3092
-    prior = digits69.prior_pictures(path)
+    prior = sources.unpaired_digits(path)
     assert prior.shape == (2000, 28, 28, 3)
     # From its loop, which holds most ink, a six tapers upward and a nine
     # downward: the third moment over rows tells one from the other.

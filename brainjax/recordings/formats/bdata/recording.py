@@ -22,10 +22,10 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 from brainjax.errors import InputError, check_known
-from brainjax.io.files import PathLike, atomic
+from brainjax.io.files import PathLike
+from brainjax.pictures import operations
 from brainjax.recordings import splits, stimulus_pictures
 from brainjax.recordings.formats.bdata import bdata, trials, voxels
 from brainjax.recordings.formats.bdata.trials import Rows
@@ -155,8 +155,7 @@ def write(
                 f'{recording.source}: stimulus {recording.stimuli.names[i]!r} '
                 'is no file name; rename it.'
             )
-        with atomic(pathlib.Path(pictures) / name) as temporary:
-            Image.fromarray(images[i]).save(temporary)
+        operations.save_png(pathlib.Path(pictures) / name, images[i])
 
 
 def from_recording(recording: Recording, source: str) -> bdata.BData:

@@ -4,11 +4,11 @@ import math
 import pathlib
 
 import numpy as np
-from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.io import nifti
-from brainjax.io.files import PathLike, atomic, write_json, write_text
+from brainjax.io.files import PathLike, write_json, write_text
+from brainjax.pictures import operations
 from brainjax.recordings.recording import Recording, Trials
 
 SIMULATED = 'brainjax, simulated subject'
@@ -72,8 +72,7 @@ def write(recording: Recording, path: PathLike) -> None:
     images = recording.stimuli.images
     if images is not None:
         for name, image in zip(recording.stimuli.names, images):
-            with atomic(root / 'stimuli' / f'{name}.png') as temporary:
-                Image.fromarray(image).save(temporary)
+            operations.save_png(root / 'stimuli' / f'{name}.png', image)
 
 
 def _check_name(name: str, where: str) -> None:

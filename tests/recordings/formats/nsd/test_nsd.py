@@ -17,7 +17,7 @@ from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.methods.selfsup import method as selfsup
-from brainjax.pictures import loading
+from brainjax.pictures import loading, operations
 from brainjax.recordings import conversion, open_recording
 from brainjax.recordings.description import summary
 from brainjax.recordings.formats import nsd
@@ -414,7 +414,9 @@ def test_pictures_come_from_the_brick_and_stay_in_the_cache(root, cache):
     np.testing.assert_array_equal(recording.stimuli.images, images[numbers - 1])
     assert isinstance(recording.stimuli.images, np.memmap)
     small = nsd.read(root, size=4).stimuli.images
-    np.testing.assert_array_equal(small, loading.resize(images[numbers - 1], 4))
+    np.testing.assert_array_equal(
+        small, operations.resize(images[numbers - 1], 4)
+    )
     assert len([*(cache.parent / 'pictures').iterdir()]) == 2
 
 
