@@ -8,7 +8,12 @@ import pytest
 
 @pytest.mark.parametrize(
     'module',
-    ['pictures', 'picture_sources', 'recordings', 'recordings.leakage'],
+    [
+        'pictures.loading',
+        'pictures.sources',
+        'recordings',
+        'recordings.leakage',
+    ],
 )
 def test_module_is_imported_first(module):
     subprocess.run(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from brainjax.pictures.sources import SUFFIXES
+from brainjax.pictures import sources
 from brainjax.recordings.recording import Recording
 
 # Two pictures are near duplicates if they agree by both measures.
@@ -209,8 +209,7 @@ def _shared_numbers(recording: Recording, what: str) -> Finding:
 
 
 def _plain(name: str) -> str:
-    path = pathlib.PurePosixPath(name)
-    return (path.stem if path.suffix.lower() in SUFFIXES else path.name).lower()
+    return sources.stem(pathlib.PurePosixPath(name).name).lower()
 
 
 def _near(

@@ -7,6 +7,7 @@ from conftest import shared_data
 from recording_files import cell, digits_variables, write_digits
 
 from brainjax.errors import InputError
+from brainjax.pictures import sources
 from brainjax.recordings.formats import digits69
 
 
