@@ -10,6 +10,7 @@ from brainjax.evaluation.statistics import (
     normalised,
     p_value,
 )
+from brainjax.linear import correlation
 
 
 def voxel_correlation(
@@ -23,8 +24,7 @@ def voxel_correlation(
     Returns:
       [voxels] float64.
     """
-    a, b = (_standardised(x) for x in (predicted, measured))
-    return np.sum(a * b, axis=0)
+    return correlation.columns(predicted, measured, constant=0.0)
 
 
 def score(
@@ -49,7 +49,7 @@ def score(
     bootstrap = [
         np.median(voxel_correlation(predicted[i], measured[i])) for i in samples
     ]
-    a, b = (_standardised(x) for x in (predicted, measured))
+    a, b = (correlation.unit_columns(x) for x in (predicted, measured))
     null = np.array(
         [np.median(np.sum(a[rng.permutation(n)] * b, 0)) for _ in range(draws)]
     )
@@ -105,12 +105,3 @@ def by_region(
     for region, value in zip(found.values(), q):
         region['q'] = float(value)
     return found
-
-
-def _standardised(x: np.ndarray) -> np.ndarray:
-    largest = np.abs(x).max(axis=0)
-    x = x - x.mean(axis=0, dtype=np.float64)
-    norm = np.sqrt(np.sum(x**2, axis=0))
-    # What rounding leaves of a constant is no variation.
-    varies = norm > 1e-12 * np.sqrt(len(x)) * largest
-    return np.divide(x, norm, out=np.zeros_like(x), where=varies)

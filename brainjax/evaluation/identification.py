@@ -19,8 +19,8 @@ import numpy as np
 from scipy import stats
 
 from brainjax.errors import InputError
+from brainjax.linear import correlation
 
-FEATURES_AT_A_TIME = 8192
 PICTURES_AT_A_TIME = 1024
 
 
@@ -29,9 +29,7 @@ def similarity(
 ) -> np.ndarray:
     """Pearson correlation of every picture with every reconstruction.
 
-    Computed in float64, over blocks of features, so that the memory needed
-    beyond the features themselves is small. With constant features the
-    correlation is not defined, and NaN.
+    With constant features the correlation is not defined, and NaN.
 
     Args:
       target: [n, features] features or pixels of the pictures that were seen.
@@ -40,7 +38,7 @@ def similarity(
         features.
 
     Returns:
-      [n, m] float64, rounded to 12 decimals so that equal features tie.
+      [n, m] float64, see `correlation.all_pairs`.
 
     Raises:
       InputError: the shapes differ, or a value is not finite.
@@ -62,40 +60,14 @@ def similarity(
             'the features hold values that are not finite; check the network '
             'or the pictures that they come from.'
         )
-    product = np.zeros((len(target), len(reconstruction)))
-    squares = [np.zeros(len(target)), np.zeros(len(reconstruction))]
-    offsets = [_offset(x, centre) for x in (target, reconstruction)]
-    for start in range(0, target.shape[1], FEATURES_AT_A_TIME):
-        block = slice(start, start + FEATURES_AT_A_TIME)
-        x, y = (
-            features[:, block] - offset
-            for features, offset in zip((target, reconstruction), offsets)
-        )
-        product += x @ y.T
-        squares[0] += (x**2).sum(axis=1)
-        squares[1] += (y**2).sum(axis=1)
-    norms = np.sqrt(np.outer(*squares))
-    matrix = np.divide(
-        product, norms, out=np.full_like(product, np.nan), where=norms > 0
+    return correlation.all_pairs(
+        target, reconstruction, constant=np.nan, centre=centre
     )
-    matrix[~_varies(target, centre)] = np.nan
-    matrix[:, ~_varies(reconstruction, centre)] = np.nan
-    return np.clip(np.round(matrix, 12), -1, 1)
 
 
 def _finite(features):
     # AuditCheck by row, for features that fill much of the memory.
     return all(np.isfinite(row).all() for row in features)
-
-
-def _offset(features, centre):
-    mean = features.mean(axis=1, keepdims=True, dtype=np.float64)
-    return mean if centre else np.zeros_like(mean)
-
-
-def _varies(features, centre):
-    low, high = features.min(axis=1), features.max(axis=1)
-    return low < high if centre else (low != 0) | (high != 0)
 
 
 def rank(matrix: np.ndarray) -> np.ndarray:

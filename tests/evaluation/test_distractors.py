@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from brainjax.evaluation import distractors, features, identification
+from brainjax.linear import correlation
 
 GENERATOR = np.random.default_rng(0)
 
@@ -31,7 +32,7 @@ def test_gallery_rank_is_that_of_one_matrix(monkeypatch):
 
 def test_memory_is_bounded_by_the_portion(tmp_path, monkeypatch):
     monkeypatch.setattr(identification, 'PICTURES_AT_A_TIME', 64)
-    monkeypatch.setattr(features, 'TILE', (8, 256))
+    monkeypatch.setattr(correlation, 'TILE', (8, 256))
     path = tmp_path / 'gallery.npy'
     gallery = np.lib.format.open_memmap(path, 'w+', np.float32, (4000, 512))
     gallery[:] = GENERATOR.standard_normal(gallery.shape, np.float32)

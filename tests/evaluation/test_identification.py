@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from brainjax.errors import InputError
 from brainjax.evaluation import identification
+from brainjax.linear import correlation
 
 
 def golden_features():
@@ -55,7 +56,7 @@ def test_similarity_is_numpys_corrcoef_over_blocks(monkeypatch):
     prediction = generator.normal(-2, 3, (4, 100))
     expected = np.corrcoef(truth.astype(float), prediction)[:6, 6:]
     for size in (8192, 7):
-        monkeypatch.setattr(identification, 'FEATURES_AT_A_TIME', size)
+        monkeypatch.setattr(correlation, 'FEATURES_AT_A_TIME', size)
         found = identification.similarity(truth, prediction)
         np.testing.assert_allclose(found, expected, atol=1e-11)
     cosine = identification.similarity(truth, prediction, centre=False)

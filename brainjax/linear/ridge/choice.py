@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.linear import ridge
+from brainjax.linear import correlation, ridge
 
 ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 KS = (100, 500, 1000)
@@ -115,9 +115,6 @@ def _folds(stimulus, run, folds, seed):
 
 def _correlation(decoded, true):
     """Mean over units that vary of the correlation over stimuli."""
-    a, b = (x - x.mean(axis=0) for x in (np.float64(decoded), true))
-    norm = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    product = (a * b).sum(axis=0)
     counted = np.ptp(true, axis=0) > 0
-    r = np.divide(product, norm, out=np.zeros_like(norm), where=norm > 0)
+    r = correlation.columns(decoded, true, constant=0.0)
     return r[counted].mean() if counted.any() else 0.0
