@@ -18,7 +18,13 @@ from brainjax.io import files
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
 from brainjax.pictures import loading, operations
-from brainjax.reports import figures, human_figure, human_judgement, page
+from brainjax.reports import (
+    figures,
+    human_figure,
+    human_judgement,
+    page,
+    score_plots,
+)
 
 # Presets with a protocol of their own.
 OTHERS = {
@@ -333,6 +339,6 @@ def _figures(scored, names, scores):
         (
             'Scores',
             'With 95 % intervals over pictures, each beside its own chance.',
-            figures.score_bars(scores),
+            score_plots.bars(scores),
         ),
     ]

@@ -10,11 +10,12 @@ from brainjax.evaluation.scores import identification_scores, pixel_scores
 
 
 def check_number(pictures: int, where: str) -> None:
-    """Raises InputError, which names `where`, for fewer than two pictures."""
+    """Refuses fewer than two pictures; `where` is for the message."""
     if pictures < 2:
         raise InputError(
-            f'{where}: there is {pictures} test picture; scores need at least '
-            'two, to tell the one from the other.'
+            f'{where}: there {"is" if pictures else "are"} '
+            f'{pictures or "no"} test picture{"" if pictures else "s"}; scores '
+            'need at least two, to tell the one from the other.'
         )
 
 
@@ -28,21 +29,21 @@ def score(
 ) -> dict[str, dict[str, float | int]]:
     """Scores reconstructions against the pictures that were seen.
 
-    Names: 'pixcorr', 'ssim_2d', 'ssim_1d', 'two_way_pixels',
-    'fifty_way_pixels', and 'two_way_NAME' and 'fifty_way_NAME' for each item
-    of `features`. With fewer than 50 pictures the fifty-way scores are called
-    'all_way_...' and tell each picture from all the others ('n' says how
-    many). Higher is better in all of them.
+    Names: 'pixcorr', 'ssim_2d', 'ssim_1d' (without SSIM where the pictures are
+    smaller than its window), 'two_way_pixels', 'fifty_way_pixels', and
+    'two_way_NAME' and 'fifty_way_NAME' for each item of `features`. With fewer
+    than 50 pictures the fifty-way scores are called 'all_way_...' and tell
+    each picture from all the others ('n' says how many).
 
     For every score:
       value: mean over pictures.
       chance: 0.5 for two-way and 1/n for n-way identification; for PixCorr
         and SSIM the mean over all pairs of a picture with the reconstruction
         of another one.
-      low, high: 95 % bootstrap interval over pictures (expanded
-        percentiles, see `statistics.bootstrap_interval`).
-      p: one-sided permutation test, which deals the reconstructions to the
-        pictures at random.
+      low, high: 95 % bootstrap interval over pictures (expanded percentiles,
+        see `statistics.bootstrap_interval`).
+      p: one-sided permutation test, which permutes the reconstructions across
+        stimuli.
       n: number of pictures.
     'pixcorr' also has 'constant', the number of pairs with a picture of one
     colour, for which the correlation is undefined and taken as 0.
@@ -58,10 +59,6 @@ def score(
     Returns:
       {name: {'value', 'chance', 'low', 'high', 'p', 'n'}}, plain numbers that
       JSON can hold.
-
-    Raises:
-      InputError: the pictures cannot be compared, are fewer than two or
-        smaller than the window of SSIM, or their features are not finite.
     """
     target, reconstruction = np.asarray(target), np.asarray(reconstruction)
     pixels.check_pictures(target, reconstruction)

@@ -20,9 +20,11 @@ from brainjax.evaluation import (
     perceptual,
     pixels,
 )
+from brainjax.evaluation.score_table import PICTURE_SCORES
 from brainjax.evaluation.scores import (
     Score,
     identification_scores,
+    left_out,
     make_score,
     pixel_scores,
     retrieval_scores,
@@ -42,7 +44,7 @@ class Preset(NamedTuple):
       about: where it comes from, in one sentence.
       views: suffix of scores of pixels -> sizes that pictures pass through
         before they are compared; () for the size of the pictures seen.
-      ssim: the variants reported.
+      pictures: the scores of pixels.
       first: size that all pictures are brought to before anything else.
       pillow: whether to resize uint8 with Pillow, smoothed, rather than
         floating-point numbers.
@@ -53,7 +55,7 @@ class Preset(NamedTuple):
 
     about: str
     views: dict[str, tuple[int, ...]]
-    ssim: tuple[str, ...]
+    pictures: tuple[str, ...]
     first: int | None
     pillow: bool
     antialias: bool
@@ -71,7 +73,7 @@ PRESETS = {
         'Pixels at the size of the pictures seen; networks see the sizes of '
         'Scotti et al. 2024, antialiased.',
         {'': ()},
-        ('ssim_2d', 'ssim_1d'),
+        PICTURE_SCORES,
         None,
         False,
         True,
@@ -82,7 +84,7 @@ PRESETS = {
         '256 px; networks see the sizes of Scotti et al. 2024, antialiased; '
         'EfficientNet-B1 V2, CLIP in float32.',
         {'': (425,), '_256': (256, 425)},
-        ('ssim_2d', 'ssim_1d'),
+        PICTURE_SCORES,
         None,
         False,
         True,
@@ -92,7 +94,7 @@ PRESETS = {
         'Ozcelik and VanRullen 2023: pixels at 425 px by Pillow, SSIM one '
         'column at a time, networks at 224 px, EfficientNet-B1 V1.',
         {'': (425,)},
-        ('ssim_1d',),
+        ('pixcorr', 'ssim_1d'),
         None,
         True,
         True,
@@ -107,7 +109,7 @@ PRESETS = {
         'antialiasing, pixels at 425 px, SSIM in two dimensions, '
         'EfficientNet-B1 V2, CLIP in float16.',
         {'': (425,)},
-        ('ssim_2d',),
+        ('pixcorr', 'ssim_2d'),
         256,
         False,
         False,
@@ -190,10 +192,11 @@ def score(
             views = tuple(
                 _tensor(images, sides, protocol.antialias) for images in pairs
             )
-        found, matrix = pixel_scores(*views, ssim=protocol.ssim, **options)
+        found, matrix = pixel_scores(*views, protocol.pictures, **options)
         scores |= {f'{name}{suffix}': each for name, each in found.items()}
         if not suffix:
             shown = views
+            small = left_out(views[0].shape, protocol.pictures)
             scores |= identification_scores('pixels', matrix, **options)
             scores |= retrieval_scores('pixels', matrix, **options)
     names, notes = _chosen(protocol, networks)
@@ -202,7 +205,7 @@ def score(
             scores |= _lpips(name, pairs, options)
         else:
             scores |= _by_features(name, pairs, protocol, options)
-    return Scored(scores, notes, *shown)
+    return Scored(scores, [*small, *notes], *shown)
 
 
 def _chosen(

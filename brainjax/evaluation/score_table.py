@@ -1,293 +1,354 @@
-"""What each score is called and means, in plain words."""
+"""Every score by name: what it is called and means, and how it is read.
 
+Reports and figures follow from this table. A new score of pictures is a
+function of all pairs in `pixels` and an item here.
+"""
+
+import functools
+import math
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 
-class Score(NamedTuple):
-    """How to show a score.
+from brainjax.evaluation import pixels, ssim
+
+Table = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+class Item(NamedTuple):
+    """What is known of a score before it is computed.
+
+    In `title` and `meaning`, {0} is what the first group of the pattern holds.
 
     Attributes:
-      label: short name for tables and axes.
+      title: short name for tables and axes.
       meaning: one or two sentences for a reader who does not know it.
+      worst, best: the range of values; a distance has its best below.
+      chance: what chance is, in words; scores.json holds the number.
       percent: whether it is a rate, shown in per cent.
+      table: of a score of pictures alone, (target, reconstruction)
+        [n, height, width, 3] -> [n, n], rows targets, NaN where undefined.
+      least: height and width that pictures need for it.
     """
 
-    label: str
+    title: str
     meaning: str
-    percent: bool
+    worst: float = 0.0
+    best: float = 1.0
+    chance: str = '1 / 2'
+    percent: bool = True
+    table: Table | None = None
+    least: int = 1
+
+    @property
+    def lower(self) -> bool:
+        """Whether lower is better."""
+        return self.best < self.worst
 
 
 # With a space at which lines do not break.
 PERCENT = '\N{NO-BREAK SPACE}%'
+MISMATCHED = 'mean over all pairs of a target with another reconstruction'
 
-WAYS = {'two_way': 'Two-way', 'fifty_way': 'Fifty-way', 'all_way': 'All-way'}
+correlation = functools.partial(
+    Item, worst=-1.0, best=1.0, chance=MISMATCHED, percent=False
+)
+distance = functools.partial(
+    Item, worst=math.inf, best=0.0, chance=MISMATCHED, percent=False
+)
+place = functools.partial(
+    Item, worst=math.inf, best=1.0, chance='(n + 1) / 2', percent=False
+)
 
-PICTURES = {
-    'pixcorr': Score(
+
+def _ssim(name: str, title: str, meaning: str) -> Item:
+    return correlation(
+        title,
+        meaning,
+        table=functools.partial(ssim.table, name),
+        least=ssim.VARIANTS[name].window,
+    )
+
+
+def _identification(
+    way: str, title: str, chance: str, question: str
+) -> dict[str, Item]:
+    """Items of one kind of identification, by whatever tells pictures apart."""
+    items = {
+        f'{way}_pixels': Item(
+            f'{title}, pixels',
+            f'{question} Similarity is correlation of pixels.',
+            chance=chance,
+        )
+    }
+    for name, similarity in (
+        ('mse', 'minus the squared error'),
+        ('pixcorr', 'correlation'),
+        ('ssim_rgb', 'SSIM (colour)'),
+    ):
+        items[f'{way}_{name}'] = Item(
+            f'{title}, {name}',
+            f'{title}; similarity is {similarity} of pixels.',
+            chance=chance,
+        )
+    items[f'{way}_(.+)'] = Item(
+        f'{title}, {{0}}',
+        f'{title} again, but pictures are compared by the features {{0}} of a '
+        'network, not by their pixels.',
+        chance=chance,
+    )
+    return items
+
+
+# Names, and patterns that a whole name must match, in the order in which they
+# are tried: the first that matches counts.
+SCORES = {
+    'pixcorr': correlation(
         'Pixel correlation',
         'Correlation of the two pictures over all pixels and colours; 1 is '
         'perfect. Overall brightness and contrast do not matter, the layout '
         'of light, dark and colour does.',
-        False,
+        table=pixels.correlations,
     ),
-    'ssim_2d': Score(
+    'ssim_2d': _ssim(
+        'ssim_2d',
         'SSIM (2-D)',
         'Structural similarity: agreement of local brightness, contrast and '
         'structure; 1 is perfect. A plain grey picture scores high as well, '
         'so compare it with chance.',
-        False,
     ),
-    'ssim_1d': Score(
+    'ssim_1d': _ssim(
+        'ssim_1d',
         'SSIM (1-D)',
         'The variant of SSIM that older software computed, one picture column '
         'at a time. Given for comparison with published tables.',
-        False,
     ),
-}
-
-# Measures of pixels that pictures are told apart by.
-BY_PIXELS = {
-    'mse': 'minus the squared error',
-    'pixcorr': 'correlation',
-    'ssim_rgb': 'SSIM (colour)',
-}
-
-QUESTIONS = {
-    'two_way': 'Given a reconstruction, the picture that was seen and one '
-    'other, how often is the one that was seen more similar to it?',
-    'fifty_way': 'How often is the picture that was seen the most similar one '
-    'of 50? Averaged exactly over all choices of the 49 others.',
-    'all_way': 'How often is the picture that was seen the most similar one '
-    'of all test pictures?',
-}
-
-
-# What names of other scores look like: (pattern, label, meaning, percent),
-# where {0} is what the pattern's first group holds.
-OTHERS = (
-    (
-        r'encoder_correlation',
+    'ssim_rgb': _ssim(
+        'ssim_rgb',
+        'SSIM (colour)',
+        'Structural similarity of the three colours, in 7 x 7 windows.',
+    ),
+    'mse': distance(
+        'Squared error',
+        'Mean over pixels, of values in 0 to 1.',
+        worst=1.0,
+        table=pixels.squared_errors,
+    ),
+    'encoder_correlation': correlation(
         'Encoder',
         'Correlation of predicted and measured responses over test pictures, '
         'median over voxels.',
-        False,
+        chance='the same with stimuli permuted',
     ),
-    (
-        r'encoder_correlation_in_(.+)',
+    'encoder_correlation_in_(.+)': correlation(
         'Encoder, {0}',
         'The same, over the voxels of {0}.',
-        False,
+        chance='the same with stimuli permuted',
     ),
-    (
-        r'(pixcorr|ssim_2d|ssim_1d)_256',
-        '{0}, by way of 256 px',
-        'The same, of pictures that were made small first, which raises it.',
-        False,
-    ),
-    (
-        r'ssim_rgb',
-        'SSIM (colour)',
-        'Structural similarity of the three colours, in 7 x 7 windows.',
-        False,
-    ),
-    (
-        r'two_way_pixels_by_ridge',
+    'two_way_pixels_by_ridge': Item(
         'Two-way, direct ridge',
         'Direct ridge from voxels to pixels, the reference: two-way by '
         'correlation of pixels.',
-        True,
     ),
-    (
-        r'pairwise_latents',
+    'pairwise_latents': Item(
         'Pairwise, latents',
         'Which of two faces was seen, by correlation of latents: how often '
         'those of the face that was seen are the nearer to the decoded ones.',
-        True,
     ),
-    (
-        r'pairwise_latents_(.+)',
+    'pairwise_latents_(.+)': Item(
         'Pairwise, latents, {0}',
         'As “Pairwise, latents”, from voxels of {0} alone, as many as of any '
         'other region.',
-        True,
     ),
-    (
-        r'full_recognition',
+    'full_recognition': Item(
         'Full recognition',
         'How often the latents of the face that was seen are the nearest to '
         'the decoded ones, of all test faces.',
-        True,
+        chance='1 / n',
     ),
-    (
-        r'gender',
+    'gender': Item(
         'Gender',
         'How often the decoded latents lie on the side of the label, female '
         'or male, along the axis between the two.',
-        True,
+        chance='the same answers permuted across stimuli',
     ),
-    (
-        r'gender_ceiling',
+    'gender_ceiling': Item(
         'Gender, ceiling',
         "The same, of the latents of the face's own picture.",
-        True,
+        chance='the same answers permuted across stimuli',
     ),
-    (
-        r'imagery',
+    'imagery': Item(
         'Imagery',
         'Which of two faces was imagined, by correlation of latents: the one '
         'that was, or another test face?',
-        True,
     ),
-    (
-        r'(pixcorr|ssim_2d)_ceiling',
-        '{0}, ceiling',
-        "Of the VAE-GAN's picture of the face's own latents; from decoded "
-        'latents no better is to be expected.',
-        False,
-    ),
-    (r'mse', 'Squared error', 'Mean over pixels, of values in 0 to 1.', False),
-    (
-        r'human_two_way',
+    'human_two_way': Item(
         'People, two-way',
         'Shown a reconstruction, the picture that was seen and one other, how '
         'often do people choose the one that was seen?',
-        True,
     ),
-    (
-        r'top(\d+)_picture_(.+)',
+    r'top(\d+)_picture_(.+)': Item(
         'Picture found, top {0}, {1}',
         'Of all pictures, how often the one that was seen is among the {0} '
         'most similar to its reconstruction.',
-        True,
+        chance='{0} / n',
     ),
-    (
-        r'top(\d+)_reconstruction_(.+)',
+    r'top(\d+)_reconstruction_(.+)': Item(
         'Reconstruction found, top {0}, {1}',
         'Of all reconstructions, how often that of a picture is among the '
         '{0} most similar to it.',
-        True,
+        chance='{0} / n',
     ),
-    (
-        r'top(\d+)_(\d+)way',
+    r'top(\d+)_(\d+)way': Item(
         '{1} classes, top {0}',
         'How often the class of the picture that was seen is among the {0} '
         'nearest of {1}. A class is the mean AlexNet embedding of its '
         'examples; no classifier is trained.',
-        True,
+        chance='{0} / {1}',
     ),
-    (
-        r'top(\d+)_classes',
+    r'top(\d+)_classes': Item(
         'All classes, top {0}',
         'The same, among all classes of the bank.',
-        True,
+        chance='{0} / classes',
     ),
-    (
-        r'rank_class',
+    'rank_class': place(
         'Place of the class',
         'Mean place of the true class among all of the bank; 1 is the best.',
-        False,
+        chance='(classes + 1) / 2',
     ),
-    (
-        r'rank_outside_(.+)',
+    'rank_outside_(.+)': distance(
         'Share that beats it, {0}',
         'The share of the distractors that are nearer to a reconstruction '
         'than the picture that was seen; 0 is the best.',
-        False,
+        worst=1.0,
+        chance='1 / 2',
     ),
-    (
-        r'rank_(.+)',
+    'rank_(.+)': place(
         'Place, {0}',
         'Mean place of the picture that was seen among all, by similarity to '
         'its reconstruction; 1 is the best.',
-        False,
     ),
-    (
-        r'identification_(\d+)way_(.+)',
+    r'identification_(\d+)way_(.+)': Item(
         'One of {0}, {1}',
         'How often the picture that was seen is nearer to its reconstruction '
         'than all of {0} - 1 pictures from outside the test set.',
-        True,
+        chance='1 / {0}',
     ),
-    (
-        r'distance_(.+)',
+    'distance_(.+)': distance(
         'Distance, {0}',
         'One minus the correlation of the features of the two pictures in a '
         'network; 0 is perfect.',
-        False,
+        worst=2.0,
     ),
-    (
-        r'lpips_(.+)_baseline',
+    'lpips_(.+)_baseline': distance(
         'LPIPS, {0}, unweighted',
         'Perceptual distance without the learned weights; 0 is perfect.',
-        False,
     ),
-    (
-        r'lpips_(.+)',
+    'lpips_(.+)': distance(
         'LPIPS, {0}',
         'Perceptual distance, weighted as people judge; 0 is perfect.',
-        False,
+    ),
+    **_identification(
+        'two_way',
+        'Two-way',
+        '1 / 2',
+        'Given a reconstruction, the picture that was seen and one other, how '
+        'often is the one that was seen more similar to it?',
+    ),
+    **_identification(
+        'fifty_way',
+        'Fifty-way',
+        '1 / 50',
+        'How often is the picture that was seen the most similar one of 50? '
+        'Averaged exactly over all choices of the 49 others.',
+    ),
+    **_identification(
+        'all_way',
+        'All-way',
+        '1 / n',
+        'How often is the picture that was seen the most similar one of all '
+        'test pictures?',
+    ),
+}
+
+# What a name may carry beside that of a score: (pattern, name of the score,
+# title, meaning); {title} is the score's.
+VARIATIONS = (
+    (
+        '(.+)_from_(.+)',
+        '{0}',
+        '{title}, from {1}',
+        'The same, of pictures made from {1} alone.',
+    ),
+    (
+        '(.+)_of_(.+)',
+        '{0}',
+        '{title}, of {1}',
+        'The same, of and among the pictures {1} alone.',
+    ),
+    (
+        'pairwise_pca(.*)',
+        'pairwise_latents{0}',
+        '{title}, PCA',
+        'As “{title}”, with principal components of the training faces in '
+        'place of the VAE-GAN.',
+    ),
+    (
+        '(pixcorr|ssim_2d|full_recognition|gender|gender_ceiling|imagery)_pca',
+        '{0}',
+        '{title}, PCA',
+        'As “{title}”, with principal components of the training faces in '
+        'place of the VAE-GAN.',
+    ),
+    (
+        '(pixcorr|ssim_2d)_ceiling',
+        '{0}',
+        '{title}, ceiling',
+        "Of the VAE-GAN's picture of the face's own latents; from decoded "
+        'latents no better is to be expected.',
+    ),
+    (
+        '(pixcorr|ssim_2d|ssim_1d)_256',
+        '{0}',
+        '{title}, by way of 256 px',
+        'The same, of pictures that were made small first, which raises it.',
     ),
 )
 
+# Scores of pictures alone that every run reports, in this order.
+PICTURE_SCORES = ('pixcorr', 'ssim_2d', 'ssim_1d')
 
-def describe(name: str) -> Score:
-    """Returns how to show the score of a name in scores.json.
+
+def describe(name: str) -> Item:
+    """Returns the item of a name in scores.json.
 
     A name that is not known is shown as it is.
     """
-    if name in PICTURES:
-        return PICTURES[name]
-    if part := re.fullmatch(r'(.+)_(from|of)_(.+)', name):
-        whole, relation, which = part.groups()
-        score = describe(whole)
-        meaning = {
-            'from': f'The same, of pictures made from {which} alone.',
-            'of': f'The same, of and among the pictures {which} alone.',
-        }[relation]
-        return Score(
-            f'{score.label}, {relation} {which}', meaning, score.percent
-        )
-    if part := re.fullmatch(
-        r'(pixcorr|ssim_2d|full_recognition|gender|gender_ceiling|imagery)_pca'
-        r'|pairwise_pca(_.+)?',
-        name,
-    ):
-        whole, region = part.groups()
-        score = describe(whole or f'pairwise_latents{region or ""}')
-        return Score(
-            f'{score.label}, PCA',
-            f'As “{score.label}”, with principal components of the training '
-            'faces in place of the VAE-GAN.',
-            score.percent,
-        )
-    for pattern, label, meaning, percent in OTHERS:
+    for pattern, base, title, meaning in VARIATIONS:
         if match := re.fullmatch(pattern, name):
-            groups = [
-                PICTURES[group].label if group in PICTURES else group
-                for group in match.groups()
-            ]
-            return Score(
-                label.format(*groups), meaning.format(*groups), percent
+            parts = match.groups()
+            item = describe(base.format(*parts))
+            return item._replace(
+                title=title.format(*parts, title=item.title),
+                meaning=meaning.format(*parts, title=item.title),
             )
-    match = re.fullmatch(f'({"|".join(WAYS)})_(.+)', name)
-    if not match:
-        return Score(name, '', False)
-    way, by = match.groups()
-    if by == 'pixels':
-        meaning = f'{QUESTIONS[way]} Similarity is correlation of pixels.'
-    elif by in BY_PIXELS:
-        meaning = f'{WAYS[way]}; similarity is {BY_PIXELS[by]} of pixels.'
-    else:
-        meaning = (
-            f'{WAYS[way]} again, but pictures are compared by the features '
-            f'{by} of a network, not by their pixels.'
-        )
-    return Score(f'{WAYS[way]}, {by}', meaning, True)
+    for pattern, item in SCORES.items():
+        if match := re.fullmatch(pattern, name):
+            parts = match.groups()
+            return item._replace(
+                title=item.title.format(*parts),
+                meaning=item.meaning.format(*parts),
+                chance=item.chance.format(*parts),
+            )
+    return Item(name, '', chance='', percent=False)
 
 
-def in_words(value: float, percent: bool) -> str:
-    """Writes a score for a sentence or an axis: '84 %' or '0.31'."""
+def in_words(value: float | None, percent: bool) -> str:
+    """Writes a score for a sentence or an axis: '84 %', '0.31' or '-'."""
+    if value is None or math.isnan(value):
+        return '-'
     if not percent:
         return f'{value:.2f}'
     decimals = 0 if 0.1 <= value < 0.99 or value == 1 else 1

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainjax.evaluation import identification, pixels, statistics
+from brainjax.evaluation.score_table import PICTURE_SCORES, SCORES
 
 Score = dict[str, float | int | str]
 
 # Exchanging reconstructions within groups of pictures keeps the permutation
-# test valid while the SSIMs to compute grow with n, not with its square.
-SSIM_GROUP = 64
+# test valid while the pairs to compare grow with n, not with its square.
+GROUP = 64
 SMALLEST_GROUP = 8
 USUAL_PIXELS = 112 * 112
 
@@ -69,51 +70,76 @@ def _mean_of_mismatched(tables):
 def pixel_scores(
     target: np.ndarray,
     reconstruction: np.ndarray,
+    names: Sequence[str] = PICTURE_SCORES,
     *,
     seed: int = 0,
     draws: int = 10_000,
-    ssim: Sequence[str] = ('ssim_2d', 'ssim_1d'),
 ) -> tuple[dict[str, Score], np.ndarray]:
-    """PixCorr and SSIM.
+    """Scores of pictures alone.
 
     Args:
       target, reconstruction: [n, height, width, 3], see `pixels`.
+      names: items of `score_table.SCORES` that have a table.
       seed, draws: of `make_score`.
-      ssim: which of the two.
 
     Returns:
-      {'pixcorr': ..., 'ssim_2d': ...}, and the correlations [n, n] of all
-      pairs, NaN where a picture is constant. 'pixcorr' also has 'constant',
-      the number of such pairs, which count as 0.
-
-    Raises:
-      InputError: see `pixels.ssim_2d`.
+      Name -> score, without those of `left_out`, and the correlations [n, n]
+      of all pairs, NaN where a picture is constant. 'pixcorr' also has
+      'constant', the number of such pairs, which count as 0.
     """
     pixels.check_pictures(target, reconstruction)
-    n = len(target)
-    matrix = identification.similarity(
-        target.reshape(n, -1), reconstruction.reshape(n, -1)
-    )
-    constant = pixels.is_constant(target) | pixels.is_constant(reconstruction)
-    options = {'seed': seed, 'draws': draws}
-    scores = {'pixcorr': make_score([np.nan_to_num(matrix)], **options)}
-    scores['pixcorr']['constant'] = int(constant.sum())
-    for name, tables in _ssim_tables(target, reconstruction, seed, ssim):
-        scores[name] = make_score(tables, **options)
+    matrix = pixels.correlations(target, reconstruction)
+    scores = {}
+    for name in names:
+        item = SCORES[name]
+        if min(target.shape[1:3]) < item.least:
+            continue
+        if name == 'pixcorr':
+            tables = [matrix]
+        else:
+            tables = [
+                item.table(target[group], reconstruction[group])
+                for group in _groups(target, seed)
+            ]
+        scores[name] = make_score(
+            [np.nan_to_num(table) for table in tables],
+            lower=item.lower,
+            seed=seed,
+            draws=draws,
+        )
+    if 'pixcorr' in scores:
+        constant = pixels.is_constant(target) | pixels.is_constant(
+            reconstruction
+        )
+        scores['pixcorr']['constant'] = int(constant.sum())
     return scores, matrix
 
 
-def _ssim_tables(target, reconstruction, seed, names):
-    n = len(target)
-    size = SSIM_GROUP * USUAL_PIXELS // (target.shape[1] * target.shape[2])
-    size = min(max(size, SMALLEST_GROUP), SSIM_GROUP)
-    order = np.random.default_rng(seed).permutation(n)
-    groups = np.array_split(order, -(-n // size))
-    tables = [
-        pixels.ssim_matrices(target[group], reconstruction[group], names)
-        for group in groups
+def left_out(
+    shape: Sequence[int], names: Sequence[str] = PICTURE_SCORES
+) -> list[str]:
+    """Sentences on the scores that pictures are too small for.
+
+    Args:
+      shape: [n, height, width, 3] of the pictures.
+      names: of the scores.
+    """
+    height, width = shape[1:3]
+    return [
+        f'{SCORES[name].title} is not scored: the pictures are {height} x '
+        f'{width} pixels and its window has {SCORES[name].least}.'
+        for name in names
+        if min(height, width) < SCORES[name].least
     ]
-    return zip(names, zip(*tables))
+
+
+def _groups(target: np.ndarray, seed: int) -> list[np.ndarray]:
+    """Divides pictures at random into groups that are quickly compared."""
+    n, height, width, _ = target.shape
+    size = GROUP * USUAL_PIXELS // (height * width)
+    size = min(max(size, SMALLEST_GROUP), GROUP)
+    order = np.random.default_rng(seed).permutation(n)
+    return np.array_split(order, -(-n // size))
 
 
 def identification_scores(

@@ -15,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainjax.errors import InputError
-from brainjax.evaluation.score_table import describe, in_words
 
 INK, MUTED, LINE = '#22262b', '#6a7079', '#d5d8dc'
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -224,67 +223,6 @@ def _is_number(value):
         return math.isfinite(value)
     except TypeError:
         return False
-
-
-def score_bars(
-    scores: Mapping[str, Mapping[str, float]], axes: Axes | None = None
-) -> Figure:
-    """Each score with its 95 % interval, beside its own chance.
-
-    Args:
-      scores: as returned by `brainjax.evaluation.score`; distances, which are
-        better the lower they are, are left out.
-      axes: where to draw; by default in a new figure.
-    """
-    if axes is None:
-        figure = Figure(
-            figsize=(WIDTH, 0.7 + 0.36 * len(scores)), layout='constrained'
-        )
-        axes = figure.subplots()
-    style(axes)
-    scores = {
-        name: entry
-        for name, entry in scores.items()
-        if entry.get('better') != 'lower'
-    }
-    for y, (name, entry) in enumerate(scores.items()):
-        value, chance = entry['value'], entry['chance']
-        axes.plot(
-            [chance, value], [y, y], color=LINE, linewidth=7, zorder=1,
-            solid_capstyle='butt',
-        )  # fmt: skip
-        axes.plot(
-            [chance, chance], [y - 0.32, y + 0.32], color=MUTED, linewidth=1.2,
-            zorder=2, label='chance' if y == 0 else None,
-        )  # fmt: skip
-        axes.plot(
-            [entry['low'], entry['high']], [y, y], color=COLOURS[0],
-            linewidth=1.8, zorder=3, label='95 % interval' if y == 0 else None,
-        )  # fmt: skip
-        axes.plot(
-            value, y, 'o', color=COLOURS[0], markersize=6, zorder=4,
-            clip_on=False,
-            label='score' if y == 0 else None,
-        )  # fmt: skip
-        axes.text(
-            1.02, y, in_words(value, describe(name).percent), va='center',
-            fontsize=8.5, color=INK, transform=axes.get_yaxis_transform(),
-        )  # fmt: skip
-    axes.set_yticks(
-        range(len(scores)), [describe(name).label for name in scores]
-    )
-    axes.tick_params(axis='y', length=0, labelsize=8.5, labelcolor=INK)
-    lowest = [min(e['low'], e['chance'], 0) for e in scores.values()]
-    axes.set_xlim(min(lowest, default=0) * 1.05, 1)
-    axes.set_ylim(len(scores) - 0.4, -0.6)
-    axes.spines['left'].set_visible(False)
-    axes.grid(axis='x', color=LINE, linewidth=0.5)
-    axes.set_axisbelow(True)
-    axes.legend(
-        frameon=False, fontsize=7.5, ncols=3, labelcolor=MUTED,
-        loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0.2,
-    )  # fmt: skip
-    return axes.figure
 
 
 def voxel_correlation(

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from brainjax.evaluation.audit import AuditCheck
 from brainjax.evaluation.score_table import PERCENT, describe, in_words
 from brainjax.io import files
-from brainjax.reports import figures
+from brainjax.reports import figures, score_plots
 
+_NUMBERS = ('value', 'chance', 'low', 'high')
 TEMPLATE = pathlib.Path(__file__).with_name('page.html')
 
 
@@ -62,7 +63,7 @@ def render(
         simulated=simulated,
         transductive=transductive,
         summary=summary(scores),
-        n=next((entry['n'] for entry in scores.values()), None),
+        n=next((score['n'] for score in scores.values()), None),
         scores=_rows(scores),
         figures=[_figure(*figure) for figure in figures],
         config_text=config_text,
@@ -114,73 +115,70 @@ def summary(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
     return sentences
 
 
-def _rates(entry):
+def _rates(score):
     value, chance, low, high = (
-        in_words(entry[key], True) for key in ('value', 'chance', 'low', 'high')
+        in_words(score[key], True) for key in ('value', 'chance', 'low', 'high')
     )
     low = low.removesuffix(PERCENT)
     return value, chance, f'95{PERCENT} interval {low} to {high}'
 
 
-def verdict(entry: Mapping[str, float]) -> str:
+def verdict(score: Mapping[str, float]) -> str:
     """'above chance', 'below chance' or 'not told from chance'.
 
     Above means that both the interval and the permutation test (p < 0.05)
     say so. Of a distance, which is better the lower it is, 'nearer than
     chance' or 'farther than chance'.
     """
+    if not all(_known(score[x]) for x in (*_NUMBERS, 'p')):
+        return 'not defined'
     good, bad = 'above chance', 'below chance'
     above, below = (
-        entry['low'] > entry['chance'],
-        entry['high'] < entry['chance'],
+        score['low'] > score['chance'],
+        score['high'] < score['chance'],
     )
-    if entry.get('better') == 'lower':
+    if score.get('better') == 'lower':
         good, bad = 'nearer than chance', 'farther than chance'
         above, below = below, above
-    if above and entry['p'] < 0.05:
+    if above and score['p'] < 0.05:
         return good
     return bad if below else 'not told from chance'
 
 
 def _rows(scores):
     """What the table shows of each score, with places for its small plot."""
-    ends = [
-        entry[key] for entry in scores.values() for key in ('low', 'chance')
-    ]
-    left = min([0, *ends])
-
-    def place(value):
-        return min(round(100 * (value - left) / (1 - left), 2), 100)
-
-    rows = []
-    for name, entry in scores.items():
-        score = describe(name)
-        places = {
-            key: place(entry[key]) for key in ('value', 'chance', 'low', 'high')
-        }
+    rows, places = [], score_plots.places(scores)
+    for name, score in scores.items():
+        item = describe(name)
         rows.append(
             {
                 'name': name,
-                'score': score,
-                'constant': entry.get('constant', 0),
-                'value': _number(entry['value'], score.percent),
-                'chance': _number(entry['chance'], score.percent),
-                'low': _number(entry['low'], score.percent),
-                'high': _number(entry['high'], score.percent),
-                'p': _p(entry['p']),
-                'n': entry['n'],
-                'verdict': verdict(entry),
-                'places': places,
+                'score': item,
+                'constant': score.get('constant', 0),
+                **{key: _number(score[key], item.percent) for key in _NUMBERS},
+                'p': _p(score['p']),
+                'n': score['n'],
+                'verdict': verdict(score),
+                'places': places[name],
             }
         )
     return rows
 
 
+def _known(value) -> bool:
+    """False of NaN, which scores.json holds as null."""
+    return value is not None and value == value
+
+
 def _number(value, percent):
+    if not _known(value):
+        return '-'
     return f'{100 * value:.1f}{PERCENT}' if percent else f'{value:.3f}'
 
 
 def _p(p):
+    if not _known(p):
+        return '-'
     return f'{p:.3f}' if p >= 0.001 else f'{p:.1g}'
 
 

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from brainjax.evaluation import identification, pixels, scores, statistics
+from brainjax.evaluation import (
+    identification,
+    scores,
+    ssim,
+    statistics,
+)
 
 GENERATOR = np.random.default_rng(0)
 
@@ -109,11 +114,10 @@ def test_p_of_every_kind_of_score_is_uniform_under_the_null():
         guess = (GENERATOR.random(truth.shape) + common) / 2
         rows = truth.reshape(8, -1), guess.reshape(8, -1)
         matrix = identification.similarity(*rows)
-        ssim_2d, ssim_1d = pixels.ssim_matrices(truth, guess)
         tables = {
             'pixcorr': matrix,
-            'ssim_2d': ssim_2d,
-            'ssim_1d': ssim_1d,
+            'ssim_2d': ssim.table('ssim_2d', truth, guess),
+            'ssim_1d': ssim.table('ssim_1d', truth, guess),
             'two_way': identification.n_way_table(matrix, 2),
             'all_way': identification.n_way_table(matrix, 8),
             'top5': identification.n_way_table(matrix, 8, 5),

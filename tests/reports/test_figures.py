@@ -13,7 +13,7 @@ from PIL import Image
 from brainjax import evaluation, reports
 from brainjax.errors import InputError
 from brainjax.evaluation.receptive_fields import Fields, Preference
-from brainjax.reports import figures
+from brainjax.reports import figures, score_plots
 
 GENERATOR = np.random.default_rng(0)
 TRUTH = GENERATOR.random((7, 16, 20, 3)).astype(np.float32)
@@ -34,7 +34,7 @@ def test_png_has_the_size_of_the_figure_and_no_global_figure_is_made():
     before = pyplot.get_fignums()
     assert pixels(Figure(figsize=(2, 1)), dpi=50).shape == (50, 100, 3)
     figures.montage(TRUTH, RECONSTRUCTION)
-    figures.score_bars(SCORES)
+    score_plots.bars(SCORES)
     assert pyplot.get_fignums() == before
 
 
@@ -101,7 +101,7 @@ def test_loss_curves():
 
 
 def test_score_bars_show_value_chance_and_interval():
-    axes = figures.score_bars(SCORES).axes[0]
+    axes = score_plots.bars(SCORES).axes[0]
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels[0] == 'Pixel correlation' and len(labels) == len(SCORES)
     for y, entry in enumerate(SCORES.values()):
@@ -110,7 +110,7 @@ def test_score_bars_show_value_chance_and_interval():
         assert list(interval.get_xdata()) == [entry['low'], entry['high']]
         assert dot.get_xydata().tolist() == [[entry['value'], y]]
     mine = Figure().subplots()
-    assert figures.score_bars(SCORES, mine) is mine.figure
+    assert score_plots.bars(SCORES, mine) is mine.figure
 
 
 def test_voxel_correlation():

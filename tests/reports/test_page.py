@@ -12,7 +12,7 @@ from PIL import Image
 from brainjax import evaluation
 from brainjax.errors import InputError
 from brainjax.evaluation import score_table
-from brainjax.reports import figures, page
+from brainjax.reports import figures, page, score_plots
 
 GENERATOR = np.random.default_rng(0)
 TRUTH = GENERATOR.random((7, 16, 20, 3)).astype(np.float32)
@@ -54,7 +54,7 @@ def write(path, **changes):
         'scores': SCORES,
         'figures': [
             ('Pictures', 'What was seen.', figures.montage(TRUTH, TRUTH)),
-            ('Scores', '', figures.score_bars(SCORES)),
+            ('Scores', '', score_plots.bars(SCORES)),
         ],
         'config_text': 'seed: 0',
         'versions': {'jax': '0.10'},
@@ -104,7 +104,7 @@ def test_page_shows_every_score(tmp_path):
     entry = SCORES['all_way_conv2']
     assert f'{100 * entry["chance"]:.1f}{score_table.PERCENT}' in text
     for name in SCORES:
-        assert score_table.describe(name).label in text
+        assert score_table.describe(name).title in text
         assert score_table.describe(name).meaning in text
     assert 'Among all 7 test pictures' in text
     assert 'of one colour' not in text
@@ -231,13 +231,13 @@ def test_scores_of_pixels_are_not_said_to_be_of_a_network():
 )
 def test_scores_of_faces_are_described(name, label, percent):
     score = score_table.describe(name)
-    assert (score.label, score.percent) == (label, percent)
+    assert (score.title, score.percent) == (label, percent)
     assert score.meaning
     if '_pca' in name:
         assert f'As “{label.removesuffix(", PCA")}”' in score.meaning
 
 
 def test_a_score_without_a_description_is_shown_by_its_name(tmp_path):
-    assert score_table.describe('novel').label == 'novel'
+    assert score_table.describe('novel').title == 'novel'
     scores = {'novel': SCORES['pixcorr']}
     assert 'novel' in write(tmp_path / 'report.html', scores=scores).text

@@ -82,7 +82,7 @@ def findings(
         )
     for label, suffix in (('VAE-GAN ceiling', 'ceiling'), ('PCA', 'pca')):
         found, _ = pixel_scores(
-            truth, made[label], seed=config.seed, ssim=['ssim_2d']
+            truth, made[label], ('pixcorr', 'ssim_2d'), seed=config.seed
         )
         scores |= {f'{name}_{suffix}': each for name, each in found.items()}
     return Findings(

@@ -97,7 +97,7 @@ def score(
     """
     scores = {}
     for name, images in subsets.items():
-        pixcorr, matrix = pixel_scores(truth, images, seed=seed, ssim=())
+        pixcorr, matrix = pixel_scores(truth, images, ('pixcorr',), seed=seed)
         scores[f'pixcorr_from_{name}'] = pixcorr['pixcorr']
         scores[f'two_way_pixels_from_{name}'] = make_score(
             [identification.n_way_table(matrix, 2)],

@@ -163,7 +163,7 @@ def test_the_command_audits_folders(tmp_path, capsys):
     assert rows['near duplicates']['flagged'] is False
     assert rows['seeds']['flagged'] is None
     page = (tmp_path / 'out' / 'report.html').read_text()
-    assert 'Could it have come about otherwise?' in page
+    assert 'Could anything but brain activity explain them?' in page
     assert 'nothing beyond it' in page
     assert 'beyond the category' in capsys.readouterr().out
     # Without training pictures it says what could not be checked.

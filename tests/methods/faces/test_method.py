@@ -97,7 +97,7 @@ def test_report_shows_what_limits_the_pictures(finished):
         assert words in html, words
     for name in outcome(finished[0])[1]['scores']:
         score = score_table.describe(name)
-        assert score.meaning and score.label != name, name
+        assert score.meaning and score.title != name, name
 
 
 @pytest.mark.parametrize('name', ['vaegan', 'pca'])
