@@ -8,11 +8,10 @@ and cells say in how many of the seeds the check was flagged.
 """
 
 import argparse
-import json
 import pathlib
 import time
 
-from sides import cpu_name
+from common import write_result
 
 from brainjax.evaluation.audit import cheats
 from brainjax.evaluation.audit import checks as audit
@@ -60,23 +59,19 @@ def main() -> None:
         print(f'{kind:18s}', *(f'{counts[check]:3d}' for check in checks))
     for i, check in enumerate(checks, 1):
         print(f'{i:3d} {check}')
-    if options.json:
-        cheating = [k for k in caught if k != 'honest']
-        rate = sum(caught[k] for k in cheating) / len(cheating) / options.seeds
-        result = {
-            'name': 'audit',
-            'unit': 'share of cheating methods flagged by the check for them',
-            'ours': rate,
-            'peer': caught['honest'] / options.seeds,
-            'peer_name': 'share of honest methods flagged by any check',
-            'ratio': None,
-            'accuracy': table,
-            'seconds': time.monotonic() - began,
-            'threads': None,
-            'device': cpu_name(),
-            'simulated': True,
-        }
-        options.json.write_text(json.dumps(result, indent=2))
+    cheating = [k for k in caught if k != 'honest']
+    rate = sum(caught[k] for k in cheating) / len(cheating) / options.seeds
+    result = {
+        'name': 'audit',
+        'unit': 'share of cheating methods flagged by the check for them',
+        'ours': rate,
+        'peer': caught['honest'] / options.seeds,
+        'peer_name': 'share of honest methods flagged by any check',
+        'accuracy': table,
+        'seconds': time.monotonic() - began,
+        'simulated': True,
+    }
+    write_result(options.json, result)
 
 
 if __name__ == '__main__':

@@ -10,17 +10,14 @@ correlation and the paired difference to D alone with its 95 % interval
 """
 
 import argparse
-import os
 import pathlib
 import shutil
-import sys
 import tempfile
 import time
 
 import jax
 import numpy as np
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from common import write_result
 
 from brainjax import experiment
 from brainjax.evaluation import identification, pixels, statistics
@@ -147,25 +144,20 @@ def report(args, results):
                 f'  {values.mean():.3f} ({gain:+.3f}: {low:+.3f} {high:+.3f})'
             )
         print(row)
-    if args.json:
-        files.write_json(
-            args.json,
-            {
-                'name': 'cycles',
-                'unit': 'identification accuracy',
-                'ours': table['D+ED']['two_way']['value'],
-                'peer': table['D']['two_way']['value'],
-                'peer_name': 'D alone',
-                'ratio': table['D+ED']['two_way']['value']
-                / table['D']['two_way']['value'],
-                'accuracy': table,
-                'threads': os.cpu_count(),
-                'device': jax.devices()[0].device_kind,
-                'simulated': True,
-                'trials': args.trials,
-                'seeds': args.seeds,
-            },
-        )
+    ours, peer = (table[arm]['two_way']['value'] for arm in ('D+ED', 'D'))
+    result = {
+        'name': 'cycles',
+        'unit': 'identification accuracy',
+        'ours': ours,
+        'peer': peer,
+        'peer_name': 'D alone',
+        'ratio': ours / peer,
+        'accuracy': table,
+        'simulated': True,
+        'trials': args.trials,
+        'seeds': args.seeds,
+    }
+    write_result(args.json, result)
 
 
 if __name__ == '__main__':

@@ -15,14 +15,13 @@ for each side.
 import argparse
 import json
 import os
-import pathlib
 import resource
 import statistics
 import sys
 import time
 
 import numpy as np
-from sides import REPOSITORY, Side, cpu_name
+from common import REPOSITORY, Side, cpu_name, write_result
 
 LOSSES = ('D', 'ED', 'DE', 'regularisation', 'loss')
 SAMPLE = 4096  # Gradient elements of a leaf that are compared.
@@ -545,10 +544,8 @@ def main():
     parser.add_argument('--json', help='file to write')
     options = parser.parse_args()
     result = measure(vars(options))
-    text = json.dumps(result, indent=2)
-    print(text)
-    if options.json:
-        pathlib.Path(options.json).write_text(text + '\n')
+    print(json.dumps(result, indent=2))
+    write_result(options.json, result)
 
 
 if __name__ == '__main__':

@@ -15,17 +15,14 @@ override the config.
 """
 
 import argparse
-import os
 import pathlib
-import platform
 import sys
 import tempfile
 import time
 
 import jax
 import numpy as np
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from common import write_result
 
 from brainjax import experiment
 from brainjax.commands.run import parse_run
@@ -189,10 +186,6 @@ def measure(options, overrides, workdir):
         'ratio_meaning': 'ours / peer: above 1, brainjax is better',
         'accuracy': main['two_way']['ours']['value'],
         'accuracy_meaning': 'two-way identification of ours; chance is 0.5',
-        'threads': len(os.sched_getaffinity(0))
-        if hasattr(os, 'sched_getaffinity')
-        else os.cpu_count(),
-        'device': f'{jax.devices()[0].device_kind}, {platform.machine()}',
         'folds': options.folds,
         'splits': splits,
         'seconds': seconds,
@@ -248,8 +241,7 @@ def main():
         )
     if options.figure:
         draw(options.figure, stimuli, *usual)
-    if options.json:
-        files.write_json(options.json, result)
+    write_result(options.json, result)
 
 
 if __name__ == '__main__':

@@ -12,7 +12,6 @@ AlexNet's weights, that part is left out (random weights take as long).
 """
 
 import argparse
-import json
 import os
 import pathlib
 import resource
@@ -22,7 +21,7 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from common import write_result
 
 
 def arguments() -> argparse.Namespace:
@@ -242,16 +241,15 @@ def main() -> None:
     if known.classes:
         results += classes()
     for result in results:
-        result |= {'threads': known.threads, 'device': 'cpu'}
+        result['threads'] = known.threads
         print(
             ', '.join(
                 f'{key} {value:.4g}' if isinstance(value, float) else str(value)
                 for key, value in result.items()
-                if key not in ('unit', 'device')
+                if key != 'unit'
             )
         )
-    if known.json:
-        pathlib.Path(known.json).write_text(json.dumps(results, indent=2))
+    write_result(known.json, results)
 
 
 if __name__ == '__main__':

@@ -12,14 +12,13 @@ own with the same CPUs. It needs the extra `bids`.
 """
 
 import argparse
-import json
 import pathlib
 import resource
 import sys
 import time
 
 import numpy as np
-from sides import Side, cpu_name
+from common import Side, write_result
 
 VOLUMES, SECONDS, FACES, TESTS, NOISE = 200, 2.0, 85, 20, 10.0
 
@@ -141,7 +140,6 @@ def main():
         'voxels': known.voxels,
         'latents': known.latents,
         'threads': known.threads,
-        'device': cpu_name(),
     }
     if 'peer' in results:
         seconds, theirs, memory = results['peer']
@@ -154,8 +152,7 @@ def main():
             'ratio': seconds / result['ours'],
             'accuracy': off,
         }
-    if known.json:
-        known.json.write_text(json.dumps(result, indent=2) + '\n')
+    write_result(known.json, result)
 
 
 if __name__ == '__main__':

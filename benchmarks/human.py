@@ -10,13 +10,9 @@ the experiments.
 """
 
 import argparse
-import json
-import pathlib
-import sys
 
 import numpy as np
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from common import write_result
 
 from brainjax.evaluation import human
 
@@ -78,19 +74,15 @@ def main() -> None:
             }
         )
         print(*(f'{k} {v:.3g}' for k, v in results[-1].items()), sep='  ')
-    if known.json:
-        text = json.dumps(
-            {
-                'name': 'human',
-                'unit': 'share of experiments',
-                'experiments': known.experiments,
-                'draws': known.draws,
-                'expected': float(expected),
-                'results': results,
-            },
-            indent=2,
-        )
-        pathlib.Path(known.json).write_text(text + '\n', encoding='utf-8')
+    result = {
+        'name': 'human',
+        'unit': 'share of experiments',
+        'experiments': known.experiments,
+        'draws': known.draws,
+        'expected': float(expected),
+        'results': results,
+    }
+    write_result(known.json, result)
 
 
 if __name__ == '__main__':

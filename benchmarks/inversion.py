@@ -31,7 +31,7 @@ import tempfile
 import time
 
 import numpy as np
-from sides import cpu_name
+from common import cpu_name, write_result
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 PICTURES = 8
@@ -389,10 +389,9 @@ def main():
         serve(options)
         return
     with tempfile.TemporaryDirectory() as shared:
-        text = json.dumps(measure(options, pathlib.Path(shared)), indent=2)
-    print(text)
-    if options.json:
-        pathlib.Path(options.json).write_text(text + '\n')
+        result = measure(options, pathlib.Path(shared))
+    print(json.dumps(result, indent=2))
+    write_result(options.json, result)
 
 
 if __name__ == '__main__':

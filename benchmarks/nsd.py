@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -27,11 +26,9 @@ import tempfile
 import time
 
 import numpy as np
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from common import write_result
 
 from brainjax import experiment
-from brainjax.io import files
 from brainjax.recordings import Recording, Stimuli, Trials, on_disk
 from brainjax.recordings.formats import nsd
 from brainjax.training.batches import indices, prefetch
@@ -207,8 +204,6 @@ def measure(sessions, trials, voxels, folder):
         'ratio_meaning': 'ours / peer: 1 is the speed of the disk',
         'accuracy': measured('accuracy', root, cache)['error'],
         'accuracy_meaning': 'largest error of a z-score against NumPy',
-        'threads': len(os.sched_getaffinity(0)),
-        'device': f'{platform.machine()}, {os.cpu_count()} CPUs',
         'simulated': True,
         'sessions': sessions,
         'trials': sessions * trials,
@@ -267,8 +262,7 @@ def main():
         f'streaming        {"":9}  '
         f'{result["stream_peak_rss_bytes"] / gib:.2f} GiB'
     )
-    if options.json:
-        files.write_json(options.json, result)
+    write_result(options.json, result)
 
 
 if __name__ == '__main__':

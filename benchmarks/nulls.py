@@ -10,14 +10,10 @@ expected score, estimated from a large experiment, in 95 % of the experiments.
 """
 
 import argparse
-import json
-import pathlib
-import sys
 
 import numpy as np
+from common import write_result
 from scipy import stats
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from brainjax.evaluation import (
     distractors,
@@ -133,8 +129,7 @@ def main() -> None:
                 for key, value in result.items()
             )
         )
-    if known.json:
-        pathlib.Path(known.json).write_text(json.dumps(results, indent=2))
+    write_result(known.json, results)
 
 
 def two_way_of_pairs(truth, made):

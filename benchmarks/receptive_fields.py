@@ -10,13 +10,12 @@ a voxel with the contrast at each place, to which the same Gaussians are fitted.
 """
 
 import argparse
-import json
 import pathlib
 import tempfile
 import time
 
 import numpy as np
-from sides import cpu_name, demo
+from common import demo, write_result
 
 from brainjax import experiment
 from brainjax.evaluation import receptive_fields
@@ -84,21 +83,18 @@ def main() -> None:
         encoder_figures.recovered(
             fields, truth.centre, truth.size, areas
         ).savefig(options.figure, dpi=110, metadata={'Software': None})
-    if options.json:
-        result = {
-            'name': 'receptive_fields',
-            'unit': 'correlation of estimated and true centres, mean of areas',
-            'ours': ours,
-            'peer': peer,
-            'peer_name': 'contrast correlation without an encoder',
-            'ratio': ours / peer,
-            'accuracy': found,
-            'seconds': seconds,
-            'threads': None,
-            'device': cpu_name(),
-            'simulated': True,
-        }
-        options.json.write_text(json.dumps(result, indent=2))
+    result = {
+        'name': 'receptive_fields',
+        'unit': 'correlation of estimated and true centres, mean of areas',
+        'ours': ours,
+        'peer': peer,
+        'peer_name': 'contrast correlation without an encoder',
+        'ratio': ours / peer,
+        'accuracy': found,
+        'seconds': seconds,
+        'simulated': True,
+    }
+    write_result(options.json, result)
 
 
 def without_encoder(images: np.ndarray, fmri: np.ndarray) -> np.ndarray:

@@ -16,7 +16,6 @@ PyFastL2LiR takes as long for each unit and can be given fewer of them
 """
 
 import argparse
-import json
 import os
 import pathlib
 import resource
@@ -26,8 +25,8 @@ import tempfile
 import time
 
 import numpy as np
+from common import REPOSITORY, write_result
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 ALL_UNITS = 14_861_288  # Of the 19 layers of VGG19.
 ALPHA = 100.0
 
@@ -213,7 +212,6 @@ def main():
         'accuracy': peer['largest_difference'],
         'hours_for_all_units': ALL_UNITS / first['units_per_second'] / 3600,
         'threads': options.threads,
-        'device': 'cpu',
         'sides': rows,
         'simulated': True,
     }
@@ -222,8 +220,7 @@ def main():
         f'{result["ratio_without_selection"]:.2f} times the best peer; all '
         f'{ALL_UNITS} units in {result["hours_for_all_units"]:.1f} h'
     )
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(result, indent=2))
+    write_result(options.json, result)
 
 
 if __name__ == '__main__':

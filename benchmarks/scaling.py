@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-from sides import REPOSITORY, cpu_name, demo
+from common import REPOSITORY, demo, write_result
 
 EACH = 16  # Examples a device.
 
@@ -70,21 +70,17 @@ def main() -> None:
             f'one device {1e3 * whole:7.1f} ms, ratio {split / whole:.2f}'
         )
     print(f'gradients: {gradient_bytes / 1e6:.2f} MB')
-    if options.json:
-        result = {
-            'name': 'scaling',
-            'unit': 'seconds a step, fastest of the rounds',
-            'ours': rows['4 devices']['seconds'],
-            'peer': rows['4 devices']['seconds_one_device'],
-            'peer_name': 'one device with the whole batch',
-            'ratio': rows['4 devices']['ratio'],
-            'accuracy': None,
-            'rows': rows,
-            'gradient_bytes': gradient_bytes,
-            'threads': os.cpu_count(),
-            'device': cpu_name(),
-        }
-        options.json.write_text(json.dumps(result, indent=2))
+    result = {
+        'name': 'scaling',
+        'unit': 'seconds a step, fastest of the rounds',
+        'ours': rows['4 devices']['seconds'],
+        'peer': rows['4 devices']['seconds_one_device'],
+        'peer_name': 'one device with the whole batch',
+        'ratio': rows['4 devices']['ratio'],
+        'rows': rows,
+        'gradient_bytes': gradient_bytes,
+    }
+    write_result(options.json, result)
 
 
 def measure(processes: int, devices: int, batch: int, steps: int) -> dict:

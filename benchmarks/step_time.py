@@ -19,14 +19,12 @@ another thread, takes no time of a step; `alone` says what it takes.
 
 import argparse
 import itertools
-import json
-import os
 import pathlib
 import statistics
 import tempfile
 import time
 
-from sides import cpu_name, demo
+from common import demo, write_result
 
 
 def main() -> None:
@@ -59,23 +57,19 @@ def main() -> None:
             f'{row["flops"] / 1e9:.0f} GFLOP/s, '
             f'{row["of_matrix_product"]:.0%} of a matrix product'
         )
-    if options.json:
-        result = {
-            'name': 'step_time',
-            'unit': 'seconds a step, median of the rounds',
-            'ours': rows['decoder']['step'],
-            'peer': rows['decoder']['arithmetic'],
-            'peer_name': 'the compiled step alone',
-            'ratio': rows['decoder']['step'] / rows['decoder']['arithmetic'],
-            'accuracy': None,
-            'rows': rows,
-            'matrix_product_flops': peak,
-            'compute_dtype': options.compute_dtype,
-            'full': options.full,
-            'threads': os.cpu_count(),
-            'device': device_name(),
-        }
-        options.json.write_text(json.dumps(result, indent=2))
+    result = {
+        'name': 'step_time',
+        'unit': 'seconds a step, median of the rounds',
+        'ours': rows['decoder']['step'],
+        'peer': rows['decoder']['arithmetic'],
+        'peer_name': 'the compiled step alone',
+        'ratio': rows['decoder']['step'] / rows['decoder']['arithmetic'],
+        'rows': rows,
+        'matrix_product_flops': peak,
+        'compute_dtype': options.compute_dtype,
+        'full': options.full,
+    }
+    write_result(options.json, result)
 
 
 def setting(full: bool):
@@ -210,14 +204,6 @@ def matrix_product(dtype: str, n: int = 4096) -> float:
         product(x, x).block_until_ready()
         times.append(time.perf_counter() - began)
     return 2 * n**3 / min(times)
-
-
-def device_name() -> str:
-    """Returns the name of what JAX computes on."""
-    import jax
-
-    device = jax.devices()[0]
-    return cpu_name() if device.platform == 'cpu' else device.device_kind
 
 
 if __name__ == '__main__':

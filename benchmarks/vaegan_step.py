@@ -15,13 +15,12 @@ import argparse
 import json
 import math
 import os
-import pathlib
 import statistics
 import sys
 import time
 
 import numpy as np
-from sides import REPOSITORY, Side, cpu_name
+from common import REPOSITORY, Side, cpu_name, write_result
 
 PUBLISHED_STEPS = 50_000
 PARTS = ('encoder', 'generator', 'discriminator')
@@ -267,10 +266,8 @@ def main():
     parser.add_argument('--json', help='file to write')
     options = parser.parse_args()
     result = measure(vars(options))
-    text = json.dumps(result, indent=2)
-    print(text)
-    if options.json:
-        pathlib.Path(options.json).write_text(text + '\n')
+    print(json.dumps(result, indent=2))
+    write_result(options.json, result)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,7 @@
-"""What benchmarks share: sides in processes of their own, the demo's config."""
+"""What benchmarks share: sides in processes of their own, results as JSON.
+
+Who imports it can import brainjax from this repository, installed or not.
+"""
 
 import importlib.util
 import multiprocessing
@@ -6,8 +9,24 @@ import os
 import pathlib
 import platform
 import sys
+from typing import Any
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+if str(REPOSITORY) not in sys.path:
+    sys.path.insert(0, str(REPOSITORY))
+
+# Of every result, as pages and comparisons rely on them; null if not measured.
+KEYS = (
+    'name',
+    'unit',
+    'ours',
+    'peer',
+    'peer_name',
+    'ratio',
+    'accuracy',
+    'threads',
+    'device',
+)
 
 
 class Side:
@@ -47,7 +66,6 @@ class Side:
 
 def _serve(connection, make, options):
     """Answers (function, arguments) until None comes."""
-    sys.path.insert(0, str(REPOSITORY))
     if hasattr(os, 'sched_setaffinity'):
         cpus = sorted(os.sched_getaffinity(0))[: options['threads']]
         os.sched_setaffinity(0, cpus)
@@ -66,6 +84,44 @@ def demo():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.get_config()
+
+
+def write_result(
+    path: str | pathlib.Path | None, result: dict[str, Any] | list[dict]
+) -> None:
+    """Writes a benchmark's result, or several, with all of KEYS.
+
+    Args:
+      path: of a JSON file; None for none.
+      result: what was measured; threads and device are those of this process
+        where it does not tell.
+    """
+    if path is None:
+        return
+    from brainjax.io import files  # Not before a side has bound its threads.
+
+    usual = dict.fromkeys(KEYS)
+    usual |= {'threads': threads(), 'device': device_name()}
+    if isinstance(result, dict):
+        files.write_json(path, usual | result)
+    else:
+        files.write_json(path, [usual | each for each in result])
+
+
+def threads() -> int:
+    """Returns how many CPUs this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def device_name() -> str:
+    """Returns the name of what JAX computes on here, or of the processor."""
+    if 'jax' in sys.modules:
+        device = sys.modules['jax'].devices()[0]
+        if device.platform != 'cpu':
+            return device.device_kind
+    return cpu_name()
 
 
 def cpu_name() -> str:
