@@ -20,8 +20,7 @@ from brainjax.networks import weights
 from brainjax.pictures import loading, operations
 from brainjax.reports import (
     figures,
-    human_figure,
-    human_judgement,
+    human_test,
     page,
     score_plots,
 )
@@ -103,7 +102,7 @@ def evaluate(
     seen, made = folders.read(truth), folders.read(reconstructions)
     order = folders.match(made, seen, reconstructions, truth)
     images = [made.images[i] for i in order]
-    judged = human_judgement.judged(
+    judged = human_test.read_results(
         options.human_results,
         seen.names,
         seen.images,
@@ -170,7 +169,7 @@ def evaluate(
         scores=results['scores'],
         figures=[
             *_figures(scored, seen.names, results['scores']),
-            *([human_figure.section(judged)] if judged else []),
+            *([human_test.section(judged)] if judged else []),
         ],
         versions=results['versions'],
         timings={'All': time.monotonic() - began},

@@ -99,11 +99,11 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     set_up_jax()
     from brainjax import comparison
     from brainjax.io.progress import progress
-    from brainjax.reports import human_judgement
+    from brainjax.reports import human_test
 
     if known.human_test:
         pair = known.reconstructions, known.truth
-        print(human_judgement.write_test(*pair, known.out))
+        print(human_test.write_test(*pair, known.out))
         return
     with progress('evaluate', None, unit='pictures') as show:
         results = comparison.evaluate(

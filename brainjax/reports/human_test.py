@@ -1,10 +1,10 @@
-"""The page on which people choose: one HTML file that needs only itself.
+"""The test for people: the page on which they choose, and what they chose.
 
 An observer sees a reconstruction and two pictures, and chooses which of them
-it resembles more (two-alternative forced choice). The page draws order, lures
-and sides from a seed that each observer's file states, mixes in checks of
-attention whose answer is plain, and hands out the choices as a CSV file that
-`brainjax.evaluation.human` reads.
+it resembles more (two-alternative forced choice). The page is one HTML file
+that needs only itself: it draws order, lures and sides from a seed that each
+observer's file states, mixes in checks of attention whose answer is plain, and
+hands out the choices as a CSV file that `brainjax.evaluation.human` reads.
 """
 
 import base64
@@ -15,9 +15,15 @@ from collections.abc import Sequence
 
 import jinja2
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
+from brainjax.evaluation import folders, human
 from brainjax.io import files
+from brainjax.io.files import PathLike
+from brainjax.pictures import operations
+from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, style
 
 TEMPLATE = pathlib.Path(__file__).with_name('human_test.html')
 MOST_CHOICES = 100  # Per observer, without checks; more tire.
@@ -25,8 +31,30 @@ LEAST_CHECKS = 8
 LARGEST = 384  # Pixels of the longer side of an embedded picture.
 
 
+def write_test(
+    reconstructions: PathLike, truth: PathLike, out: PathLike
+) -> pathlib.Path:
+    """Writes human_test.html, on which people choose between pictures.
+
+    Args:
+      reconstructions, truth: as `folders.read` takes them, matched by name.
+      out: folder that gets the page.
+
+    Returns:
+      Path of the page.
+    """
+    seen, made = folders.read(truth), folders.read(reconstructions)
+    order = folders.match(made, seen, reconstructions, truth)
+    images = [made.images[i] for i in order]
+    test = _to_judge(seen.names, seen.images, images)
+    identity = human.identity(*test)
+    path = files.writable_folder(out) / 'human_test.html'
+    render(path, identity, *test)
+    return path
+
+
 def render(
-    path: files.PathLike,
+    path: PathLike,
     test: str,
     names: Sequence[str],
     seen: Sequence[np.ndarray],
@@ -40,9 +68,6 @@ def render(
       names: [n] of the pictures, written to the observers' files.
       seen: [n] pictures that were seen, [height, width, 3] uint8 each.
       made: [n] their reconstructions, in the same order.
-
-    Raises:
-      InputError: the file cannot be written.
     """
     choices = min(len(names), MOST_CHOICES)
     data = {
@@ -68,3 +93,89 @@ def _embedded(image: np.ndarray) -> str:
     picture.save(stream, format='PNG', optimize=True)
     text = base64.b64encode(stream.getvalue()).decode('ascii')
     return f'data:image/png;base64,{text}'
+
+
+def read_results(
+    results: Sequence[PathLike],
+    names: Sequence[str],
+    seen: Sequence[np.ndarray],
+    made: Sequence[np.ndarray],
+    *,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> human.Judged | None:
+    """Reads and scores what observers chose.
+
+    Args:
+      results: their files.
+      names: [n] of the pictures.
+      seen, made: [n] pictures and reconstructions, those of the test.
+      seed, draws: of the bootstrap and the permutations.
+
+    Returns:
+      None if there are no files.
+    """
+    if not results:
+        return None
+    test = _to_judge(names, seen, made)
+    identity = human.identity(*test)
+    sessions = [human.read(path, identity, test[0]) for path in results]
+    return human.score(sessions, seed=seed, draws=draws)
+
+
+def _to_judge(names, seen, made):
+    """Names, pictures and reconstructions of the test, as bytes."""
+    places = human.chosen(len(names))
+    return (
+        [names[i] for i in places],
+        [operations.to_uint8(seen[i]) for i in places],
+        [operations.to_uint8(made[i]) for i in places],
+    )
+
+
+def section(judged: Judged) -> tuple[str, str, Figure]:
+    """Returns title, caption and figure for a report."""
+    caption = (
+        'How often each observer, and on the right each picture, was right. '
+        'The dashed line is a guess.'
+    )
+    if judged.excluded:
+        caption += ' Rings are observers who were left out of the score.'
+    return 'What people chose', caption, choices(judged)
+
+
+def choices(judged: Judged) -> Figure:
+    """Rates of observers beside those of pictures.
+
+    Args:
+      judged: from `human.score`.
+    """
+    figure = Figure(figsize=(WIDTH, 2.9), layout='constrained')
+    left, right = figure.subplots(1, 2)
+    kept = sorted(np.nanmean(judged.table, axis=1))
+    others = sorted(
+        np.mean(list(each.correct.values())) for each in judged.excluded
+    )
+    places = np.arange(1, len(kept) + len(others) + 1)
+    left.plot(places[: len(kept)], kept, 'o', color=COLOURS[0], markersize=5)
+    left.plot(
+        places[len(kept) :], others, 'o', markersize=5,
+        markerfacecolor='none', markeredgecolor=MUTED,
+    )  # fmt: skip
+    rates = np.sort(np.nanmean(judged.table, axis=0))
+    right.plot(
+        np.arange(1, len(rates) + 1), rates, 'o', color=COLOURS[0], markersize=3
+    )
+    for axes, what in ((left, 'observers'), (right, 'pictures')):
+        style(axes)
+        axes.axhline(0.5, color=MUTED, linewidth=1, linestyle='--')
+        axes.set_ylim(-0.04, 1.04)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=' %'))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis='y', color=LINE, linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(
+            f'{what}, from the least often right', fontsize=8.5, color=INK
+        )
+    left.set_ylabel('chose what was seen', fontsize=8.5, color=INK)
+    return figure

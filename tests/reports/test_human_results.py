@@ -1,4 +1,4 @@
-"""`brainjax evaluate --human-test` and `--human-results`."""
+"""What people chose: files to a score, to a figure and to the report."""
 
 import csv
 import json
@@ -8,7 +8,7 @@ import pytest
 
 from brainjax.__main__ import main
 from brainjax.evaluation import human
-from brainjax.reports import human_judgement
+from brainjax.reports import human_test
 
 GENERATOR = np.random.default_rng(0)
 NAMES = [f'p{i}' for i in range(6)]
@@ -88,4 +88,33 @@ def test_to_make_a_test_and_to_score_one_are_two_commands(sets, tmp_path):
 
 
 def test_without_results_nothing_is_judged():
-    assert human_judgement.judged((), NAMES, [], []) is None
+    assert human_test.read_results((), NAMES, [], []) is None
+
+
+def test_rates_of_observers_and_pictures():
+    names = ['a', 'b', 'c', 'd']
+    answers = {'ann': [1, 1, 1, 0], 'bob': [1, 0, 0, 0], 'sleepy': [0, 0, 0, 1]}
+    sessions = [
+        human.Session(
+            who,
+            who,
+            0,
+            {name: bool(x) for name, x in zip(names, right)},
+            np.array([who != 'sleepy'] * 8),
+            1.0,
+        )
+        for who, right in answers.items()
+    ]
+    judged = human.score(sessions, draws=50)
+    title, caption, figure = human_test.section(judged)
+    assert title == 'What people chose' and 'left out' in caption
+    left, right = figure.axes
+    kept, others = (line.get_ydata() for line in left.lines[:2])
+    np.testing.assert_array_equal(kept, [0.25, 0.75])
+    np.testing.assert_array_equal(others, [0.25])
+    rates = right.lines[0].get_ydata()
+    np.testing.assert_array_equal(rates, [0, 0.5, 0.5, 1])
+    assert (
+        'left out'
+        not in human_test.section(human.score(sessions[:2], draws=50))[1]
+    )
