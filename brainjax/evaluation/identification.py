@@ -39,9 +39,6 @@ def similarity(
 
     Returns:
       [n, m] float64, see `correlation.all_pairs`.
-
-    Raises:
-      InputError: the shapes differ, or a value is not finite.
     """
     target, reconstruction = np.asarray(target), np.asarray(reconstruction)
     if (
@@ -78,9 +75,6 @@ def rank(matrix: np.ndarray) -> np.ndarray:
 
     Returns:
       [n] int, 1 for the most similar to n; ties take the worst place.
-
-    Raises:
-      InputError: R is not square or smaller than 2 x 2.
     """
     matrix = _check_matrix(matrix)
     matrix = np.where(np.isnan(matrix), -np.inf, matrix)
@@ -110,9 +104,6 @@ def gallery_rank(
       reconstruction whose similarity to its picture is not defined. With
       `expected_success(rank - 1, m, n)` this is n-way identification among
       the gallery.
-
-    Raises:
-      InputError: see `similarity`.
     """
     own = np.concatenate(
         [
@@ -158,9 +149,6 @@ def n_way_table(matrix: np.ndarray, n: int, top: int = 1) -> np.ndarray:
       [N, N] float64: [i, j] is the score of reconstruction j if picture i had
       been seen, as `statistics.permutation_null` takes it. The diagonal is
       `n_way`.
-
-    Raises:
-      InputError: as `n_way`.
     """
     matrix = _check_matrix(matrix)
     _check_ways(n, len(matrix))
@@ -182,9 +170,6 @@ def two_way(matrix: np.ndarray) -> np.ndarray:
 
     Returns:
       [n] float64, 0 to 1.
-
-    Raises:
-      InputError: as `rank`.
     """
     matrix = _check_matrix(matrix)
     n = len(matrix)
@@ -207,9 +192,6 @@ def n_way(matrix: np.ndarray, n: int, top: int = 1) -> np.ndarray:
 
     Returns:
       [N] float64, 0 to 1.
-
-    Raises:
-      InputError: as `rank`, or there are fewer than n pictures.
     """
     matrix = _check_matrix(matrix)
     _check_ways(n, len(matrix))
@@ -229,9 +211,6 @@ def expected_success(better: np.ndarray, others: int, n: int, top: int = 1):
 
     Returns:
       float64 in the shape of `better`, exact as in `n_way`.
-
-    Raises:
-      InputError: there are too few distractors.
     """
     _check_ways(n, others + 1)
     return np.array(_success(others, n, top))[better]
@@ -266,22 +245,6 @@ def _success(others, n, top):
     return stats.hypergeom.pmf(
         drawn[:, None], others, np.arange(others + 1), n - 1
     ).sum(axis=0)
-
-
-def top_k(matrix: np.ndarray, k: int = 1) -> np.ndarray:
-    """Whether the true picture is among the k most similar of all.
-
-    Args:
-      matrix: R [n, n].
-      k: how many guesses are allowed.
-
-    Returns:
-      [n] float64, 0 or 1 (k / n where no similarity is defined).
-
-    Raises:
-      InputError: as `rank`.
-    """
-    return n_way(matrix, len(matrix), k)
 
 
 def chance(n: int, top: int = 1) -> float:

@@ -254,17 +254,3 @@ def equal_sets(
         best = np.argsort(-np.asarray(ranking)[voxels], kind='stable')[:count]
         chosen[name] = np.sort(voxels[best])
     return chosen
-
-
-def identity_overlap(train: Sequence[str], test: Sequence[str]) -> list[int]:
-    """Which test faces show a person who is in the training set too.
-
-    Args:
-      train: the person of each training face; '' if not known.
-      test: the same of the test faces.
-
-    Returns:
-      Their places in `test`; such faces are easier.
-    """
-    known = set(train) - {''}
-    return [i for i, person in enumerate(test) if person in known]

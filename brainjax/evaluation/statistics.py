@@ -6,7 +6,7 @@ behind an identification score are not independent; a binomial test over them
 claims far too much.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
@@ -142,28 +142,79 @@ def crossed_interval(
     return float(low), float(high)
 
 
-def false_discovery(p_values: np.ndarray) -> np.ndarray:
-    """Benjamini and Hochberg's q: p for many tests, such as ROIs or layers.
+def expanded_tail(n: int, level: float = 0.95) -> float:
+    """The share of resamples of n stimuli to leave out at each end."""
+    tail = (1 - level) / 2
+    if n == 1:
+        return tail
+    student = stats.t.ppf(tail, n - 1)
+    return stats.norm.cdf(student * np.sqrt(n / (n - 1)))
 
-    Calling all with q <= 0.05 significant, 5 % of those called are false on
-    average. q of the i-th smallest of m values is min over j >= i of
-    m p_(j) / j.
+
+def permutation_null(
+    tables: Sequence[np.ndarray], draws: int = 10_000, seed: int = 0
+) -> np.ndarray:
+    """Mean scores of reconstructions permuted across stimuli.
+
+    What all reconstructions have in common (that all are blurred, or grey) is
+    thereby in the null too.
 
     Args:
-      p_values: of any shape; NaN is left out and stays NaN.
+      tables: [n, n]: [i, j] is the score of reconstruction j if stimulus i had
+        been seen; more than one if reconstructions are to be exchanged only
+        within groups of stimuli.
+      draws: how many permutations.
+      seed: seed of the permutations.
 
     Returns:
-      q in the same shape.
+      [draws] float64.
     """
-    p_values = np.asarray(p_values, np.float64)
-    q = np.full(p_values.shape, np.nan)
-    tested = ~np.isnan(p_values)
-    p = p_values[tested]
-    order = np.argsort(p)
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
-    q[tested] = adjusted[np.argsort(order)]
-    return q
+    generator = np.random.default_rng(seed)
+    total = np.zeros(draws)
+    for table in tables:
+        n = len(table)
+        rows = np.arange(n)
+        total += np.concatenate(
+            [
+                table[
+                    rows,
+                    generator.permuted(np.tile(rows, (size, 1)), axis=1),
+                ].sum(axis=1)
+                for size in _portions(draws, n)
+            ]
+        )
+    return total / sum(len(table) for table in tables)
+
+
+def sign_flip_null(
+    values: np.ndarray, draws: int = 10_000, seed: int = 0
+) -> np.ndarray:
+    """Means of values whose signs are flipped at random.
+
+    Args:
+      values: [n] one a stimulus, as likely above as below 0 by chance.
+      draws, seed: of the flips.
+
+    Returns:
+      [draws] float64.
+    """
+    generator = np.random.default_rng(seed)
+    n = len(values)
+    return np.concatenate(
+        [
+            (1 - 2 * generator.integers(2, size=(size, n))) @ values / n
+            for size in _portions(draws, n)
+        ]
+    )
+
+
+def p_value(observed: float, null: np.ndarray) -> float:
+    """One-sided p = (1 + null draws >= observed) / (1 + draws); NaN of NaN."""
+    if np.isnan(observed) or np.isnan(null).any():
+        return np.nan
+    # Equal scores summed in another order may differ in their last bits.
+    slack = 1e-9 * (1 + abs(observed))
+    return float((1 + (null >= observed - slack).sum()) / (1 + len(null)))
 
 
 def paired_difference(
@@ -198,26 +249,22 @@ def paired_difference(
     }
 
 
-def sign_flip_null(
-    values: np.ndarray, draws: int = 10_000, seed: int = 0
-) -> np.ndarray:
-    """Means of values whose signs are flipped at random.
+def false_discovery(p_values: np.ndarray) -> np.ndarray:
+    """Benjamini and Hochberg's q: p for many tests, such as ROIs or layers.
+
+    Calling all with q <= 0.05 significant, 5 % of those called are false on
+    average.
 
     Args:
-      values: [n] one a stimulus, as likely above as below 0 by chance.
-      draws, seed: of the flips.
+      p_values: of any shape; NaN is left out and stays NaN.
 
     Returns:
-      [draws] float64.
+      q in the same shape.
     """
-    generator = np.random.default_rng(seed)
-    n = len(values)
-    return np.concatenate(
-        [
-            (1 - 2 * generator.integers(2, size=(size, n))) @ values / n
-            for size in _portions(draws, n)
-        ]
-    )
+    q = np.array(p_values, np.float64)
+    tested = ~np.isnan(q)
+    q[tested] = stats.false_discovery_control(q[tested])
+    return q
 
 
 def normalised(
@@ -245,105 +292,6 @@ def normalised(
         out=np.full(np.broadcast(score, room).shape, np.nan),
         where=room >= least,
     )
-
-
-def assignments(
-    matrix: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """Scores of every reconstruction for every stimulus it might belong to.
-
-    Args:
-      matrix: R [n, n] similarities, rows stimuli, columns reconstructions.
-      statistic: R -> [n] scores, each from its own column of R, such as
-        `identification.two_way` or `numpy.diagonal`.
-
-    Returns:
-      [n, n] table: [i, j] is the score of reconstruction j if stimulus i had
-      been seen. Its diagonal is `statistic(matrix)`.
-    """
-    n = len(matrix)
-    table = np.empty((n, n))
-    rows = np.arange(n)
-    for shift in range(n):
-        columns = (rows + shift) % n
-        table[rows, columns] = statistic(matrix[:, columns])
-    return table
-
-
-def permutation_null(
-    tables: Sequence[np.ndarray], draws: int = 10_000, seed: int = 0
-) -> np.ndarray:
-    """Mean scores when reconstructions are dealt to stimuli at random.
-
-    Args:
-      tables: [n, n] tables of `assignments`, more than one if reconstructions
-        are to be exchanged only within groups of stimuli.
-      draws: how many permutations.
-      seed: seed of the permutations.
-
-    Returns:
-      [draws] float64.
-    """
-    generator = np.random.default_rng(seed)
-    total = np.zeros(draws)
-    for table in tables:
-        n = len(table)
-        rows = np.arange(n)
-        total += np.concatenate(
-            [
-                table[
-                    rows,
-                    generator.permuted(np.tile(rows, (size, 1)), axis=1),
-                ].sum(axis=1)
-                for size in _portions(draws, n)
-            ]
-        )
-    return total / sum(len(table) for table in tables)
-
-
-def p_value(observed: float, null: np.ndarray) -> float:
-    """One-sided p = (1 + null draws >= observed) / (1 + draws); NaN of NaN."""
-    if np.isnan(observed) or np.isnan(null).any():
-        return np.nan
-    # Equal scores summed in another order may differ in their last bits.
-    slack = 1e-9 * (1 + abs(observed))
-    return float((1 + (null >= observed - slack).sum()) / (1 + len(null)))
-
-
-def permutation_p(
-    matrix: np.ndarray,
-    statistic: Callable[[np.ndarray], np.ndarray] = np.diagonal,
-    draws: int = 10_000,
-    seed: int = 0,
-) -> float:
-    """p-value of a mean score under exchange of the reconstructions.
-
-    Permutes which reconstruction, a column of the actual matrix, belongs to
-    which stimulus. What all reconstructions have in common is thereby in the
-    null too (for instance that they are all blurred or all grey).
-
-    Args:
-      matrix: R [n, n] similarities, rows stimuli, columns reconstructions.
-      statistic: R -> [n] scores, each from its own column of R; higher is
-        better.
-      draws: how many permutations; p cannot fall below 1 / (1 + draws).
-      seed: seed of the permutations.
-
-    Returns:
-      p in (0, 1], one-sided.
-    """
-    table = assignments(matrix, statistic)
-    null = permutation_null([table], draws, seed)
-    return p_value(np.diagonal(table).mean(), null)
-
-
-def expanded_tail(n: int, level: float = 0.95) -> float:
-    """The share of resamples of n stimuli to leave out at each end."""
-    tail = (1 - level) / 2
-    if n == 1:
-        return tail
-    student = stats.t.ppf(tail, n - 1)
-    return stats.norm.cdf(student * np.sqrt(n / (n - 1)))
 
 
 def _portions(draws, n):

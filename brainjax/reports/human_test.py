@@ -133,7 +133,7 @@ def _to_judge(names, seen, made):
     )
 
 
-def section(judged: Judged) -> tuple[str, str, Figure]:
+def section(judged: human.Judged) -> tuple[str, str, Figure]:
     """Returns title, caption and figure for a report."""
     caption = (
         'How often each observer, and on the right each picture, was right. '
@@ -144,7 +144,7 @@ def section(judged: Judged) -> tuple[str, str, Figure]:
     return 'What people chose', caption, choices(judged)
 
 
-def choices(judged: Judged) -> Figure:
+def choices(judged: human.Judged) -> Figure:
     """Rates of observers beside those of pictures.
 
     Args:

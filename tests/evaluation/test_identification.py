@@ -46,8 +46,8 @@ def test_golden_values():
         0.6552937455, abs=6e-11
     )
     cosine = identification.similarity(truth, prediction, centre=False)
-    assert identification.top_k(cosine).mean() == 0.325
-    assert identification.top_k(cosine.T).mean() == 0.4
+    assert identification.n_way(cosine, 40).mean() == 0.325
+    assert identification.n_way(cosine.T, 40).mean() == 0.4
 
 
 def test_similarity_is_numpys_corrcoef_over_blocks(monkeypatch):
@@ -110,7 +110,7 @@ def test_columns_are_reconstructions():
     assert identification.two_way(matrix).tolist() == [1, 0]
     assert identification.two_way(matrix.T).tolist() == [0, 1]
     assert identification.rank(matrix).tolist() == [1, 2]
-    assert identification.top_k(matrix, 2).tolist() == [1, 1]
+    assert identification.n_way(matrix, 2, top=2).tolist() == [1, 1]
 
 
 def test_identical_reconstructions_score_chance_but_zero_from_the_other_side():

@@ -128,11 +128,6 @@ def test_regions_get_equally_many_of_their_best_voxels():
         recognition.equal_sets(ranking, regions, 4)
 
 
-def test_the_same_person_in_training_is_found():
-    train, test = ['ann', '', 'bob'], ['cleo', 'bob', '', 'ann']
-    assert recognition.identity_overlap(train, test) == [1, 3]
-
-
 def test_faces_and_patterns_must_match():
     truth, decoded = faces(6)
     with pytest.raises(InputError, match='one pattern for each face'):
