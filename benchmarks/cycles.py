@@ -23,7 +23,6 @@ from brainjax import experiment
 from brainjax.evaluation import identification, pixels, statistics
 from brainjax.io import files
 from brainjax.methods.selfsup import method as selfsup
-from brainjax.recordings import average_repeats, normalise
 
 ARMS = {'D': (0.0, 0.0), 'D+ED': (1.0, 0.0), 'D+ED+DE': (1.0, 1.0)}
 
@@ -53,7 +52,7 @@ def load_demo():
     return values.config
 
 
-def run_arm(config, recording, pictures, folder, encoder):
+def run_arm(config, data, folder, encoder):
     """Fits one arm; returns scores of each test picture and seconds."""
     if encoder is not None:
         shutil.copytree(
@@ -62,11 +61,10 @@ def run_arm(config, recording, pictures, folder, encoder):
             dirs_exist_ok=True,
         )
     began = time.monotonic()
-    fitted = selfsup.fit(recording, pictures, config, folder)
+    fitted = selfsup.fit(data, config, folder)
     seconds = time.monotonic() - began
-    test = average_repeats(normalise(recording).test)
-    truth = recording.stimuli.images[test.stimulus]
-    images = selfsup.reconstruct(fitted, test.fmri, config)
+    truth = data.recording.stimuli.images[data.test.stimulus]
+    images = selfsup.reconstruct(fitted, data.test.fmri, config)
     matrix = identification.similarity(
         truth.reshape(len(truth), -1) / 255, images.reshape(len(images), -1)
     )
@@ -93,17 +91,14 @@ def main():
         results = {arm: [] for arm in ARMS}
         for seed in range(args.seeds):
             config = small_config(seed, args.epochs, args.trials)
-            recording = experiment.load_recording(config)
-            pictures = experiment.load_pictures(config)
+            data = experiment.open_data(config)
             first = None
             for arm, (pictures_weight, fmri_weight) in ARMS.items():
                 with config.unlocked():
                     config.decoder.encoder_decoder = pictures_weight
                     config.decoder.decoder_encoder = fmri_weight
                 folder = workdir / f'{seed}-{arm}'
-                scores, seconds = run_arm(
-                    config, recording, pictures, folder, first
-                )
+                scores, seconds = run_arm(config, data, folder, first)
                 first = first or folder
                 results[arm].append(scores)
                 print(

@@ -28,7 +28,7 @@ from brainjax import experiment
 from brainjax.commands.run import parse_run
 from brainjax.errors import InputError
 from brainjax.evaluation import identification, statistics
-from brainjax.io import arrays, files
+from brainjax.io import arrays, files, provenance
 from brainjax.recordings.formats import digits69
 from brainjax.reports import figures
 
@@ -66,7 +66,7 @@ def run_fold(fold, data, workdir, overrides):
     experiment.run(config, workdir)
     seconds = {'ours': time.monotonic() - began}
     ours = arrays.read(pathlib.Path(workdir) / 'reconstructions.npz')
-    recording = experiment.load_recording(config)
+    recording = experiment.open_data(config).recording
     names = [recording.stimuli.names[i] for i in recording.test.stimulus]
     if list(ours['names']) != names:
         raise InputError(f'{workdir} holds reconstructions of other pictures.')
@@ -189,7 +189,7 @@ def measure(options, overrides, workdir):
         'folds': options.folds,
         'splits': splits,
         'seconds': seconds,
-        'versions': experiment.versions(),
+        'versions': provenance.versions(),
     }
     return result, stimuli, usual
 

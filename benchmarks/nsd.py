@@ -28,7 +28,7 @@ import time
 import numpy as np
 from common import write_result
 
-from brainjax import experiment
+from brainjax.io import provenance
 from brainjax.recordings import Recording, Stimuli, Trials, on_disk
 from brainjax.recordings.formats import nsd
 from brainjax.training.batches import indices, prefetch
@@ -219,7 +219,7 @@ def measure(sessions, trials, voxels, folder):
         'epoch_seconds_cold': statistics.median(s for _, s in stream['cold']),
         'epoch_seconds_warm': statistics.median(s for _, s in stream['warm']),
         'warm': {'ours': speed(stream['warm']), 'peer': speed(peer['warm'])},
-        'versions': experiment.versions(),
+        'versions': provenance.versions(),
     }
 
 

@@ -19,9 +19,8 @@ from common import demo, write_result
 
 from brainjax import experiment
 from brainjax.evaluation import receptive_fields
-from brainjax.methods.selfsup import fields as selfsup_fields
+from brainjax.methods.selfsup import findings
 from brainjax.methods.selfsup import method as selfsup
-from brainjax.recordings import normalise
 from brainjax.reports import encoder_figures
 from brainjax.simulation import voxels
 
@@ -38,7 +37,8 @@ def main() -> None:
     config = demo()
     config.seed = options.seed
     config.decoder.epochs = config.decoder.steps = 1
-    recording = experiment.load_recording(config)
+    data = experiment.open_data(config)
+    recording = data.recording
     truth = voxels.voxel_parameters(
         seed=config.seed, voxels=dict(config.simulated.voxels)
     )
@@ -46,18 +46,18 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         fitted = selfsup.fit(
-            recording, experiment.load_pictures(config), config, folder
+            data,
+            config,
+            folder,
         )
     trained = time.monotonic()
-    fields = selfsup_fields.biology(
-        fitted.encoder, fitted.backbone, shown, config
-    ).fields
+    fields = findings.biology(fitted, shown, config).fields
     seconds = {
         'training': trained - began,
         'fields': time.monotonic() - trained,
     }
     plain = receptive_fields.fit(
-        without_encoder(shown, np.asarray(normalise(recording).train.fmri))
+        without_encoder(shown, np.asarray(data.normalised.train.fmri))
     )
     areas = {name: truth.area == name for name in config.simulated.voxels}
     found = {

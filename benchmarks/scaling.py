@@ -128,7 +128,6 @@ def work(batch: int, steps: int) -> int:
     from brainjax.commands.jax_setup import set_up_jax
     from brainjax.methods.selfsup import networks as selfsup_networks
     from brainjax.methods.selfsup import steps as selfsup_steps
-    from brainjax.recordings import normalise
     from brainjax.training import hosts, parallel, state
     from brainjax.training.batches import indices
     from brainjax.training.loop import train
@@ -138,7 +137,7 @@ def work(batch: int, steps: int) -> int:
     config.simulated.update(n_train=64, n_test=2, n_unpaired_fmri=0)
     config.encoder.steps = steps
     config = FrozenConfigDict(config)
-    recording = normalise(experiment.load_recording(config))
+    recording = experiment.open_data(config).normalised
     backbone = selfsup_networks.load_backbone(config.encoder, config.seed)
     encoder = selfsup_networks.build_encoder(config, recording.voxels)
     shapes = selfsup_networks.feature_shapes(config, backbone)

@@ -114,9 +114,7 @@ def trainings(config) -> dict:
 
     selfsup_training.train = note
     with tempfile.TemporaryDirectory() as folder:
-        recording = experiment.load_recording(config)
-        unpaired = experiment.load_pictures(config)
-        selfsup.fit(recording, unpaired, config, folder)
+        selfsup.fit(experiment.open_data(config), config, folder)
     selfsup_training.train = train
     return given
 

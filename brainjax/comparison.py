@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainjax import experiment
 from brainjax.errors import InputError
 from brainjax.evaluation import classification, folders, god, human, presets
 from brainjax.evaluation import distractors as outside
 from brainjax.evaluation.audit import run as auditing
-from brainjax.io import files
+from brainjax.io import files, provenance
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
 from brainjax.pictures import loading, operations
@@ -146,7 +145,7 @@ def evaluate(
                 'truth': str(truth),
                 **(options._asdict() | {'reading': dict(options.reading)}),
             },
-            'versions': experiment.versions(),
+            'versions': provenance.versions(),
         }
     )
     files.write_json(out / 'scores.json', results)

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import tiny
 
+from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import method as selfsup
 from brainjax.training import hosts, joining
 
@@ -45,7 +46,9 @@ def train():
     """Returns history, one record a step, and numbers of both networks."""
     with tempfile.TemporaryDirectory() as folder:
         fitted = selfsup.fit(
-            tiny.subject(), tiny.pictures(64, seed=1), get_config(), folder
+            prepare(tiny.subject(), tiny.pictures(64, seed=1)),
+            get_config(),
+            folder,
         )
     variables = {'encoder': fitted.encoder, 'decoder': fitted.decoder}
     leaves = flax.traverse_util.flatten_dict(variables, sep='/')

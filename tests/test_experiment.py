@@ -7,6 +7,7 @@ from recording_files import write_digits, write_weizmann
 
 from brainjax import experiment
 from brainjax.errors import InputError
+from brainjax.methods import data as methods_data
 
 
 def config(**changes):
@@ -26,16 +27,16 @@ def recording_of(paths, **changes):
 
 
 def test_without_a_path_a_subject_is_simulated():
-    recording = experiment.load_recording(config())
+    recording = methods_data.load_recording(config())
     assert recording.simulated
     assert len(recording.train) == 100 and len(recording.test) == 24
     assert recording.stimuli.images.shape == (112, 16, 16, 3)
     assert recording.voxels == 50 and len(recording.unpaired_fmri) == 20
-    pictures = experiment.load_pictures(config())
+    pictures = methods_data.load_pictures(config())
     assert pictures.shape == (64, 16, 16, 3) and pictures.dtype == np.uint8
     seen = {image.tobytes() for image in recording.stimuli.images}
     assert not any(image.tobytes() in seen for image in pictures)
-    v1 = experiment.load_recording(config(recording__roi='V1'))
+    v1 = experiment.open_data(config(recording__roi='V1')).recording
     assert v1.voxels == 20
     np.testing.assert_array_equal(
         v1.train.fmri, recording.train.fmri[:, recording.rois['V1']]
@@ -44,22 +45,22 @@ def test_without_a_path_a_subject_is_simulated():
 
 def test_files_name_the_recording(tmp_path):
     paths = write_weizmann(tmp_path)
-    recording = experiment.load_recording(recording_of(paths))
+    recording = methods_data.load_recording(recording_of(paths))
     assert (recording.voxels, recording.format) == (10, 'weizmann')
     assert not recording.simulated
-    recording = experiment.load_recording(
-        recording_of(paths, recording__roi='V1|V2')
-    )
+    recording = experiment.open_data(
+        recording_of(paths, recording__roi='V1|V2', pictures__number=0)
+    ).recording
     assert recording.voxels == 6
 
 
 def test_folds_of_digits69(tmp_path):
     path = str(write_digits(tmp_path))
-    usual = experiment.load_recording(config(recording__path=path))
+    usual = methods_data.load_recording(config(recording__path=path))
     assert len(usual.test) == 10
     tested = [
         set(
-            experiment.load_recording(
+            methods_data.load_recording(
                 config(recording__path=path, recording__fold=fold)
             ).test.stimulus.tolist()
         )
@@ -72,10 +73,10 @@ def test_folds_of_digits69(tmp_path):
 def test_unpaired_pictures_have_to_be_named_for_real_fmri(tmp_path):
     paths = write_weizmann(tmp_path)
     with pytest.raises(InputError, match=r'config\.pictures\.path is empty'):
-        experiment.load_pictures(recording_of(paths))
+        methods_data.load_pictures(recording_of(paths))
     flags = tiny.write(tmp_path)
     folder = flags[-1].split('=')[1]
-    pictures = experiment.load_pictures(
+    pictures = methods_data.load_pictures(
         config(pictures__path=folder, pictures__number=10)
     )
     assert pictures.shape == (10, 16, 16, 3)
@@ -105,12 +106,6 @@ def test_method_that_does_not_exist(tmp_path):
     with pytest.raises(InputError, match=r"'selfsub'.*Did you mean 'selfsup'"):
         experiment.run(config(method='selfsub'), tmp_path / 'run')
     assert not (tmp_path / 'run').exists()
-
-
-def test_versions_name_what_results_depend_on():
-    found = experiment.versions()
-    assert {'brainjax', 'jax', 'flax', 'numpy', 'devices'} <= found.keys()
-    assert found['devices'].startswith('1 x ')
 
 
 def test_one_region_alone_goes_to_the_end(tmp_path):

@@ -5,8 +5,8 @@ from typing import Any
 
 import jax
 
-from brainjax.experiment import versions
 from brainjax.io.files import cache_folder
+from brainjax.io.provenance import versions
 from brainjax.networks import weights
 
 NEEDED_FOR = {

@@ -1,0 +1,67 @@
+"""The methods, alike from outside: five functions each."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from brainjax.io.files import PathLike
+from brainjax.methods import data
+from brainjax.methods.data import Data, Findings
+from brainjax.methods.faces import config as faces_config
+from brainjax.methods.faces import data as faces_data
+from brainjax.methods.faces import findings as faces_findings
+from brainjax.methods.faces import method as faces
+from brainjax.methods.inversion import config as inversion_config
+from brainjax.methods.inversion import findings as inversion_findings
+from brainjax.methods.inversion import method as inversion
+from brainjax.methods.selfsup import config as selfsup_config
+from brainjax.methods.selfsup import findings as selfsup_findings
+from brainjax.methods.selfsup import method as selfsup
+from brainjax.recordings import Recording
+
+
+class Method(NamedTuple):
+    """What `experiment.run` asks of a method.
+
+    Attributes:
+      config: () -> every setting, at the published values.
+      load: config -> recording, unpaired pictures [n, size, size, 3] uint8.
+      fit: data, config, work folder -> whatever the next two want; what an
+        interrupted run left in the folder is gone on from.
+      reconstruct: fitted, fMRI [trials, voxels] normalised as the data's,
+        config -> pictures [trials, size, size, 3] float32 in 0..1.
+      findings: fitted, data, config -> scores, figures and sentences.
+    """
+
+    config: Callable[[], ConfigDict]
+    load: Callable[[ConfigDict], tuple[Recording, np.ndarray]]
+    fit: Callable[[Data, ConfigDict, PathLike], Any]
+    reconstruct: Callable[[Any, np.ndarray, ConfigDict], np.ndarray]
+    findings: Callable[[Any, Data, ConfigDict], Findings]
+
+
+METHODS = {
+    'selfsup': Method(
+        selfsup_config.gaziv2022,
+        data.load,
+        selfsup.fit,
+        selfsup.reconstruct,
+        selfsup_findings.findings,
+    ),
+    'inversion': Method(
+        inversion_config.shen2019,
+        data.load,
+        inversion.fit,
+        inversion.reconstruct,
+        inversion_findings.findings,
+    ),
+    'faces': Method(
+        faces_config.vanrullen2019,
+        faces_data.load,
+        faces.fit,
+        faces.reconstruct,
+        faces_findings.findings,
+    ),
+}

@@ -1,18 +1,20 @@
-"""The subject and the unpaired pictures of an experiment, read or simulated.
+"""What all methods share: the data of a run, and what is found besides."""
 
-For every method but that of faces, see `face_pictures`.
-"""
-
-from typing import Any
+import hashlib
+from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
+from brainjax.io import provenance
 from brainjax.pictures import loading
 from brainjax.recordings import (
     Recording,
+    Trials,
+    average_repeats,
     format_of,
+    normalise,
     open_recording,
     options_of,
     parse_options,
@@ -21,12 +23,103 @@ from brainjax.recordings.formats import digits69
 from brainjax.simulation import subject
 
 
-def load_recording(config: ConfigDict) -> Recording:
-    """Opens the recording that a config names, or simulates a subject.
+class Data(NamedTuple):
+    """What a method learns from and is tested on, made once for a run.
 
-    Raises:
-      InputError: the file cannot be used.
+    Attributes:
+      recording: as it was opened.
+      normalised: the same, each voxel z-scored by its training trials.
+      test: its test trials, averaged over the repeats of a stimulus.
+      pictures: [n, size, size, 3] uint8, unpaired; n may be 0.
+      fingerprints: hashes of all that may be learned from, 'recording' and
+        'pictures', whatever files are called.
     """
+
+    recording: Recording
+    normalised: Recording
+    test: Trials
+    pictures: np.ndarray
+    fingerprints: dict[str, str]
+
+
+class Figure(NamedTuple):
+    """Arrays to draw, and what to say of them.
+
+    Attributes:
+      title, caption: for the report.
+      kind: which of `reports.DRAWINGS` draws it.
+      values: what that takes, by name.
+    """
+
+    title: str
+    caption: str
+    kind: str
+    values: dict[str, Any]
+
+
+class Findings(NamedTuple):
+    """What a method tells a report beside the pictures' own scores.
+
+    Attributes:
+      method: what made the pictures, as in 'from brain activity by X'.
+      transductive: whether test responses took part in fitting.
+      scores: name -> as in scores.json.
+      figures: in the order of the report.
+      notes: sentences.
+    """
+
+    method: str
+    transductive: bool
+    scores: dict[str, dict[str, float]]
+    figures: list[Figure]
+    notes: list[str]
+
+
+def prepare(recording: Recording, pictures: np.ndarray) -> Data:
+    """Normalises a recording by its training trials and averages its test."""
+    normalised = normalise(recording)
+    fingerprints = {
+        'recording': hash_recording(recording),
+        'pictures': provenance.hash_arrays(pictures),
+    }
+    return Data(
+        recording,
+        normalised,
+        average_repeats(normalised.test),
+        pictures,
+        fingerprints,
+    )
+
+
+def hash_recording(recording: Recording) -> str:
+    """Returns a hash of all that a method may learn from."""
+    parts = [recording.train, recording.test]
+    if recording.imagery is not None:
+        parts.append(recording.imagery)
+    arrays = recording.stimuli.images, recording.unpaired_fmri, recording.snr
+    return f'{hash_trials(*parts)}{provenance.hash_arrays(*arrays)}'
+
+
+def hash_trials(*parts: Trials) -> str:
+    """Returns a hash of responses and of the stimuli that evoked them."""
+    digest = hashlib.sha256()
+    for trials in parts:
+        digest.update(np.ascontiguousarray(trials.stimulus))
+        provenance.add_rows(digest, trials.fmri)
+    return digest.hexdigest()
+
+
+def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
+    """Opens or simulates what a config names: recording, unpaired pictures.
+
+    Returns:
+      The recording, and pictures [n, size, size, 3] uint8.
+    """
+    return load_recording(config), load_pictures(config)
+
+
+def load_recording(config: ConfigDict) -> Recording:
+    """Opens the recording that a config names, or simulates a subject."""
     if config.recording.path:
         return open_at_size(config, config.size)
     return subject.simulated_subject(
@@ -40,14 +133,9 @@ def open_at_size(config: ConfigDict, size: int) -> Recording:
     Args:
       config: of the experiment.
       size: of the pictures, in pixels, where the format lets one choose.
-
-    Raises:
-      InputError: the file cannot be used.
     """
     c = config.recording
-    options: dict[str, Any] = parse_options(
-        text for text in c.options.split(';') if text
-    )
+    options = parse_options(text for text in c.options.split(';') if text)
     for option, value in (
         ('pictures', c.images),
         ('subject', c.subject),
@@ -63,12 +151,10 @@ def open_at_size(config: ConfigDict, size: int) -> Recording:
 
 
 def load_pictures(config: ConfigDict) -> np.ndarray:
-    """Loads or generates the unpaired pictures, [n, size, size, 3] uint8.
-
-    Raises:
-      InputError: the source cannot be used.
-    """
+    """Loads or generates the unpaired pictures, [n, size, size, 3] uint8."""
     c = config.pictures
+    if not c.number:
+        return no_pictures(config)
     if c.path:
         images, _ = loading.load(
             c.path, config.size, limit=c.number, seed=config.seed
@@ -82,3 +168,8 @@ def load_pictures(config: ConfigDict) -> np.ndarray:
     return subject.unpaired_scenes(
         c.number, seed=config.seed, size=config.size
     )[0]
+
+
+def no_pictures(config: ConfigDict) -> np.ndarray:
+    """Returns an array of pictures that holds none."""
+    return np.empty((0, config.size, config.size, 3), np.uint8)

@@ -10,8 +10,10 @@ import tiny_selfsup
 
 from brainjax import evaluation
 from brainjax.errors import InputError
+from brainjax.methods.data import prepare
 from brainjax.methods.faces import data as faces_checks
 from brainjax.methods.faces import training as vaegan_training
+from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
 from brainjax.methods.selfsup import training as selfsup_training
 from brainjax.recordings import average_repeats, normalise
@@ -94,8 +96,7 @@ def encoders_and_decoders(tmp_path_factory):
                 selfsup_training,
                 monkeypatch,
                 lambda c=c: selfsup.fit(
-                    tiny.subject(),
-                    tiny_selfsup.PICTURES,
+                    prepare(tiny.subject(), tiny_selfsup.PICTURES),
                     c,
                     tmp_path_factory.mktemp('fit'),
                 ),
@@ -132,7 +133,7 @@ def test_what_was_trained_in_bfloat16_is_as_good(encoders_and_decoders):
         c = tiny_selfsup.config(compute_dtype=dtype)
         images = selfsup.reconstruct(fitted, test.fmri, c)
         assert images.dtype == np.float32
-        predicted = selfsup.predict_fmri(fitted, truth, c)
+        predicted = selfsup_findings.predict_fmri(fitted, truth, c)
         assert predicted.dtype == np.float32
         scores[dtype] = evaluation.score(truth, images, draws=200)
         # Chance is .5.
@@ -171,7 +172,9 @@ def test_cast_leaves_whole_numbers_and_keys():
 def test_unknown_type_is_one_sentence(tmp_path):
     wrong = tiny_selfsup.config(compute_dtype='bfloat1')
     with pytest.raises(InputError, match=r"'bfloat1'.*mean 'bfloat16'"):
-        selfsup.fit(tiny.subject(), tiny_selfsup.PICTURES, wrong, tmp_path)
+        selfsup.fit(
+            prepare(tiny.subject(), tiny_selfsup.PICTURES), wrong, tmp_path
+        )
     c = tiny_faces.get_config()
     c.compute_dtype = 'half'
     c.map.inversion = 'least_squares'

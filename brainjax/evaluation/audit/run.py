@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,7 @@ from brainjax.io.files import PathLike
 from brainjax.pictures import loading, operations
 from brainjax.recordings import (
     Recording,
-    average_repeats,
     leakage,
-    normalise,
     open_recording,
     take_trials,
 )
@@ -105,9 +103,8 @@ def of_folders(
 def of_run(
     method: Any,
     fitted: Any,
-    recording: Recording,
-    unpaired: np.ndarray,
-    test: Any,
+    data: Any,
+    prepare: Callable[[Recording, np.ndarray], Any],
     reconstruction: np.ndarray,
     config: ConfigDict,
     workdir: pathlib.Path,
@@ -115,14 +112,15 @@ def of_run(
     """Audits a run through its fitted method.
 
     Args:
-      method: module with fit and reconstruct.
+      method: with fit and reconstruct, of `methods.METHODS`.
       fitted: what its fit returned.
-      recording, unpaired: what it was fitted to.
-      test: the averaged, normalised test trials.
-      reconstruction: [n, height, width, 3] of each.
+      data: what it was fitted to, of `methods.data.Data`.
+      prepare: recording, pictures -> such data, for the refits.
+      reconstruction: [n, height, width, 3] of the averaged test trials.
       config: of the experiment; `config.audit` says how much.
       workdir: gets 'audit', where interrupted refits resume.
     """
+    recording, test = data.recording, data.test
     stimuli, folder = recording.stimuli, workdir / 'audit'
     target = _small(stimuli.images[test.stimulus])
     small = _small(reconstruction)
@@ -131,8 +129,12 @@ def of_run(
         stimuli.categories[i] for i in test.stimulus
     ]
 
-    def refit(part, changed, place):
-        return method.fit(part, unpaired, changed, folder / place)
+    def refit(part, changed, place, rows=slice(None)):
+        # Less to learn from is normalised anew, by what is left of it.
+        again = data if part is recording else prepare(part, data.pictures)
+        fitted = method.fit(again, changed, folder / place)
+        fmri = again.test.fmri[rows]
+        return _small(method.reconstruct(fitted, fmri, changed))
 
     def without_brain(name, fmri):
         beside = _in_folder(fitted, folder / name)
@@ -147,12 +149,8 @@ def of_run(
         *checks.of_pictures(target, small, train, categories, config.seed),
         span.best_prediction(target, train),
         *controls.compare(target, small, given, config.seed),
-        _clusters(
-            method.reconstruct, refit, recording, test, target, small, config
-        ),
-        _seeds(
-            method.reconstruct, refit, recording, test, target, small, config
-        ),
+        _clusters(refit, recording, test, target, small, config),
+        _seeds(refit, recording, target, small, config),
     ]
 
 
@@ -172,7 +170,7 @@ def _shared(recording: Recording) -> list[AuditCheck]:
 
 
 def _clusters(
-    reconstruct, refit, recording, test, target, reconstruction, config
+    refit, recording, test, target, reconstruction, config
 ) -> AuditCheck:
     """Reconstructs each test picture by a fit without its cluster."""
     k = config.audit.clusters
@@ -190,18 +188,13 @@ def _clusters(
         part = dataclasses.replace(
             recording, train=take_trials(recording.train, rest)
         )
-        fitted = refit(part, config, f'cluster-{each}')
-        # Normalised anew, as the statistics are those of the training trials.
-        fmri = average_repeats(normalise(part).test).fmri[mine]
-        held_out[mine] = _small(reconstruct(fitted, fmri, config))
+        held_out[mine] = refit(part, config, f'cluster-{each}', mine)
     return controls.held_out_cluster(
         target, reconstruction, held_out, label[test.stimulus], config.seed
     )
 
 
-def _seeds(
-    reconstruct, refit, recording, test, target, reconstruction, config
-) -> AuditCheck:
+def _seeds(refit, recording, target, reconstruction, config) -> AuditCheck:
     """Fits anew with other seeds."""
     if not config.audit.seeds:
         return not_checked(
@@ -211,8 +204,7 @@ def _seeds(
     for seed in range(config.seed + 1, config.seed + 1 + config.audit.seeds):
         changed = config.copy_and_resolve_references()
         changed.seed = seed
-        fitted = refit(recording, changed, f'seed-{seed}')
-        found = _small(reconstruct(fitted, test.fmri, changed))
+        found = refit(recording, changed, f'seed-{seed}')
         scores[seed] = float(pairwise(target, found).mean())
     shifted = np.roll(reconstruction, 1, axis=0)
     return controls.seeds(scores, float(pairwise(target, shifted).mean()))

@@ -9,20 +9,17 @@ training stands in. 'Ours' is not published.
 
 from ml_collections import ConfigDict
 
-from brainjax.methods.selfsup.config import gaziv2022
+from brainjax.methods.config import shared
 from brainjax.networks import vaegan
 
 
 def vanrullen2019() -> ConfigDict:
     """Returns the setting of VanRullen & Reddy 2019, typed and locked."""
-    c = ConfigDict()
+    c = shared()
     c.method = 'faces'
-    c.seed = 0
     c.size = vaegan.SIZE  # Height and width of all pictures, in pixels. Code.
-    c.compute_dtype = gaziv2022().compute_dtype  # Of training the networks.
+    c.compute_dtype = 'float32'  # Of training the networks; or 'bfloat16'.
 
-    # What was measured, or simulated if recording.path is ''.
-    c.recording = gaziv2022().recording
     c.simulated = ConfigDict()
     c.simulated.n_train = 8000  # Faces, shown once each. Published: 7943.
     c.simulated.n_test = 20  # Half of them female. Published.
@@ -35,12 +32,7 @@ def vanrullen2019() -> ConfigDict:
         {'V1': 500, 'V2': 300, 'V3': 200, 'V4': 200, 'FFA': 800}
     )
 
-    c.audit = gaziv2022().audit
-
-    # Pictures to train on: a folder, a .tar, 'tfds:celeb_a/train' ...
-    # '' generates faces for the simulated subject.
-    c.pictures = ConfigDict()
-    c.pictures.path = ''
+    # Pictures to train on; '' generates faces for the simulated subject.
     c.pictures.number = 202_599  # Greatest number to use. Code: CelebA, all.
     # Side of the square that is cut from a picture's centre, as a part of
     # its short side. Code: 0.8, for the aligned CelebA.

@@ -7,6 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known
+from brainjax.methods.data import no_pictures
 from brainjax.methods.faces import pictures, voxels
 from brainjax.networks import vaegan
 from brainjax.networks.weights import vaegan as vaegan_weights
@@ -15,6 +16,14 @@ from brainjax.recordings.on_disk import mean_and_std
 from brainjax.training.state import COMPUTE_TYPES
 
 INVERSIONS = ('published', 'least_squares', 'most_probable')
+
+
+def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
+    """Opens or simulates what a config names: recording, unpaired faces."""
+    recording = pictures.load_recording(config)
+    if not config.pictures.number:
+        return recording, no_pictures(config)
+    return recording, pictures.load_pictures(config)
 
 
 def check(recording: Recording, config: ConfigDict) -> None:

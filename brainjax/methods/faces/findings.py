@@ -1,33 +1,31 @@
 """What the method for faces tells beside the pictures: scores and sheets."""
 
 import functools
-from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.evaluation import recognition
 from brainjax.evaluation.scores import Score, pixel_scores
+from brainjax.methods.data import Data, Figure, Findings
 from brainjax.methods.faces import pictures
 from brainjax.methods.faces import voxels as faces_voxels
 from brainjax.methods.faces.data import fewest_voxels, roi_masks
 from brainjax.methods.faces.latents import Fitted, Space, decode
-from brainjax.methods.findings import Findings
 from brainjax.recordings import (
     Recording,
     average_repeats,
     need_pictures,
-    normalise,
 )
-from brainjax.reports import figures
 
 
-def findings(
-    fitted: Fitted, recording: Recording, config: ConfigDict
-) -> Findings:
-    """Scores latents of both kinds, and draws what limits the pictures."""
-    normalised = normalise(recording)
-    test = average_repeats(normalised.test)
+def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
+    """Scores latents of both kinds, and shows what limits the pictures."""
+    recording, test, imagery = (
+        data.recording,
+        data.test,
+        data.normalised.imagery,
+    )
     images = need_pictures(recording)
     truth = images[test.stimulus]
     scores: dict[str, Score] = {}
@@ -57,16 +55,18 @@ def findings(
                     config.seed,
                 ).items()
             }
-        if normalised.imagery is not None:
-            imagery = average_repeats(normalised.imagery)
-            repeats = len(normalised.imagery) / len(imagery)
-            guess = find(imagery.fmri, repeats=repeats, imagined=True)
-            imagined |= {'imagined': images[imagery.stimulus] / np.float32(255)}
+        if imagery is not None:
+            averaged = average_repeats(imagery)
+            repeats = len(imagery) / len(averaged)
+            guess = find(averaged.fmri, repeats=repeats, imagined=True)
+            imagined |= {
+                'imagined': images[averaged.stimulus] / np.float32(255)
+            }
             imagined[label] = space.generate(guess)
             scores[f'imagery{suffix}'] = recognition.imagery(
                 true,
                 guess,
-                np.searchsorted(test.stimulus, imagery.stimulus),
+                np.searchsorted(test.stimulus, averaged.stimulus),
                 seed=config.seed,
             )
         for name, voxels in _regions(space, recording, config).items():
@@ -141,25 +141,31 @@ def _figures(
     truth: np.ndarray,
     made: dict[str, np.ndarray],
     imagined: dict[str, np.ndarray],
-) -> list[tuple[str, str, Any]]:
-    """Draws the sheets of a report."""
+) -> list[Figure]:
+    """The sheets of a report."""
     found = [
-        (
+        Figure(
             'What limits the pictures',
             'Seen; made from its own latents, the best the VAE-GAN can do; '
             'from latents decoded from fMRI; the same with principal '
             'components.',
-            figures.montage(truth / np.float32(255), made),
+            'montage',
+            {'target': truth / np.float32(255), 'reconstructions': made},
         )
     ]
     if imagined:
         faces = imagined.pop('imagined')
         found.append(
-            (
+            Figure(
                 'Imagined faces',
                 'The face that was imagined, not seen; from fMRI; the same '
                 'with principal components.',
-                figures.montage(faces, imagined, first='imagined'),
+                'montage',
+                {
+                    'target': faces,
+                    'reconstructions': imagined,
+                    'first': 'imagined',
+                },
             )
         )
     if config.gender:
@@ -170,25 +176,27 @@ def _figures(
         )
         images = fitted.vaegan.generate(walked.reshape(-1, known.shape[1]))
         found.append(
-            (
+            Figure(
                 'From female to male',
                 'A training face, moved along the axis between the mean '
                 'latents of female and male training faces.',
-                figures.picture_grid(
-                    images[None],
-                    ['gender'],
-                    [f'{place:+.1f} sd' for place in places],
-                ),
+                'picture_grid',
+                {
+                    'images': images[None],
+                    'labels': ['gender'],
+                    'titles': [f'{place:+.1f} sd' for place in places],
+                },
             )
         )
     if fitted.history:
         found.append(
-            (
+            Figure(
                 'Training of the VAE-GAN',
                 'Means over an epoch of training. real, fake: the '
                 "discriminator's cost on either; steps: the share of steps in "
                 'which a part was trained.',
-                figures.loss_curves(fitted.history),
+                'loss_curves',
+                {'history': fitted.history},
             )
         )
     return found

@@ -10,8 +10,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.linear import latents, scaling
+from brainjax.methods.data import Data
 from brainjax.methods.faces import voxels as faces_voxels
-from brainjax.recordings import Recording, normalise
 from brainjax.recordings.on_disk import mean_and_std
 from brainjax.training.loop import History
 
@@ -62,7 +62,7 @@ class Fitted(NamedTuple):
 
 
 def map_voxels(
-    recording: Recording,
+    data: Data,
     images: np.ndarray,
     config: ConfigDict,
     encode: Callable[[np.ndarray], np.ndarray],
@@ -71,15 +71,16 @@ def map_voxels(
     """Fits responses from latents, and chooses voxels.
 
     Args:
-      recording: it is normalised here, but for the voxels' mean responses,
-        without which the published inversion cannot find the constant.
+      data: of the run. The voxels' mean responses, which normalising takes
+        away, are added again: the published inversion finds the constant by
+        them.
       images: [n, size, size, 3] of its training stimuli, in ascending order.
       config: see `faces_config.vanrullen2019`.
       encode, generate: as in `Space`.
     """
-    mean, deviation = mean_and_std(recording.train.fmri)
+    mean, deviation = mean_and_std(data.recording.train.fmri)
     baseline = np.float32(mean / deviation)
-    train = normalise(recording).train
+    train = data.normalised.train
     known = encode(images)
     seen = known[np.unique(train.stimulus, return_inverse=True)[1]]
     responses = np.asarray(train.fmri) + baseline

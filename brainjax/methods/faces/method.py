@@ -15,37 +15,30 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from brainjax.io.files import PathLike
 from brainjax.linear import pca
+from brainjax.methods.data import Data
 from brainjax.methods.faces import pictures, training
 from brainjax.methods.faces.data import check, load_weights
-from brainjax.methods.faces.findings import findings
 from brainjax.methods.faces.latents import Fitted, decode, map_voxels
 from brainjax.networks import vaegan
 from brainjax.recordings import Recording, need_pictures
 
-__all__ = ['findings', 'fit', 'reconstruct']
 
-
-def fit(
-    recording: Recording,
-    unpaired: np.ndarray,
-    config: ConfigDict,
-    workdir: PathLike,
-) -> Fitted:
+def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     """Trains or loads the VAE-GAN, fits the baseline and both maps.
 
     Args:
-      recording: it is normalised here; its pictures are `config.size` wide.
-      unpaired: [n, size, size, 3] uint8 faces; test faces among them are left
-        out.
-      config: see `faces_config.vanrullen2019`.
-      workdir: gets 'checkpoints/vaegan', from which a run that was cut off
-        goes on.
+      data: of `methods.data.prepare`, with pictures of `config.size`; test
+        faces among the unpaired ones are left out.
+      config: see `faces.config.vanrullen2019`.
+      workdir: gets 'checkpoints/vaegan', from which an interrupted run
+        resumes.
 
     Raises:
       InputError: the recording, the pictures or a setting cannot be used.
       Interrupted: SIGINT or SIGTERM came; the same call resumes.
     """
     config = FrozenConfigDict(config)
+    recording, unpaired = data.recording, data.pictures
     check(recording, config)
     images = need_pictures(recording)
     shown = np.unique(recording.train.stimulus)
@@ -67,7 +60,7 @@ def fit(
         config.pca.whiten,
         config.seed,
     )
-    space = functools.partial(map_voxels, recording, images[shown], config)
+    space = functools.partial(map_voxels, data, images[shown], config)
     return Fitted(
         space(
             functools.partial(vaegan.encode, variables),

@@ -7,22 +7,15 @@ says otherwise.
 
 from ml_collections import ConfigDict
 
-from brainjax.methods.selfsup.config import gaziv2022
+from brainjax.methods.config import shared
 
 
 def shen2019() -> ConfigDict:
     """Returns the setting of Shen et al. 2019, typed and locked."""
-    c = ConfigDict()
+    c = shared()
     c.method = 'inversion'
-    c.seed = 0
-    c.size = 224  # Height and width of the pictures that are scored.
-
-    # What was measured, or simulated: as for every method.
-    c.recording = gaziv2022().recording
-    c.simulated = gaziv2022().simulated
-    c.simulated.n_unpaired_fmri = 0
-    c.audit = gaziv2022().audit
-    c.pictures = ConfigDict({'path': '', 'number': 0})  # None are needed.
+    c.size = 224  # Of the pictures that are scored.
+    c.simulated.n_unpaired_fmri = 0  # Nothing unpaired is used.
 
     c.network = ConfigDict()
     # brainjax fetch NAME; or 'random', of the family below.

@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainjax.io import feature_folders, files, fingerprint
+from brainjax.io import feature_folders, files
 from brainjax.io.files import PathLike
 from brainjax.linear import ridge
 from brainjax.linear.ridge.choice import select_alpha_k
+from brainjax.methods.data import hash_trials
 from brainjax.methods.inversion.manifest import Manifest
 from brainjax.networks import frozen
 from brainjax.recordings import Recording, Trials, average_repeats
@@ -238,7 +239,7 @@ def _origin(
     """What all layers depend on, ready for JSON."""
     return {
         'recording': recording.source,
-        'fmri': fingerprint.of_trials(recording.train, recording.test),
+        'fmri': hash_trials(recording.train, recording.test),
         'stimuli': hashlib.sha256('\n'.join(names).encode()).hexdigest(),
         'voxels': recording.voxels,
         'k': np.asarray(setting.k).tolist(),

@@ -7,7 +7,6 @@ stays as it is.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -15,6 +14,7 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import identification, statistics
 from brainjax.evaluation.scores import Score, make_score, pixel_scores
+from brainjax.methods.data import Figure
 from brainjax.methods.inversion.data import Fitted, decode, invert, prepare
 from brainjax.recordings import (
     Recording,
@@ -23,7 +23,6 @@ from brainjax.recordings import (
     roi_mask,
     take_voxels,
 )
-from brainjax.reports import figures
 
 SHOWN = 12  # Pictures of a sheet.
 
@@ -114,18 +113,21 @@ def score(
 
 def sheets(
     truth: np.ndarray, subsets: Mapping[str, np.ndarray]
-) -> list[tuple[str, str, Any]]:
-    """Shows the subsets' pictures side by side, (title, caption, figure)."""
+) -> list[Figure]:
+    """Shows the subsets' pictures side by side."""
     if not subsets:
         return []
     n = min(SHOWN, len(truth))
     return [
-        (
+        Figure(
             'From a part of the voxels or of the network',
             'Seen, and reconstructed from one region or set of layers alone.',
-            figures.montage(
-                truth[:n] / np.float32(255),
-                {name: images[:n] for name, images in subsets.items()},
-            ),
+            'montage',
+            {
+                'target': truth[:n] / np.float32(255),
+                'reconstructions': {
+                    name: images[:n] for name, images in subsets.items()
+                },
+            },
         )
     ]

@@ -7,55 +7,17 @@ otherwise; 'Keras' is the authors' other release.
 
 from ml_collections import ConfigDict
 
+from brainjax.methods.config import shared
+
 
 def gaziv2022() -> ConfigDict:
     """Returns the setting of Gaziv et al. 2022, typed and locked."""
-    c = ConfigDict()
+    c = shared()
     c.method = 'selfsup'
-    c.seed = 0
-    c.size = 112  # Height and width of all pictures, in pixels.
+    c.pictures.number = 50_000
     # What the networks compute in while training: 'bfloat16' is for GPUs and
     # TPUs. Parameters, statistics and losses are float32.
     c.compute_dtype = 'float32'
-
-    # What was measured. Formats: brainjax inspect PATH.
-    c.recording = ConfigDict()
-    c.recording.path = ''  # sbj_3.npz, digits69.mat ...; '' simulates.
-    # If not '', nothing stands in for the file: what it is and where it is.
-    c.recording.required = ''
-    c.recording.images = ''  # images_112.npz, a folder, where it wants one.
-    c.recording.subject = ''  # Where a folder holds several: '1', '03' ...
-    c.recording.test = ''  # Which trials are tested, where there is a choice.
-    # Further options of the format: 'response=glm;window=[4, 10]'.
-    c.recording.options = ''
-    c.recording.roi = ''  # 'V1|V2', 'HVC' ...; '' takes every voxel.
-    # Sets of test stimuli that are scored apart too, by their names:
-    # ('shapes=colorExpStim*', 'pictures=n*').
-    c.recording.groups = ()
-    c.recording.fold = -1  # digits69: one of ten folds; -1 the usual split.
-
-    # The simulated subject, if recording.path is ''.
-    c.simulated = ConfigDict()
-    c.simulated.n_train = 300  # Pictures with fMRI to fit on.
-    c.simulated.n_test = 50
-    c.simulated.n_unpaired_fmri = 300  # Responses to pictures not known.
-    c.simulated.test_repeats = 10
-    c.simulated.unpaired_repeats = 1
-    c.simulated.noise_ceiling = 0.8  # Of the averaged test responses.
-    c.simulated.voxels = ConfigDict(
-        {'V1': 200, 'V2': 200, 'V3': 150, 'V4': 150, 'HVC': 200}
-    )
-
-    # Pictures without fMRI: a folder, a .tar, 'tfds:NAME/SPLIT' ...
-    c.pictures = ConfigDict()
-    c.pictures.path = ''  # '' generates scenes for the simulated subject.
-    c.pictures.number = 50_000  # Greatest number to use.
-
-    # What else than the brain may have made the pictures?
-    c.audit = ConfigDict()
-    c.audit.on = False
-    c.audit.clusters = 0  # Fits without one cluster of pictures each.
-    c.audit.seeds = 0  # Further fits, with other seeds.
 
     # Honest by default: a part of the training stimuli chooses the epoch.
     # The published scripts choose the encoder by its loss on the test set.

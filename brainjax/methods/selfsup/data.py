@@ -1,6 +1,6 @@
-"""What is wrong with a config, told before the hours of training."""
+"""What training sees, and what is wrong with a config before it begins."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.traverse_util
 import jax
@@ -9,6 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known
+from brainjax.methods.data import Data
 from brainjax.methods.selfsup.networks import (
     BACKBONES,
     build_decoder,
@@ -17,7 +18,12 @@ from brainjax.methods.selfsup.networks import (
 )
 from brainjax.methods.selfsup.steps import build_optimizer
 from brainjax.networks import weights
-from brainjax.recordings import Recording
+from brainjax.recordings import (
+    Recording,
+    Trials,
+    average_repeats,
+    split_trials,
+)
 from brainjax.recordings.reliability import snr_from_repeats
 from brainjax.training import parallel
 from brainjax.training.state import COMPUTE_TYPES
@@ -35,6 +41,72 @@ CHOICES = {
     'decoder.dense_padding': ('reflect', 'symmetric'),
     'decoder.select': ('validation', 'last'),
 }
+
+
+class TrainingData(NamedTuple):
+    """What training sees; pictures are uint8 [n, size, size, 3].
+
+    Attributes:
+      train: single trials of most training stimuli.
+      validation: averaged trials of the others.
+      images: of all stimuli.
+      unpaired_fmri: [n, voxels], or None.
+      pictures: unpaired.
+    """
+
+    train: Trials
+    validation: Trials
+    images: np.ndarray
+    unpaired_fmri: np.ndarray | None
+    pictures: np.ndarray
+
+
+def split(data: Data, config: ConfigDict) -> TrainingData:
+    """Splits the training trials, by stimulus, into what the losses need.
+
+    Raises:
+      InputError: picture sizes differ from the config's, or the DE loss is
+        asked for without unpaired fMRI.
+    """
+    recording, pictures, size = data.normalised, data.pictures, config.size
+    for images, what in (
+        (recording.stimuli.images, f'{recording.source}: the stimuli'),
+        (pictures, f'{config.pictures.path or "generated"}: the pictures'),
+    ):
+        if images.shape[1:3] != (size, size):
+            raise InputError(
+                f'{what} are {images.shape[1]} x {images.shape[2]} px and '
+                f'config.size is {size}; set it to the size of the stimuli.'
+            )
+    rng = np.random.default_rng([config.seed, 1])
+    stimuli = rng.permutation(np.unique(recording.train.stimulus))
+    held_out = round(config.validation * len(stimuli))
+    aside = round(config.unpaired_fmri * len(stimuli))
+    rest, validation = split_trials(recording.train, stimuli[:held_out])
+    rest, unpaired = split_trials(rest, stimuli[held_out : held_out + aside])
+    if not len(rest):
+        raise InputError(
+            f'{recording.source}: no training trial is left beside '
+            'config.validation and config.unpaired_fmri; lower them.'
+        )
+    fmri = recording.unpaired_fmri
+    if config.transductive_test_fmri:
+        fmri = data.test.fmri
+    elif fmri is None and len(unpaired):
+        fmri = unpaired.fmri
+    if config.decoder.decoder_encoder and fmri is None:
+        raise InputError(
+            f'{recording.source} has no unpaired fMRI for the DE loss; set '
+            'aside training trials with config.unpaired_fmri=0.1, or set '
+            'config.decoder.decoder_encoder=0.'
+        )
+    return TrainingData(
+        rest,
+        average_repeats(validation) if len(validation) else validation,
+        recording.stimuli.images,
+        fmri,
+        pictures,
+    )
 
 
 def check(config: ConfigDict, recording: Recording) -> None:
@@ -165,3 +237,10 @@ def _shapes(section: ConfigDict, name: str) -> Any:
         for key, shape in weights.shapes(published).items()
     }
     return flax.traverse_util.unflatten_dict(flat, sep='.')
+
+
+def learned_from_test(config: ConfigDict) -> bool:
+    """Whether the DE loss is trained on test fMRI; its weight may be 0."""
+    return bool(
+        config.transductive_test_fmri and config.decoder.decoder_encoder
+    )

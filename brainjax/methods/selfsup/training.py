@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,8 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError
 from brainjax.evaluation import encoding
 from brainjax.io.files import PathLike
-from brainjax.methods.selfsup import steps
+from brainjax.methods.selfsup import losses, steps
+from brainjax.methods.selfsup.data import TrainingData
 from brainjax.methods.selfsup.networks import (
     build_decoder,
     feature_shapes,
@@ -21,7 +22,7 @@ from brainjax.methods.selfsup.networks import (
     predict,
     to_float,
 )
-from brainjax.recordings import Recording, Trials
+from brainjax.recordings import Recording
 from brainjax.recordings.reliability import snr_from_repeats
 from brainjax.training import parallel
 from brainjax.training import state as training_state
@@ -29,21 +30,11 @@ from brainjax.training.batches import BATCH, indices, map_batches
 from brainjax.training.loop import History, train
 
 
-class Data(NamedTuple):
-    """What training sees; pictures are uint8 [n, size, size, 3]."""
-
-    train: Trials
-    validation: Trials
-    images: np.ndarray
-    unpaired_fmri: np.ndarray | None
-    pictures: np.ndarray
-
-
 def fit_encoder(
     config: ConfigDict,
     encoder,
     backbone: Any,
-    data: Data,
+    data: TrainingData,
     folder: PathLike,
     step: Callable | None = None,
 ) -> tuple[Any, History]:
@@ -53,9 +44,9 @@ def fit_encoder(
       config: of the experiment.
       encoder: the module.
       backbone: its backbone's weights.
-      data: of `prepare`.
+      data: of `split`.
       folder: for the checkpoints.
-      step: of `selfsup_steps.encoder_step`; None for the config's.
+      step: of `steps.encoder_step`; None for the config's.
     """
     c = config.encoder
     frozen = {'encoder_backbone': backbone}
@@ -105,7 +96,11 @@ def fit_encoder(
 
 
 def voxel_snr(
-    config: ConfigDict, recording: Recording, data: Data, encoder, frozen
+    config: ConfigDict,
+    recording: Recording,
+    data: TrainingData,
+    encoder,
+    frozen,
 ) -> tuple[np.ndarray, list[str]]:
     """Returns the voxels' SNR, [voxels] float32, and notes on where from."""
     kind, notes = config.voxel_snr, []
@@ -155,7 +150,7 @@ def fit_decoder(
     config: ConfigDict,
     encoder,
     frozen: dict[str, Any],
-    data: Data,
+    data: TrainingData,
     snr: np.ndarray,
     folder: PathLike,
 ) -> tuple[Any, History]:
@@ -165,7 +160,7 @@ def fit_decoder(
       config: of the experiment.
       encoder: the module.
       frozen: of `freeze`.
-      data: of `prepare`.
+      data: of `split`.
       snr: [voxels], positive.
       folder: for the checkpoints.
     """
@@ -272,7 +267,7 @@ def _chosen(state, select, data):
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _validation_loss(config, decoder, frozen, variables, fmri, images):
-    return steps.picture_loss(
+    return losses.picture_loss(
         config,
         frozen,
         decoder.apply(variables, fmri),

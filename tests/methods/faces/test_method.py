@@ -18,6 +18,8 @@ from brainjax import experiment
 from brainjax.errors import InputError
 from brainjax.evaluation import score_table
 from brainjax.linear import pca
+from brainjax.methods.data import no_pictures, prepare
+from brainjax.methods.faces import findings as faces_findings
 from brainjax.methods.faces import method as faces
 from brainjax.methods.faces.latents import decode
 from brainjax.networks import vaegan
@@ -38,11 +40,10 @@ def finished(tmp_path_factory):
 def fitted(finished):
     """The same run, its parts at hand: training is not done again."""
     config = tiny_faces.get_run_config()
-    recording = experiment.load_recording(config)
+    recording = experiment.open_data(config).recording
     return (
         faces.fit(
-            recording,
-            experiment.load_pictures(config),
+            prepare(recording, experiment.open_data(config).pictures),
             config,
             finished[0],
         ),
@@ -124,9 +125,9 @@ def test_latents_are_those_of_the_equations(fitted, name):
         for i in range(n)
         if i != j
     ]
-    score = faces.findings(fit, recording, config).scores[
-        'pairwise_latents' if name == 'vaegan' else 'pairwise_pca'
-    ]
+    score = faces_findings.findings(
+        fit, prepare(recording, no_pictures(config)), config
+    ).scores['pairwise_latents' if name == 'vaegan' else 'pairwise_pca']
     assert score['value'] == pytest.approx(np.mean(wins))
 
 
@@ -192,7 +193,7 @@ def test_choice_of_voxels_sees_training_trials_alone(fitted, finished):
     _, recording, config = fitted
     config = config.copy_and_resolve_references()
     config.map.voxels = 0.5
-    pictures = experiment.load_pictures(config)
+    pictures = experiment.open_data(config).pictures
     rng = np.random.default_rng(0)
     noisy = rng.permutation(40)[:20]
     fmri = recording.train.fmri.copy()
@@ -202,13 +203,15 @@ def test_choice_of_voxels_sees_training_trials_alone(fitted, finished):
     poison = 100 * rng.standard_normal(test.fmri.shape).astype(np.float32)
     one, other = (
         faces.fit(
-            dataclasses.replace(
-                recording,
-                train=train,
-                test=dataclasses.replace(test, fmri=responses),
-                imagery=None,
+            prepare(
+                dataclasses.replace(
+                    recording,
+                    train=train,
+                    test=dataclasses.replace(test, fmri=responses),
+                    imagery=None,
+                ),
+                pictures,
             ),
-            pictures,
             config,
             finished[0],
         )
@@ -230,7 +233,7 @@ def test_choice_of_voxels_sees_training_trials_alone(fitted, finished):
 def test_run_with_few_voxels_and_the_most_probable_latents(finished, tmp_path):
     config = tiny_faces.get_run_config()
     variables, _ = faces.training.fit(
-        experiment.load_pictures(config),
+        experiment.open_data(config).pictures,
         config,
         finished[0] / 'checkpoints' / 'vaegan',
     )
@@ -254,7 +257,7 @@ def test_run_with_few_voxels_and_the_most_probable_latents(finished, tmp_path):
 def test_trained_networks_are_loaded(fitted, finished, tmp_path):
     _, recording, config = fitted
     variables, _ = faces.training.fit(
-        experiment.load_pictures(config),
+        experiment.open_data(config).pictures,
         config,
         finished[0] / 'checkpoints' / 'vaegan',
     )
@@ -263,7 +266,7 @@ def test_trained_networks_are_loaded(fitted, finished, tmp_path):
     config = config.copy_and_resolve_references()
     config.networks.weights = str(path)
     none = np.empty((0, 16, 16, 3), np.uint8)
-    fit = faces.fit(recording, none, config, tmp_path)
+    fit = faces.fit(prepare(recording, none), config, tmp_path)
     assert not fit.history
     images = recording.stimuli.images
     np.testing.assert_array_equal(
@@ -276,7 +279,7 @@ def test_trained_networks_are_loaded(fitted, finished, tmp_path):
     )
     config.networks.latents = 5
     with pytest.raises(InputError, match='16 px and 6 latents; set'):
-        faces.fit(recording, none, config, tmp_path)
+        faces.fit(prepare(recording, none), config, tmp_path)
 
 
 def saved(workdir):
@@ -366,7 +369,7 @@ def test_input_that_cannot_be(tmp_path, changes, message):
 
 def test_recordings_that_cannot_be(fitted, tmp_path):
     _, recording, config = fitted
-    pictures = experiment.load_pictures(config)
+    pictures = experiment.open_data(config).pictures
     stimuli = recording.stimuli
     names = tuple(f'{i}.png' for i in range(len(stimuli)))
     train = recording.train
@@ -401,4 +404,4 @@ def test_recordings_that_cannot_be(fitted, tmp_path):
     ):
         wrong = dataclasses.replace(recording, **changes)
         with pytest.raises(InputError, match=message):
-            faces.fit(wrong, pictures, config, tmp_path / 'run')
+            faces.fit(prepare(wrong, pictures), config, tmp_path / 'run')

@@ -14,17 +14,22 @@ from tiny_selfsup import PICTURES, config
 from brainjax import evaluation
 from brainjax.errors import InputError
 from brainjax.evaluation.encoding import voxel_correlation
-from brainjax.methods.selfsup import fields
+from brainjax.methods.data import prepare
+from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
+from brainjax.methods.selfsup.data import split
 from brainjax.methods.selfsup.networks import build_encoder, load_backbone
 from brainjax.methods.selfsup.training import fit_encoder, voxel_snr
 from brainjax.recordings import Trials, average_repeats, normalise
+from brainjax.reports import draw
 
 
 def one_epoch(folder, recording=None, **changes):
     """Fits both networks for one epoch; the same step as the whole run's."""
     c = config(encoder__epochs=1, decoder__epochs=1, **changes)
-    return selfsup.fit(recording or tiny.subject(), PICTURES, c, folder)
+    return selfsup.fit(
+        prepare(recording or tiny.subject(), PICTURES), c, folder
+    )
 
 
 @pytest.fixture(scope='module')
@@ -35,7 +40,7 @@ def subject():
 @pytest.fixture(scope='module')
 def fitted(subject, tmp_path_factory):
     return selfsup.fit(
-        subject, PICTURES, config(), tmp_path_factory.mktemp('fitted')
+        prepare(subject, PICTURES), config(), tmp_path_factory.mktemp('fitted')
     )
 
 
@@ -59,10 +64,11 @@ def test_encoder_predicts_held_out_responses(fitted):
 
 
 def test_best_encoder_is_kept(subject, fitted):
-    data = selfsup.prepare(normalise(subject), PICTURES, config())
+    data = split(prepare(subject, PICTURES), config())
     images = data.images[data.validation.stimulus]
     r = voxel_correlation(
-        selfsup.predict_fmri(fitted, images, config()), data.validation.fmri
+        selfsup_findings.predict_fmri(fitted, images, config()),
+        data.validation.fmri,
     )
     scores = [x['validation_score'] for x in fitted.history['encoder']]
     np.testing.assert_allclose(r.mean(), max(scores), rtol=1e-4)
@@ -98,32 +104,38 @@ def test_decoder_learns_from_all_three_losses(fitted):
 
 
 def panels(found, name):
-    (figure,) = (f[2] for f in found.figures if f[0].endswith(f'the {name}'))
+    (figure,) = (
+        draw(f) for f in found.figures if f.title.endswith(f'the {name}')
+    )
     return {axes.get_title(loc='left') for axes in figure.axes}
 
 
 def test_findings_score_the_encoder_on_the_test_stimuli(subject, fitted):
-    found = selfsup.findings(fitted, subject, config())
+    found = selfsup_findings.findings(
+        fitted, prepare(subject, PICTURES), config()
+    )
     score = found.scores['encoder_correlation']
     test = average_repeats(normalise(subject).test)
-    predicted = selfsup.predict_fmri(
+    predicted = selfsup_findings.predict_fmri(
         fitted, subject.stimuli.images[test.stimulus], config()
     )
     r = voxel_correlation(predicted, test.fmri)
     assert score['value'] == pytest.approx(np.median(r))
     assert score['low'] > 0.3 and abs(score['chance']) < 0.1
     assert 'D + ED + DE' in found.method and not found.transductive
-    for title, caption, figure in found.figures:
-        assert title and caption and figure.axes
+    for figure in found.figures:
+        assert figure.title and figure.caption and draw(figure).axes
     assert {'D', 'ED', 'DE', 'score'} <= panels(found, 'decoder')
     for record in (off := copy.deepcopy(fitted.history['decoder'])):
         record['DE'] = 0.0
     without = fitted._replace(history={'decoder': off})
-    found = selfsup.findings(without, subject, config())
+    found = selfsup_findings.findings(
+        without, prepare(subject, PICTURES), config()
+    )
     assert {'D', 'ED', 'score'} <= panels(found, 'decoder')
     assert 'DE' not in panels(found, 'decoder')
     assert 'What the voxels see, by the encoder' in [
-        f[0] for f in found.figures
+        f.title for f in found.figures
     ]
     for roi in subject.rois:
         entry = found.scores[f'encoder_correlation_in_{roi}']
@@ -133,9 +145,7 @@ def test_findings_score_the_encoder_on_the_test_stimuli(subject, fitted):
 
 def test_receptive_fields_lie_where_the_voxels_look(subject, fitted):
     """The tiny subject's voxels sum the light in parts of the picture."""
-    found = fields.biology(
-        fitted.encoder, fitted.backbone, subject.stimuli.images, config()
-    )
+    found = selfsup_findings.biology(fitted, subject.stimuli.images, config())
     true = tiny.centres()
     known = np.isfinite(found.fields.fit)
     for i in range(2):
@@ -149,7 +159,7 @@ def test_receptive_fields_lie_where_the_voxels_look(subject, fitted):
 
 def test_no_stimulus_serves_two_purposes(subject):
     c = config(validation=0.2, unpaired_fmri=0.3)
-    data = selfsup.prepare(normalise(subject), PICTURES, c)
+    data = split(prepare(subject, PICTURES), c)
     train, validation = (
         set(part.stimulus.tolist()) for part in (data.train, data.validation)
     )
@@ -163,9 +173,7 @@ def test_no_stimulus_serves_two_purposes(subject):
         data.unpaired_fmri, normalise(subject).train.fmri[left]
     )
     # Another seed draws others.
-    other = selfsup.prepare(
-        normalise(subject), PICTURES, config(validation=0.2, seed=1)
-    )
+    other = split(prepare(subject, PICTURES), config(validation=0.2, seed=1))
     assert set(other.validation.stimulus.tolist()) != validation
 
 
@@ -175,7 +183,7 @@ def test_repeats_of_a_stimulus_stay_together(subject):
         np.repeat(subject.train.stimulus, 2),
     )
     recording = dataclasses.replace(subject, train=twice)
-    data = selfsup.prepare(normalise(recording), PICTURES, config())
+    data = split(prepare(recording, PICTURES), config())
     shared = np.intersect1d(data.train.stimulus, data.validation.stimulus)
     assert not len(shared)
     # Validation is on averages.
@@ -188,9 +196,9 @@ def test_where_unpaired_fmri_comes_from(subject):
     test = average_repeats(normalise(subject).test).fmri
     for recording in (subject, brought):
         c = config(transductive_test_fmri=True)
-        data = selfsup.prepare(normalise(recording), PICTURES, c)
+        data = split(prepare(recording, PICTURES), c)
         np.testing.assert_array_equal(data.unpaired_fmri, test)
-    data = selfsup.prepare(normalise(brought), PICTURES, config())
+    data = split(prepare(brought, PICTURES), config())
     np.testing.assert_array_equal(
         data.unpaired_fmri, normalise(brought).unpaired_fmri
     )
@@ -224,11 +232,15 @@ def test_transductive_use_is_trained_on_and_told(subject, short, tmp_path):
     assert ours.history['decoder'] != short.history['decoder']
     (note,) = ours.notes
     assert note.startswith('Transductive') and 'test trials' in note
-    found = selfsup.findings(ours, subject, config(**c))
+    found = selfsup_findings.findings(
+        ours, prepare(subject, PICTURES), config(**c)
+    )
     assert found.transductive and found.notes[0] == note
     # Without the DE loss nothing learns from it.
-    unused = selfsup.findings(
-        short, subject, config(**c, decoder__decoder_encoder=0.0)
+    unused = selfsup_findings.findings(
+        short,
+        prepare(subject, PICTURES),
+        config(**c, decoder__decoder_encoder=0.0),
     )
     assert not unused.transductive
 
@@ -254,7 +266,7 @@ def test_caches_do_not_change_the_losses(short, tmp_path):
 
 @pytest.fixture(scope='module')
 def data(subject):
-    return selfsup.prepare(normalise(subject), PICTURES, config())
+    return split(prepare(subject, PICTURES), config())
 
 
 def test_voxel_weights_that_need_no_encoder(subject, data):
@@ -290,13 +302,13 @@ def test_voxel_weights_that_need_no_encoder(subject, data):
 
 
 def test_voxel_weights_from_the_encoder(subject, data, fitted):
-    predicted = selfsup.predict_fmri(
+    predicted = selfsup_findings.predict_fmri(
         fitted, data.images[data.validation.stimulus], config()
     )
     r = voxel_correlation(predicted, data.validation.fmri).clip(0.1, 0.95)
     np.testing.assert_allclose(fitted.snr, r**2 / (1 - r**2), rtol=1e-3)
     c = config(validation=0.0)
-    without = selfsup.prepare(normalise(subject), PICTURES, c)
+    without = split(prepare(subject, PICTURES), c)
     with pytest.raises(InputError, match='needs validation stimuli'):
         voxel_snr(c, subject, without, None, None)
 
@@ -314,7 +326,7 @@ def test_dense_encoder_and_no_validation(subject, tmp_path):
         encoder__learning_rate=0.01,
         encoder__epochs=2,
     )
-    data = selfsup.prepare(normalise(subject), PICTURES, c)
+    data = split(prepare(subject, PICTURES), c)
     c = FrozenConfigDict(c)
     variables, history = fit_encoder(
         c,
@@ -344,11 +356,13 @@ def test_what_cannot_be_fitted_is_one_sentence(
 ):
     monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path / 'cache'))
     with pytest.raises(InputError, match=words):
-        selfsup.fit(tiny.subject(), PICTURES, config(**changes), tmp_path)
+        selfsup.fit(
+            prepare(tiny.subject(), PICTURES), config(**changes), tmp_path
+        )
     assert not (tmp_path / 'checkpoints' / 'encoder' / '15').exists()
 
 
 def test_pictures_of_another_size(subject, tmp_path):
     wrong = tiny.pictures(4, seed=1, size=20)
     with pytest.raises(InputError, match='pictures are 20 x 20 px and config'):
-        selfsup.fit(subject, wrong, config(), tmp_path)
+        selfsup.fit(prepare(subject, wrong), config(), tmp_path)

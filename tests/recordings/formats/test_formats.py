@@ -7,7 +7,8 @@ import pytest
 import tiny
 from recording_files import write_digits
 
-from brainjax import experiment
+from brainjax.methods import data as methods_data
+from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import method as selfsup
 from brainjax.recordings import FORMATS, average_repeats, conversion
 
@@ -43,14 +44,14 @@ def test_the_self_supervised_method_runs_from(name, tmp_path):
     c = config_of(path, form)
     if form.pictures:
         c.recording.images = str(written[1])
-    recording = experiment.load_recording(c)
+    recording = methods_data.load_recording(c)
     assert recording.format == name
     # Single trials or their averages, the responses are the subject's.
     a, b = (responses_by_name(r) for r in (recording, subject))
     tolerance = 0.01 if name == 'nsd' else 1e-5  # Whole numbers / 300.
     np.testing.assert_allclose(a, b, atol=tolerance)
     fitted = selfsup.fit(
-        recording, tiny.pictures(64, seed=1), c, tmp_path / 'run'
+        prepare(recording, tiny.pictures(64, seed=1)), c, tmp_path / 'run'
     )
     images = selfsup.reconstruct(fitted, np.asarray(a[:3]), c)
     assert images.shape == (3, 16, 16, 3) and np.isfinite(images).all()
@@ -59,8 +60,8 @@ def test_the_self_supervised_method_runs_from(name, tmp_path):
 def test_and_from_digits69(tmp_path):
     path = write_digits(tmp_path)
     c = config_of(path, FORMATS['digits69'], size=28)
-    recording = experiment.load_recording(c)
+    recording = methods_data.load_recording(c)
     pictures = np.repeat(tiny.pictures(16, 1, 28), 4, axis=0)
-    fitted = selfsup.fit(recording, pictures, c, tmp_path / 'run')
+    fitted = selfsup.fit(prepare(recording, pictures), c, tmp_path / 'run')
     images = selfsup.reconstruct(fitted, recording.test.fmri, c)
     assert images.shape == (10, 28, 28, 3) and np.isfinite(images).all()

@@ -15,7 +15,7 @@ from PIL import Image
 from recording_files import cell, write_digits
 
 from brainjax.errors import InputError
-from brainjax.experiment import load_recording
+from brainjax.experiment import open_data
 from brainjax.recordings import description, open_recording
 from brainjax.recordings.formats import digits69, weizmann
 from brainjax.recordings.formats.bdata import recording as bdata_recording
@@ -557,7 +557,7 @@ def test_an_experiment_opens_it(tmp_path):
     config.recording.path = str(tmp_path / 'x.h5')
     config.recording.images = str(tmp_path / 'pictures')
     config.recording.roi = 'V1'
-    found = load_recording(config)
+    found = open_data(config).recording
     np.testing.assert_array_equal(
         found.train.fmri, subject.train.fmri[:, subject.rois['V1']]
     )

@@ -16,6 +16,7 @@ from conftest import REPOSITORY
 from PIL import Image
 
 from brainjax.errors import InputError
+from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import method as selfsup
 from brainjax.pictures import loading, operations
 from brainjax.recordings import conversion, open_recording
@@ -638,7 +639,9 @@ def test_the_self_supervised_method_trains_from_disk(tmp_path):
     config = tiny.get_config()
     config.encoder.epochs = config.decoder.epochs = 1
     fitted = [
-        selfsup.fit(r, tiny.pictures(64, seed=1), config, tmp_path / name)
+        selfsup.fit(
+            prepare(r, tiny.pictures(64, seed=1)), config, tmp_path / name
+        )
         for name, r in (('lazy', lazy), ('eager', eager))
     ]
     # Normalised responses differ in their last digit; steps spread it.

@@ -14,26 +14,27 @@ from processes import environment
 from tiny_selfsup import config
 
 from brainjax.errors import InputError
-from brainjax.io import files, work_folder
+from brainjax.io import files, provenance
+from brainjax.methods.data import prepare
 
 
 def test_folder_is_for_one_config(tmp_path):
     folder = tmp_path / 'runs' / 'a'
-    with work_folder.claimed(folder, config()) as workdir:
+    with provenance.open_run_folder(folder, config()) as workdir:
         assert workdir == folder
     held = json.loads((folder / 'config.json').read_text())
     assert held['encoder']['taps'] == ['relu1_2', 'relu2_2']
-    with work_folder.claimed(folder, config()):
+    with provenance.open_run_folder(folder, config()):
         pass
     # A run that was killed before it wrote anything claims nothing.
     other = config(decoder__epochs=7)
-    with work_folder.claimed(folder, other):
+    with provenance.open_run_folder(folder, other):
         pass
-    with work_folder.claimed(folder, config()):
+    with provenance.open_run_folder(folder, config()):
         (folder / 'checkpoint').write_text('saved')
     with (
         pytest.raises(InputError) as caught,
-        work_folder.claimed(folder, other),
+        provenance.open_run_folder(folder, other),
     ):
         pass
     assert str(caught.value) == (
@@ -44,7 +45,7 @@ def test_folder_is_for_one_config(tmp_path):
     (folder / 'config.json').write_text('{"a": ')
     with (
         pytest.raises(InputError, match=r'config\.json is damaged'),
-        work_folder.claimed(folder, config()),
+        provenance.open_run_folder(folder, config()),
     ):
         pass
 
@@ -53,7 +54,7 @@ def stopped(folder, checkpoint=None, error=InputError):
     """Claims a folder, perhaps saves a checkpoint, and meets bad input."""
 
     def run():
-        with work_folder.claimed(folder, config()):
+        with provenance.open_run_folder(folder, config()):
             checkpoints = folder / 'checkpoints'
             (checkpoints / 'encoder').mkdir(parents=True, exist_ok=True)
             if checkpoint:
@@ -83,11 +84,11 @@ def test_what_was_trained_is_kept(tmp_path):
 
 
 def test_folder_is_for_one_process(tmp_path):
-    with work_folder.claimed(tmp_path, config()):
+    with provenance.open_run_folder(tmp_path, config()):
         code = (
             'import sys, tiny_selfsup\n'
-            'from brainjax.io import work_folder\n'
-            'with work_folder.claimed(sys.argv[1], tiny_selfsup.config()):\n'
+            'from brainjax.io.provenance import open_run_folder\n'
+            'with open_run_folder(sys.argv[1], tiny_selfsup.config()):\n'
             '    pass\n'
         )
         done = subprocess.run(
@@ -98,7 +99,7 @@ def test_folder_is_for_one_process(tmp_path):
             check=False,
         )
     assert 'is being written by another run' in done.stderr
-    with work_folder.claimed(tmp_path, config()):
+    with provenance.open_run_folder(tmp_path, config()):
         pass
 
 
@@ -119,8 +120,13 @@ def test_lock_ends_with_a_process_that_is_killed(tmp_path):
 
 def test_folder_is_for_one_recording(tmp_path):
     recording, pictures = tiny.subject(), np.asarray(tiny.pictures(4, seed=1))
+
+    def check(recording, pictures):
+        found = prepare(recording, pictures).fingerprints
+        provenance.check_data(tmp_path, found)
+
     for _ in range(2):
-        work_folder.check_data(tmp_path, recording, pictures)
+        check(recording, pictures)
     train = recording.train
     fmri = train.fmri.copy()
     fmri[-1, -1] += 1e-3
@@ -128,9 +134,47 @@ def test_folder_is_for_one_recording(tmp_path):
         recording, train=dataclasses.replace(train, fmri=fmri)
     )
     with pytest.raises(InputError, match='another recording than'):
-        work_folder.check_data(tmp_path, other, pictures)
+        check(other, pictures)
     with pytest.raises(InputError, match='another pictures than'):
-        work_folder.check_data(tmp_path, recording, pictures[:3])
+        check(recording, pictures[:3])
     (tmp_path / 'data.json').write_text('[')
     with pytest.raises(InputError, match=r'data\.json is damaged'):
-        work_folder.check_data(tmp_path, recording, pictures)
+        check(recording, pictures)
+
+
+def test_files_that_are_not_ours_are_not_touched(tmp_path):
+    for name, content in (
+        ('config.json', '{"compilerOptions": {}}'),
+        ('data.json', '{"rows": []}'),
+        ('scores.json', '{}'),
+    ):
+        folder = tmp_path / name.partition('.')[0]
+        folder.mkdir()
+        (folder / name).write_text(content)
+        with (
+            pytest.raises(InputError, match='use another --workdir'),
+            provenance.open_run_folder(folder, config()),
+        ):
+            pass
+        assert [p.name for p in folder.iterdir()] == [name]
+        assert (folder / name).read_text() == content
+
+
+def test_differences_are_named():
+    theirs = {'a': {'b': 1, 'c': [2]}, 'd': 3}
+    assert provenance.difference(theirs, theirs) is None
+    changed = {'a': {'b': 1, 'c': [4]}, 'd': 3}
+    assert provenance.difference(theirs, changed) == ('a.c', [2], [4])
+    assert provenance.difference(theirs, {'a': theirs['a']}) == ('d', 3, None)
+
+
+def test_arrays_of_other_shapes_differ():
+    one = np.zeros((4, 3), np.uint8)
+    assert provenance.hash_arrays(one) != provenance.hash_arrays(one.T)
+    assert provenance.hash_arrays(one, None) == provenance.hash_arrays(one)
+
+
+def test_versions_name_what_results_depend_on():
+    found = provenance.versions()
+    assert {'brainjax', 'jax', 'flax', 'numpy', 'devices'} <= found.keys()
+    assert found['devices'].startswith('1 x ')

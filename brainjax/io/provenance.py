@@ -1,0 +1,202 @@
+"""What was made from what: run folders, manifests, hashes, versions.
+
+A manifest is a JSON file that says what the files beside it were made from.
+Whoever would go on from those files compares it with what he has.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+import brainjax
+from brainjax.errors import InputError
+from brainjax.io import files
+
+CONFIG = 'config.json'
+DATA = 'data.json'
+# What a run writes beside those two.
+WRITTEN = (
+    *('scores.json', 'report.html', 'reconstructions.npz'),
+    *('checkpoints', 'images', 'audit'),
+)
+_ROWS = 1024  # Hashed at a time: rows may lie on disk.
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on, and the kind of device."""
+    packages = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
+    return {
+        'brainjax': brainjax.__version__,
+        **{name: importlib.metadata.version(name) for name in packages},
+        'devices': f'{jax.device_count()} x {jax.devices()[0].device_kind}',
+    }
+
+
+def hash_arrays(*arrays: Any) -> str:
+    """Returns the SHA-256 of arrays, types and shapes; None is passed over.
+
+    An array may be anything that is sliced by rows, such as fMRI on disk.
+    """
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is not None:
+            digest.update(f'{array.dtype} {array.shape}'.encode())
+            add_rows(digest, array)
+    return digest.hexdigest()
+
+
+def hash_tree(arrays: Mapping[str, Any]) -> str:
+    """Returns the SHA-256 of named arrays, such as a network's weights."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f'{name} {array.dtype} {array.shape}'.encode())
+        digest.update(array)
+    return digest.hexdigest()
+
+
+def add_rows(digest: Any, rows: Any) -> None:
+    """Adds the bytes of rows to a `hashlib` digest, some at a time."""
+    for start in range(0, len(rows), _ROWS):
+        digest.update(np.ascontiguousarray(rows[start : start + _ROWS]))
+
+
+def difference(
+    theirs: Mapping[str, Any], ours: Mapping[str, Any]
+) -> tuple[str, Any, Any] | None:
+    """Returns the first name, in order, whose value differs, and both values.
+
+    Nested mappings are compared by their leaves, named 'decoder.epochs'.
+    """
+    old, new = _flat(theirs), _flat(ours)
+    for name in sorted({*new, *old}):
+        if new.get(name) != old.get(name):
+            return name, old.get(name), new.get(name)
+    return None
+
+
+@contextlib.contextmanager
+def open_run_folder(
+    workdir: files.PathLike, config: ConfigDict, writes: bool = True
+) -> Iterator[pathlib.Path]:
+    """Yields the folder, made if need be, which is for this config only.
+
+    If the body is stopped before it has written anything, the folder is left
+    as it was.
+
+    Args:
+      workdir: of the run.
+      config: of the experiment.
+      writes: whether this process is the one that writes; the others of a run
+        on many hosts leave the folder alone.
+
+    Raises:
+      InputError: another process is at work there, or has been with another
+        config, or the folder holds files of that name that are no run's.
+    """
+    if not writes:
+        yield pathlib.Path(workdir)
+        return
+    existed = pathlib.Path(workdir).exists()
+    workdir = files.writable_folder(workdir)
+    with files.exclusive_lock(workdir):
+        before = set(workdir.rglob('*'))
+        _claim(workdir, config, before)
+        try:
+            yield workdir
+        except BaseException:
+            made = sorted({*workdir.rglob('*')} - before, reverse=True)
+            ours = {workdir / CONFIG, workdir / DATA}
+            if all(path.is_dir() for path in {*made} - ours):
+                for path in made:  # What lies in a folder comes before it.
+                    path.rmdir() if path.is_dir() else path.unlink()
+                if not existed:
+                    workdir.rmdir()
+            raise
+
+
+def check_data(workdir: pathlib.Path, fingerprints: Mapping[str, str]) -> None:
+    """Notes what the run learns from, or checks that it is what it was.
+
+    Args:
+      workdir: from `open_run_folder`.
+      fingerprints: hashes of the 'recording' and the 'pictures'.
+
+    Raises:
+      InputError: the files of one of them hold something else now.
+    """
+    path = workdir / DATA
+    if not path.exists():
+        files.write_json(path, dict(fingerprints))
+        return
+    found = difference(
+        files.read_json(path, 'use another --workdir'), fingerprints
+    )
+    if found:
+        raise InputError(
+            f'{workdir} holds a run on another {found[0]} than '
+            f'config.{found[0]}.path has now; bring back the files it was '
+            'started with, or use another --workdir.'
+        )
+
+
+def _claim(
+    workdir: pathlib.Path, config: ConfigDict, there: set[pathlib.Path]
+) -> None:
+    """Writes the config, or checks that it is what the folder's run had.
+
+    Args:
+      workdir: the folder.
+      config: of the experiment.
+      there: all that the folder holds.
+    """
+    path = workdir / CONFIG
+    ours = json.loads(config.to_json_best_effort())
+    results = [name for name in WRITTEN if workdir / name in there]
+    if path not in there:
+        taken = [*results, *([DATA] if workdir / DATA in there else [])]
+        if taken:
+            raise InputError(
+                f'{workdir} holds {taken[0]} and no {CONFIG} of a run that '
+                'wrote it; use another --workdir.'
+            )
+        files.write_json(path, ours)
+        return
+    theirs = files.read_json(path, 'use another --workdir')
+    # Any other program may write a config.json.
+    if not {'method', 'seed', 'recording'} <= theirs.keys():
+        raise InputError(
+            f'{path} was not written by brainjax; use another --workdir.'
+        )
+    if not any(
+        found.is_file() and found.name not in (CONFIG, DATA) for found in there
+    ):
+        # An earlier start wrote nothing else: the folder is free.
+        (workdir / DATA).unlink(missing_ok=True)
+        files.write_json(path, ours)
+        return
+    found = difference(theirs, ours)
+    if found:
+        name, old, new = found
+        raise InputError(
+            f'{workdir} holds a run with config.{name}={old!r}, and this one '
+            f'has {new!r}; use another --workdir.'
+        )
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+    result = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            result |= _flat(value, f'{prefix}{name}.')
+        else:
+            result[f'{prefix}{name}'] = value
+    return result

@@ -1,0 +1,51 @@
+"""The settings that every method has."""
+
+from ml_collections import ConfigDict
+
+
+def shared() -> ConfigDict:
+    """Returns them, typed but not locked: a method adds its own."""
+    c = ConfigDict()
+    c.method = ''  # Of `methods.METHODS`.
+    c.seed = 0
+    c.size = 112  # Height and width of all pictures, in pixels.
+
+    # What was measured. Formats: brainjax inspect PATH.
+    c.recording = ConfigDict()
+    c.recording.path = ''  # sbj_3.npz, digits69.mat ...; '' simulates.
+    # If not '', nothing stands in for the file: what it is and where it is.
+    c.recording.required = ''
+    c.recording.images = ''  # images_112.npz, a folder, where it wants one.
+    c.recording.subject = ''  # Where a folder holds several: '1', '03' ...
+    c.recording.test = ''  # Which trials are tested, where there is a choice.
+    # Further options of the format: 'response=glm;window=[4, 10]'.
+    c.recording.options = ''
+    c.recording.roi = ''  # 'V1|V2', 'HVC' ...; '' takes every voxel.
+    # Sets of test stimuli that are scored apart too, by their names:
+    # ('shapes=colorExpStim*', 'pictures=n*').
+    c.recording.groups = ()
+    c.recording.fold = -1  # digits69: one of ten folds; -1 the usual split.
+
+    # The simulated subject, if recording.path is ''.
+    c.simulated = ConfigDict()
+    c.simulated.n_train = 300  # Pictures with fMRI to fit on.
+    c.simulated.n_test = 50
+    c.simulated.n_unpaired_fmri = 300  # Responses to pictures not known.
+    c.simulated.test_repeats = 10
+    c.simulated.unpaired_repeats = 1
+    c.simulated.noise_ceiling = 0.8  # Of the averaged test responses.
+    c.simulated.voxels = ConfigDict(
+        {'V1': 200, 'V2': 200, 'V3': 150, 'V4': 150, 'HVC': 200}
+    )
+
+    # Pictures without fMRI: a folder, a .tar, 'tfds:NAME/SPLIT' ...
+    c.pictures = ConfigDict()
+    c.pictures.path = ''  # '' generates scenes for the simulated subject.
+    c.pictures.number = 0  # Greatest number to use.
+
+    # Could anything but brain activity explain the pictures?
+    c.audit = ConfigDict()
+    c.audit.on = False
+    c.audit.clusters = 0  # Fits without one cluster of pictures each.
+    c.audit.seeds = 0  # Further fits, with other seeds.
+    return c

@@ -1,0 +1,195 @@
+"""What the self-supervised method tells beside its pictures.
+
+How well the encoder predicts the test trials, where and in which layer each
+voxel looks by it, and how training went.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from brainjax.evaluation import encoding, receptive_fields
+from brainjax.methods.data import Data, Figure, Findings
+from brainjax.methods.selfsup.data import learned_from_test
+from brainjax.methods.selfsup.method import Fitted
+from brainjax.methods.selfsup.networks import (
+    BACKBONES,
+    build_encoder,
+    feature_shapes,
+    predict,
+)
+from brainjax.networks.encoder import Adapter
+from brainjax.recordings import Recording
+from brainjax.training.loop import History
+
+PICTURES = 256  # Of the training set, over which contributions vary.
+
+
+def predict_fmri(
+    fitted: Fitted, images: np.ndarray, config: ConfigDict
+) -> np.ndarray:
+    """Predicts fMRI [n, voxels] of uint8 images [n, size, size, 3]."""
+    config = FrozenConfigDict(config)
+    encoder = build_encoder(config, len(fitted.snr))
+    return predict(config, encoder, fitted.frozen, images)
+
+
+def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
+    """Scores the encoder on the test stimuli and shows the training."""
+    recording, test = data.recording, data.test
+    predicted = predict_fmri(
+        fitted, recording.stimuli.images[test.stimulus], config
+    )
+    correlation = encoding.voxel_correlation(predicted, test.fmri)
+    by_region = encoding.by_region(
+        predicted, test.fmri, recording.rois, recording.noise_ceiling
+    )
+    c = config.decoder
+    parts = {
+        'D': c.paired,
+        'ED': c.encoder_decoder,
+        'DE': c.decoder_encoder,
+    }
+    return Findings(
+        'the self-supervised encoder and decoder (Gaziv et al. 2022; losses '
+        + ' + '.join(name for name, weight in parts.items() if weight)
+        + ')',
+        learned_from_test(config)
+        or config.voxel_snr.startswith('transductive'),
+        {
+            'encoder_correlation': encoding.score(predicted, test.fmri),
+            **{
+                f'encoder_correlation_in_{name}': entry
+                for name, entry in by_region.items()
+            },
+        },
+        [
+            Figure(
+                'Encoder on the test stimuli',
+                'Correlation of predicted and measured responses, voxel by '
+                'voxel, against the noise ceiling where it is known.',
+                'voxel_correlation',
+                {
+                    'correlation': correlation,
+                    'noise_ceiling': recording.noise_ceiling,
+                    'rois': recording.rois,
+                },
+            ),
+            *_fields(fitted, recording, config),
+            *(
+                Figure(
+                    f'Training of the {name}',
+                    'Blue: means over an epoch of training; orange: on '
+                    'validation stimuli, higher is better.',
+                    'loss_curves',
+                    {'history': _in_use(history)},
+                )
+                for name, history in fitted.history.items()
+            ),
+        ],
+        [*fitted.notes, *_in_words(by_region)],
+    )
+
+
+def _in_use(history: History) -> History:
+    """Leaves out losses that are 0 in every epoch: their weight is 0."""
+    used = {
+        name
+        for record in history
+        for name, value in record.items()
+        if value or name.startswith('validation_')
+    }
+    return [
+        {name: value for name, value in record.items() if name in used}
+        for record in history
+    ]
+
+
+def _in_words(by_region: dict[str, dict[str, float]]) -> list[str]:
+    if not by_region:
+        return []
+    parts = [
+        f'{name} {entry["quantile_75"]:.2f} and {entry["quantile_90"]:.2f}'
+        + (
+            f' (median over ceiling {entry["normalised"]:.2f})'
+            if np.isfinite(entry.get('normalised', np.nan))
+            else ''
+        )
+        for name, entry in by_region.items()
+    ]
+    return [
+        'Encoder correlation of the voxel at 75 % and at 90 %: '
+        + ', '.join(parts)
+        + '.'
+    ]
+
+
+def _fields(
+    fitted: Fitted, recording: Recording, config: ConfigDict
+) -> list[Figure]:
+    """The receptive fields that the separable encoder has."""
+    if config.encoder.kind != 'separable':
+        return []
+    shown = recording.stimuli.images[np.unique(recording.train.stimulus)]
+    found = biology(fitted, shown, config)
+    return [
+        Figure(
+            'What the voxels see, by the encoder',
+            'Centres of receptive fields; their size against eccentricity '
+            '(lines: medians), which includes the size of a feature; and what '
+            'each tap of the network, from early to late, has in the '
+            'response.',
+            'receptive_fields',
+            {
+                'fields': found.fields,
+                'preference': found.preference,
+                'layers': config.encoder.taps,
+                'rois': recording.rois,
+            },
+        )
+    ]
+
+
+class Biology(NamedTuple):
+    """See `evaluation.receptive_fields`."""
+
+    fields: receptive_fields.Fields
+    preference: receptive_fields.Preference
+
+
+def biology(fitted: Fitted, images: np.ndarray, config: ConfigDict) -> Biology:
+    """Estimates where and in which layer each voxel looks.
+
+    Args:
+      fitted: from `fit`, with a separable encoder.
+      images: [n, size, size, 3] uint8; the first 256 are used.
+      config: of the experiment.
+    """
+    backbone = fitted.frozen['encoder_backbone']
+    variables = fitted.encoder
+    encoder = build_encoder(config, len(fitted.snr))
+    *weights, _ = encoder.fold(
+        variables['params'], feature_shapes(config, backbone)
+    )
+    features = BACKBONES[config.encoder.backbone](
+        backbone,
+        jnp.float32(images[:PICTURES]) / 255,
+        config.encoder.taps,
+    )
+    _, seen = encoder.apply(
+        variables,
+        features,
+        capture_intermediates=lambda module, _: isinstance(module, Adapter),
+        mutable=['intermediates'],
+    )
+    activations = [
+        np.asarray(seen['intermediates'][f'branch_{b}']['__call__'][0])
+        for b in range(len(weights))
+    ]
+    weights = [np.asarray(w) for w in weights]
+    return Biology(
+        receptive_fields.fit(receptive_fields.maps(activations, weights)),
+        receptive_fields.preference(activations, weights),
+    )
