@@ -233,7 +233,7 @@ def _weizmann(seen, images, options, statistics):
         limit=MOST_DISTRACTORS,
         seed=options.seed,
         cached=True,
-        squash=True,
+        fit=operations.whole_lanczos,
     )
     scores = {}
     for name, distances in measures.items():

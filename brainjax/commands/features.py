@@ -3,6 +3,8 @@
 import argparse
 import contextlib
 import pathlib
+import sys
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +13,10 @@ from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
 from brainjax.io import feature_folders, files
 from brainjax.io.progress import progress
-from brainjax.pictures import loading
-from brainjax.pictures.sources import open_source
+from brainjax.pictures import decoding, loading, operations
+from brainjax.pictures.sources import open_source, stem
+
+_ABOUT = 'pictures.json'  # Beside the features: how pictures became inputs.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--centre',
         action='store_true',
         help='crop the centre square; by default all of a picture is resized',
+    )
+    parser.add_argument(
+        '--alpha',
+        default='grey',
+        choices=(*decoding.BACKGROUNDS, decoding.REFUSE),
+        help='what transparent pictures are put on (default %(default)s)',
+    )
+    parser.add_argument(
+        '--as-stored',
+        action='store_true',
+        help='do not turn pictures as their EXIF data say',
     )
     parser.add_argument(
         '--together',
@@ -44,23 +59,28 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     layers = network_flags.layers(known) or list(frozen.layers(network))
     if min(known.together, known.size) < 1:
         raise InputError('--together and --size must be at least 1.')
+    rules = decoding.Rules(known.alpha, not known.as_stored)
+    fit = (
+        operations.centre_bilinear if known.centre else operations.whole_bicubic
+    )
+    transparent = 0
     with contextlib.ExitStack() as stack:
         found = open_source(known.pictures, None, stack)
         names = _stems(found.names, known.pictures)
         out = files.writable_folder(known.out)
+        _claim(
+            out, {'size': known.size, 'fit': fit.__name__, **rules._asdict()}
+        )
         frozen.write_provenance(out, network)
         show = stack.enter_context(
             progress('features', len(names), unit='pictures')
         )
         for start in range(0, len(names), known.together):
             chosen = range(start, min(start + known.together, len(names)))
-            images = loading.decode(
-                found,
-                chosen,
-                known.pictures,
-                known.size,
-                whole=not known.centre,
+            images, count = loading.decode_chosen(
+                found, chosen, known.pictures, known.size, fit, rules
             )
+            transparent += count
             computed = inversion.features(
                 network, np.float32(images) / 255, layers
             )
@@ -72,11 +92,30 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                     frozen.channels_first(values),
                 )
             show(chosen.stop)
+    told = decoding.composited(transparent, len(names), known.pictures, rules)
+    for note in (*found.notes, *told):
+        print(note, file=sys.stderr)
     print(out)
 
 
+def _claim(out: pathlib.Path, about: dict[str, Any]) -> None:
+    """Notes how pictures become inputs, or checks that it is as before."""
+    path = out / _ABOUT
+    if not path.exists():
+        files.write_json(path, about)
+        return
+    before = files.read_json(path, 'name another folder')
+    for name, value in about.items():
+        if before.get(name) != value:
+            raise InputError(
+                f'{out} holds features of pictures with {name} '
+                f'{before.get(name)!r}, and here it is {value!r}; name '
+                'another folder, as such features do not mix.'
+            )
+
+
 def _stems(names: list[str], source: str) -> list[str]:
-    stems = [pathlib.PurePath(name).stem for name in names]
+    stems = [stem(pathlib.PurePath(name).name) for name in names]
     if not stems:
         raise InputError(f'{source} holds no pictures; give others.')
     if len(set(stems)) < len(stems):

@@ -145,7 +145,7 @@ def build(
         chosen = _examples(found, examples, frozenset(without), source)
         for part in _portions(chosen, BATCH):
             indices = [i for i, _ in part]
-            images = loading.decode(found, indices, source, SIZE)
+            images, _ = loading.decode_chosen(found, indices, source, SIZE)
             for (_, name), row in zip(part, embed(images)):
                 sums[name] = sums.get(name, 0) + row.astype(np.float64)
                 counts[name] = counts.get(name, 0) + 1

@@ -1,31 +1,19 @@
 """Two sets of pictures, seen and reconstructed, matched by name.
 
-A set is a folder of PNG and JPEG files, searched with its subfolders, a tar
-archive of them, or an npz file with `images` [n, height, width, 3] (float in
-0..1 or uint8) and `names` [n]. A picture's name is its path without suffix,
-or without its folders where that is enough to tell all of them apart.
-
-Grey pictures get three equal channels, 16-bit ones keep their upper 8 bits,
-and an alpha channel must be opaque, as nobody knows what lies behind it.
+A set is whatever `pictures.load` reads. A picture's name is its path without
+suffix, or without its folders where that is enough to tell all of them apart.
 """
 
 import contextlib
-import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
-from brainjax.io import arrays as npz
 from brainjax.io.files import PathLike
-from brainjax.pictures.sources import (
-    SUFFIXES,
-    Encoded,
-    open_picture,
-    open_source,
-    telling,
-)
+from brainjax.pictures.decoding import Encoded, Rules, composited, decode
+from brainjax.pictures.sources import SUFFIXES, open_source, stem
 
 
 class Pictures(NamedTuple):
@@ -36,62 +24,74 @@ class Pictures(NamedTuple):
         differ.
       names: one a picture, all different.
       paths: one a picture, with the folders that it lies in.
+      notes: sentences on what was skipped or filled in.
     """
 
     images: list[np.ndarray]
     names: list[str]
     paths: list[str]
+    notes: tuple[str, ...] = ()
 
 
-def read(source: PathLike) -> Pictures:
+def read(
+    source: PathLike, alpha: str = 'grey', upright: bool = True
+) -> Pictures:
     """Reads a set of pictures.
 
-    Raises:
-      InputError: there is none, two have the same name, or one is damaged,
-        transparent or not RGB.
+    Args:
+      source: see `pictures.load`; of images_112.npz the test pictures.
+      alpha, upright: see `decoding.Rules`.
     """
-    path = pathlib.Path(source)
-    if path.suffix == '.npz':
-        images, paths = _npz(path)
-    else:
-        with contextlib.ExitStack() as stack:
-            found = open_source(source, None, stack)
-            images = [
-                _decode(picture, name, source)
-                for i, name in enumerate(found.names)
-                for picture in found.fetch([i])
-            ]
-            paths = found.names
+    rules = Rules(alpha, upright)
+    rules.check()
+    images, transparent = [], 0
+    with contextlib.ExitStack() as stack:
+        wanted = ('images', 'test_images')
+        found = open_source(source, None, stack, wanted)
+        if not found.named:
+            raise InputError(
+                f"{source} holds no 'names', by which pictures are matched; "
+                'give an npz file of images [n, height, width, 3] and names '
+                '[n].'
+            )
+        for i, name in enumerate(found.names):
+            [picture] = found.fetch([i])
+            if _is_kept(picture):
+                images.append(_as_rgb(picture))
+                continue
+            decoded = decode(picture, name, source, rules)
+            transparent += decoded.transparent
+            images.append(np.asarray(decoded.image))
     if not images:
         raise InputError(
-            f'{source} holds no pictures; give a folder or tar archive with '
+            f'{source} holds no pictures; give a folder or an archive with '
             f'{", ".join(SUFFIXES)} files, or an npz file.'
         )
-    return Pictures(images, _names(paths, source), list(paths))
+    return Pictures(
+        images,
+        _names(found.names, source),
+        found.names,
+        (
+            *found.notes,
+            *composited(transparent, len(images), source, rules),
+        ),
+    )
 
 
-def _npz(path: pathlib.Path) -> tuple[list[np.ndarray], list[str]]:
-    shapes = npz.shapes(path, text=('names',))
-    for name in ('images', 'names'):
-        if name not in shapes:
-            raise InputError(
-                f'{path} holds no {name!r} but {", ".join(sorted(shapes))}; '
-                'give images [n, height, width, 3] and names [n].'
-            )
-    held = npz.load(path, ('images', 'names'))
-    images, names = held['images'], held['names']
-    if names.shape != images.shape[:1] or names.dtype.kind != 'U':
-        raise InputError(
-            f'{path}: names are {names.dtype} of shape {names.shape} and the '
-            f'images have shape {images.shape}; give one text a picture.'
-        )
-    if images.ndim == 3:
-        images = np.repeat(images[..., None], 3, axis=-1)
-    return list(images), names.tolist()
+def _is_kept(picture: Encoded) -> bool:
+    """True for floats, which are scored as they are, not rounded to bytes."""
+    if not isinstance(picture, np.ndarray) or picture.dtype == np.uint8:
+        return False
+    return picture.ndim == 2 or picture.shape[-1] != 4
+
+
+def _as_rgb(image: np.ndarray) -> np.ndarray:
+    image = image[..., None] if image.ndim == 2 else image
+    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
 
 def _names(paths: Sequence[str], source: PathLike) -> list[str]:
-    whole = [_without_suffix(path) for path in paths]
+    whole = [stem(path) for path in paths]
     short = [name.rpartition('/')[-1] for name in whole]
     names = short if len(set(short)) == len(short) else whole
     seen = set()
@@ -102,26 +102,6 @@ def _names(paths: Sequence[str], source: PathLike) -> list[str]:
             )
         seen.add(name)
     return names
-
-
-def _without_suffix(path: str) -> str:
-    for suffix in SUFFIXES:
-        if path.lower().endswith(suffix):
-            return path[: -len(suffix)]
-    return path
-
-
-def _decode(picture: Encoded, name: str, source: PathLike) -> np.ndarray:
-    with telling(name, source):
-        image = open_picture(picture)
-    if image.has_transparency_data:
-        alpha = np.asarray(image.convert('RGBA'))[..., 3]
-        if alpha.min() < 255:
-            raise InputError(
-                f'{source}: picture {name} is transparent in places; put it '
-                'on the background that it is to be compared on.'
-            )
-    return np.asarray(image.convert('RGB'))
 
 
 def match(

@@ -1,8 +1,7 @@
-"""npz files, looked at before they are loaded."""
+"""npz and npy files, looked at before they are loaded."""
 
 import contextlib
 import math
-import os
 import tokenize
 import zipfile
 import zlib
@@ -14,8 +13,7 @@ from brainjax.errors import InputError
 from brainjax.io import untrusted
 from brainjax.io.files import PathLike, atomic
 
-LARGEST = 32 * 2**30  # Bytes that all arrays of one file may hold.
-
+_NPY = b'\x93NUMPY'
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -44,12 +42,13 @@ def shapes(
     """
     found = {}
     total = 0
-    there = os.path.getsize(path) if os.path.exists(path) else 0
     with _damage(path), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if not member.filename.endswith('.npy'):
                 continue
             name = member.filename.removesuffix('.npy')
+            # The header as well may say that it is 4 GiB long.
+            untrusted.check_size(path, member.file_size, name)
             with archive.open(member) as stream:
                 version = np.lib.format.read_magic(stream)
                 if version not in _HEADERS:
@@ -64,12 +63,7 @@ def shapes(
                 )
             size = math.prod(shape) * dtype.itemsize
             total += size
-            if total > min(LARGEST, untrusted.most_bytes(there)):
-                raise InputError(
-                    f'{path}: {name} declares {size / 2**30:.1f} GiB in a '
-                    f'file of {there / 2**20:.1f} MiB; so much is not read, '
-                    'check that it is the right one.'
-                )
+            untrusted.check_size(path, total, name)
             if size != held:
                 raise ValueError(f'{name} holds {held} of {size} bytes')
             found[name] = shape
@@ -91,6 +85,20 @@ def write(path: PathLike, **arrays: np.ndarray) -> None:
     """Writes arrays to a compressed npz file."""
     with atomic(path) as temporary, open(temporary, 'wb') as stream:
         np.savez_compressed(stream, **arrays)
+
+
+def is_npy(path: PathLike) -> bool:
+    """True for an npy file, judged by its first bytes."""
+    with open(path, 'rb') as stream:
+        return stream.read(len(_NPY)) == _NPY
+
+
+def open_npy(path: PathLike) -> np.ndarray:
+    """Maps the numbers of an npy file into memory, read-only."""
+    with untrusted.as_input_error(
+        path, 'npy file of numbers', SyntaxError, tokenize.TokenError
+    ):
+        return np.lib.format.open_memmap(path, mode='r')
 
 
 def _damage(path: PathLike) -> contextlib.AbstractContextManager[None]:

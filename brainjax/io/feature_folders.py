@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
-from brainjax.io import feature_files, files
+from brainjax.io import arrays, feature_files, files
 from brainjax.io.files import PathLike
 
 INDEX = 'features.json'
@@ -124,7 +124,7 @@ def read(
     check_names(layer, names)
     start, stop, _ = slice(start, stop).indices(layer.shape[0])
     if layer.rows:
-        array = _memory_map(next(iter(layer.paths.values())))
+        array = arrays.open_npy(next(iter(layer.paths.values())))
         rows = [layer.rows[name] for name in names]
         return array[rows, start:stop].astype(np.float32, copy=False)
     wanted = (stop - start, *layer.shape[1:])
@@ -233,7 +233,7 @@ def _compact_layer(
     root: pathlib.Path, name: str, names: tuple[str, ...]
 ) -> Layer:
     path = root / f'{name}.npy'
-    array = _memory_map(path)
+    array = arrays.open_npy(path)
     if array.ndim < 2 or len(array) != len(names) or array.dtype.kind != 'f':
         raise InputError(
             f'{path} is {array.dtype} of shape {array.shape}; it must be '
@@ -246,17 +246,6 @@ def _compact_layer(
         dict.fromkeys(names, path),
         {picture: row for row, picture in enumerate(names)},
     )
-
-
-def _memory_map(path: pathlib.Path) -> np.ndarray:
-    try:
-        return np.lib.format.open_memmap(path, mode='r')
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        reason = str(error).partition('\n')[0]
-        raise InputError(
-            f'{path} is not a complete npy file of numbers ({reason}); write '
-            'it again.'
-        ) from error
 
 
 def _read_index(root: pathlib.Path) -> tuple[str, ...]:

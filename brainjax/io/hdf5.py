@@ -16,7 +16,7 @@ from brainjax.errors import InputError, suggestion
 from brainjax.io import untrusted
 from brainjax.io.files import PathLike
 
-LARGEST = 64 * 2**30  # Bytes that one array may hold.
+Node = h5py.Group | h5py.Dataset
 
 _SIGNATURE = b'\x89HDF\r\n\x1a\n'
 
@@ -42,16 +42,11 @@ def opened(path: PathLike) -> Iterator[h5py.File]:
     Raises:
       InputError: the file is missing, damaged or no HDF5 file.
     """
-    with untrusted.as_input_error(path, 'HDF5 file', AttributeError):
-        try:
-            file = h5py.File(path, 'r')
-        except PermissionError as error:
-            raise InputError(
-                f'{path} cannot be read ({error.strerror}); give a file that '
-                'you may read.'
-            ) from error
-        with file:
-            yield file
+    with (
+        untrusted.as_input_error(path, 'HDF5 file', AttributeError),
+        h5py.File(path, 'r') as file,
+    ):
+        yield file
 
 
 def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
@@ -72,8 +67,8 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
     if not isinstance(found, h5py.Dataset):
         raise InputError(
             f'{path} has no array {name!r}, only '
-            f'{", ".join(map(str, group)) or "nothing"}.'
-            f'{suggestion(name, map(str, group))}'
+            f'{", ".join(names(group)) or "nothing"}.'
+            f'{suggestion(name, names(group))}'
         )
     if found.external or found.is_virtual:
         raise InputError(
@@ -89,13 +84,10 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
             f'{"numbers are" if kinds == "biuf" else "another type is"} '
             'needed.'
         )
-    size = math.prod(found.shape or (0,)) * found.dtype.itemsize
-    there = os.path.getsize(path)
-    if size > LARGEST or size > untrusted.most_bytes(there):
-        raise InputError(
-            f'{path}: {name} declares {size / 2**30:.1f} GiB in a file of '
-            f'{there / 2**20:.1f} MiB; it is damaged or not what it seems.'
-        )
+    # A chunk is unpacked as a whole, and may be larger than the array.
+    for shape in (found.shape or (0,), found.chunks or (0,)):
+        size = math.prod(shape) * found.dtype.itemsize
+        untrusted.check_size(path, size, name)
     return found
 
 
@@ -108,15 +100,25 @@ def read(group: h5py.Group, name: str, kinds: str = 'biuf') -> np.ndarray:
     return dataset(group, name, kinds)[()]
 
 
+def names(group: h5py.Group) -> list[str]:
+    """Returns the names of what lies in a group itself, in its order."""
+    return [name for name in map(str, group) if inside(group, name)]
+
+
 def inside(group: h5py.Group, name: str) -> bool:
     """True if a name leads to something in this file, along hard links.
 
-    Links to other files are not followed; ask before `get` would.
+    Links to other files are not followed; ask before `get` or `in` would: a
+    link may lead to a device or a pipe that never answers.
     """
     for part in name.strip('/').split('/'):
-        if not isinstance(group, h5py.Group) or part not in group:
+        if not isinstance(group, h5py.Group):
             return False
-        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+        links, key = group.id.links, part.encode()
+        if (
+            not links.exists(key)
+            or links.get_info(key).type != h5py.h5l.TYPE_HARD
+        ):
             return False
         group = group[part]
     return True

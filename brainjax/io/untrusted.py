@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 from brainjax.errors import InputError
 
+MAX_GIB = 'BRAINJAX_MAX_GIB'  # Environment variable: a bound for every file.
+
 # Arrays may hold so many times their file's bytes, as masks and blank pictures
 # do; beyond _SMALL bytes, more than that is a bomb.
 _MOST_PACKED = 100
 _SMALL = 64 * 2**20
+_DEFAULT_GIB = 64.0
 
 _DAMAGE = (
     ArithmeticError,
@@ -24,8 +27,48 @@ _DAMAGE = (
 
 
 def most_bytes(size: int) -> int:
-    """Returns how many bytes a file of `size` bytes may declare."""
-    return max(_SMALL, _MOST_PACKED * size)
+    """Returns how many bytes a file of `size` bytes may ask for."""
+    return min(max(_SMALL, _MOST_PACKED * size), _stated_bound())
+
+
+def check_size(path: str | os.PathLike, declared: int, what: str) -> None:
+    """Refuses a file that asks for more memory than `most_bytes`.
+
+    Args:
+      path: of the file.
+      declared: bytes that it asks for.
+      what: asks for them, such as the name of an array.
+    """
+    there = os.path.getsize(path)
+    if declared <= most_bytes(there):
+        return
+    if declared > _stated_bound():
+        remedy = f'set {MAX_GIB} to more if it is the right one'
+    else:
+        remedy = 'check that it is the right one'
+    raise InputError(
+        f'{path}: {what} declares {declared / 2**30:.1f} GiB in a file of '
+        f'{there / 2**20:.1f} MiB; so much is not read, {remedy}.'
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """Returns what an error says, in one line."""
+    return str(error).partition('\n')[0].rstrip(':') or type(error).__name__
+
+
+def _stated_bound() -> int:
+    stated = os.environ.get(MAX_GIB) or _DEFAULT_GIB
+    try:
+        bound = float(stated) * 2**30
+        if not 0 < bound < float('inf'):
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            f'{MAX_GIB} is {stated!r}; give a number of GiB that a file may '
+            'take, such as 16.'
+        ) from None
+    return int(bound)
 
 
 @contextlib.contextmanager
@@ -38,9 +81,6 @@ def as_input_error(
       path: of the file.
       what: it should be, such as 'npz file'.
       *more: errors that a format's reader raises beside the usual ones.
-
-    Raises:
-      InputError: the file is missing or damaged.
     """
     try:
         yield
@@ -48,9 +88,13 @@ def as_input_error(
         raise
     except FileNotFoundError as error:
         raise InputError(f'{path} does not exist; check the path.') from error
-    except (*_DAMAGE, *more) as error:
-        reason = str(error).partition('\n')[0] or type(error).__name__
+    except PermissionError as error:
         raise InputError(
-            f'{path} is not a complete {what} ({reason}); copy or download it '
-            'again.'
+            f'{path} cannot be read ({error.strerror}); give a file that you '
+            'may read.'
+        ) from error
+    except (*_DAMAGE, *more) as error:
+        raise InputError(
+            f'{path} is not a complete {what} ({first_line(error)}); copy or '
+            'download it again.'
         ) from error

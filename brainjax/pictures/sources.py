@@ -1,27 +1,22 @@
-"""Where pictures come from: folder, archive, HDF5, TFDS, digits69."""
+"""Where pictures come from: folder, archive, npz, npy, HDF5, TFDS, digits69."""
 
 import contextlib
-import io
-import lzma
 import os
 import pathlib
-import tarfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-import h5py
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from brainjax.errors import InputError
-from brainjax.io import hdf5, matlab
+from brainjax.io import archives, arrays, hdf5, matlab, untrusted
 from brainjax.io.files import PathLike
+from brainjax.pictures.decoding import Encoded
 
-SUFFIXES = ('.png', '.jpg', '.jpeg')
+SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.gif', '.webp')
+
 _DIGIT = 28  # Pixels a side.
-
-Encoded = PathLike | bytes | np.ndarray
+_SHOWN = 3  # Names in a message.
 
 
 class Source(NamedTuple):
@@ -34,28 +29,31 @@ class Source(NamedTuple):
       version: changes when the pictures do.
       labels: indices in ascending order -> the class of each; None where the
         source has no classes but those in its names.
+      notes: sentences on what was skipped.
+      named: False where the names only count.
     """
 
     names: list[str]
     fetch: Callable[[Sequence[int]], Iterable[Encoded]]
     version: str
     labels: Callable[[Sequence[int]], list[str]] | None = None
+    notes: tuple[str, ...] = ()
+    named: bool = True
 
 
 def open_source(
     source: PathLike,
     data_dir: PathLike | None,
     stack: contextlib.ExitStack,
+    wanted: Sequence[str] = ('images',),
 ) -> Source:
-    """Opens a folder, archive, HDF5 file, digits69 or 'tfds:NAME/SPLIT'.
+    """Opens whatever holds pictures, told by its content.
 
     Args:
       source: as for `pictures.load`.
       data_dir: where TFDS data sets are, or None for the usual place.
       stack: closes the files that stay open while pictures are fetched.
-
-    Raises:
-      InputError: no such source, or it is damaged.
+      wanted: of several arrays of an npz file, the first of these is taken.
     """
     text = os.fspath(source)
     if text.startswith('tfds:'):
@@ -63,59 +61,32 @@ def open_source(
     path = pathlib.Path(source)
     if path.is_dir():
         return _folder(path)
-    if not path.exists():
+    if not path.is_file():
         raise InputError(
-            f'{source} does not exist; give a folder, tar archive or '
+            f'{source} does not exist; give a folder, a tar, zip, npz, npy or '
             'HDF5 file of pictures, digits69.mat or tfds:NAME/SPLIT.'
         )
-    if h5py.is_hdf5(path):
+    if hdf5.looks_like(path):
         return _brick(path)
-    if path.suffix == '.mat':
+    if matlab.looks_like(path) or path.suffix == '.mat':
         return _digits(path)
-    return _tar(path, stack)
-
-
-def open_picture(picture: Encoded) -> Image.Image:
-    """Opens an array, an encoded picture or a file of one, decoded.
-
-    Returns:
-      A picture of any mode, but with no more than 8 bits a channel; 16-bit
-      grey ones keep their upper 8 bits.
-    """
-    if isinstance(picture, np.ndarray):
-        return Image.fromarray(picture)
-    if isinstance(picture, bytes):
-        picture = io.BytesIO(picture)
-    with Image.open(picture, formats=('PNG', 'JPEG')) as image:
-        image.load()
-    if image.mode.startswith('I'):  # 16-bit grey; convert() would clip.
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return image
-
-
-@contextlib.contextmanager
-def telling(name: str, source: PathLike) -> Iterator[None]:
-    """Names the picture that cannot be decoded, and why.
-
-    Raises:
-      InputError: the body raised anything.
-    """
-    try:
-        yield
-    except Exception as error:  # A damaged file makes Pillow raise many.
-        if isinstance(error, UnidentifiedImageError):
-            reason = 'neither PNG nor JPEG'
-        else:
-            reason = _first_line(error)
+    if arrays.is_npy(path):
+        return _array(path, path.stem, arrays.open_npy(path), None)
+    if path.suffix == '.npz':
+        return _npz(path, wanted)
+    if is_picture(path.name):
         raise InputError(
-            f'{source}: picture {name} cannot be decoded ({reason}); replace '
-            'or remove it.'
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    """Returns what an error says, in one line."""
-    return str(error).partition('\n')[0].rstrip(':') or type(error).__name__
+            f'{source} is one picture; give the folder that it lies in.'
+        )
+    archive = archives.open_archive(path, stack)
+    kept = [i for i, name in enumerate(archive.names) if is_picture(name)]
+    names = [archive.names[i] for i in kept]
+    return Source(
+        names,
+        lambda indices: [archive.read(kept[i]) for i in indices],
+        _stamp(path),
+        notes=_skipped(path, archive.names, names),
+    )
 
 
 def stem(name: str) -> str:
@@ -129,10 +100,26 @@ def stem(name: str) -> str:
     return name
 
 
-def _is_picture(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not os.path.basename(
-        name
-    ).startswith('.')
+def is_picture(name: str) -> bool:
+    """Whether a file is one that is read as a picture, by its name."""
+    # macOS lays a file of its own, '._a.png', beside 'a.png'.
+    hidden = os.path.basename(name).startswith('.')
+    return name.lower().endswith(SUFFIXES) and not hidden
+
+
+def _skipped(
+    source: PathLike, there: Sequence[str], taken: Sequence[str]
+) -> tuple[str, ...]:
+    """Says which files are no pictures."""
+    others = sorted({*there} - {*taken})
+    if not others:
+        return ()
+    more = len(others) - _SHOWN
+    return (
+        f'{source}: {len(others)} of {len(there)} files are skipped as no '
+        f'pictures: {", ".join(others[:_SHOWN])}'
+        f'{f" and {more} more" if more > 0 else ""}.',
+    )
 
 
 def _stamp(path: pathlib.Path) -> str:
@@ -141,49 +128,93 @@ def _stamp(path: pathlib.Path) -> str:
 
 
 def _folder(path: pathlib.Path) -> Source:
-    files = sorted(
-        file
-        for file in path.rglob('*')
-        if _is_picture(file.name) and file.is_file()
+    there = sorted(file for file in path.rglob('*') if file.is_file())
+    files = [file for file in there if is_picture(file.name)]
+    all_names, names = (
+        [file.relative_to(path).as_posix() for file in some]
+        for some in (there, files)
     )
     return Source(
-        [file.relative_to(path).as_posix() for file in files],
+        names,
         lambda indices: [files[i] for i in indices],
         '\n'.join(map(_stamp, files)),
+        notes=_skipped(path, all_names, names),
     )
 
 
-def _tar(path: pathlib.Path, stack: contextlib.ExitStack) -> Source:
-    damage = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
+def _npz(path: pathlib.Path, wanted: Sequence[str]) -> Source:
+    """Opens `images` [n, height, width, ...] and, if there, `names` [n].
 
-    def broken(error: Exception) -> InputError:
-        return InputError(
-            f'{path} is not a complete tar archive ({_first_line(error)}); '
-            'copy or download it again.'
+    Without names a picture is named by its place, counted from 1, as those
+    of `images_112.npz` (Gaziv et al. 2022), 'test-0001'.
+    """
+    shapes = arrays.shapes(path, text=('names',))
+    found = [name for name in wanted if name in shapes] or [
+        name for name, shape in shapes.items() if _are_pictures(shape)
+    ]
+    if not found or (len(found) > 1 and found[0] not in wanted):
+        raise InputError(
+            f'{path} holds {len(found)} arrays of pictures [n, height, width, '
+            f'3] among {", ".join(sorted(shapes)) or "none"}; give one, named '
+            "'images'."
         )
+    key = found[0]
+    held = arrays.load(path, [key, *(x for x in ('names',) if x in shapes)])
+    images = held[key]
+    if key == 'images':
+        return _array(path, key, images, held.get('names'))
+    if images.dtype.kind == 'f' and np.abs(images - 0.5).max() < 0.55:
+        images = images.clip(0, 1)  # Bicubic resizing overshoots a little.
+    # A run on that recording names its pictures so.
+    found = _array(path, key.removesuffix('_images'), images, None)
+    return found._replace(named=key.endswith('_images'))
 
-    try:
-        opened = tarfile.open(path)  # noqa: SIM115 - closed by the stack.
-        archive = stack.enter_context(opened)
-        members = [
-            member
-            for member in archive.getmembers()
-            if member.isfile() and _is_picture(member.name)
-        ]
-    except damage as error:
-        raise broken(error) from error
 
-    def fetch(indices: Sequence[int]) -> list[bytes]:
-        try:
-            return [archive.extractfile(members[i]).read() for i in indices]
-        except damage as error:
-            raise broken(error) from error
-
+def _array(
+    path: pathlib.Path,
+    key: str,
+    images: np.ndarray,
+    names: np.ndarray | None,
+) -> Source:
+    if not _are_pictures(images.shape):
+        raise InputError(
+            f'{path}: {key} has shape {images.shape}; pictures are [n, '
+            'height, width, 3], with 1 or 4 channels in place of 3, or [n, '
+            f'height, width].{_transposed(images.shape)}'
+        )
+    if images.dtype != np.uint8 and images.dtype.kind != 'f':
+        raise InputError(
+            f'{path}: {key} is {images.dtype}; give uint8 from 0 to 255, or '
+            'floats from 0 to 1.'
+        )
+    named = names is not None
+    if names is None:
+        names = np.array([f'{key}-{i:04d}' for i in range(1, len(images) + 1)])
+    if names.shape != images.shape[:1] or names.dtype.kind != 'U':
+        raise InputError(
+            f'{path}: names are {names.dtype} of shape {names.shape} and the '
+            f'images have shape {images.shape}; give one text a picture.'
+        )
     return Source(
-        [member.name.removeprefix('./') for member in members],
-        fetch,
+        names.tolist(),
+        lambda indices: [np.asarray(images[i]) for i in indices],
         _stamp(path),
+        named=named,
     )
+
+
+def _are_pictures(shape: tuple[int, ...]) -> bool:
+    grey = len(shape) == 3
+    return 0 not in shape[1:] and (
+        grey or (len(shape) == 4 and shape[-1] in (1, 3, 4))
+    )
+
+
+def _transposed(shape: tuple[int, ...]) -> str:
+    """Advice for channels first, as PyTorch has them."""
+    if len(shape) != 4 or shape[1] not in (1, 3, 4):
+        return ''
+    return ' These have their channels first: transpose(0, 2, 3, 1) them.'
 
 
 def _digits(path: pathlib.Path) -> Source:
@@ -243,7 +274,9 @@ def _brick(path: pathlib.Path) -> Source:
     of the Natural Scenes Dataset, elsewhere after the array ('name-00001').
     """
     with hdf5.opened(path) as file:
-        names = [name for name, item in file.items() if _holds_pictures(item)]
+        names = [
+            name for name in hdf5.names(file) if _holds_pictures(file[name])
+        ]
         if 'imgBrick' in names:
             names = ['imgBrick']
         if len(names) != 1:
@@ -268,13 +301,9 @@ def _brick(path: pathlib.Path) -> Source:
     )
 
 
-def _holds_pictures(item: h5py.Group | h5py.Dataset) -> bool:
-    return (
-        isinstance(item, h5py.Dataset)
-        and item.dtype == np.uint8
-        and item.ndim == 4
-        and item.shape[3] == 3
-    )
+def _holds_pictures(item: hdf5.Node) -> bool:
+    shape = getattr(item, 'shape', None) or ()  # Groups have none.
+    return len(shape) == 4 and shape[3] == 3 and item.dtype == np.uint8
 
 
 def _tfds(spec: str, data_dir: PathLike | None) -> Source:
@@ -311,8 +340,8 @@ def _tfds(spec: str, data_dir: PathLike | None) -> Source:
             found = examples.__getitems__(indices)
         except Exception as error:
             raise InputError(
-                f'{spec} in {folder} is damaged ({_first_line(error)}); '
-                'prepare it again.'
+                f'{spec} in {folder} is damaged '
+                f'({untrusted.first_line(error)}); prepare it again.'
             ) from error
         return [example[feature] for example in found]
 
@@ -331,7 +360,7 @@ def _tfds(spec: str, data_dir: PathLike | None) -> Source:
 def _tfds_error(
     name: str, spec: str, folder: str, error: Exception
 ) -> InputError:
-    reason = _first_line(error)
+    reason = untrusted.first_line(error)
     if 'Unknown split' in reason:
         return InputError(f'{spec} in {folder} cannot be used: {reason}')
     if 'file format' in reason.lower():

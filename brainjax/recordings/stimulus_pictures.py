@@ -1,7 +1,6 @@
 """The pictures of a recording's stimuli, found by name."""
 
 import contextlib
-import os
 import pathlib
 from collections.abc import Sequence
 
@@ -9,8 +8,9 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.io.files import PathLike
-from brainjax.pictures import loading
-from brainjax.pictures.sources import open_source
+from brainjax.pictures import loading, operations
+from brainjax.pictures.decoding import Rules, composited
+from brainjax.pictures.sources import open_source, stem
 
 _SHOWN = 3  # Names in a message.
 
@@ -20,6 +20,9 @@ def join(
     source: PathLike,
     size: int | None = None,
     cached: bool = False,
+    fit: operations.Fit = operations.centre_bilinear,
+    alpha: str = 'grey',
+    upright: bool = True,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Loads the picture of each stimulus.
 
@@ -28,19 +31,19 @@ def join(
 
     Args:
       names: of the stimuli.
-      source: a folder, a tar archive or an HDF5 file; see `pictures.load`.
+      source: see `pictures.load`.
       size: of the pictures returned; None keeps their own, which must then
         be square and the same for all.
       cached: as for `pictures.load`, where the names are in the order of the
         source.
+      fit: as for `pictures.load`.
+      alpha, upright: see `decoding.Rules`.
 
     Returns:
       [stimuli, size, size, 3] uint8 in the order of `names`, and sentences on
-      pictures that belong to no stimulus.
-
-    Raises:
-      InputError: a stimulus has no picture or two, or a picture is damaged.
+      pictures that belong to no stimulus, what was skipped or filled in.
     """
+    rules = Rules(alpha, upright)
     with contextlib.ExitStack() as stack:
         found = open_source(source, None, stack)
         places: dict[str, list[int]] = {}
@@ -49,8 +52,8 @@ def join(
             for key in {
                 name,
                 path.name,
-                os.fspath(path.with_suffix('')),
-                path.stem,
+                stem(name),
+                stem(path.name),
             }:
                 places.setdefault(key, []).append(i)
         missing = [name for name in names if name not in places]
@@ -69,14 +72,18 @@ def join(
                     'one.'
                 )
             chosen.append(places[name][0])
-        images = loading.decode(found, chosen, source, size, cached)
+        images, transparent = loading.decode_chosen(
+            found, chosen, source, size, fit, rules, cached
+        )
+    notes = [*found.notes, *composited(transparent, len(names), source, rules)]
     unused = sorted({*range(len(found.names))} - {*chosen})
-    if not unused:
-        return images, ()
-    return images, (
-        f'{source}: {len(unused)} of the {len(found.names)} pictures belong '
-        f'to no stimulus: {_some([found.names[i] for i in unused])}.',
-    )
+    if unused:
+        notes.append(
+            f'{source}: {len(unused)} of the {len(found.names)} pictures '
+            'belong to no stimulus: '
+            f'{_some([found.names[i] for i in unused])}.'
+        )
+    return images, tuple(notes)
 
 
 def _some(names: Sequence[str]) -> str:

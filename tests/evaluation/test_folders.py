@@ -57,15 +57,27 @@ def test_grey_sixteen_bit_and_opaque_pictures(tmp_path):
 def test_transparent_and_damaged_pictures_are_named(tmp_path):
     clear = picture(6, 7, 4)
     folder = write(tmp_path / 'clear', x=clear)
-    with pytest.raises(InputError, match=r'x\.png is transparent'):
-        folders.read(folder)
+    found = folders.read(folder)
+    alpha = clear[..., 3:] / 255
+    for image, below in (
+        (found.images[0], 128),
+        (folders.read(folder, alpha='black').images[0], 0),
+        (folders.read(folder, alpha='white').images[0], 255),
+    ):
+        expected = alpha * clear[..., :3] + (1 - alpha) * below
+        np.testing.assert_allclose(image, expected, atol=1)
+    assert '1 of 1 pictures are transparent' in found.notes[0]
+    with pytest.raises(InputError, match=r'x\.png .*transparent in places'):
+        folders.read(folder, alpha='refuse')
+    with pytest.raises(InputError, match="pixels 'gray'"):
+        folders.read(folder, alpha='gray')
     folder = write(tmp_path / 'cut', y=picture(60, 60, 3))
     data = (folder / 'y.png').read_bytes()
     (folder / 'y.png').write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match=r'y\.png cannot be decoded'):
         folders.read(folder)
     (folder / 'y.png').write_bytes(b'no picture')
-    with pytest.raises(InputError, match='neither PNG nor JPEG'):
+    with pytest.raises(InputError, match='none of PNG, JPEG'):
         folders.read(folder)
     (tmp_path / 'empty').mkdir()
     with pytest.raises(InputError, match='holds no pictures'):

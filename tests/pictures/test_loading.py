@@ -129,13 +129,17 @@ def test_every_kind_of_png_and_jpeg_becomes_rgb(tmp_path):
         'e_colour.jpg': encoded(picture, 'JPEG', quality=95, subsampling=0),
     }.items():
         (tmp_path / name).write_bytes(content)
-    images, names = loading.load(tmp_path, 16)
+    told = []
+    images, names = loading.load(tmp_path, 16, tell=told.append)
     assert len(names) == 5
+    assert '1 of 5 pictures are transparent' in told[0]
     repeated = np.repeat(grey[..., None], 3, axis=2)
+    alpha = repeated / 255
+    on_grey = alpha * picture + (1 - alpha) * 128
     for image, expected, tolerance in zip(
         images,
-        (repeated, repeated, picture, repeated, picture),
-        (0, 0, 0, 9, 30),
+        (repeated, repeated, on_grey, repeated, picture),
+        (0, 0, 1, 9, 30),
     ):
         np.testing.assert_allclose(
             image.astype(int), expected.astype(int), atol=tolerance
@@ -163,10 +167,10 @@ def test_cached_pictures_are_mapped_and_made_anew(tmp_path, monkeypatch):
         np.testing.assert_array_equal(images, expected)
         assert found == names
     kept = tmp_path / 'cache' / 'pictures'
-    assert len(list(kept.iterdir())) == 1
+    assert len(list(kept.glob('*.npy'))) == 1
     loading.load(folder, 9, cached=True)
     loading.load(folder, 8, limit=2, cached=True)
-    assert len(list(kept.iterdir())) == 3
+    assert len(list(kept.glob('*.npy'))) == 3
     (folder / 'class0' / '0.png').write_bytes(encoded(photograph(77)))
     images, _ = loading.load(folder, 8, cached=True)
     np.testing.assert_array_equal(images, loading.load(folder, 8)[0])
@@ -183,8 +187,8 @@ def test_a_damaged_picture_is_named(tmp_path):
     whole = (folder / 'class0' / '2.png').read_bytes()
     photo = encoded(photograph(0, 64, 64), 'JPEG')
     for name, content, reason in (
-        ('2.png', b'hello', 'neither PNG nor JPEG'),
-        ('2.png', b'', 'neither PNG nor JPEG'),
+        ('2.png', b'hello', 'none of PNG, JPEG'),
+        ('2.png', b'', 'none of PNG, JPEG'),
         ('2.png', whole[: len(whole) // 2], '.*'),
         ('2.png', whole[:60] + b'\0\0' + whole[62:], '.*'),
         ('x.jpg', photo[:-100], 'image file is truncated'),
@@ -221,7 +225,7 @@ def test_a_source_that_is_none_is_one_sentence(tmp_path):
     text = tmp_path / 'notes.txt'
     text.write_text('hello')
     for source, words in (
-        (tmp_path / 'no', 'no does not exist; give a folder, tar'),
+        (tmp_path / 'no', 'no does not exist; give a folder, a tar'),
         (empty, 'empty holds no pictures; give one with .png, .jpg'),
         (text, 'notes.txt is not a complete tar archive'),
         (write_tar(tmp_path / 'e.tar', empty), 'e.tar holds no pictures'),
@@ -385,7 +389,9 @@ def test_whole_pictures_are_squeezed(tmp_path):
     expected = Image.fromarray(image).resize((16, 16))  # bicubic
     with contextlib.ExitStack() as stack:
         found = sources.open_source(tmp_path, None, stack)
-        [squeezed] = loading.decode(found, [0], tmp_path, 16, whole=True)
-        [centre] = loading.decode(found, [0], tmp_path, 16)
+        [[squeezed], _] = loading.decode_chosen(
+            found, [0], tmp_path, 16, operations.whole_bicubic
+        )
+        [[centre], _] = loading.decode_chosen(found, [0], tmp_path, 16)
     np.testing.assert_array_equal(squeezed, expected)
     assert np.any(centre != squeezed)

@@ -186,7 +186,7 @@ def _check_subject(file: h5py.File, subject: int) -> None:
             f'{file.filename} holds no subject {subject}, only '
             f'{", ".join(found)}; choose among them with `subject`.'
         )
-    if not found and 'stimTrn' in file:
+    if not found and hdf5.inside(file, 'stimTrn'):
         raise InputError(
             f'{file.filename} holds the pictures; give EstimatedResponses.mat '
             'for the recording, and this file as `pictures`.'

@@ -147,7 +147,7 @@ def read(path: PathLike) -> BData:
         return _from_matlab(matlab73.read(path, _MATLAB), path)
     with hdf5.opened(path) as file:
         samples, metadata = (
-            old if old in file else new
+            old if hdf5.inside(file, old) else new
             for new, old in zip(('dataset', 'metadata'), _MATLAB)
         )
         return BData(

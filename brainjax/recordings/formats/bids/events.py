@@ -29,6 +29,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from brainjax.errors import InputError, suggestion
+from brainjax.pictures import sources
 from brainjax.recordings import stimulus_names
 from brainjax.recordings.formats.bids.files import Row, Run
 
@@ -218,8 +219,7 @@ def _imagined_picture(row: Row, where: str) -> str:
 def _stimulus(row: Row, part: str, where: str) -> str:
     text = _first(row, 'stimulus_name', 'stim_file', 'stim_name')
     if text and not _NUMBER.fullmatch(text):
-        path = pathlib.PurePosixPath(text)
-        return path.stem if path.suffix.lower() in _PICTURES else path.name
+        return sources.stem(pathlib.PurePosixPath(text).name)
     text = text or _first(row, 'stimulus_id', 'stim_id', 'image_index')
     return stimulus_names.name(_as_number(text, where), part, where)
 
@@ -258,7 +258,8 @@ def _face(row: Row, run: Run, where: str) -> Event | None:
 def _generic(row: Row, run: Run, where: str) -> Event | None:
     name = _first(row, 'stimulus_name', 'stim_file', 'trial_type')
     name = pathlib.PurePosixPath(name)
-    stem = name.stem if name.suffix.lower() in _PICTURES else str(name)
+    known = sources.is_picture(name.name)
+    stem = sources.stem(name.name) if known else str(name)
     if stem in ('', '.') or stem.lower() in _REST:
         return None
     part = _first(row, 'split', 'part').lower() or _set_of(run)
@@ -282,8 +283,6 @@ def _written(row: Row, run: Run, where: str) -> Event:
         _first(row, 'split'),
     )
 
-
-_PICTURES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.gif')
 
 PRESETS = {
     'ds001246': Preset(

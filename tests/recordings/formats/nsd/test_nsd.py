@@ -418,7 +418,7 @@ def test_pictures_come_from_the_brick_and_stay_in_the_cache(root, cache):
     np.testing.assert_array_equal(
         small, operations.resize(images[numbers - 1], 4)
     )
-    assert len([*(cache.parent / 'pictures').iterdir()]) == 2
+    assert len([*(cache.parent / 'pictures').glob('*.npy')]) == 2
 
 
 def test_pictures_come_from_a_folder(root, tmp_path):
