@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainjax import comparison
 from brainjax.__main__ import main
+from brainjax.evaluation import god
 from brainjax.networks import weights
 from brainjax.networks.backbones import alexnet, vgg
 
@@ -105,7 +105,7 @@ def test_bad_input_is_told_in_one_sentence(sets, tmp_path, capsys):
 
 
 def test_god(sets, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison.god, 'SIZE', 32)
+    monkeypatch.setattr(god, 'SIZE', 32)
     assert evaluate(sets, tmp_path / 'out', '--preset', 'god') == 0
     scores = json.loads((tmp_path / 'out/scores.json').read_text())['scores']
     assert list(scores) == [

@@ -7,6 +7,7 @@ only within groups of pictures.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,22 @@ from brainjax.evaluation import identification, pixels, statistics
 from brainjax.evaluation.score_table import PICTURE_SCORES, SCORES
 
 Score = dict[str, float | int | str]
+
+
+class Scored(NamedTuple):
+    """What a preset gives.
+
+    Attributes:
+      scores: name -> score.
+      notes: sentences on what was not scored, and why.
+      target, reconstruction: [n, height, width, 3] as they were compared.
+    """
+
+    scores: dict[str, Score]
+    notes: list[str]
+    target: np.ndarray
+    reconstruction: np.ndarray
+
 
 # Exchanging reconstructions within groups of pictures keeps the permutation
 # test valid while the pairs to compare grow with n, not with its square.

@@ -12,6 +12,7 @@ from brainjax.evaluation import (
     human,
     network_features,
     presets,
+    protocols,
     scores,
 )
 from brainjax.evaluation.score_table import SCORES, describe
@@ -20,7 +21,7 @@ RNG = np.random.default_rng(0)
 TARGET = RNG.integers(256, size=(4, 16, 16, 3), dtype=np.uint8)
 MADE = RNG.integers(256, size=(4, 16, 16, 3), dtype=np.uint8)
 FEATURES = [*network_features.NODES, 'vgg16_relu4_2']
-LPIPS = [name + end for name in presets.LPIPS for end in ('', '_baseline')]
+LPIPS = [name + end for name in protocols.LPIPS for end in ('', '_baseline')]
 
 # What the methods' findings add to the scores of pictures.
 OF_METHODS = (

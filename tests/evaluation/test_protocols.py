@@ -12,6 +12,7 @@ from brainjax.evaluation import (
     network_features,
     perceptual,
     presets,
+    protocols,
 )
 from brainjax.networks import weights
 from brainjax.networks.backbones import alexnet
@@ -193,7 +194,7 @@ def test_names_of_features():
         presets.score(TRUTH, MADE, networks=['clyp'], draws=10)
     with pytest.raises(InputError, match=r"'our'.*Did you mean 'ours'"):
         presets.score(TRUTH, MADE, 'our')
-    with pytest.raises(InputError, match='there is 1 picture'):
+    with pytest.raises(InputError, match='there is 1 test picture'):
         presets.score(TRUTH[:1], MADE[:1])
     assert list(network_features.in_cache()) == ['alexnet2', 'alexnet5']
 
@@ -226,7 +227,7 @@ def test_lpips_function_has_heads_only_when_asked(monkeypatch):
     monkeypatch.setattr(
         perceptual, 'distances', lambda *args, heads: seen.append(heads)
     )
-    presets.lpips_function('alexnet')(None, None)
+    protocols.lpips_function('alexnet')(None, None)
     assert seen == [None]
     with pytest.raises(InputError, match='fetch lpips_alexnet'):
-        presets.lpips_function('lpips_alexnet')
+        protocols.lpips_function('lpips_alexnet')
