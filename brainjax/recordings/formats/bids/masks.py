@@ -9,7 +9,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.io import nifti
-from brainjax.io.files import PathLike
+from brainjax.io.files import PathLike, visible
 from brainjax.recordings.transforms import roi_mask
 
 # Where masks are looked for, below the data set.
@@ -132,11 +132,11 @@ def find(root: pathlib.Path, subject: str) -> list[pathlib.Path]:
 
 def inside(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the NIfTI files of a folder that can be masks."""
-    return sorted(
+    return [
         path
-        for path in folder.glob('*.nii*')
+        for path in visible(folder, '*.nii*')
         if not re.search(r'_(bold|T1w|T2w|boldref)\.nii', path.name)
-    )
+    ]
 
 
 def _region(path: pathlib.Path) -> str:
