@@ -145,14 +145,14 @@ def volume(path: PathLike) -> tuple[np.ndarray, Header]:
     return _scaled(stored, file).reshape(file.shape, order='F'), file
 
 
-def mask(path: PathLike) -> tuple[np.ndarray, Header]:
+def mask(path: PathLike) -> tuple[np.ndarray, Header, int]:
     """Reads a mask: one volume of 0 and one positive value.
 
     Negative values are no part of it: masks of surfaces mark with -1 what
     lies outside of the cortex.
 
     Returns:
-      [x, y, z] bool, and its header.
+      [x, y, z] bool, its header, and how many values are negative.
     """
     values, file = volume(path)
     marked = values > 0  # NaN is not.
@@ -167,7 +167,7 @@ def mask(path: PathLike) -> tuple[np.ndarray, Header]:
             f'{path} holds values below 0 and none above; a mask has 0 '
             'outside and one positive value within.'
         )
-    return marked, file
+    return marked, file, int((values < 0).sum())
 
 
 def check_grid(file: Header, like: Header, what: str) -> None:
