@@ -60,7 +60,7 @@ def alexnet_embedding() -> Embed:
     @jax.jit
     def apply(params: Mapping, images: jax.Array) -> jax.Array:
         found = alexnet.apply(
-            params, 2 * images - 1, ('relu4',), normalise=False
+            params, 2 * images - 1, ('relu4',), preprocessing='none'
         )['relu4']
         return found.reshape(len(images), -1)
 

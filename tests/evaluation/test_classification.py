@@ -156,7 +156,7 @@ def test_alexnet_embedding_is_the_published_one(monkeypatch):
     images = GENERATOR.integers(256, size=(3, 112, 112, 3), dtype=np.uint8)
     found = classification.alexnet_embedding()(images)
     expected = alexnet.apply(
-        params, np.float32(images / 127.5 - 1), ('relu4',), normalise=False
+        params, np.float32(images / 127.5 - 1), ('relu4',), 'none'
     )['relu4']
     assert expected.shape[1:3] == (6, 6)
     np.testing.assert_allclose(
