@@ -106,11 +106,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             config_text=config.to_json_best_effort(indent=2),
             versions=results['versions'],
             timings=timings,
-            notes=[
-                f'Recording: {data.recording.source}.',
-                *evaluation.notes(targets),
-                *found.notes,
-            ],
+            notes=[f'Recording: {data.recording.source}.', *found.notes],
             audit=checks,
         )
         return results

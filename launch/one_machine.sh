@@ -24,8 +24,9 @@ fi
 mkdir -p "$workdir"
 # The inner shell expands them.
 # shellcheck disable=SC2016
-# Done (0), bad input (2), bugs (1) and a request to stop (130) end it; anything
-# else was a cut-off. A signal to this process goes to the run, which saves.
+# Done (0), bad input (2), bugs (1), a command that cannot be started (126, 127)
+# and a request to stop (130) end it; anything else was a cut-off. A signal to
+# this process goes to the run, which saves.
 nohup bash -c '
   stopping=
   trap "stopping=1; kill -TERM \$run 2>/dev/null" TERM INT
@@ -37,7 +38,7 @@ nohup bash -c '
       wait "$run" || status=$?
       kill -0 "$run" 2>/dev/null || break
     done
-    case $status in 0 | 1 | 2 | 130) exit $status ;; esac
+    case $status in 0 | 1 | 2 | 126 | 127 | 130) exit $status ;; esac
     [[ $stopping ]] && exit $status
     echo "cut off with status $status; going on (attempt $attempt)"
     sleep 5

@@ -87,8 +87,9 @@ case $action in
       create
       install
       on_hosts all "$command" || status=$?
-      # Bad input (2) and bugs (1) end the run; anything else was a cut-off.
-      case $status in 0 | 1 | 2) exit "$status" ;; esac
+      # Bad input (2), bugs (1) and a command that cannot be started (126, 127)
+      # end the run; anything else was a cut-off.
+      case $status in 0 | 1 | 2 | 126 | 127) exit "$status" ;; esac
       echo "cut off with status $status; going on (attempt $attempt)" >&2
     done
     exit "$status"

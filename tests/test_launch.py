@@ -60,6 +60,39 @@ def test_slurm():
     )
 
 
+@pytest.mark.parametrize(
+    ('status', 'count', 'requeued'),
+    [
+        *((ends, '0', False) for ends in (0, 1, 2, 126, 127)),
+        *((cut_off, '3', True) for cut_off in (130, 137, 139, 143)),
+        (137, '100', False),
+    ],
+)
+def test_slurm_queues_again_what_was_cut_off(tmp_path, status, count, requeued):
+    stubs = {
+        'srun': f'exit {status}',
+        'scontrol': f'echo "$@" >{tmp_path}/asked',
+    }
+    for name, command in stubs.items():
+        (tmp_path / name).write_text(f'#!/usr/bin/env bash\n{command}\n')
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        ['bash', LAUNCH / 'slurm.sbatch', 'c.py', tmp_path / 'w'],
+        env={
+            **os.environ,
+            'PATH': f'{tmp_path}{os.pathsep}{os.environ["PATH"]}',
+            'SLURM_JOB_ID': '7',
+            'SLURM_RESTART_COUNT': count,
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == (0 if requeued else status)
+    asked = tmp_path / 'asked'
+    assert asked.exists() == requeued
+    assert not requeued or asked.read_text() == 'requeue 7\n'
+
+
 POD = {'NAME': 'brain', 'ZONE': 'z1', 'TYPE': 'v4-32'}
 
 

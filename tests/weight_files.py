@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import torch_writer
 
-from brainjax.networks.backbones import BACKBONES
+from brainjax.networks.backbones import alexnet, vgg
 
 # Places of the convolutions in torchvision's `model.features`.
 FEATURES = {
@@ -18,8 +18,9 @@ FEATURES = {
 
 
 def kernels(name, width=1 / 16):
-    shapes = BACKBONES[name].shapes(width=width)
-    return {layer: parts['kernel'] for layer, parts in shapes.items()}
+    return (
+        alexnet.shapes(width) if name == 'alexnet' else vgg.shapes(name, width)
+    )
 
 
 def state_dict(name, width=1 / 16):

@@ -4,6 +4,7 @@ import argparse
 import json
 
 from brainjax.commands import information
+from brainjax.training import parallel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
+    parallel.check_platform()
     found = information.collect()
     print(
         json.dumps(found, indent=2) if known.json else information.render(found)

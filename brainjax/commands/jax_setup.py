@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import sys
 import warnings
 
@@ -11,6 +12,10 @@ def set_up_jax() -> None:
     import jax
 
     from brainjax.io.files import cache_folder
+    from brainjax.training import joining, parallel
+
+    if joining.options(os.environ) is None:  # Hosts join before they look.
+        parallel.check_platform()
 
     if not jax.config.jax_compilation_cache_dir:
         folder = cache_folder('compiled')

@@ -20,12 +20,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainjax.evaluation import pixels
-from brainjax.networks.backbones import BACKBONES
+from brainjax.networks.backbones import alexnet, vgg
 
 TAPS = {
     'vgg16': ('relu1_2', 'relu2_2', 'relu3_3', 'relu4_3', 'relu5_3'),
     'alexnet': ('relu1', 'relu2', 'relu3', 'relu4', 'relu5'),
 }
+_APPLY = {'vgg16': vgg.apply, 'alexnet': alexnet.apply}
 
 BATCH = 8  # Pictures in the network at a time.
 LARGEST = 2**30  # Bytes of embeddings held of one side.
@@ -52,7 +53,7 @@ def embed(
     Returns:
       [n, units].
     """
-    outputs = BACKBONES[network].apply(params, images, TAPS[network])
+    outputs = _APPLY[network](params, images, TAPS[network])
     parts = []
     for i, tap in enumerate(TAPS[network]):
         x = outputs[tap]

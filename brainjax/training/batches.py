@@ -20,14 +20,15 @@ def _permutation(seed: int, stream: int, round_: int, n: int) -> np.ndarray:
 def indices(
     seed: int, stream: int, n: int, step: int, batch: int
 ) -> np.ndarray:
-    """Returns which of n examples batch number `step` holds.
+    """Returns which of n examples batch number `step` holds: [batch] int.
 
-    Examples come in shuffled rounds, each once a round; a pure function of
-    its arguments, so that a resumed run sees what it would have seen.
+    Examples are shuffled anew each epoch over them, each once an epoch; a
+    pure function of its arguments, so that a resumed run sees what it would
+    have seen.
 
     Args:
       seed: of the run.
-      stream: tells apart streams of one run (paired, unpaired ...).
+      stream: tells apart the data of one run (paired, unpaired ...).
       n: number of examples.
       step: counted from 0.
       batch: examples in a batch.
@@ -46,7 +47,7 @@ def prefetch(
     done = threading.Event()
 
     def offer(item) -> bool:
-        while not done.is_set():
+        while not done.is_set():  # A consumer that has gone takes nothing.
             try:
                 ready.put(item, timeout=0.1)
                 return True

@@ -24,13 +24,11 @@ def manager(
     """Yields a manager whose pending saves are finished on the way out.
 
     Of many hosts the first one writes and reads; the others get None.
-
-    Raises:
-      InputError: a checkpoint could not be written.
     """
     if not hosts.is_first():
         yield None
         return
+    # Orbax would wait for the other hosts, and they do not come here.
     alone = {'active_processes': {0}} if hosts.count() > 1 else {}
     options = ocp.CheckpointManagerOptions(
         max_to_keep=keep,
@@ -84,10 +82,8 @@ def save(
 ) -> None:
     """Saves the state and the epochs' metrics under the state's step.
 
-    A step that is already saved is left as it is.
-
-    Raises:
-      InputError: this checkpoint, or the one before, could not be written.
+    A step that is already saved is left as it is. Orbax writes behind the
+    training's back, so that a disk that is full shows at the next save.
     """
     if m is None:
         return
@@ -129,11 +125,8 @@ def resume(
     none. How many hosts saved it makes no difference.
 
     Args:
-      m: the manager.
+      m: from `manager`.
       like: the state before the first step.
-
-    Raises:
-      InputError: the checkpoint is of another network, or damaged.
     """
     state = like
 
@@ -158,11 +151,8 @@ def restore(
     """Returns the newest state and history, or None if there is none.
 
     Args:
-      m: the manager.
+      m: from `manager`.
       like: a state of the same shapes.
-
-    Raises:
-      InputError: the checkpoint is of another network, or damaged.
     """
     step = m.latest_step()
     if step is None:
@@ -180,6 +170,7 @@ def restore(
     if not intact:
         raise InputError(_damaged(folder))
     expected = _shapes(plain)
+    # Parameters first: the optimiser's state differs wherever they do.
     for name in sorted(
         {*expected, *about['shapes']},
         key=lambda name: (not name.startswith('.params'), name),

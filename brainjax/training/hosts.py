@@ -1,9 +1,9 @@
 """The processes that share a run, one a host: who is who, and who does what.
 
 A run of many hosts is one program started once a host (`joining.together`).
-The first host alone writes what belongs to the run; what it finds there it
-tells the others. Blocks of work that lie in files of their own are shared out,
-and whoever makes a block writes it.
+The first host alone writes what belongs to the run, and publishes what it
+finds there. Blocks of work that lie in files of their own are divided among
+the hosts, and whoever computes a block writes it.
 """
 
 import contextlib
@@ -16,6 +16,10 @@ from typing import Any
 
 import jax
 import numpy as np
+
+# JAX has no public name for the hosts' store of keys; who is who is asked here
+# too, as `jax.process_index` would start the devices, for which hosts wait.
+from jax._src import distributed
 from jax.experimental import multihost_utils
 
 from brainjax.errors import InputError
@@ -23,19 +27,21 @@ from brainjax.io.progress import progress as show_progress
 
 # A file that another host has written may be long in coming.
 SECONDS_TO_SEE = 60
-NEVER = 7 * 24 * 3600 * 1000  # Milliseconds; the watch ends the wait.
+# Milliseconds. JAX wants a bound; a host that waits in vain is ended by the
+# watch of `joining`.
+NEVER = 7 * 24 * 3600 * 1000
 
-_told = itertools.count()  # Every host tells and hears in the same order.
+_numbers = itertools.count()  # Of messages: every host counts in one order.
 
 
 def index() -> int:
     """This host's number, from 0."""
-    return jax.process_index()
+    return distributed.global_state.process_id
 
 
 def count() -> int:
     """How many hosts share the run."""
-    return jax.process_count()
+    return distributed.global_state.num_processes
 
 
 def is_first() -> bool:
@@ -47,14 +53,12 @@ def run_on_first(function: Callable[[], Any]) -> Any:
     """Calls it on the first host; every host gets what it returned.
 
     Args:
-      function: of no arguments; returns what JSON can hold.
-
-    Raises:
-      InputError: the function raised it; every host does.
+      function: of no arguments; returns what JSON can hold. An InputError
+        of its is raised on every host.
     """
     if count() == 1:
         return function()
-    key = f'told/{next(_told)}'
+    key = f'first/{next(_numbers)}'
     if is_first():
         try:
             value = {'value': function()}
@@ -95,14 +99,15 @@ def all_gather(array: np.ndarray) -> np.ndarray:
     array = np.ascontiguousarray(array)
     if count() == 1:
         return array[None]
-    barrier()  # However long another host takes: a collective would give up.
+    # A collective gives up on a host that takes long; a barrier does not.
+    barrier()
     bytes_ = np.frombuffer(array.tobytes(), np.uint8)
     got = multihost_utils.process_allgather(bytes_)
     return np.frombuffer(got.tobytes(), array.dtype).reshape(-1, *array.shape)
 
 
 def my_items(work: Sequence[Any]) -> list[Any]:
-    """Returns this host's part of a list: every item is one host's."""
+    """Returns this host's share of a list: each item is one host's."""
     return list(work[index() :: count()])
 
 
@@ -110,20 +115,16 @@ def barrier(where: str = '') -> None:
     """Waits until every host has come here.
 
     Args:
-      where: for a place that hosts reach after they have told each other
-        different numbers of things; once a name.
+      where: names a place that hosts reach after different numbers of
+        messages; once a name.
     """
     if count() > 1:
-        where = where or next(_told)
+        where = where or next(_numbers)
         _client().wait_at_barrier(f'brainjax/wait/{where}', NEVER)
 
 
 def wait_for_file(path: pathlib.Path) -> None:
-    """Waits for a file that another host has written.
-
-    Raises:
-      InputError: it does not come.
-    """
+    """Waits for a file that another host has written."""
     began = time.monotonic()
     while not path.exists():
         if time.monotonic() - began > SECONDS_TO_SEE:
@@ -145,14 +146,11 @@ def progress(*shown: Any, **options: Any) -> Iterator[Callable[..., None]]:
 
 
 def _client():
-    # JAX has no public name for the hosts' store of keys.
-    from jax._src import distributed
-
     return distributed.global_state.client
 
 
 def publish(key: str, value: Any) -> None:
-    """Lets all hosts know of something that JSON can hold."""
+    """Makes what JSON can hold known to all hosts, under a key."""
     _client().key_value_set(
         f'brainjax/{key}', json.dumps(value), allow_overwrite=True
     )
@@ -166,7 +164,7 @@ def wait_for(key: str) -> Any:
 
 
 def published(key: str) -> Any:
-    """What was said under a key, None if nothing was."""
+    """Returns what was published under a key, None if nothing was."""
     try:
         return json.loads(_client().key_value_try_get(f'brainjax/{key}'))
     except jax.errors.JaxRuntimeError as error:

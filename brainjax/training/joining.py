@@ -1,7 +1,11 @@
 """Joining the processes that share a run, and ending them together.
 
-Every host watches the others, so that a lost one ends the run instead of
-hanging it.
+JAX's own coordination is not enough to end a run whose host was killed. Seen
+with JAX 0.10: as it comes, every other host aborts with a C++ trace and status
+134; with `jax_enable_recoverability` they wait without end, whatever the
+heartbeat. So every host publishes signs of life and watches those of the
+others. Only the first host needs no watch: with it goes JAX's store of keys,
+upon which JAX aborts the others, and `_on_abort` turns that into a sentence.
 """
 
 import contextlib
@@ -9,24 +13,23 @@ import ctypes
 import itertools
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import jax
 
 from brainjax.errors import InputError
-from brainjax.training import hosts
+from brainjax.training import hosts, parallel
 
 SECONDS_TO_START = 120
 SECONDS_BETWEEN_SIGNS = 2
-# Without a sign of life for so long a host is lost.
+# A host without a sign of life, or a first host that does not answer JAX.
 SECONDS_OF_SILENCE = 30
-# JAX's own watch aborts the process without a word; ours has to come first.
-SECONDS_OF_JAX = 300
 INTERRUPTED = 130
 VARIABLES = ('BRAINJAX_COORDINATOR', 'BRAINJAX_PROCESSES', 'BRAINJAX_PROCESS')
 
@@ -39,9 +42,6 @@ def options(environment: Mapping[str, str]) -> dict[str, Any] | None:
     BRAINJAX_HOSTS=auto leaves it to JAX to ask the TPU pod, SLURM or Open MPI.
     Otherwise BRAINJAX_COORDINATOR=ADDRESS:PORT of the first host,
     BRAINJAX_PROCESSES=N and BRAINJAX_PROCESS=I (from 0) say it.
-
-    Raises:
-      InputError: only a part of it is set, or a value makes no sense.
     """
     how = environment.get('BRAINJAX_HOSTS', '')
     if how not in ('', 'auto'):
@@ -55,10 +55,11 @@ def options(environment: Mapping[str, str]) -> dict[str, Any] | None:
         if not value:
             raise InputError(f'{name} is not set; set all of {VARIABLES}.')
     address, processes, process = values
-    if not address.rpartition(':')[0] or not address[-1].isdigit():
+    host, _, port = address.rpartition(':')
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise InputError(
             f'{VARIABLES[0]} is {address!r}; write ADDRESS:PORT of the first '
-            'host.'
+            'host, with a port from 1 to 65535.'
         )
     if not (
         processes.isdecimal()
@@ -84,24 +85,22 @@ def together(work: Callable[[], int]) -> int:
 
     Args:
       work: returns the exit status, the same on every host.
-
-    Raises:
-      InputError: the hosts cannot find each other.
     """
     given = options(os.environ)
     if given is None:
         return work()
     _join(given)
     if not hosts.is_first():
-        _catch_abort()
+        _on_abort(lambda: _end('the first host has gone'))
     done = threading.Event()
     watch = threading.Thread(target=_watch, args=(done,), daemon=True)
     watch.start()
     try:
+        parallel.check_platform()
         status = work()
         hosts.publish(f'left/{hosts.index()}', 0)
         hosts.barrier('end')
-    except BaseException as error:  # Told to the others, then it ends here.
+    except BaseException as error:  # Published, then this process ends.
         _stopped(error)
     sys.stdout.flush()
     if not hosts.is_first():
@@ -114,30 +113,103 @@ def together(work: Callable[[], int]) -> int:
 
 
 def _join(given: Mapping[str, Any]) -> None:
-    # The hosts watch each other here; SIGTERM is the training loop's.
+    """Joins the other hosts within SECONDS_TO_START, or says why not.
+
+    What would make JAX crash without a word is looked at first: a port that
+    is taken (a segmentation fault), a first host that is not there.
+    """
+    deadline = time.monotonic() + SECONDS_TO_START
+    if given and given['process_id'] == 0:
+        _check_port(int(given['coordinator_address'].rpartition(':')[2]))
+    elif given:
+        _wait_for_first_host(given['coordinator_address'], deadline)
     jax.config.update('jax_enable_recoverability', True)
+    # SIGTERM is the training loop's.
     jax.config.update('jax_enable_preemption_service', False)
     try:
-        jax.distributed.initialize(
-            **given,
-            initialization_timeout=SECONDS_TO_START,
-            heartbeat_timeout_seconds=SECONDS_OF_JAX,
-        )
+        with _abort_in_one_sentence():
+            jax.distributed.initialize(
+                **given,
+                initialization_timeout=max(
+                    1, round(deadline - time.monotonic())
+                ),
+                heartbeat_timeout_seconds=SECONDS_OF_SILENCE,
+            )
     except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        raise InputError(_not_joined(str(error).splitlines()[0])) from error
+
+
+def _not_joined(reason: str) -> str:
+    return (
+        f'the hosts did not find each other ({reason}); check the '
+        "coordinator's address and that every host was started."
+    )
+
+
+def _check_port(port: int) -> None:
+    """Refuses a port of this host that another program listens at."""
+    both = socket.has_dualstack_ipv6()  # As JAX, at every address of the host.
+    family = socket.AF_INET6 if both else socket.AF_INET
+    try:
+        socket.create_server(
+            ('', port), family=family, dualstack_ipv6=both
+        ).close()
+    except OSError as error:
         raise InputError(
-            f'The hosts did not find each other ({reason}); check the '
-            "coordinator's address and that every host was started."
+            f'port {port} of this host cannot be used '
+            f'({os.strerror(error.errno)}); give {VARIABLES[0]} another port, '
+            'the same on all hosts.'
         ) from error
 
 
-def _catch_abort() -> None:
-    """Ends well where JAX aborts because the first host, its store, is gone.
+def _wait_for_first_host(address: str, deadline: float) -> None:
+    host, _, port = address.rpartition(':')
+    while True:
+        try:
+            # IPv6 addresses stand in brackets before a port.
+            socket.create_connection((host.strip('[]'), int(port)), 5).close()
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise InputError(
+                    _not_joined(
+                        f'{address} did not answer in {SECONDS_TO_START} s: '
+                        f'{error.strerror or error}'
+                    )
+                ) from error
+        time.sleep(0.5)
 
-    Python's own handlers would come too late: JAX calls C's abort().
+
+@contextlib.contextmanager
+def _abort_in_one_sentence() -> Iterator[None]:
+    """Turns an abort of JAX's, with its C++ trace, into a sentence."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+
+    def end():
+        text = f'brainjax: {_not_joined("a host did not come in time")}\n'
+        os.write(terminal, text.encode())
+        os._exit(2)
+
+    with open(os.devnull, 'wb') as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    _on_abort(end)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        _on_abort(None)
+
+
+def _on_abort(function: Callable[[], Any] | None) -> None:
+    """Calls a function of ours where C's abort() is called; None: no more.
+
+    Python's own handlers would come too late: they run between bytecodes.
     """
     kind = ctypes.CFUNCTYPE(None, ctypes.c_int)
-    handler = kind(lambda number: _end('the first host has gone'))
+    default = ctypes.cast(signal.SIG_DFL, kind)
+    handler = kind(lambda number: function()) if function else default
     _kept.append(handler)
     c = ctypes.CDLL(None)
     c.signal.argtypes = ctypes.c_int, kind
@@ -150,7 +222,8 @@ def _stopped(error: BaseException) -> NoReturn:
     if isinstance(error, jax.errors.JaxRuntimeError) and any(
         word in str(error) for word in ('Gloo', 'NCCL', 'UNAVAILABLE', 'peer')
     ):
-        time.sleep(3 * SECONDS_BETWEEN_SIGNS)  # The watch may know more.
+        # A collective breaks off before the watch reads why the other ended.
+        time.sleep(3 * SECONDS_BETWEEN_SIGNS)
         _end('another host has gone')
     if isinstance(error, InputError):
         status = 2
@@ -163,38 +236,37 @@ def _stopped(error: BaseException) -> NoReturn:
         traceback.print_exception(error)
     with contextlib.suppress(jax.errors.JaxRuntimeError):
         hosts.publish(f'left/{hosts.index()}', status)
-        if (
-            hosts.is_first()
-        ):  # Which holds what was said, for the others to hear.
+        if hosts.is_first():  # Its store must outlive what the others read.
             time.sleep(2 * SECONDS_BETWEEN_SIGNS)
     os._exit(status)
 
 
 def _watch(done: threading.Event) -> None:
-    """Gives signs of life and ends this process if another gives none."""
+    """Publishes signs of life; ends this process if another gives none."""
     others = [i for i in range(hosts.count()) if i != hosts.index()]
     seen = {i: (None, time.monotonic()) for i in others}
-    heard = time.monotonic()
     for sign in itertools.count():
-        try:
+        # Fails where the first host is gone: then JAX aborts this process.
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
             hosts.publish(f'alive/{hosts.index()}', sign)
             for i in others:
-                status = hosts.published(f'left/{i}')
-                if status:
-                    _end(f'host {i} ended with status {status}', status)
-                now = hosts.published(f'alive/{i}')
-                if now != seen[i][0] or status == 0:
-                    seen[i] = now, time.monotonic()
-                silence = time.monotonic() - seen[i][1]
-                if silence > SECONDS_OF_SILENCE:
-                    _end(f'host {i} has been silent for {silence:.0f} s')
-            heard = time.monotonic()
-        except jax.errors.JaxRuntimeError:
-            # The first host holds the store: it is busy, or gone.
-            if time.monotonic() - heard > SECONDS_OF_SILENCE / 2:
-                _end('the first host cannot be reached')
+                seen[i] = _look_after(i, *seen[i])
         if done.wait(SECONDS_BETWEEN_SIGNS):
             return
+
+
+def _look_after(i: int, sign: int | None, when: float) -> tuple:
+    """Ends this process if host i has; returns its last sign and when."""
+    status = hosts.published(f'left/{i}')
+    if status:
+        _end(f'host {i} ended with status {status}', status)
+    now = hosts.published(f'alive/{i}')
+    if now != sign or status == 0:
+        return now, time.monotonic()
+    silence = time.monotonic() - when
+    if silence > SECONDS_OF_SILENCE:
+        _end(f'host {i} has been silent for {silence:.0f} s')
+    return sign, when
 
 
 def _end(reason: str, status: int = INTERRUPTED) -> NoReturn:

@@ -27,7 +27,8 @@ class Interrupted(Exception):
 def _stop_requests() -> Iterator[Callable[[], bool]]:
     """Yields a function that tells whether SIGINT or SIGTERM has come.
 
-    A second signal acts as it would have without this.
+    A second signal acts as it would have without this; so does, at the end,
+    one that came too late for anybody to ask.
     """
     received = []
     before = {}
@@ -47,6 +48,9 @@ def _stop_requests() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    # Reached only if nothing was raised, Interrupted included.
+    for number in received[:1]:
+        signal.raise_signal(number)
 
 
 def train(
@@ -84,13 +88,14 @@ def train(
       The last state, on all devices, and one record of mean metrics an epoch.
 
     Raises:
-      Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
-      InputError: the folder's checkpoint does not fit, or a loss is not finite.
+      Interrupted: SIGINT or SIGTERM came, be it in the last step; a checkpoint
+        was saved.
     """
     run = parallel.parallel(step)
     frozen = parallel.replicate(frozen)
     total = epochs * steps_per_epoch
-    with checkpoints.manager(folder) as manager, _stop_requests() as stopping:
+    # In this order, so that a late signal finds the last checkpoint written.
+    with _stop_requests() as stopping, checkpoints.manager(folder) as manager:
         state, history = checkpoints.resume(manager, state)
         state = parallel.replicate(state)
         start = int(state.step)
@@ -118,10 +123,12 @@ def train(
                     if record['epoch'] % checkpoint_every == 0 or done == total:
                         checkpoints.save(manager, state, history)
                 stop = stopping()
-                if hosts.count() > 1:  # The others are heard a step late.
+                if hosts.count() > 1:
+                    # Votes are read a step late: no waiting but at the end.
                     before, asked = asked, parallel.any_host(stop)
-                    stop = before is not None and bool(before)
-                if stop and done < total:
+                    read = asked if done == total else before
+                    stop = read is not None and bool(read)
+                if stop:
                     checkpoints.save(manager, state, history)
                     raise Interrupted(
                         f'{label}: stopped after {done} of {total} steps'

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import check_known
 
 
 class AmsgradState(NamedTuple):
@@ -78,16 +78,8 @@ def amsgrad(
 def optimizer(
     name: str, learning_rate: optax.ScalarOrSchedule
 ) -> optax.GradientTransformation:
-    """Returns 'adam', 'amsgrad' or 'sgd' (momentum 0.9, Nesterov).
-
-    Raises:
-      InputError: no such optimiser.
-    """
-    if name not in OPTIMIZERS:
-        raise InputError(
-            f'There is no optimizer {name!r}.{suggestion(name, OPTIMIZERS)} '
-            f'There are: {", ".join(OPTIMIZERS)}.'
-        )
+    """Returns 'adam', 'amsgrad' or 'sgd' (momentum 0.9, Nesterov)."""
+    check_known('optimizer', name, OPTIMIZERS)
     return OPTIMIZERS[name](learning_rate)
 
 

@@ -19,6 +19,19 @@ from brainjax.training import hosts
 AXIS = 'devices'
 
 
+def check_platform() -> None:
+    """Refuses a platform of JAX_PLATFORMS that is not there."""
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # As JAX raises it.
+        reason = str(error).partition(' (set JAX_PLATFORMS')[0]
+        raise InputError(
+            f'JAX cannot compute on JAX_PLATFORMS={jax.config.jax_platforms} '
+            f'({reason or "it is not installed"}); unset that variable, or '
+            'install JAX for it.'
+        ) from error
+
+
 def _devices() -> list[jax.Device]:
     """Every host's devices, each host's side by side."""
     return sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
@@ -35,11 +48,7 @@ def replicate(tree: Any) -> Any:
 
 
 def local_rows(rows: np.ndarray) -> np.ndarray:
-    """Returns this host's rows of a batch: an equal share, in order.
-
-    Raises:
-      InputError: the batch does not divide by the number of devices.
-    """
+    """Returns this host's rows of a batch: an equal share, in order."""
     check_batch(len(rows))
     share = len(rows) // hosts.count()
     return rows[hosts.index() * share :][:share]
@@ -49,9 +58,6 @@ def shard(batch: Any) -> Any:
     """Spreads arrays [batch, ...] to [devices, batch / devices, ...].
 
     Batch and devices are this host's part (see `local_rows`).
-
-    Raises:
-      InputError: a batch does not divide by the number of devices.
     """
     devices = jax.local_device_count()
 
@@ -62,13 +68,18 @@ def shard(batch: Any) -> Any:
     return jax.device_put(jax.tree.map(split, batch), _sharding(AXIS))
 
 
-def check_batch(size: int) -> None:
-    """Raises InputError if a batch does not divide among all devices."""
+def check_batch(size: int, name: str = 'the size of a batch') -> None:
+    """Refuses a batch that does not divide among all devices of all hosts.
+
+    Args:
+      size: examples in the batch.
+      name: of the config's key, for the message.
+    """
     devices = jax.device_count()
     if size < 1 or size % devices:
         raise InputError(
-            f'A batch of {size} does not divide among {devices} devices; '
-            'choose batch sizes that are multiples of it.'
+            f'{name} is {size}, which does not divide among {devices} '
+            f'devices; give a multiple of {devices}.'
         )
 
 

@@ -6,6 +6,9 @@ BRAINJAX_HOSTS_LONG=1 also trains the encoder and the decoder on four.
 import json
 import os
 import re
+import socket
+import subprocess
+import sys
 import time
 
 import device_losses
@@ -156,6 +159,9 @@ def test_options_from_the_environment():
     [
         (('', '2', '0'), 'BRAINJAX_COORDINATOR is not set'),
         (('here', '2', '0'), 'write ADDRESS:PORT'),
+        (('a:0', '2', '0'), 'a port from 1 to 65535'),
+        (('a:99999', '2', '0'), 'a port from 1 to 65535'),
+        (('a:-1', '2', '0'), 'a port from 1 to 65535'),
         (('a:1', '2', '2'), 'count processes from 0'),
         (('a:1', 'two', '0'), 'count processes from 0'),
     ],
@@ -168,6 +174,78 @@ def test_bad_options(values, message):
 def test_bad_way():
     with pytest.raises(InputError, match='BRAINJAX_HOSTS'):
         joining.options({'BRAINJAX_HOSTS': 'slurm'})
+
+
+JOIN = """
+import sys
+from brainjax.errors import InputError
+from brainjax.training import joining
+
+joining.SECONDS_TO_START = 5
+try:
+    sys.exit(joining.together(lambda: 0))
+except InputError as error:
+    sys.exit(f'sentence: {error}')
+"""
+
+
+def join(port, process, **environment):
+    """What a host prints that cannot join, and how long that takes."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, '-c', JOIN],
+        env={
+            **os.environ,
+            'JAX_PLATFORMS': 'cpu',
+            'PYTHONPATH': str(TESTS.parent),
+            'BRAINJAX_COORDINATOR': f'127.0.0.1:{port}',
+            'BRAINJAX_PROCESSES': '2',
+            'BRAINJAX_PROCESS': str(process),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # JAX takes some seconds more than it is given.
+    assert time.monotonic() - began < 60
+    (line,) = done.stderr.splitlines()
+    return done.returncode, line
+
+
+def test_port_that_is_taken():
+    with socket.socket() as other:
+        other.bind(('0.0.0.0', 0))
+        other.listen()
+        port = other.getsockname()[1]
+        status, line = join(port, 0)
+    assert status == 1 and line == (
+        f'sentence: port {port} of this host cannot be used (Address already '
+        'in use); give BRAINJAX_COORDINATOR another port, the same on all '
+        'hosts.'
+    )
+
+
+@pytest.mark.parametrize('process', [0, 1])
+def test_host_that_does_not_come(process):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    status, line = join(port, process)
+    assert 'the hosts did not find each other' in line
+    if process:
+        assert status == 1
+        assert f'127.0.0.1:{port} did not answer in 5 s' in line
+    else:  # JAX has aborted.
+        assert status == 2 and 'a host did not come in time' in line
+
+
+def test_platform_that_is_missing_on_a_host():
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    status, line = join(port, 0, BRAINJAX_PROCESSES='1', JAX_PLATFORMS='gpuu')
+    assert status == 2 and 'cannot compute on JAX_PLATFORMS=gpuu' in line
 
 
 def test_one_host_needs_no_others():

@@ -83,16 +83,89 @@ def test_signal_saves_and_the_run_goes_on_later(
     assert numbers(run(tmp_path, validate=score_of)) == undisturbed
 
 
-def test_second_signal_acts_as_ever():
-    # Whoever started this process may have had SIGINT ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+STEPS, VALIDATIONS = range(1, 21), range(1, 5)
+
+
+def two_stages(folder, send=lambda what, i: None):
+    """Trains twice in a row; `send` hears of each step and validation."""
+    counts = {'step': 0, 'validation': 0}
+
+    def heard(what):
+        counts[what] += 1
+        send(what, counts[what])
+
+    def counted(step):
+        run = PARALLEL(step)
+
+        def call(*arguments):
+            heard('step')
+            return run(*arguments)
+
+        return call
+
+    def validate(variables):
+        heard('validation')
+        return score_of(variables)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, 'parallel', counted)
+        return [
+            numbers(run(folder / name, epochs=2, validate=validate))
+            for name in ('first', 'second')
+        ]
+
+
+PARALLEL = parallel.parallel
+
+
+@pytest.mark.parametrize(
+    'when',
+    [*(('step', i) for i in STEPS), *(('validation', i) for i in VALIDATIONS)],
+)
+def test_signal_at_any_step_of_two_stages_ends_the_run(tmp_path, when):
+    def send(*now):
+        if now == when:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    # As `brainjax run` has it where nothing is trained.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        with pytest.raises((Interrupted, KeyboardInterrupt)):
+            two_stages(tmp_path, send)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    # It stopped there, and goes on as if nothing had been.
+    later = []
+    found = two_stages(tmp_path, lambda *now: later.append(now))
+    taken = [i for what, i in later if what == 'step']
+    step = when[1] if when[0] == 'step' else 5 * when[1]
+    assert len(taken) == 20 - step
+    assert found == two_stages(tmp_path / 'undisturbed')
+
+
+def test_signal_after_the_last_question_is_raised_again(tmp_path):
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), loop._stop_requests():
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_second_signal_acts_as_ever():
+    def ask():
         with loop._stop_requests() as stopping:
             assert not stopping()
             os.kill(os.getpid(), signal.SIGINT)
             assert stopping()
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGINT)
+
+    # Whoever started this process may have had SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask()
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -1,5 +1,7 @@
 """The number of devices changes nothing but rounding."""
 
+import ast
+
 import device_losses
 import jax
 import jax.numpy as jnp
@@ -71,9 +73,22 @@ def test_shard_spreads_a_batch_in_its_order():
         found['mean']['d'], 3 * np.mean(draws), rtol=1e-6
     )
     assert found['message'] == (
-        'A batch of 7 does not divide among 2 devices; choose batch sizes '
-        'that are multiples of it.'
+        'the size of a batch is 7, which does not divide among 2 devices; give '
+        'a multiple of 2.'
     )
+
+
+def test_only_one_module_knows_of_devices():
+    """`pmap`, its collectives, and the device axis by its name."""
+    known = {'pmap', 'pmean', 'pmax', 'psum', 'axis_index', 'all_gather'}
+    for path in (TESTS.parent / 'brainjax').rglob('*.py'):
+        if path.match('training/parallel.py'):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in known:
+                assert ast.unparse(node.value) == 'hosts', (path, node.lineno)
+            if isinstance(node, ast.keyword) and node.arg == 'axis_name':
+                assert not isinstance(node.value, ast.Constant), path
 
 
 def test_example_keys_are_those_of_the_places_in_the_batch():

@@ -114,4 +114,4 @@ def check(config: ConfigDict, images: np.ndarray) -> None:
         )
     if not len(images):
         raise InputError('There are no pictures to train on; give some.')
-    parallel.check_batch(config.training.batch)
+    parallel.check_batch(config.training.batch, 'config.training.batch')

@@ -43,6 +43,14 @@ CHOICES = {
 }
 
 
+# The decoder's losses by their weights' keys -> key of their batch's size.
+BATCHES = {
+    'paired': 'batch_paired',
+    'encoder_decoder': 'batch_pictures',
+    'decoder_encoder': 'batch_fmri',
+}
+
+
 class TrainingData(NamedTuple):
     """What training sees; pictures are uint8 [n, size, size, 3].
 
@@ -136,9 +144,10 @@ def check(config: ConfigDict, recording: Recording) -> None:
             'config.decoder.paired and config.decoder.encoder_decoder are '
             'both 0; one of them has to teach the decoder pictures.'
         )
-    for name in ('batch_paired', 'batch_pictures', 'batch_fmri'):
-        parallel.check_batch(config.decoder[name])
-    parallel.check_batch(config.encoder.batch)
+    parallel.check_batch(config.encoder.batch, 'config.encoder.batch')
+    for loss, name in BATCHES.items():
+        if config.decoder[loss]:  # Else no such batch is made.
+            parallel.check_batch(config.decoder[name], f'config.decoder.{name}')
     for section in (config.encoder, config.decoder):
         build_optimizer(section)
     _features(config, 'image_loss')

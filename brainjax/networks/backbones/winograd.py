@@ -59,36 +59,33 @@ def prepare(
 ) -> dict[str, dict[str, jax.Array]]:
     """Transforms the 3x3 kernels of a network.
 
-    They take 8 times their memory: 4 for `convolve` and 4 for its gradient;
-    the kernels are kept for where they are not convolved at stride 1.
+    They take 8 times their memory: 4 for `convolve` and 4 for its gradient.
 
     Args:
       params: {layer: {'kernel', 'bias'}}.
       fewest: channels that a convolution must take and make.
 
     Returns:
-      The same, where a transformed layer has 'tiles' [36, in, out] and
-      'tiles_back' [36, out, in] too.
+      The same, where a transformed layer is {'tiles': [36, in, out],
+      'tiles_back': [36, out, in], 'bias': [out]}.
     """
 
-    def worthwhile(layer):
-        kernel = layer.get('kernel')
+    def worthwhile(kernel):
         return (
-            kernel is not None
-            and kernel.ndim == 4
+            kernel.ndim == 4
             and kernel.shape[:2] == (3, 3)
             and min(kernel.shape[2:]) >= fewest
         )
 
     return {
         name: {
-            **layer,
             'tiles': _tiles(layer['kernel']),
             'tiles_back': _tiles(
                 np.asarray(layer['kernel'])[::-1, ::-1].transpose(0, 1, 3, 2)
             ),
+            'bias': layer['bias'],
         }
-        if worthwhile(layer)
+        if worthwhile(layer['kernel'])
         else layer
         for name, layer in params.items()
     }

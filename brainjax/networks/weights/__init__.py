@@ -9,12 +9,7 @@ from brainjax.networks.weights.cache import (
     read_metadata,
     write,
 )
-from brainjax.networks.weights.catalogue import (
-    SOURCES,
-    Source,
-    networks,
-    shapes,
-)
+from brainjax.networks.weights.catalogue import SOURCES, Source, shapes
 
 __all__ = [
     'SOURCES',
@@ -22,7 +17,6 @@ __all__ = [
     'convert',
     'fetch',
     'load',
-    'networks',
     'path',
     'read',
     'read_metadata',

@@ -16,14 +16,30 @@ import safetensors.numpy
 
 from brainjax.errors import InputError
 from brainjax.io import download, files
-from brainjax.networks.backbones import BACKBONES
 from brainjax.networks.weights import catalogue, converters
-from brainjax.networks.weights.catalogue import SOURCES
+from brainjax.networks.weights.catalogue import SOURCES, Source, shapes
 from brainjax.networks.weights.converters import Params
+
+__all__ = [
+    'SOURCES',
+    'Source',
+    'convert',
+    'fetch',
+    'load',
+    'path',
+    'read',
+    'read_metadata',
+    'shapes',
+    'write',
+]
 
 
 def path(name: str) -> pathlib.Path:
-    """Returns where `load` looks for a network's weights."""
+    """Returns where `load` looks for a network's weights.
+
+    Raises:
+      InputError: there is no such network.
+    """
     catalogue.source(name)
     return files.cache_folder('weights', f'{name}.safetensors')
 
@@ -37,6 +53,10 @@ def load(name: str) -> Params:
     Returns:
       Nested dicts of float32 NumPy arrays, as `vgg.apply` and `alexnet.apply`
       take them.
+
+    Raises:
+      InputError: there is no such network, or its weights have not been
+        fetched, or are damaged.
     """
     if not path(name).exists():
         raise InputError(
@@ -54,6 +74,9 @@ def read(path: files.PathLike) -> tuple[Params, dict[str, str]]:
     Returns:
       Nested dicts of arrays, split at the dots of their names; and the file's
       metadata.
+
+    Raises:
+      InputError: the file is missing or damaged.
     """
     try:
         with safetensors.safe_open(path, framework='numpy') as file:
@@ -75,7 +98,11 @@ def read(path: files.PathLike) -> tuple[Params, dict[str, str]]:
 
 
 def read_metadata(path: files.PathLike) -> dict[str, str]:
-    """Reads what a safetensors file says of itself; none of its arrays."""
+    """Reads what a safetensors file says of itself; none of its arrays.
+
+    Raises:
+      InputError: the file is missing or damaged.
+    """
     try:
         with safetensors.safe_open(path, framework='numpy') as file:
             return file.metadata() or {}
@@ -91,7 +118,11 @@ def write(
     params: Mapping,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes nested dicts of arrays, with no dot in names, as safetensors."""
+    """Writes nested dicts of arrays, whose names hold no dot, as safetensors.
+
+    Raises:
+      InputError: the file cannot be written.
+    """
     flat = {
         name: np.ascontiguousarray(value)
         for name, value in flax.traverse_util.flatten_dict(
@@ -123,6 +154,10 @@ def convert(
 
     Returns:
       `out`.
+
+    Raises:
+      InputError: the source is missing, damaged, unsafe, or of another
+        network.
     """
     catalogue.source(name)
     params = _contents(source, name)[name]
@@ -149,6 +184,10 @@ def fetch(
 
     Returns:
       The files written or found, `path(name)` first.
+
+    Raises:
+      InputError: there is no such network, the download fails or is not the
+        published file, or the source cannot be converted.
     """
     known = catalogue.source(name)
     if source is None:
@@ -195,9 +234,8 @@ def _check(params: Mapping, name: str, where: files.PathLike) -> None:
         ).items()
     }
     expected = {
-        f'{layer}.{part}': (shape, np.dtype(np.float32))
-        for layer, parts in catalogue.shapes(name).items()
-        for part, shape in parts.items()
+        key: (shape, np.dtype(np.float32))
+        for key, shape in shapes(name).items()
     }
     for key in sorted(found.keys() | expected.keys()):
         if found.get(key) != expected.get(key):
@@ -267,11 +305,9 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
 def _own(source: files.PathLike, name: str) -> Params:
     """Reads a safetensors file, and refuses another preprocessing's."""
     params, metadata = read(source)
-    ours, family = SOURCES[name].preprocessing, SOURCES[name].backbone
+    ours = SOURCES[name].preprocessing
     theirs = metadata.get('preprocessing', ours)
-    # Where a network has one preprocessing, older files say another word.
-    several = not family or len(BACKBONES[family].preprocessing) > 1
-    if theirs != ours and several:
+    if theirs != ours:
         raise InputError(
             f'{source} holds weights that expect the preprocessing {theirs!r} '
             f'and {name} expects {ours!r}; give the file of {name}.'

@@ -24,19 +24,12 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.io import nifti
 from brainjax.io.files import PathLike
-from brainjax.recordings.formats.bids import files
-from brainjax.recordings.formats.bids.events import (
-    PRESETS,
-    Event,
-    read_events,
-)
-from brainjax.recordings.formats.bids.masks import Masks, subject_masks
-from brainjax.recordings.formats.bids.responses import Timing, need_nilearn
-from brainjax.recordings.formats.bids.runs import (
-    MODELLED,
-    confounds_of,
-    events_of,
-)
+from brainjax.recordings.formats.bids import events as bids_events
+from brainjax.recordings.formats.bids import files as bids_files
+from brainjax.recordings.formats.bids import masks as bids_masks
+from brainjax.recordings.formats.bids import responses as bids_responses
+from brainjax.recordings.formats.bids import runs as bids_runs
+from brainjax.recordings.formats.bids.events import Event
 
 MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
 FACE_SECONDS = 1.0  # A face was shown; its trial lasted 3 s.
@@ -93,11 +86,11 @@ class Subject(NamedTuple):
     """
 
     root: pathlib.Path
-    runs: tuple[files.Run, ...]
+    runs: tuple[bids_files.Run, ...]
     events: tuple[tuple[Event, ...], ...]
     train: tuple[str, ...]
     test: tuple[str, ...]
-    voxels: Masks
+    voxels: bids_masks.Masks
 
 
 def find(
@@ -116,14 +109,13 @@ def find(
       subject, task, space, masks, roi: see `bids.read`.
     """
     root = pathlib.Path(path)
-    name = files.find_subject(root, subject)
-    root = files.with_images(root, name)
-    runs = files.find_runs(root, name, task, {'space': space})
+    name = bids_files.find_subject(root, subject)
+    runs = bids_files.find_runs(root, name, task, space)
+    rules = bids_events.PRESETS['ds001761']
     events = []
     for run in runs:
-        file, rows = events_of(run, root)
-        found = read_events(rows, run, PRESETS['ds001761'], str(file))
-        events.append(tuple(found))
+        file, rows = bids_runs.events_of(run, root)
+        events.append(tuple(bids_events.events(rows, run, rules, str(file))))
     shown = {
         part: tuple(
             dict.fromkeys(
@@ -146,7 +138,7 @@ def find(
             f'{root / name}: {min(both)} is a training and a test face; '
             'correct trial_type in events.tsv.'
         )
-    voxels = subject_masks(root, name, runs[0].bold, masks, roi)
+    voxels = bids_masks.of_subject(root, name, runs[0].bold, masks, roi)
     return Subject(
         root, tuple(runs), tuple(events), shown['train'], shown['test'], voxels
     )
@@ -187,12 +179,14 @@ def read(
             subject.voxels.grid,
             'masks must be on the grid of the images',
         )
-        timing = files.timing(run, subject.root, image.volumes, image.seconds)
-        extra = confounds_of(run, subject.root, confounds, image.volumes)
-        regressors = design(
-            events, subject.train, subject.test, latents, timing
+        seconds = bids_files.repetition_time(run, subject.root, image.seconds)
+        extra = bids_runs.confounds_of(
+            run, subject.root, confounds, image.volumes
         )
-        nuisance = drifts(timing, high_pass)
+        regressors = design(
+            events, subject.train, subject.test, latents, image.volumes, seconds
+        )
+        nuisance = drifts(image.volumes, seconds, high_pass)
         if extra is not None:
             nuisance = np.concatenate([nuisance, extra], axis=1)
         fmri = nifti.series(image, subject.voxels.voxels)
@@ -204,7 +198,8 @@ def design(
     train: Sequence[str],
     test: Sequence[str],
     latents: np.ndarray,
-    timing: Timing,
+    volumes: int,
+    seconds: float,
 ) -> np.ndarray:
     """Makes the regressors that runs share, of one run.
 
@@ -216,7 +211,8 @@ def design(
       events: of one run; what begins after it is left out.
       train, test: names of all faces.
       latents: [len(train), latents].
-      timing: of the run.
+      volumes: in the run.
+      seconds: from one volume to the next.
 
     Returns:
       [volumes, Columns.count]
@@ -224,7 +220,9 @@ def design(
     columns = Columns(latents.shape[1], len(test))
     rows = {name: i for i, name in enumerate(train)}
     tests = {name: i for i, name in enumerate(test, columns.test.start)}
-    begun = [e for e in events if -MODELLED < e.onset < timing.end]
+    begun = [
+        e for e in events if -bids_runs.MODELLED < e.onset < volumes * seconds
+    ]
     weights = np.zeros((len(begun), columns.count))
     for row, event in zip(weights, begun):
         if not event.stimulus:
@@ -234,37 +232,39 @@ def design(
         else:
             row[: columns.face] = latents[rows[event.stimulus]]
             row[columns.face] = 1
-    return _responses(begun, timing) @ weights
+    return _responses(begun, volumes, seconds) @ weights
 
 
-def drifts(timing: Timing, high_pass: float) -> np.ndarray:
+def drifts(volumes: int, seconds: float, high_pass: float) -> np.ndarray:
     """Returns a constant and slow cosines, [volumes, n].
 
     Args:
-      timing: of the run.
+      volumes: in the run.
+      seconds: from one to the next.
       high_pass: period in seconds above which cosines are taken; 0 for none.
     """
-    first_level = need_nilearn('nilearn.glm.first_level')
+    first_level = bids_responses.need_nilearn('nilearn.glm.first_level')
     return first_level.make_first_level_design_matrix(
-        timing.times,
+        bids_responses.times(volumes, seconds),
         drift_model='cosine' if high_pass else 'polynomial',
         high_pass=1 / high_pass if high_pass else None,
         drift_order=0,
     ).to_numpy()
 
 
-def _responses(events: Sequence[Event], timing: Timing) -> np.ndarray:
+def _responses(
+    events: Sequence[Event], volumes: int, seconds: float
+) -> np.ndarray:
     """Returns the response to each event, [volumes, events].
 
     Not through nilearn's design matrix, which alters regressors that depend
     on each other, as those of single events at the end of a run may.
     """
-    first_level = need_nilearn('nilearn.glm.first_level')
-    found = np.empty((timing.volumes, len(events)))
+    first_level = bids_responses.need_nilearn('nilearn.glm.first_level')
+    at = bids_responses.times(volumes, seconds)
+    found = np.empty((volumes, len(events)))
     for i, event in enumerate(events):
         duration = FACE_SECONDS if event.part else event.duration
         once = np.array([[event.onset], [duration], [1.0]])
-        found[:, i] = first_level.compute_regressor(once, 'spm', timing.times)[
-            0
-        ][:, 0]
+        found[:, i] = first_level.compute_regressor(once, 'spm', at)[0][:, 0]
     return found
