@@ -1,9 +1,12 @@
 """What all methods share: the data of a run, and what is found besides."""
 
 import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
@@ -173,3 +176,33 @@ def load_pictures(config: ConfigDict) -> np.ndarray:
 def no_pictures(config: ConfigDict) -> np.ndarray:
     """Returns an array of pictures that holds none."""
     return np.empty((0, config.size, config.size, 3), np.uint8)
+
+
+def made_from(
+    fingerprints: Mapping[str, str],
+    config: ConfigDict,
+    sections: Sequence[str],
+    weights: Any = None,
+) -> dict[str, Any]:
+    """Says what a training sees and how, for its checkpoints.
+
+    How many epochs there are, and how often one is saved, makes no difference:
+    a longer training goes on from a shorter one.
+
+    Args:
+      fingerprints: of the `Data`.
+      config: of the experiment.
+      sections: the keys of the config that the training depends on.
+      weights: pytree of the frozen networks' parameters, if there are any.
+    """
+    keys = {key: config[key] for key in sections}
+    keys = json.loads(ConfigDict(keys).to_json_best_effort())
+    for section in keys.values():
+        if isinstance(section, dict):
+            section.pop('epochs', None)
+    flat = {} if weights is None else flatten_dict(weights, sep='.')
+    return {
+        **fingerprints,
+        'weights': provenance.hash_tree(flat),
+        'config': keys,
+    }

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ import orbax.checkpoint as ocp
 
 from brainjax.errors import InputError
 from brainjax.io.files import PathLike
+from brainjax.io.provenance import difference
 from brainjax.training import hosts
 from brainjax.training.state import TrainState
 
@@ -79,6 +80,7 @@ def save(
     m: ocp.CheckpointManager | None,
     state: TrainState,
     history: list[dict[str, float]],
+    made_from: Mapping[str, Any] | None = None,
 ) -> None:
     """Saves the state and the epochs' metrics under the state's step.
 
@@ -95,6 +97,7 @@ def save(
         'state': _digest(plain),
         'shapes': _shapes(plain),
         'history': history,
+        'made_from': dict(made_from or {}),
     }
     about = {'about': about, 'sha256': _text_digest(about)}
     args = ocp.args.Composite(
@@ -117,7 +120,9 @@ def _shapes(tree: Any) -> dict[str, str]:
 
 
 def resume(
-    m: ocp.CheckpointManager | None, like: TrainState
+    m: ocp.CheckpointManager | None,
+    like: TrainState,
+    made_from: Mapping[str, Any] | None = None,
 ) -> tuple[TrainState, list[dict[str, float]]]:
     """Returns the state and history to go on from, the same on every host.
 
@@ -127,12 +132,14 @@ def resume(
     Args:
       m: from `manager`.
       like: the state before the first step.
+      made_from: what the run is trained on and how, ready for JSON, by names
+        such as 'recording' and 'config'.
     """
     state = like
 
     def read():
         nonlocal state
-        found = restore(m, like)
+        found = restore(m, like, made_from)
         if found is None:
             return []
         state, history = found
@@ -146,13 +153,16 @@ def resume(
 
 
 def restore(
-    m: ocp.CheckpointManager, like: TrainState
+    m: ocp.CheckpointManager,
+    like: TrainState,
+    made_from: Mapping[str, Any] | None = None,
 ) -> tuple[TrainState, list[dict[str, float]]] | None:
     """Returns the newest state and history, or None if there is none.
 
     Args:
       m: from `manager`.
       like: a state of the same shapes.
+      made_from: see `resume`; None asks nothing.
     """
     step = m.latest_step()
     if step is None:
@@ -182,6 +192,8 @@ def restore(
                 f'and {ours} here; use another --workdir or the config it '
                 'was made with.'
             )
+    if made_from is not None:
+        _check_origin(folder, about.get('made_from', {}), made_from)
     try:
         restored = m.restore(
             step,
@@ -193,6 +205,21 @@ def restore(
         raise InputError(_damaged(folder))
     key = jax.random.wrap_key_data(restored.key)
     return restored.replace(key=key), about['history']
+
+
+def _check_origin(
+    folder: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]
+) -> None:
+    found = difference(theirs, ours)
+    if found:
+        name, old, new = found
+        # Hashes tell a reader nothing.
+        values = f' ({old!r} there, {new!r} here)' if '.' in name else ''
+        raise InputError(
+            f'{folder} was trained with another {name} than is given '
+            f'now{values}; use another --workdir, or bring back what it was '
+            'trained with.'
+        )
 
 
 def _damaged(folder: str) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -65,6 +65,7 @@ def train(
     label: str,
     validate: Callable[[Any], dict[str, float]] | None = None,
     checkpoint_every: int = 1,
+    made_from: Mapping[str, Any] | None = None,
 ) -> tuple[TrainState, History]:
     """Runs `step` until `epochs` are done, from a checkpoint if there is one.
 
@@ -83,6 +84,8 @@ def train(
       validate: {'params', 'batch_stats'} -> scores after each epoch; the one
         named 'score' (higher is better) chooses `state.best`.
       checkpoint_every: epochs between checkpoints.
+      made_from: what training sees and how, ready for JSON; a checkpoint that
+        was made from something else is refused.
 
     Returns:
       The last state, on all devices, and one record of mean metrics an epoch.
@@ -96,7 +99,7 @@ def train(
     total = epochs * steps_per_epoch
     # In this order, so that a late signal finds the last checkpoint written.
     with _stop_requests() as stopping, checkpoints.manager(folder) as manager:
-        state, history = checkpoints.resume(manager, state)
+        state, history = checkpoints.resume(manager, state, made_from)
         state = parallel.replicate(state)
         start = int(state.step)
         previous = asked = None
@@ -121,7 +124,7 @@ def train(
                     history.append(record)
                     show(done, _text(record))
                     if record['epoch'] % checkpoint_every == 0 or done == total:
-                        checkpoints.save(manager, state, history)
+                        checkpoints.save(manager, state, history, made_from)
                 stop = stopping()
                 if hosts.count() > 1:
                     # Votes are read a step late: no waiting but at the end.
@@ -129,7 +132,7 @@ def train(
                     read = asked if done == total else before
                     stop = read is not None and bool(read)
                 if stop:
-                    checkpoints.save(manager, state, history)
+                    checkpoints.save(manager, state, history, made_from)
                     raise Interrupted(
                         f'{label}: stopped after {done} of {total} steps'
                     )

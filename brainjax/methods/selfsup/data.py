@@ -28,6 +28,15 @@ from brainjax.recordings.reliability import snr_from_repeats
 from brainjax.training import parallel
 from brainjax.training.state import COMPUTE_TYPES
 
+# The keys that each training depends on; the decoder's has the encoder's, too.
+ENCODER_KEYS = (
+    *('seed', 'size', 'compute_dtype', 'validation', 'unpaired_fmri'),
+    'encoder',
+)
+DECODER_KEYS = (
+    *ENCODER_KEYS,
+    *('transductive_test_fmri', 'voxel_snr', 'image_loss', 'decoder'),
+)
 CHOICES = {
     'compute_dtype': COMPUTE_TYPES,
     'voxel_snr': ('encoder', 'repeats', 'uniform', 'transductive_source'),
@@ -60,6 +69,7 @@ class TrainingData(NamedTuple):
       images: of all stimuli.
       unpaired_fmri: [n, voxels], or None.
       pictures: unpaired.
+      fingerprints: of the `methods.data.Data` it was split from.
     """
 
     train: Trials
@@ -67,6 +77,7 @@ class TrainingData(NamedTuple):
     images: np.ndarray
     unpaired_fmri: np.ndarray | None
     pictures: np.ndarray
+    fingerprints: dict[str, str]
 
 
 def split(data: Data, config: ConfigDict) -> TrainingData:
@@ -114,6 +125,7 @@ def split(data: Data, config: ConfigDict) -> TrainingData:
         recording.stimuli.images,
         fmri,
         pictures,
+        data.fingerprints,
     )
 
 

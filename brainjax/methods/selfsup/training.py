@@ -12,8 +12,13 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError
 from brainjax.evaluation import encoding
 from brainjax.io.files import PathLike
+from brainjax.methods.data import made_from
 from brainjax.methods.selfsup import losses, steps
-from brainjax.methods.selfsup.data import TrainingData
+from brainjax.methods.selfsup.data import (
+    DECODER_KEYS,
+    ENCODER_KEYS,
+    TrainingData,
+)
 from brainjax.methods.selfsup.networks import (
     build_decoder,
     feature_shapes,
@@ -91,6 +96,7 @@ def fit_encoder(
         label='encoder',
         validate=validate if len(data.validation) else None,
         checkpoint_every=config.checkpoint_every,
+        made_from=made_from(data.fingerprints, config, ENCODER_KEYS, backbone),
     )
     return _chosen(state, c.select, data), history
 
@@ -253,6 +259,15 @@ def fit_decoder(
         label='decoder',
         validate=validate if len(data.validation) else None,
         checkpoint_every=config.checkpoint_every,
+        made_from=made_from(
+            data.fingerprints,
+            config,
+            DECODER_KEYS,
+            {
+                'encoder': frozen['encoder_backbone'],
+                'loss': loss_backbone,
+            },
+        ),
     )
     return _chosen(state, c.select, data), history
 

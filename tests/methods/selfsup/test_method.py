@@ -17,6 +17,7 @@ from brainjax.evaluation.encoding import voxel_correlation
 from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
+from brainjax.methods.selfsup import training
 from brainjax.methods.selfsup.data import split
 from brainjax.methods.selfsup.networks import build_encoder, load_backbone
 from brainjax.methods.selfsup.training import fit_encoder, voxel_snr
@@ -366,3 +367,37 @@ def test_pictures_of_another_size(subject, tmp_path):
     wrong = tiny.pictures(4, seed=1, size=20)
     with pytest.raises(InputError, match='pictures are 20 x 20 px and config'):
         selfsup.fit(prepare(subject, wrong), config(), tmp_path)
+
+
+# A checkpoint belongs to what it was trained on, whoever calls `fit`.
+
+
+def test_a_used_folder_is_for_the_same_training(tmp_path, monkeypatch):
+    one_epoch(tmp_path)
+    other = dataclasses.replace(
+        tiny.subject(),
+        train=dataclasses.replace(
+            tiny.subject().train, fmri=tiny.subject().train.fmri[::-1].copy()
+        ),
+    )
+    with pytest.raises(InputError, match='trained with another recording'):
+        one_epoch(tmp_path, other)
+    with pytest.raises(InputError, match='trained with another pictures'):
+        selfsup.fit(
+            prepare(tiny.subject(), PICTURES[:-1]),
+            config(encoder__epochs=1, decoder__epochs=1),
+            tmp_path,
+        )
+    with pytest.raises(
+        InputError,
+        match=r'another config\.decoder\.learning_rate than is given now \(',
+    ):
+        one_epoch(tmp_path, decoder__learning_rate=0.007)
+    real = training.load_backbone
+
+    def changed(*given, **options):
+        return jax.tree.map(lambda x: 1.01 * x, real(*given, **options))
+
+    monkeypatch.setattr(training, 'load_backbone', changed)
+    with pytest.raises(InputError, match='trained with another weights'):
+        one_epoch(tmp_path)
