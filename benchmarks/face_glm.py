@@ -27,6 +27,7 @@ def simulate(options):
     """Yields regressors, nuisance and fMRI of each run; betas are normal."""
     from brainjax.recordings.formats.faces import runs as face_runs
 
+    timing = face_runs.Timing(VOLUMES, SECONDS)
     columns = face_runs.Columns(options['latents'], TESTS)
     train = [f'F{i}' for i in range(FACES * options['runs'])]
     test = [f'M{i}' for i in range(TESTS)]
@@ -49,8 +50,8 @@ def simulate(options):
         ]
         events.append(face_runs.Event(3.0, 3.0, '', '', 'train'))
         events.append(face_runs.Event(387.0, 12.0, '', '', ''))
-        x = face_runs.design(events, train, test, latents, VOLUMES, SECONDS)
-        nuisance = face_runs.drifts(VOLUMES, SECONDS, face_runs.HIGH_PASS)
+        x = face_runs.design(events, train, test, latents, timing)
+        nuisance = face_runs.drifts(timing, face_runs.HIGH_PASS)
         motion = rng.standard_normal((VOLUMES, 6))
         fmri = rng.standard_normal((VOLUMES, options['voxels']), np.float32)
         fmri *= NOISE

@@ -44,7 +44,8 @@ def drawn(width: float, size: int):
 
     rng = np.random.default_rng(0)
     result, side = {}, size // 32
-    for layer, shape in vgg.shapes('vgg19', width, size=size).items():
+    for layer, parts in vgg.shapes('vgg19', width, size=size).items():
+        shape = parts['kernel']
         spread = np.sqrt(2 / np.prod(shape[:-1]), dtype=np.float32)
         if len(shape) == 4:
             shape = (shape[3], shape[2], *shape[:2])

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainjax.evaluation import classification, folders, human, presets
+from brainjax.evaluation import classification, folders, human, pixels, presets
 from brainjax.evaluation.audit import run as auditing
 from brainjax.evaluation.scores import Score, Scored
 from brainjax.io import files, provenance
@@ -167,6 +167,7 @@ def _classify(
 ) -> tuple[dict[str, Score], list[str]]:
     """Scores classes and writes classes.csv and, if built, the bank."""
     embed = classification.alexnet_embedding()
+    classes = [classification.class_of(path) for path in target.paths]
     if options.classes.endswith('.npz'):
         bank = classification.read(options.classes)
     else:
@@ -174,15 +175,16 @@ def _classify(
             options.classes,
             embed,
             without=[name.rpartition('/')[-1] for name in target.names],
+            targets=_by_class(classes, target.images),
             progress=lambda done: progress('class examples', done),
         )
         classification.write(out / 'class_bank.npz', bank)
     side = (classification.SIZE, classification.SIZE)
-    classes = [classification.class_of(path) for path in target.paths]
     found = classification.classify(
         embed(operations.to_one_size(images, side, 'bilinear')),
         classes,
         bank,
+        picture=pixels.distinct(target.images),
         seed=options.seed,
         draws=options.draws,
     )
@@ -191,6 +193,11 @@ def _classify(
         f'{n} classes with {bank.examples.min()} to {bank.examples.max()} '
         'examples each.'
     ]
+    if bank.excluded:
+        notes.append(
+            f'{bank.excluded} class examples that nearly equal a test picture '
+            'were left out.'
+        )
     novel = [''] * len(classes)
     if options.train_pictures:
         trained = classification.classes_of(options.train_pictures)
@@ -203,6 +210,15 @@ def _classify(
     rows = zip(target.names, classes, found.own, [n] * len(classes), novel)
     files.write_text(out / 'classes.csv', _csv(header, rows))
     return found.scores, notes
+
+
+def _by_class(
+    classes: Sequence[str], images: Sequence[np.ndarray]
+) -> dict[str, list[np.ndarray]]:
+    found = {}
+    for name, image in zip(classes, images):
+        found.setdefault(name, []).append(operations.to_uint8(image))
+    return found
 
 
 def _people(

@@ -106,7 +106,11 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             config_text=config.to_json_best_effort(indent=2),
             versions=results['versions'],
             timings=timings,
-            notes=[f'Recording: {data.recording.source}.', *found.notes],
+            notes=[
+                f'Recording: {data.recording.source}.',
+                *evaluation.notes(targets),
+                *found.notes,
+            ],
             audit=checks,
         )
         return results

@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import torch_writer
 
-from brainjax.networks.backbones import alexnet, vgg
+from brainjax.networks.backbones import BACKBONES
 
 # Places of the convolutions in torchvision's `model.features`.
 FEATURES = {
@@ -18,9 +18,8 @@ FEATURES = {
 
 
 def kernels(name, width=1 / 16):
-    return (
-        alexnet.shapes(width) if name == 'alexnet' else vgg.shapes(name, width)
-    )
+    shapes = BACKBONES[name].shapes(width=width)
+    return {layer: parts['kernel'] for layer, parts in shapes.items()}
 
 
 def state_dict(name, width=1 / 16):

@@ -98,6 +98,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         )
     set_up_jax()
     from brainjax import comparison
+    from brainjax.evaluation.score_table import in_line
     from brainjax.io.progress import progress
     from brainjax.reports import human_test
 
@@ -134,9 +135,5 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
             f'{row["check"]:36s} {word[row["flagged"]]:10s}  {row["verdict"]}'
         )
     for name, score in results['scores'].items():
-        print(
-            f'{name:36s} {score["value"]:8.3f}  (chance {score["chance"]:.3f}, '
-            f'95% {score["low"]:.3f} to {score["high"]:.3f}, '
-            f'p {score["p"]:.2g})'
-        )
+        print(f'{name:36s} {in_line(score)}')
     print(pathlib.Path(known.out) / 'report.html')

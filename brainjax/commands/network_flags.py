@@ -2,20 +2,13 @@
 
 import argparse
 
-from brainjax.networks import frozen
+from brainjax.networks import frozen, weights
 from brainjax.networks.backbones import feedforward
-from brainjax.networks.weights import catalogue
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    names = [
-        name
-        for name in catalogue.SOURCES
-        if name.partition('_')[0] in frozen.FAMILIES
-    ]
-    parser.add_argument(
-        '--network', required=True, metavar='NAME', help=', '.join(names)
-    )
+    names = ', '.join(weights.networks())
+    parser.add_argument('--network', required=True, metavar='NAME', help=names)
     parser.add_argument(
         '--layers', metavar='A,B', help='by default all before their ReLU'
     )

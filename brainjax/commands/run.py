@@ -29,6 +29,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
 
 def _run(config, workdir) -> int:
     from brainjax import experiment
+    from brainjax.evaluation.score_table import in_line
     from brainjax.training.loop import Interrupted
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -42,11 +43,7 @@ def _run(config, workdir) -> int:
     if not results:  # The first host tells.
         return 0
     for name, score in results['scores'].items():
-        print(
-            f'{name:20s} {score["value"]:.3f}  (chance {score["chance"]:.3f}, '
-            f'95% {score["low"]:.3f} to {score["high"]:.3f}, '
-            f'p {score["p"]:.4f}, n {score["n"]})'
-        )
+        print(f'{name:20s} {in_line(score)}')
     print(os.path.join(workdir, 'report.html'))
     return 0
 

@@ -6,7 +6,12 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.evaluation import identification, pixels
-from brainjax.evaluation.scores import identification_scores, pixel_scores
+from brainjax.evaluation.scores import (
+    identification_scores,
+    left_out,
+    pixel_scores,
+    repeated,
+)
 
 
 def check_number(pictures: int, where: str) -> None:
@@ -17,6 +22,21 @@ def check_number(pictures: int, where: str) -> None:
             f'{pictures or "no"} test picture{"" if pictures else "s"}; scores '
             'need at least two, to tell the one from the other.'
         )
+
+
+def check_distinct(picture: np.ndarray) -> None:
+    """Refuses fewer than two different targets, see `pixels.distinct`."""
+    check_number(len(picture), 'the pictures')
+    if not picture.any():
+        raise InputError(
+            f'All {len(picture)} targets are the same picture; scores need at '
+            'least two, to tell the one from the other.'
+        )
+
+
+def notes(target: np.ndarray) -> list[str]:
+    """What a report should say beside the scores of `score`."""
+    return [*repeated(pixels.distinct(target)), *left_out(target.shape)]
 
 
 def score(
@@ -45,6 +65,8 @@ def score(
       p: one-sided permutation test, which permutes the reconstructions across
         stimuli.
       n: number of pictures.
+    Targets that show the same picture, byte by byte, count as one: scores are
+    averaged over their reconstructions, and none is a distractor of another.
     'pixcorr' also has 'constant', the number of pairs with a picture of one
     colour, for which the correlation is undefined and taken as 0.
 
@@ -63,8 +85,9 @@ def score(
     target, reconstruction = np.asarray(target), np.asarray(reconstruction)
     pixels.check_pictures(target, reconstruction)
     n = len(target)
-    check_number(n, 'the pictures')
-    options = {'seed': seed, 'draws': draws}
+    picture = pixels.distinct(target)
+    check_distinct(picture)
+    options = {'picture': picture, 'seed': seed, 'draws': draws}
     scores, matrix = pixel_scores(target, reconstruction, **options)
     scores |= identification_scores('pixels', matrix, **options)
     for name, function in (features or {}).items():

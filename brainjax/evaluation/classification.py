@@ -10,10 +10,12 @@ convolution's ReLU at 112 px, 6 x 6 x 256 = 9216 numbers, of pictures scaled to
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import jax
 import numpy as np
+from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.evaluation import identification, pixels
@@ -22,8 +24,9 @@ from brainjax.io import arrays as npz
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
 from brainjax.networks.backbones import alexnet
-from brainjax.pictures import loading
+from brainjax.pictures import loading, operations
 from brainjax.pictures.sources import Source, open_source
+from brainjax.recordings import leakage
 
 SIZE = 112
 EXAMPLES = 100  # Of each class.
@@ -41,25 +44,23 @@ class Bank(NamedTuple):
       names: of the classes.
       means: [classes, units] mean embeddings, float32.
       examples: [classes] how many pictures each mean is of.
+      excluded: how many nearly equal a test picture; not in files.
     """
 
     names: tuple[str, ...]
     means: np.ndarray
     examples: np.ndarray
+    excluded: int = 0
 
 
 def alexnet_embedding() -> Embed:
-    """Returns pictures [n, 112, 112, 3] uint8 -> [n, 9216] float32.
-
-    Raises:
-      InputError: AlexNet's weights are not in the cache.
-    """
+    """Returns pictures [n, 112, 112, 3] uint8 -> [n, 9216] float32."""
     params = weights.load('alexnet')
 
     @jax.jit
     def apply(params: Mapping, images: jax.Array) -> jax.Array:
         found = alexnet.apply(
-            params, 2 * images - 1, ('relu4',), normalise=False
+            params, 2 * images - 1, ('relu4',), preprocessing='none'
         )['relu4']
         return found.reshape(len(images), -1)
 
@@ -85,11 +86,7 @@ def class_of(path: str) -> str:
 
 
 def classes_of(source: PathLike, data_dir: PathLike | None = None) -> set[str]:
-    """Returns the classes that the pictures of a source are of.
-
-    Raises:
-      InputError: the source cannot be used, or does not tell classes.
-    """
+    """Returns the classes that the pictures of a source are of."""
     with contextlib.ExitStack() as stack:
         found = open_source(source, data_dir, stack)
         labels = _labels(found, range(len(found.names)))
@@ -118,6 +115,7 @@ def build(
     *,
     examples: int = EXAMPLES,
     without: Sequence[str] = (),
+    targets: Mapping[str, Sequence[np.ndarray]] = MappingProxyType({}),
     data_dir: PathLike | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Bank:
@@ -131,22 +129,34 @@ def build(
       examples: of each class, the first in the source's order.
       without: names, without folder and suffix, of pictures to leave out:
         the test pictures, which must not be their own examples.
+      targets: class -> its test pictures, [height, width, 3] uint8 each;
+        examples that nearly equal one are left out, whatever they are called.
       data_dir: where TFDS data sets are.
       progress: called with the number of pictures embedded.
-
-    Raises:
-      InputError: the source cannot be used, or has fewer than two classes.
     """
     sums: dict[str, np.ndarray] = {}
     counts: dict[str, int] = {}
-    done = 0
+    done = excluded = 0
+    # As the examples are, so that they can be compared.
+    cropped = {
+        name: [
+            np.asarray(operations.centre_bilinear(Image.fromarray(x), SIZE))
+            for x in images
+        ]
+        for name, images in targets.items()
+    }
     with contextlib.ExitStack() as stack:
         found = open_source(source, data_dir, stack)
         chosen = _examples(found, examples, frozenset(without), source)
         for part in _portions(chosen, BATCH):
             indices = [i for i, _ in part]
             images, _ = loading.decode_chosen(found, indices, source, SIZE)
-            for (_, name), row in zip(part, embed(images)):
+            shown = _shown(images, [name for _, name in part], cropped)
+            excluded += len(shown)
+            for i, row in enumerate(embed(images)):
+                name = part[i][1]
+                if i in shown:
+                    continue
                 sums[name] = sums.get(name, 0) + row.astype(np.float64)
                 counts[name] = counts.get(name, 0) + 1
             done += len(part)
@@ -163,7 +173,24 @@ def build(
             np.float32
         ),
         np.array([counts[name] for name in names]),
+        excluded,
     )
+
+
+def _shown(
+    images: np.ndarray,
+    labels: Sequence[str],
+    targets: Mapping[str, Sequence[np.ndarray]],
+) -> set[int]:
+    """Places of examples that nearly equal a test picture of their class."""
+    found = set()
+    for label in set(labels) & targets.keys():
+        places = [i for i, other in enumerate(labels) if other == label]
+        pairs = leakage.near_duplicates(
+            [images[i] for i in places], targets[label]
+        )
+        found |= {places[i] for i, _ in pairs}
+    return found
 
 
 def _examples(
@@ -202,11 +229,7 @@ def write(path: PathLike, bank: Bank) -> None:
 
 
 def read(path: PathLike) -> Bank:
-    """Reads a bank that `write` has written.
-
-    Raises:
-      InputError: it is missing, damaged or no bank.
-    """
+    """Reads a bank that `write` has written."""
     parts = ('names', 'means', 'examples')
     shapes = npz.shapes(path, text=('names',))
     if (
@@ -243,6 +266,7 @@ def classify(
     classes: Sequence[str],
     bank: Bank,
     *,
+    picture: np.ndarray | None = None,
     ways: Sequence[tuple[int, int]] = WAYS,
     seed: int = 0,
     draws: int = 10_000,
@@ -251,12 +275,15 @@ def classify(
 
     n-way classification is the true class against n - 1 others drawn from
     all others: the exact expectation, where the published script draws 1000
-    times. p is from dealing the reconstructions to the pictures at random.
+    times. Chance is a guess's; 'permuted' is what p compares with, the mean of
+    the reconstructions permuted across stimuli: what all of them have in
+    common may favour some classes.
 
     Args:
       embeddings: [n, units] of the reconstructions.
       classes: [n] the true class of each.
       bank: the classes.
+      picture: [n] from `pixels.distinct`, if targets may be the same.
       ways: (n, guesses) to score.
       seed, draws: of `make_score`.
 
@@ -264,9 +291,6 @@ def classify(
       Scores 'top1_50way', 'top1_1000way', 'top5_1000way', ..., as far as the
       bank has so many classes; 'top1_classes' and 'top5_classes' among all of
       them; and 'rank_class', the mean place of the true class.
-
-    Raises:
-      InputError: a class is not in the bank.
     """
     number = {name: i for i, name in enumerate(bank.names)}
     unknown = sorted(set(classes) - set(bank.names))
@@ -283,21 +307,28 @@ def classify(
     rows = [number[name] for name in classes]
     table = places[:, rows].T  # [picture, reconstruction]
     total = len(bank.names)
-    options = {'seed': seed, 'draws': draws}
+    tables = {
+        f'top{top}_{n}way': (
+            identification.expected_success(table - 1, total - 1, n, top),
+            identification.chance(n, top),
+        )
+        for n, top in ways
+        if n <= total
+    }
+    tables |= {
+        f'top{top}_classes': ((table <= top).astype(float), top / total)
+        for top in (1, 5)
+        if top < total
+    }
+    tables['rank_class'] = table.astype(float), (total + 1) / 2
     scores = {}
-    for n, top in ways:
-        if n <= total:
-            scores[f'top{top}_{n}way'] = make_score(
-                [identification.expected_success(table - 1, total - 1, n, top)],
-                identification.chance(n, top),
-                **options,
-            )
-    for top in (1, 5):
-        if top < total:
-            scores[f'top{top}_classes'] = make_score(
-                [(table <= top).astype(float)], top / total, **options
-            )
-    scores['rank_class'] = make_score(
-        [table.astype(float)], (total + 1) / 2, lower=True, **options
-    )
+    for name, (each, guess) in tables.items():
+        averaged = identification.average_pairs(each, picture)
+        scores[name] = make_score(
+            [averaged],
+            guess,
+            lower=name == 'rank_class',
+            seed=seed,
+            draws=draws,
+        ) | {'permuted': float(averaged.mean())}
     return Classified(list(classes), places, np.diagonal(table), scores)

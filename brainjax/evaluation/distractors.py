@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.evaluation import identification
+from brainjax.evaluation import identification, pixels
 from brainjax.evaluation.scores import Score, make_score
 
 SIZE = 112
@@ -66,15 +66,14 @@ def score(
         such as `perceptual.distances` with its network.
       name: of the distance.
       ways: numbers of candidates; those that the pool allows are scored.
-      seed, draws: of `make_score`. p is from dealing the reconstructions
-        to the pictures at random.
+      seed, draws: of `make_score`.
 
     Returns:
       {'identification_5way_NAME': ..., ...}, and 'rank_outside_NAME': the
-      share of the pool that beats the target, 0 the best.
-
-    Raises:
-      InputError: the pool is empty.
+      share of the pool that beats the target, 0 the best. Chance is a
+      guess's; 'permuted' is what p compares with, the mean of the
+      reconstructions permuted across stimuli: what all of them have in common
+      may please or displease the pool.
     """
     if not len(pool):
         raise InputError(
@@ -83,16 +82,20 @@ def score(
     beaten = better(
         distances(target, reconstruction), distances(pool, reconstruction)
     )
+    picture = pixels.distinct(target)
     options = {'seed': seed, 'draws': draws}
     scores = {}
     for n in ways:
         if n - 1 > len(pool):
             continue
-        table = identification.expected_success(beaten, len(pool), n)
+        table = identification.average_pairs(
+            identification.expected_success(beaten, len(pool), n), picture
+        )
         scores[f'identification_{n}way_{name}'] = make_score(
             [table], identification.chance(n), **options
-        )
+        ) | {'permuted': float(table.mean())}
+    share = identification.average_pairs(beaten / len(pool), picture)
     scores[f'rank_outside_{name}'] = make_score(
-        [beaten / len(pool)], 0.5, lower=True, **options
-    )
+        [share], 0.5, lower=True, **options
+    ) | {'permuted': float(share.mean())}
     return scores

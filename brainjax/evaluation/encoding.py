@@ -40,10 +40,15 @@ def score(
     Returns:
       'value', 'chance' (mean of the permutations), 'low' and 'high' (95 %,
       expanded percentiles, see `statistics.bootstrap_interval`), 'p' and 'n'
-      (stimuli).
+      (stimuli); NaN of fewer than three stimuli.
     """
     rng = np.random.default_rng(seed)
     n = len(measured)
+    if n < 3:
+        # Of two stimuli every correlation is 1 or -1.
+        return dict.fromkeys(
+            ('value', 'chance', 'low', 'high', 'p'), np.nan
+        ) | {'n': n}
     value = np.median(voxel_correlation(predicted, measured))
     samples = rng.integers(n, size=(draws, n))
     bootstrap = [
@@ -85,8 +90,7 @@ def by_region(
       Region that holds voxels -> as `score`, with 'voxels', 'quantile_75' and
       'quantile_90' over voxels, 'q' (p corrected for the number of regions)
       and, where ceilings are known, 'normalised': the median of correlation
-      over ceiling among
-      voxels whose ceiling is above .1.
+      over ceiling among voxels whose ceiling is above .1.
     """
     found = {}
     for name, mask in regions.items():
@@ -94,6 +98,8 @@ def by_region(
             continue
         region = score(predicted[:, mask], measured[:, mask], seed)
         r = voxel_correlation(predicted[:, mask], measured[:, mask])
+        if np.isnan(region['value']):
+            r = np.full_like(r, np.nan)
         region['voxels'] = int(mask.sum())
         region['quantile_75'] = float(np.quantile(r, 0.75))
         region['quantile_90'] = float(np.quantile(r, 0.9))

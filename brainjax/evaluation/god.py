@@ -44,6 +44,7 @@ def score(
       InputError: the pictures cannot be compared.
     """
     pixels.check_pictures(target, reconstruction)
+    picture = pixels.distinct(target)
     tables = {
         name: (SCORES[name].table(target, reconstruction), SCORES[name].lower)
         for name in PICTURE_SCORES
@@ -53,11 +54,12 @@ def score(
     options = {'seed': seed, 'draws': draws}
     scores = {}
     for name, (table, lower) in tables.items():
-        scores[name] = make_score(
-            [np.nan_to_num(table)], lower=lower, **options
-        )
+        averaged = identification.average_pairs(np.nan_to_num(table), picture)
+        scores[name] = make_score([averaged], lower=lower, **options)
         similarity = -table if lower else table
         scores[f'two_way_{name}'] = make_score(
-            [identification.n_way_table(similarity, 2)], 0.5, **options
+            [identification.n_way_table(similarity, 2, picture=picture)],
+            0.5,
+            **options,
         )
     return scores

@@ -138,24 +138,86 @@ def ranks(matrix: np.ndarray) -> np.ndarray:
     return places
 
 
-def n_way_table(matrix: np.ndarray, n: int, top: int = 1) -> np.ndarray:
+def n_way_table(
+    matrix: np.ndarray,
+    n: int,
+    top: int = 1,
+    picture: np.ndarray | None = None,
+) -> np.ndarray:
     """n-way identification for every picture a reconstruction might be of.
 
     Args:
       matrix: R [N, N].
       n, top: as for `n_way`; two-way identification is n = 2.
+      picture: [N] which picture each target shows, from `pixels.distinct`, if
+        some show the same; it is no distractor of itself.
 
     Returns:
-      [N, N] float64: [i, j] is the score of reconstruction j if picture i had
-      been seen, as `statistics.permutation_null` takes it. The diagonal is
-      `n_way`.
+      [M, M] float64, M being the number of pictures: [i, j] is the score of
+      the reconstructions of picture j if picture i had been seen, as
+      `statistics.permutation_null` takes it. The diagonal is `n_way`.
     """
     matrix = _check_matrix(matrix)
-    _check_ways(n, len(matrix))
-    success = np.array(_success(len(matrix) - 1, n, top))
-    table = success[ranks(matrix) - 1]
-    table[:, _undefined(matrix)] = chance(n, top)
-    return table
+    candidates = matrix if picture is None else matrix[first(picture)]
+    _check_ways(n, len(candidates))
+    success = np.array(_success(len(candidates) - 1, n, top))
+    table = success[ranks(candidates) - 1]
+    table[:, _undefined(candidates)] = chance(n, top)
+    return average_columns(table, picture)
+
+
+def first(picture: np.ndarray) -> np.ndarray:
+    """The first target that shows each picture, [M] places."""
+    return np.unique(picture, return_index=True)[1]
+
+
+def average_columns(
+    table: np.ndarray, picture: np.ndarray | None
+) -> np.ndarray:
+    """Averages over the reconstructions of each picture, [..., N] to [..., M].
+
+    Reconstructions of one picture are not independent: a score counts
+    pictures.
+    """
+    if picture is None or len(first(picture)) == table.shape[1]:
+        return table
+    member = picture == np.unique(picture)[:, None]
+    return table @ (member / member.sum(axis=1, keepdims=True)).T
+
+
+def average_pairs(table: np.ndarray, picture: np.ndarray | None) -> np.ndarray:
+    """Averages scores [N, N] of all pairs over repeats, to [M, M]."""
+    return average_columns(average_columns(table, picture).T, picture).T
+
+
+def found_table(
+    matrix: np.ndarray, top: int, picture: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
+    """Of all reconstructions, is that of a picture among the most similar?
+
+    Args:
+      matrix: R [N, N].
+      top: how many guesses are allowed.
+      picture: see `n_way_table`; other reconstructions of a picture do not
+        compete.
+
+    Returns:
+      [M, M] float64, rows reconstructions and columns pictures, and chance.
+    """
+    if picture is None:
+        picture = np.arange(len(matrix))
+    columns = _check_matrix(matrix)[first(picture)].T
+    undefined = _undefined(columns)
+    columns = np.where(np.isnan(columns), -np.inf, columns)
+    table = np.empty(columns.shape)
+    rivals = picture[:, None] != picture
+    for j, column in enumerate(columns.T):
+        beaten = (rivals & (column >= column[:, None])).sum(axis=1)
+        table[:, j] = beaten < top
+    candidates = 1 + rivals.sum(axis=1)
+    guess = float(np.mean(np.minimum(top, candidates) / candidates))
+    table[:, undefined] = guess
+    return average_columns(table.T, picture).T, guess
 
 
 def two_way(matrix: np.ndarray) -> np.ndarray:

@@ -13,17 +13,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known, suggestion
 from brainjax.evaluation import pixels
 from brainjax.networks import weights
-from brainjax.networks.backbones import (
-    alexnet,
-    clip,
-    efficientnet,
-    inception,
-    resnet,
-    vgg,
-)
+from brainjax.networks.backbones import BACKBONES, backbone
 
 
 class Node(NamedTuple):
@@ -38,41 +31,41 @@ class Node(NamedTuple):
     apply: Callable[[Mapping, jax.Array], jax.Array]
 
 
-def _tap(apply: Callable, name: str, params: Any, images: Any) -> Any:
-    return apply(params, images, (name,))[name]
+def _tap(network: str, name: str, params: Any, images: Any) -> Any:
+    source = weights.SOURCES[network]
+    known = BACKBONES[source.backbone]
+    return known.apply(params, images, (name,), source.preprocessing)[name]
 
 
-def _node(network: str, apply: Callable, tap: str) -> Node:
-    return Node(network, functools.partial(_tap, apply, tap))
+def _node(network: str, tap: str) -> Node:
+    return Node(network, functools.partial(_tap, network, tap))
 
 
 NODES = {
-    'alexnet2': _node('alexnet', alexnet.apply, 'relu2'),
-    'alexnet5': _node('alexnet', alexnet.apply, 'relu5'),
-    'inception': _node('inception', inception.apply, 'avgpool'),
-    'clip': Node('clip', clip.apply),
-    'efficientnet': _node('efficientnet_b1_v2', efficientnet.apply, 'avgpool'),
-    'efficientnet_v1': _node(
-        'efficientnet_b1_v1', efficientnet.apply, 'avgpool'
-    ),
-    'swav': _node('swav', resnet.apply, 'avgpool'),
+    'alexnet2': _node('alexnet', 'relu2'),
+    'alexnet5': _node('alexnet', 'relu5'),
+    'inception': _node('inception', 'avgpool'),
+    'clip': _node('clip', 'embedding'),
+    'efficientnet': _node('efficientnet_b1_v2', 'avgpool'),
+    'efficientnet_v1': _node('efficientnet_b1_v1', 'avgpool'),
+    'swav': _node('swav', 'avgpool'),
 }
 # Compared picture by picture, by a distance; the others identify.
 DISTANCES = ('efficientnet', 'efficientnet_v1', 'swav')
-_LAYERED = {'alexnet': alexnet.apply, 'vgg16': vgg.apply, 'vgg19': vgg.apply}
 
 
 def node(name: str) -> Node:
-    """Returns the layer of a name.
-
-    Raises:
-      InputError: there is no such name.
-    """
+    """Returns the layer of a name: one of NODES, or NETWORK_TAP."""
     if name in NODES:
         return NODES[name]
-    network, _, tap = name.partition('_')
-    if network in _LAYERED and tap:
-        return _node(network, _LAYERED[network], tap)
+    # Names of networks hold '_' themselves; the longest that fits is meant.
+    for network in sorted(weights.networks(), key=len, reverse=True):
+        if name.startswith(f'{network}_'):
+            tap = name.removeprefix(f'{network}_')
+            known = backbone(weights.SOURCES[network].backbone, 'evaluation')
+            taps = known.taps(weights.shapes(network))
+            check_known(f'tap of {network}', tap, taps)
+            return _node(network, tap)
     raise InputError(
         f'There are no features named {name!r}.{suggestion(name, NODES)} '
         f'There are: {", ".join(NODES)} and NETWORK_TAP such as '

@@ -20,13 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainjax.evaluation import pixels
-from brainjax.networks.backbones import alexnet, vgg
+from brainjax.networks.backbones import BACKBONES
 
 TAPS = {
     'vgg16': ('relu1_2', 'relu2_2', 'relu3_3', 'relu4_3', 'relu5_3'),
     'alexnet': ('relu1', 'relu2', 'relu3', 'relu4', 'relu5'),
 }
-_APPLY = {'vgg16': vgg.apply, 'alexnet': alexnet.apply}
 
 BATCH = 8  # Pictures in the network at a time.
 LARGEST = 2**30  # Bytes of embeddings held of one side.
@@ -53,7 +52,7 @@ def embed(
     Returns:
       [n, units].
     """
-    outputs = _APPLY[network](params, images, TAPS[network])
+    outputs = BACKBONES[network].apply(params, images, TAPS[network])
     parts = []
     for i, tap in enumerate(TAPS[network]):
         x = outputs[tap]

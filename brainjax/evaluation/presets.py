@@ -12,10 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError, check_known
-from brainjax.evaluation import check_number, distractors, god, protocols
+from brainjax.evaluation import (
+    check_distinct,
+    distractors,
+    god,
+    pixels,
+    protocols,
+)
 from brainjax.evaluation.protocols import Protocol
 from brainjax.evaluation.score_table import PICTURE_SCORES
-from brainjax.evaluation.scores import Scored
+from brainjax.evaluation.scores import Scored, repeated
 from brainjax.networks import weights
 from brainjax.pictures import loading, operations
 
@@ -216,7 +222,9 @@ def score(
       seed, draws: of the bootstrap and the permutations.
     """
     check(preset)
-    check_number(len(target), 'the pictures')
-    return PRESETS[preset].score(
+    picture = pixels.distinct(target)
+    check_distinct(picture)
+    scored = PRESETS[preset].score(
         target, reconstruction, networks, distractors, seed=seed, draws=draws
     )
+    return scored._replace(notes=[*repeated(picture), *scored.notes])

@@ -18,9 +18,9 @@ from brainjax.evaluation import (
 )
 from brainjax.evaluation.scores import (
     Scored,
+    distance_score,
     identification_scores,
     left_out,
-    make_score,
     pixel_scores,
     retrieval_scores,
 )
@@ -87,7 +87,11 @@ def score(
         features. None for all of the protocol whose weights are in the cache.
       seed, draws: of `make_score`.
     """
-    options = {'seed': seed, 'draws': draws}
+    options = {
+        'picture': pixels.distinct(target),
+        'seed': seed,
+        'draws': draws,
+    }
     size = target[0].shape[:2]
     pairs = target, reconstruction
     if protocol.first:
@@ -194,9 +198,7 @@ def _by_features(name, pairs, protocol, options):
     matrix = identification.similarity(*rows)
     if name in network_features.DISTANCES:
         distance = 1 - np.nan_to_num(matrix)
-        return {
-            f'distance_{name}': make_score([distance], lower=True, **options)
-        }
+        return {f'distance_{name}': distance_score(distance, **options)}
     return identification_scores(name, matrix, **options) | retrieval_scores(
         name, matrix, **options
     )
@@ -227,6 +229,6 @@ def _lpips(name, pairs, options):
         (name.removeprefix('lpips_'), f'{name}_baseline'),
     ):
         matrix = lpips_function(each)(target, reconstruction)
-        scores[label] = make_score([matrix], lower=True, **options)
+        scores[label] = distance_score(matrix, **options)
         scores |= identification_scores(label, -matrix, **options)
     return scores

@@ -7,7 +7,7 @@ function of all pairs in `pixels` and an item here.
 import functools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +50,7 @@ class Item(NamedTuple):
 
 # With a space at which lines do not break.
 PERCENT = '\N{NO-BREAK SPACE}%'
+PERMUTED = 'the same, permuted across stimuli'
 MISMATCHED = 'mean over all pairs of a target with another reconstruction'
 
 correlation = functools.partial(
@@ -140,12 +141,12 @@ SCORES = {
         'Encoder',
         'Correlation of predicted and measured responses over test pictures, '
         'median over voxels.',
-        chance='the same with stimuli permuted',
+        chance=PERMUTED,
     ),
     'encoder_correlation_in_(.+)': correlation(
         'Encoder, {0}',
         'The same, over the voxels of {0}.',
-        chance='the same with stimuli permuted',
+        chance=PERMUTED,
     ),
     'two_way_pixels_by_ridge': Item(
         'Two-way, direct ridge',
@@ -172,12 +173,12 @@ SCORES = {
         'Gender',
         'How often the decoded latents lie on the side of the label, female '
         'or male, along the axis between the two.',
-        chance='the same answers permuted across stimuli',
+        chance=PERMUTED,
     ),
     'gender_ceiling': Item(
         'Gender, ceiling',
         "The same, of the latents of the face's own picture.",
-        chance='the same answers permuted across stimuli',
+        chance=PERMUTED,
     ),
     'imagery': Item(
         'Imagery',
@@ -345,9 +346,41 @@ def describe(name: str) -> Item:
     return Item(name, '', chance='', percent=False)
 
 
+def in_line(score: Mapping[str, float | None]) -> str:
+    """Writes a score for a terminal, with its chance, interval and p."""
+    value, chance, low, high = (
+        decimals(score[key]) for key in ('value', 'chance', 'low', 'high')
+    )
+    if 'permuted' in score:
+        chance += f', permuted {decimals(score["permuted"])}'
+    return (
+        f'{value:>6s}  (chance {chance}, 95% {low} to {high}, '
+        f'p {p_in_words(score["p"])}, n {score["n"]})'
+    )
+
+
+def decimals(value: float | None, percent: bool = False) -> str:
+    """Writes a score for a table: '0.314', '84.2 %', or '-' if undefined."""
+    if not is_defined(value):
+        return '-'
+    return f'{100 * value:.1f}{PERCENT}' if percent else f'{value:.3f}'
+
+
+def p_in_words(p: float | None) -> str:
+    """Writes p so that it is never 0: '0.031', '0.0004'."""
+    if not is_defined(p):
+        return '-'
+    return f'{p:.3f}' if p >= 0.001 else f'{p:.1g}'
+
+
+def is_defined(value: float | None) -> bool:
+    """False of NaN, which scores.json holds as null."""
+    return value is not None and not math.isnan(value)
+
+
 def in_words(value: float | None, percent: bool) -> str:
     """Writes a score for a sentence or an axis: '84 %', '0.31' or '-'."""
-    if value is None or math.isnan(value):
+    if not is_defined(value):
         return '-'
     if not percent:
         return f'{value:.2f}'

@@ -32,10 +32,10 @@ class Scored(NamedTuple):
     reconstruction: np.ndarray
 
 
-# Exchanging reconstructions within groups of pictures keeps the permutation
+# Exchanging reconstructions within subsets of pictures keeps the permutation
 # test valid while the pairs to compare grow with n, not with its square.
-GROUP = 64
-SMALLEST_GROUP = 8
+SUBSET = 64
+SMALLEST_SUBSET = 8
 USUAL_PIXELS = 112 * 112
 
 
@@ -79,6 +79,24 @@ def make_score(
     } | ({'better': 'lower'} if lower else {})
 
 
+def distance_score(
+    table: np.ndarray,
+    *,
+    picture: np.ndarray,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> Score:
+    """Makes a score from distances [n, n] of targets and reconstructions.
+
+    Args:
+      table: rows targets, columns reconstructions.
+      picture: [n] from `pixels.distinct`.
+      seed, draws: of `make_score`.
+    """
+    averaged = identification.average_pairs(table, picture)
+    return make_score([averaged], lower=True, seed=seed, draws=draws)
+
+
 def _mean_of_mismatched(tables):
     total = sum(table.sum() - np.trace(table) for table in tables)
     return total / sum(len(table) * (len(table) - 1) for table in tables)
@@ -89,6 +107,7 @@ def pixel_scores(
     reconstruction: np.ndarray,
     names: Sequence[str] = PICTURE_SCORES,
     *,
+    picture: np.ndarray | None = None,
     seed: int = 0,
     draws: int = 10_000,
 ) -> tuple[dict[str, Score], np.ndarray]:
@@ -97,6 +116,7 @@ def pixel_scores(
     Args:
       target, reconstruction: [n, height, width, 3], see `pixels`.
       names: items of `score_table.SCORES` that have a table.
+      picture: [n] from `pixels.distinct`, by default of `target`.
       seed, draws: of `make_score`.
 
     Returns:
@@ -105,6 +125,7 @@ def pixel_scores(
       'constant', the number of such pairs, which count as 0.
     """
     pixels.check_pictures(target, reconstruction)
+    picture = pixels.distinct(target) if picture is None else picture
     matrix = pixels.correlations(target, reconstruction)
     scores = {}
     for name in names:
@@ -112,17 +133,19 @@ def pixel_scores(
         if min(target.shape[1:3]) < item.least:
             continue
         if name == 'pixcorr':
-            tables = [matrix]
+            tables = [
+                identification.average_pairs(np.nan_to_num(matrix), picture)
+            ]
         else:
             tables = [
-                item.table(target[group], reconstruction[group])
-                for group in _groups(target, seed)
+                identification.average_pairs(
+                    np.nan_to_num(item.table(target[i], reconstruction[i])),
+                    picture[i],
+                )
+                for i in _subsets(target, picture, seed)
             ]
         scores[name] = make_score(
-            [np.nan_to_num(table) for table in tables],
-            lower=item.lower,
-            seed=seed,
-            draws=draws,
+            tables, lower=item.lower, seed=seed, draws=draws
         )
     if 'pixcorr' in scores:
         constant = pixels.is_constant(target) | pixels.is_constant(
@@ -150,34 +173,61 @@ def left_out(
     ]
 
 
-def _groups(target: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Divides pictures at random into groups that are quickly compared."""
-    n, height, width, _ = target.shape
-    size = GROUP * USUAL_PIXELS // (height * width)
-    size = min(max(size, SMALLEST_GROUP), GROUP)
-    order = np.random.default_rng(seed).permutation(n)
-    return np.array_split(order, -(-n // size))
+def repeated(picture: np.ndarray) -> list[str]:
+    """A sentence on targets that show the same picture, if some do."""
+    n, m = len(picture), len(np.unique(picture))
+    if n == m:
+        return []
+    return [
+        f'{n} targets show {m} different pictures. Scores are averaged over '
+        'the reconstructions of a picture, which is no distractor of itself; '
+        'n counts pictures.'
+    ]
+
+
+def _subsets(
+    target: np.ndarray, picture: np.ndarray, seed: int
+) -> list[np.ndarray]:
+    """Divides targets at random into subsets that are quickly compared.
+
+    All targets that show one picture are in one subset.
+    """
+    _, height, width, _ = target.shape
+    size = SUBSET * USUAL_PIXELS // (height * width)
+    size = min(max(size, SMALLEST_SUBSET), SUBSET)
+    m = picture.max() + 1
+    order = np.random.default_rng(seed).permutation(m)
+    return [
+        np.concatenate([np.flatnonzero(picture == i) for i in part])
+        for part in np.array_split(order, -(-m // size))
+    ]
 
 
 def identification_scores(
-    name: str, matrix: np.ndarray, *, seed: int = 0, draws: int = 10_000
+    name: str,
+    matrix: np.ndarray,
+    *,
+    picture: np.ndarray | None = None,
+    seed: int = 0,
+    draws: int = 10_000,
 ) -> dict[str, Score]:
     """Two-way and fifty-way identification by one kind of similarity.
 
     Args:
       name: of the similarity, such as 'pixels' or 'alexnet2'.
-      matrix: R [n, n], rows pictures and columns reconstructions.
+      matrix: R [n, n], rows targets and columns reconstructions.
+      picture: [n] from `pixels.distinct`, if targets may be the same.
       seed, draws: of `make_score`.
 
     Returns:
       {'two_way_NAME', 'fifty_way_NAME'}; with fewer than 50 pictures the
       second is 'all_way_NAME'.
     """
-    ways = min(50, len(matrix))
+    ways = min(50, len(matrix if picture is None else np.unique(picture)))
     prefix = 'fifty_way' if ways == 50 else 'all_way'
     return {
         f'{kind}_{name}': make_score(
-            [identification.n_way_table(matrix, n)],
+            [identification.n_way_table(matrix, n, picture=picture)],
             identification.chance(n),
             seed=seed,
             draws=draws,
@@ -190,6 +240,7 @@ def retrieval_scores(
     name: str,
     matrix: np.ndarray,
     *,
+    picture: np.ndarray | None = None,
     tops: Sequence[int] = (1, 5),
     seed: int = 0,
     draws: int = 10_000,
@@ -198,8 +249,9 @@ def retrieval_scores(
 
     Args:
       name: of the similarity.
-      matrix: R [n, n], rows pictures and columns reconstructions.
-      tops: how many guesses; those below n are scored.
+      matrix: R [n, n], rows targets and columns reconstructions.
+      picture: [n] from `pixels.distinct`, if targets may be the same.
+      tops: how many guesses; those below the number of pictures are scored.
       seed, draws: of `make_score`.
 
     Returns:
@@ -208,24 +260,28 @@ def retrieval_scores(
       reconstructions that of a picture is the most similar to it, ...}, and
       'rank_NAME', the place of the picture seen, 1 for the first.
     """
-    n = len(matrix)
+    picture = np.arange(len(matrix)) if picture is None else picture
+    n = len(np.unique(picture))
     options = {'seed': seed, 'draws': draws}
     scores = {}
     for top in tops:
         if top >= n:
             continue
-        for what, each in (
-            ('picture', matrix),
-            ('reconstruction', matrix.T),
-        ):
-            table = identification.n_way_table(each, n, top)
-            guess = identification.chance(n, top)
-            scores[f'top{top}_{what}_{name}'] = make_score(
-                [table], guess, **options
-            )
-    places = identification.ranks(matrix).astype(float)
+        shown = identification.n_way_table(matrix, n, top, picture)
+        made, guess = identification.found_table(matrix, top, picture)
+        scores[f'top{top}_picture_{name}'] = make_score(
+            [shown], identification.chance(n, top), **options
+        )
+        scores[f'top{top}_reconstruction_{name}'] = make_score(
+            [made], guess, **options
+        )
+    candidates = matrix[identification.first(picture)]
+    places = identification.ranks(candidates).astype(float)
     places[:, np.isnan(matrix).all(axis=0)] = (n + 1) / 2
     scores[f'rank_{name}'] = make_score(
-        [places], (n + 1) / 2, lower=True, **options
+        [identification.average_columns(places, picture)],
+        (n + 1) / 2,
+        lower=True,
+        **options,
     )
     return scores

@@ -73,12 +73,12 @@ def open_layers(
         raise InputError(f'{root} is no folder; give one of features.')
     compact = (root / INDEX).is_file()
     there = (
-        sorted(path.stem for path in root.glob('*.npy'))
+        [path.stem for path in files.visible(root, '*.npy')]
         if compact
         else sorted(
             path.name
             for path in root.iterdir()
-            if any((path / subject / roi).glob('*.mat'))
+            if files.visible(path / subject / roi, '*.mat')
         )
     )
     if not there:
@@ -222,7 +222,7 @@ def file_name(name: str) -> str:
 
 
 def _folder_layer(folder: pathlib.Path, name: str) -> Layer:
-    paths = {path.stem: path for path in sorted(folder.glob('*.mat'))}
+    paths = {path.stem: path for path in files.visible(folder, '*.mat')}
     paths.pop('feature_index', None)
     return Layer(
         name, feature_files.shape(next(iter(paths.values()))), paths, {}

@@ -101,6 +101,15 @@ def read_json(
     return content
 
 
+def visible(folder: PathLike, pattern: str) -> list[pathlib.Path]:
+    """Returns what matches in a folder, sorted, without hidden files.
+
+    macOS lays '._name' beside each file that it copies to a foreign disk.
+    """
+    found = pathlib.Path(folder).glob(pattern)
+    return sorted(path for path in found if not path.name.startswith('.'))
+
+
 def sha256(path: PathLike) -> str:
     """Returns the hexadecimal SHA-256 of a file's bytes."""
     with open(path, 'rb') as stream:

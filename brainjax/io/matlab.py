@@ -14,9 +14,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.io import untrusted
 from brainjax.io.files import PathLike
-
-LARGEST = 8 * 2**30  # Bytes that one variable may hold; v5 itself ends at 4.
 
 _SIGNATURE = b'MATLAB 5.0 MAT-file'
 _HEADER = 128
@@ -35,7 +34,10 @@ _STORED = {
 }
 _ENCODINGS = {16: 'utf-8', 17: 'utf-16', 18: 'utf-32'}
 _MATRIX, _COMPRESSED = 14, 15
+_PACKED = 1 << 16  # Bytes that are unpacked at once.
 _CELL, _STRUCTURE, _TEXT, _NUMBERS = 1, 2, 4, range(6, 16)
+_OBJECT = 17  # Also text in double quotes, which is an object of class string.
+_COMPLEX = 0x800  # A flag.
 
 _ByteOrder = Literal['little', 'big']
 
@@ -71,35 +73,37 @@ def names(path: PathLike) -> frozenset[str]:
 def read(path: PathLike, wanted: Sequence[str]) -> dict[str, Any]:
     """Reads some variables of a MATLAB v5 file; nothing in it is executed.
 
+    Objects, function handles and complex numbers are refused if wanted, and
+    passed by if not.
+
     Returns:
       The wanted variables that the file holds: numbers as arrays of the type
       they are stored in (MATLAB stores whole doubles as integers), text as
       str, cells as object arrays of these, a structure as dict from field
       to content, several of one variable as an object array of dicts.
-
-    Raises:
-      InputError: the file is missing, damaged, too large, or a wanted
-        variable is neither numbers nor text nor cells nor a structure.
     """
-    try:
+    with untrusted.as_input_error(path, 'MATLAB v5 file', zlib.error):
         with open(path, 'rb') as stream:
             content = memoryview(stream.read())
-        return _read(content, wanted)
-    except FileNotFoundError as error:
-        raise InputError(f'{path} does not exist; check the path.') from error
-    except (OSError, ValueError, zlib.error) as error:
-        raise InputError(
-            f'{path} is not a complete MATLAB v5 file ({error}); copy or '
-            'download it again.'
-        ) from error
+        try:
+            return _read(content, wanted)
+        except _OtherKindError as error:
+            raise InputError(f'{path}: {error}.') from error
+
+
+class _OtherKindError(Exception):
+    """A variable is of a kind that is never read."""
 
 
 def _read(content: memoryview, wanted: Sequence[str]) -> dict[str, Any]:
     found = {}
+    left = untrusted.most_bytes(len(content))  # For all that is unpacked.
     for name, kind, body, order in _variables(content):
         if name in wanted:
             if kind == _COMPRESSED:
-                kind, body, _ = _element(_decompress(body), 0, order)
+                whole = _decompress(body, left, order)
+                left -= len(whole)
+                kind, body, _ = _element(whole, 0, order)
             if kind != _MATRIX:
                 raise ValueError(f'an element has type {kind}')
             found[name] = _values(_matrix(body, order), order, _DEEPEST)
@@ -124,12 +128,26 @@ def _variables(
         yield _matrix(start, order).name, kind, body, order
 
 
-def _decompress(body: memoryview) -> memoryview:
-    decompressor = zlib.decompressobj()
-    whole = decompressor.decompress(body, LARGEST)
-    if not decompressor.eof:
-        raise ValueError('a variable is cut off or too large')
-    return memoryview(whole)
+def _decompress(body: memoryview, most: int, order: _ByteOrder) -> memoryview:
+    """Unpacks a variable, which says first how long it is."""
+    unpacker = zlib.decompressobj()
+    start = unpacker.decompress(body[:_PACKED], 8)
+    size = 8 + int.from_bytes(start[4:], order)
+    if size > most:
+        raise ValueError('a variable is far larger than the file')
+    whole = bytearray(size)
+    whole[: len(start)] = start
+    filled, at = len(start), _PACKED
+    while not unpacker.eof:  # Not before the sum at its end was checked.
+        packed = unpacker.unconsumed_tail
+        if not packed:
+            packed, at = body[at : at + _PACKED], at + _PACKED
+        part = unpacker.decompress(packed, max(size - filled, 1))
+        if not (packed or part) or filled + len(part) > size:
+            raise ValueError('a variable is longer or shorter than it says')
+        whole[filled : filled + len(part)] = part
+        filled += len(part)
+    return memoryview(whole)[:filled]
 
 
 def _element(
@@ -162,14 +180,17 @@ def _matrix(data: memoryview, order: _ByteOrder) -> _Matrix:
     if not len(data):
         return _Matrix(_NUMBERS[0], (0, 0), '', data)
     _, flags, at = _element(data, 0, order)
+    flags = int.from_bytes(flags[:4], order)
+    if flags & 0xFF == _OBJECT:  # Without a shape.
+        _, name, at = _element(data, at, order)
+        return _Matrix(_OBJECT, (), bytes(name).decode('ascii'), data[at:])
     _, shape, at = _element(data, at, order)
     _, name, at = _element(data, at, order)
-    flags = int.from_bytes(flags[:4], order)
     dimensions = _array(shape, np.int32, order)
     if (dimensions < 0).any() or not 2 <= len(dimensions) <= 32:
         raise ValueError('the shape of a variable is wrong')
     return _Matrix(
-        flags & 0xFF,
+        _COMPLEX if flags & _COMPLEX else flags & 0xFF,
         tuple(dimensions.tolist()),
         bytes(name).decode('ascii'),
         data[at:],
@@ -183,10 +204,16 @@ def _values(matrix: _Matrix, order: _ByteOrder, deepest: int) -> Any:
         return cells.reshape(matrix.shape, order='F')
     if matrix.kind == _STRUCTURE and deepest:
         return _structures(matrix, order, deepest)
+    what = matrix.name or 'a cell'
+    if matrix.kind == _COMPLEX:
+        raise _OtherKindError(
+            f'{what} holds complex numbers; save their parts as real ones'
+        )
     if matrix.kind != _TEXT and matrix.kind not in _NUMBERS:
-        raise ValueError(
-            f'{matrix.name or "a cell"} is neither numbers nor text nor cells '
-            'nor a structure, or lies too deep'
+        raise _OtherKindError(
+            f'{what} is neither numbers nor text nor cells nor a structure '
+            '(but an object, a function or a sparse array, say), or lies too '
+            'deep; save it otherwise'
         )
     if not count:
         return '' if matrix.kind == _TEXT else np.zeros(matrix.shape)
@@ -199,7 +226,7 @@ def _values(matrix: _Matrix, order: _ByteOrder, deepest: int) -> Any:
     if array.size != count:
         raise ValueError(f'a variable holds {array.size} of {count} numbers')
     if matrix.kind == _TEXT:
-        return ''.join(map(chr, array))
+        return array.astype('<u2').tobytes().decode('utf-16-le', 'replace')
     return array.reshape(matrix.shape, order='F')
 
 

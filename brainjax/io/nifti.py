@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import nibabel
@@ -20,9 +21,7 @@ from brainjax.errors import InputError
 from brainjax.io import untrusted
 from brainjax.io.files import PathLike, atomic
 
-LARGEST = 2 * 2**30  # Bytes that one volume may hold.
-# gzip packs no more than 1032 to 1.
-MOST_PACKED = 1032
+_MOST_PACKED = 1032  # No gzip file unpacks to more times its size.
 _MOST_NIFTI1 = 32767  # Volumes that a NIfTI-1 file can count.
 
 
@@ -53,12 +52,7 @@ class Header(NamedTuple):
 
 
 def header(path: PathLike) -> Header:
-    """Reads the header of a .nii or .nii.gz file and checks its sizes.
-
-    Raises:
-      InputError: the file is missing, damaged, of another kind, or declares
-        more than it can hold.
-    """
+    """Reads the header of a .nii or .nii.gz file and checks its sizes."""
     path = pathlib.Path(path)
     if path.is_symlink() and not path.exists():
         raise InputError(
@@ -66,15 +60,14 @@ def header(path: PathLike) -> Header:
             "for example with 'datalad get'."
         )
     with damage(path):
-        image = nibabel.load(path)
-        if not isinstance(image, nibabel.Nifti1Image):
-            raise InputError(f'{path} is no NIfTI file; convert it to one.')
-        proxy = image.dataobj
-        shape, dtype = tuple(map(int, proxy.shape)), proxy.dtype
-        slope, inter = float(proxy.slope), float(proxy.inter)
-        affine = np.asarray(image.affine, np.float64)
-        zooms = image.header.get_zooms()
-        _, unit = image.header.get_xyzt_units()
+        stated = _stated(path)
+        shape = tuple(map(int, stated.get_data_shape()))
+        dtype = stated.get_data_dtype()
+        slope, inter = stated.get_slope_inter()
+        affine = np.asarray(stated.get_best_affine(), np.float64)
+        zooms = stated.get_zooms()
+        _, unit = stated.get_xyzt_units()
+        offset = int(stated.get_data_offset())
     if len(shape) not in (3, 4) or min(shape) < 1:
         raise InputError(
             f'{path} has shape {shape}; it must be a volume or a series of '
@@ -84,22 +77,30 @@ def header(path: PathLike) -> Header:
         raise InputError(
             f'{path} holds {dtype}; whole or floating-point numbers are needed.'
         )
+    if offset < stated.sizeof_hdr:
+        raise InputError(
+            f'{path} states that its voxels begin at byte {offset}, within '
+            'its own header; write it anew.'
+        )
+    slope = 1.0 if slope is None else float(slope)
+    inter = 0.0 if inter is None else float(inter)
     if not (np.isfinite(affine).all() and np.isfinite([slope, inter]).all()):
         raise InputError(
-            f'{path} states an affine or a scale that is no number; write its '
-            'header anew.'
+            f'{path} states an affine or a scale that is NaN or infinite; '
+            'write its header anew.'
         )
+    seconds = float(zooms[3]) if len(zooms) == 4 else 0.0
     found = Header(
         path,
         shape[:3],
         shape[3] if len(shape) == 4 else 1,
         affine,
         dtype,
-        int(proxy.offset),
+        offset,
         slope,
         inter,
-        float(zooms[3]) * {'msec': 1e-3, 'usec': 1e-6}.get(unit, 1)
-        if len(zooms) == 4
+        seconds * {'msec': 1e-3, 'usec': 1e-6}.get(unit, 1)
+        if math.isfinite(seconds)
         else 0.0,
     )
     _check_size(found)
@@ -115,51 +116,58 @@ def series(file: Header, voxels: np.ndarray) -> np.ndarray:
 
     Returns:
       [volumes, voxels] float32, scaled.
-
-    Raises:
-      InputError: the file is damaged or ends early.
     """
     # NIfTI stores the first axis fastest.
     place = np.ravel_multi_index(
         np.unravel_index(voxels, file.shape), file.shape, order='F'
     )
+    needed = 4 * file.volumes * len(place)
+    untrusted.check_size(file.path, needed, 'its series')
     values = np.empty((file.volumes, len(place)), np.float32)
-    size = math.prod(file.shape) * file.dtype.itemsize
-    with damage(file.path), _opened(file.path) as stream:
-        stream.seek(file.offset)
-        for i in range(file.volumes):
-            content = stream.read(size)
-            if len(content) < size:
-                raise EOFError(f'it ends in volume {i + 1} of {file.volumes}')
-            stored = np.frombuffer(content, file.dtype)[place]
+    with damage(file.path):
+        for stored, row in zip(_volumes(file), values):  # To their end.
             with np.errstate(over='ignore', invalid='ignore'):
-                if (file.slope, file.inter) != (1, 0):
-                    stored = stored * np.float64(file.slope) + file.inter
-                values[i] = stored
-        stream.read(1)  # Lets gzip check its sum.
+                row[...] = _scaled(stored[place], file)
     return values
 
 
-def mask(path: PathLike) -> tuple[np.ndarray, Header]:
-    """Reads a mask: one volume of 0 and one other value.
+def volume(path: PathLike) -> tuple[np.ndarray, Header]:
+    """Reads the one volume of a file.
 
     Returns:
-      [x, y, z] bool, and its header.
-
-    Raises:
-      InputError: the file is damaged or holds something else.
+      [x, y, z] of the type stored, or float64 where it is scaled; its header.
     """
     file = header(path)
     if file.volumes != 1:
-        raise InputError(f'{path} holds {file.volumes} volumes; a mask is one.')
-    every = np.arange(math.prod(file.shape))
-    values = np.nan_to_num(series(file, every)[0])
-    if len(np.unique(values[values != 0])) > 1:
+        raise InputError(f'{path} holds {file.volumes} volumes; one is needed.')
+    with damage(path):
+        [stored] = _volumes(file)
+    return _scaled(stored, file).reshape(file.shape, order='F'), file
+
+
+def mask(path: PathLike) -> tuple[np.ndarray, Header, int]:
+    """Reads a mask: one volume of 0 and one positive value.
+
+    Negative values are no part of it: masks of surfaces mark with -1 what
+    lies outside of the cortex.
+
+    Returns:
+      [x, y, z] bool, its header, and how many values are negative.
+    """
+    values, file = volume(path)
+    marked = values > 0  # NaN is not.
+    chosen = values[marked]
+    if chosen.size and chosen.min() != chosen.max():
         raise InputError(
-            f'{path} holds several values besides 0; a mask has one, so '
+            f'{path} holds several values above 0; a mask has one, so '
             'threshold it or split it into a file a region.'
         )
-    return (values != 0).reshape(file.shape), file
+    if not chosen.size and (values < 0).any():
+        raise InputError(
+            f'{path} holds values below 0 and none above; a mask has 0 '
+            'outside and one positive value within.'
+        )
+    return marked, file, int((values < 0).sum())
 
 
 def check_grid(file: Header, like: Header, what: str) -> None:
@@ -219,17 +227,56 @@ def _opened(path: pathlib.Path):
     return gzip.open(path) if path.suffix == '.gz' else open(path, 'rb')
 
 
+def _stated(path: pathlib.Path) -> nibabel.Nifti1Header:
+    """Reads the header alone: what follows may be of any length."""
+    with _opened(path) as stream:
+        block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
+    for kind in (nibabel.Nifti1Header, nibabel.Nifti2Header):
+        orders = ('little', 'big')
+        sizes = [int.from_bytes(block[:4], order) for order in orders]
+        if kind.sizeof_hdr in sizes:
+            break
+    else:
+        raise InputError(f'{path} is no NIfTI file; convert it to one.')
+    found = kind(block[: kind.sizeof_hdr])
+    if not found['magic'].item().startswith(b'n+'):
+        raise InputError(
+            f'{path} is no NIfTI file of one piece; convert it to .nii.gz.'
+        )
+    return found
+
+
+def _volumes(file: Header) -> Iterator[np.ndarray]:
+    """Yields [voxels] of each volume as stored, first axis fastest."""
+    size = math.prod(file.shape) * file.dtype.itemsize
+    with _opened(file.path) as stream:
+        stream.seek(file.offset)
+        for i in range(file.volumes):
+            content = stream.read(size)
+            if len(content) < size:
+                raise EOFError(f'it ends in volume {i + 1} of {file.volumes}')
+            yield np.frombuffer(content, file.dtype)
+        stream.read(1)  # Lets gzip check its sum.
+
+
+def _scaled(stored: np.ndarray, file: Header) -> np.ndarray:
+    if (file.slope, file.inter) == (1, 0):
+        return stored
+    return stored * np.float64(file.slope) + file.inter
+
+
 def _check_size(file: Header) -> None:
     volume = math.prod(file.shape) * file.dtype.itemsize
     total = file.offset + volume * file.volumes
     there = os.path.getsize(file.path)
-    packed = MOST_PACKED if file.path.suffix == '.gz' else 1
-    if volume > LARGEST or total > packed * there:
+    packed = _MOST_PACKED if file.path.suffix == '.gz' else 1
+    if total > packed * there:
         raise InputError(
             f'{file.path} declares {total / 2**20:.1f} MiB and has '
             f'{there / 2**20:.1f} MiB on disk; it is cut off or damaged, so '
             'copy or download it again.'
         )
+    untrusted.check_size(file.path, file.offset + volume, 'one volume')
 
 
 def _times(shape: tuple[int, ...]) -> str:

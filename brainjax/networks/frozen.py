@@ -21,10 +21,14 @@ from brainjax.errors import InputError, check_known
 from brainjax.io import files
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
-from brainjax.networks.backbones import alexnet, feedforward, squeezenet, vgg
+from brainjax.networks.backbones import (
+    BACKBONES,
+    Backbone,
+    backbone,
+    feedforward,
+)
 
 PROVENANCE = 'network.json'
-FAMILIES = (*vgg.CONVOLUTIONS, 'alexnet', 'squeezenet')
 # The scales of Shen et al. (2019), `linear.scaling.CAFFE_VGG19`, are theirs.
 SCALED = 'vgg19_caffe'
 
@@ -34,8 +38,8 @@ class Architecture:
     """What a network computes, but for its weights.
 
     Attributes:
-      family: one of FAMILIES.
-      preprocessing: of `backbone.PREPROCESSING`.
+      family: one of BACKBONES.
+      preprocessing: of `feedforward.PREPROCESSING`.
       pool: 'max', or 'average' (VGG only).
       slope: of the ReLU below 0 (VGG only).
     """
@@ -48,16 +52,10 @@ class Architecture:
     def apply(
         self, params: feedforward.Params, images: jax.Array, taps: Iterable[str]
     ) -> dict[str, jax.Array]:
-        """Computes features of images; see `vgg.apply`."""
-        if self.family == 'alexnet':
-            return alexnet.apply(
-                params, images, taps, self.preprocessing == 'torchvision'
-            )
-        if self.family == 'squeezenet':
-            return squeezenet.apply(params, images, taps, self.preprocessing)
-        return vgg.apply(
-            params, images, taps, self.preprocessing, self.pool, self.slope
-        )
+        """Computes features of images [n, height, width, 3] in 0..1."""
+        known = BACKBONES[self.family]
+        options = {name: getattr(self, name) for name in known.options}
+        return known.apply(params, images, taps, self.preprocessing, **options)
 
 
 class Network(NamedTuple):
@@ -80,23 +78,17 @@ def load(name: str, pool: str = 'max', slope: float = 0.0) -> Network:
     """Reads a network from the cache, and how its pictures are preprocessed.
 
     Args:
-      name: of the weights, one of `weights.SOURCES`.
+      name: of the weights, one of `weights.networks()`.
       pool, slope: 'average' and 0.2 for imagery (Shen et al. 2019); VGG only.
-
-    Raises:
-      InputError: there is no such network, its weights have not been fetched,
-        or it has no such option.
     """
-    family = name.partition('_')[0]
-    check_known('network', family, FAMILIES)
-    _check_options(name, pool, slope)
-    params = weights.load(name)
-    metadata = weights.read_metadata(weights.path(name))
-    preprocessing = metadata.get('preprocessing', '')
-    check_known(
-        f'preprocessing (said by {weights.path(name)})',
-        preprocessing,
-        feedforward.PREPROCESSING,
+    check_known('network', name, weights.networks())
+    family = weights.SOURCES[name].backbone
+    found = backbone(family, 'target')
+    _check_options(name, found, pool, slope)
+    params, path = weights.load(name), weights.path(name)
+    metadata = weights.read_metadata(path)
+    preprocessing = _preprocessing(
+        found, metadata.get('preprocessing', ''), f'(said by {path})'
     )
     return Network(
         name,
@@ -119,46 +111,42 @@ def init_random(
 
     Args:
       key: a JAX random key.
-      family: one of FAMILIES.
+      family: one of BACKBONES.
       width: factor of the channels.
       size: of the pictures, if the fully connected layers are wanted.
-      preprocessing, pool, slope: see `Architecture`.
-
-    Raises:
-      InputError: there is no such network, or it has no such option.
+      preprocessing, pool, slope: see `Architecture`; a network that has one
+        preprocessing keeps it.
     """
-    check_known('network', family, FAMILIES)
-    _check_options(family, pool, slope)
-    if family == 'alexnet' and preprocessing == 'caffe':
-        raise InputError(
-            "AlexNet takes pictures by preprocessing 'torchvision' or 'none', "
-            "not 'caffe'; choose one of them."
-        )
-    if family == 'alexnet':
-        params = alexnet.init(key, width, size=size)
-    elif family == 'squeezenet':
-        params = squeezenet.init(key, width)
-    else:
-        params = vgg.init(key, family, width, size=size)
+    found = backbone(family, 'target')
+    _check_options(family, found, pool, slope)
+    preprocessing = _preprocessing(found, preprocessing, f'of {family}')
     return Network(
-        'random', Architecture(family, preprocessing, pool, slope), params, ''
+        'random',
+        Architecture(family, preprocessing, pool, slope),
+        found.init(key, width=width, size=size),
+        '',
     )
 
 
-def _check_options(name: str, pool: str, slope: float) -> None:
-    family = name.partition('_')[0]
-    if (pool, slope) != ('max', 0.0) and family not in vgg.CONVOLUTIONS:
+def _preprocessing(found: Backbone, said: str, where: str) -> str:
+    if len(found.preprocessing) == 1:
+        return found.preprocessing[0]
+    check_known(f'preprocessing {where}', said, found.preprocessing)
+    return said
+
+
+def _check_options(name: str, found: Backbone, pool: str, slope: float) -> None:
+    if (pool, slope) != ('max', 0.0) and not found.options:
         raise InputError(
             f'{name} has no other pool or slope; leave them, or take a VGG.'
         )
 
 
 def layers(network: Network) -> tuple[str, ...]:
-    """Returns its convolutions and dense layers, all before their ReLU."""
-    if network.architecture.family == 'squeezenet':
-        fires = (f'{fire}_expand' for fire in squeezenet.FIRES)
-        return ('conv1', *fires, 'conv10')
-    return tuple(sorted(network.params))
+    """Returns the layers that are computed if none are named."""
+    found = BACKBONES[network.architecture.family]
+    taps = found.taps(network.params)
+    return tuple(layer for layer in found.layers if layer in taps)
 
 
 def channels_last(features: np.ndarray) -> np.ndarray:
@@ -181,21 +169,13 @@ def provenance(network: Network) -> dict[str, str | float]:
 
 
 def write_provenance(root: PathLike, network: Network) -> None:
-    """Writes ROOT/network.json beside the features of a network.
-
-    Raises:
-      InputError: the folder holds features of another network.
-    """
+    """Writes ROOT/network.json beside the features of a network."""
     check_provenance(root, network)
     files.write_json(pathlib.Path(root, PROVENANCE), provenance(network))
 
 
 def check_provenance(root: PathLike, network: Network) -> None:
-    """Checks that features are of this network, where the folder says it.
-
-    Raises:
-      InputError: they are of another one, or of other weights.
-    """
+    """Checks that features are of this network, where the folder says it."""
     path = pathlib.Path(root, PROVENANCE)
     if not path.exists():
         return
@@ -213,11 +193,7 @@ def check_provenance(root: PathLike, network: Network) -> None:
 
 
 def copy_provenance(source: PathLike, out: PathLike) -> None:
-    """Says of features made from others what is said of those.
-
-    Raises:
-      InputError: `out` holds features of another network.
-    """
+    """Says of features made from others what is said of those."""
     path = pathlib.Path(source, PROVENANCE)
     if not path.exists():
         return
@@ -232,11 +208,7 @@ def copy_provenance(source: PathLike, out: PathLike) -> None:
 
 
 def check_scales(network: Network) -> None:
-    """Checks that the published scales of Shen et al. hold for a network.
-
-    Raises:
-      InputError: they do not.
-    """
+    """Checks that the published scales of Shen et al. hold for a network."""
     found = network.architecture
     if network.name != SCALED or found != Architecture('vgg19', 'caffe'):
         raise InputError(

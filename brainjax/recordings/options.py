@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, Any]:
@@ -51,6 +51,16 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
         found = (None,)
     if not all(isinstance(each, str) for each in found):
         raise InputError(f'{name} is {value!r}; give a list of texts.')
+    return found
+
+
+def kinds(name: str, value: Any, known: Sequence[str]) -> tuple[str, ...]:
+    """Returns an option as some of the known texts; 'a,b' is both."""
+    if isinstance(value, str):
+        value = [text.strip() for text in value.split(',') if text.strip()]
+    found = texts(name, value)
+    for each in found:
+        check_known(name, each, known)
     return found
 
 

@@ -1,15 +1,24 @@
-"""Names of the stimuli of Kamitani's experiments, where files hold numbers.
+"""Names of stimuli: one spelling for each, and the picture each belongs to.
 
-Natural pictures are of ImageNet: number 1443537.022563 is picture 22563 of
-synset 1443537, file n01443537_22563. Coloured shapes, letters and imagery
-cues are counted from 1 (Shen et al. 2019, OpenNeuro ds001506).
+Files write one stimulus in several ways: with and without the folder or the
+suffix, 29 as 29.0, an accent as one character or two. `path` brings them to
+one form, `lookup` and `places` find the picture of a name.
+
+Kamitani's experiments number their stimuli (`name`). Natural pictures are of
+ImageNet: number 1443537.022563 is picture 22563 of synset 1443537, file
+n01443537_22563. Coloured shapes, letters and imagery cues are counted from 1
+(Shen et al. 2019, OpenNeuro ds001506).
 """
 
+import collections
 import itertools
 import math
 import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 
 from brainjax.errors import InputError
+from brainjax.pictures.sources import stem
 
 FIXATION = 'fixation'  # The imagery cue on which nothing was imagined.
 
@@ -49,6 +58,86 @@ IMAGERY = (
 _COUNTED = {'shape': SHAPES, 'letter': LETTERS, 'imagery': IMAGERY}
 _LOWEST_SYNSET = 100_000  # Lower whole numbers count stimuli.
 _SYNSET = re.compile(r'(n\d{8})(_\d+)?')
+_DECIMAL = re.compile(r'(\d+)\.(\d*?)0*')
+_BIDS_FOLDER = 'stimuli/'  # stim_file is a path below it, which some repeat.
+
+
+def path(text: str) -> str:
+    """Returns the one spelling of a stimulus' name, folders and suffix kept.
+
+    '.\\Face\\01.JPG' is 'Face/01.jpg', '29.0' is '29'. Only the suffix's case
+    means nothing; elsewhere two cases are two names.
+    """
+    text = unicodedata.normalize('NFC', text.strip()).replace('\\', '/')
+    while text.startswith(('./', '/')):
+        text = text.removeprefix('.').removeprefix('/')
+    text = _plain_number(text.removeprefix(_BIDS_FOLDER))
+    kept = stem(text)
+    return kept + text[len(kept) :].lower()
+
+
+def one_spelling(names: Iterable[str]) -> list[str]:
+    """Replaces each name by the first that is spelled otherwise only."""
+    first: dict[str, str] = {}
+    return [first.setdefault(stem(path(n)), n) for n in names]
+
+
+def shortened(paths: Iterable[str]) -> dict[str, str]:
+    """Returns the name for each path: without suffix and common folders.
+
+    A suffix stays where it alone tells two stimuli apart.
+    """
+    paths = [*dict.fromkeys(paths)]
+    folders = [text.split('/')[:-1] for text in paths]
+    common = itertools.takewhile(
+        lambda level: len({*level}) == 1, zip(*folders)
+    )
+    start = sum(len(level[0]) + 1 for level in common)
+    stems = [stem(text) for text in paths]
+    count = collections.Counter(stems)
+    return {
+        text: (text if count[kept] > 1 else kept)[start:]
+        for text, kept in zip(paths, stems)
+    }
+
+
+def lookup(pictures: Iterable[str]) -> dict[str, list[int]]:
+    """Returns the places of pictures under all that a stimulus may be called.
+
+    That is the path or its end from any folder on, with or without suffix.
+    """
+    found: dict[str, list[int]] = {}
+    for place, picture in enumerate(pictures):
+        for text in _endings(path(picture)):
+            found.setdefault(text, []).append(place)
+    return found
+
+
+def places(name: str, pictures: Mapping[str, Sequence[int]]) -> Sequence[int]:
+    """Returns the places of the pictures that a name may mean, best first.
+
+    Args:
+      name: of a stimulus, perhaps with folders that the pictures lack.
+      pictures: from `lookup`.
+    """
+    for text in _endings(path(name)):
+        if text in pictures:
+            return pictures[text]
+    return ()
+
+
+def _endings(text: str) -> list[str]:
+    """Returns a path from each of its folders on, the longest first."""
+    parts = text.split('/')
+    endings = ['/'.join(parts[i:]) for i in range(len(parts))]
+    both = ((x, _plain_number(stem(x))) for x in endings)
+    return [*dict.fromkeys(itertools.chain.from_iterable(both))]
+
+
+def _plain_number(text: str) -> str:
+    """Leaves out decimals that are 0; what is no number stays as it is."""
+    decimal = _DECIMAL.fullmatch(text)
+    return '.'.join(filter(None, decimal.groups())) if decimal else text
 
 
 def name(number: float, kind: str, where: str) -> str:

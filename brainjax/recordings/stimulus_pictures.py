@@ -1,7 +1,6 @@
 """The pictures of a recording's stimuli, found by name."""
 
 import contextlib
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,8 @@ from brainjax.errors import InputError
 from brainjax.io.files import PathLike
 from brainjax.pictures import loading, operations
 from brainjax.pictures.decoding import Rules, composited
-from brainjax.pictures.sources import open_source, stem
+from brainjax.pictures.sources import open_source
+from brainjax.recordings import stimulus_names
 
 _SHOWN = 3  # Names in a message.
 
@@ -27,7 +27,7 @@ def join(
     """Loads the picture of each stimulus.
 
     A picture belongs to the stimulus whose name is its path in the source, or
-    its file name, with or without the suffix.
+    the end of it from any folder on, with or without the suffix.
 
     Args:
       names: of the stimuli.
@@ -46,32 +46,31 @@ def join(
     rules = Rules(alpha, upright)
     with contextlib.ExitStack() as stack:
         found = open_source(source, None, stack)
-        places: dict[str, list[int]] = {}
-        for i, name in enumerate(found.names):
-            path = pathlib.PurePosixPath(name)
-            for key in {
-                name,
-                path.name,
-                stem(name),
-                stem(path.name),
-            }:
-                places.setdefault(key, []).append(i)
-        missing = [name for name in names if name not in places]
+        pictures = stimulus_names.lookup(found.names)
+        places = {n: stimulus_names.places(n, pictures) for n in names}
+        missing = [name for name in names if not places[name]]
         if missing:
             raise InputError(
                 f'{source} has no picture for {len(missing)} of the '
                 f'{len(names)} stimuli: {_some(missing)}; picture files must '
                 'bear the stimulus names.'
             )
-        chosen = []
+        taken: dict[int, str] = {}
         for name in names:
+            first = places[name][0]
             if len(places[name]) > 1:
                 raise InputError(
                     f'{source} has two pictures for stimulus {name}: '
                     f'{_some([found.names[i] for i in places[name]])}; leave '
                     'one.'
                 )
-            chosen.append(places[name][0])
+            if taken.setdefault(first, name) != name:
+                raise InputError(
+                    f'{source} has one picture, {found.names[first]}, for the '
+                    f'stimuli {taken[first]} and {name}; give the folder that '
+                    'holds those of both.'
+                )
+        chosen = [places[name][0] for name in names]
         images, transparent = loading.decode_chosen(
             found, chosen, source, size, fit, rules, cached
         )

@@ -15,6 +15,10 @@ from brainjax.recordings.on_disk import (
 )
 from brainjax.recordings.recording import Recording, Trials
 
+# Voxels that readers can leave out, by the option `drop`.
+UNUSABLE = ('nan', 'infinite', 'constant')
+_SAID = {'nan': 'NaN', 'infinite': 'infinite', 'constant': 'constant'}
+
 
 def take_voxels(recording: Recording, voxels: np.ndarray) -> Recording:
     """Returns the recording with only some voxels.
@@ -67,6 +71,60 @@ def select_roi(recording: Recording, name: str) -> Recording:
     """Keeps the voxels of one ROI, or of several joined by '|'."""
     mask = roi_mask(recording.rois, name, recording.source)
     return take_voxels(recording, mask)
+
+
+def unusable_voxels(fmri: np.ndarray) -> np.ndarray:
+    """Says of each voxel why no method could use it, [voxels] str.
+
+    Args:
+      fmri: [trials, voxels].
+
+    Returns:
+      One of UNUSABLE: it is NaN or infinite in some trial, or has the same
+      value in all of them; '' for a voxel that can be used.
+    """
+    first = fmri[:1]
+    return np.select(
+        [
+            np.isnan(fmri).any(axis=0),
+            np.isinf(fmri).any(axis=0),
+            (fmri == first).all(axis=0),
+        ],
+        UNUSABLE,
+        '',
+    )
+
+
+def kept_voxels(
+    why: np.ndarray, drop: Sequence[str], where: str
+) -> tuple[np.ndarray, list[str]]:
+    """Returns the voxels to keep, [voxels] bool, and a sentence on the rest.
+
+    Args:
+      why: [voxels] of UNUSABLE, or '' for a voxel that can be used.
+      drop: of UNUSABLE what to leave out; others are refused.
+      where: what to name in messages.
+    """
+    count = {kind: int((why == kind).sum()) for kind in UNUSABLE}
+    found = {kind: n for kind, n in count.items() if n}
+    listed = ', '.join(f'{n} {_SAID[kind]}' for kind, n in found.items())
+    if not {*found} <= {*drop}:
+        raise InputError(
+            f'{where}: voxels cannot be used as they are ({listed}); leave '
+            f'them out with the option drop={",".join(found)}.'
+        )
+    keep = why == ''
+    if not keep.any():
+        raise InputError(
+            f'{where}: none of the {len(why)} voxels can be used ({listed}); '
+            'check that the file is whole and the right one.'
+        )
+    if not found:
+        return keep, []
+    return keep, [
+        f'{where}: {(~keep).sum()} of the {len(why)} voxels are left out '
+        f'({listed}).'
+    ]
 
 
 def average_repeats(trials: Trials) -> Trials:

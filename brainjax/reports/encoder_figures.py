@@ -6,7 +6,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from brainjax.evaluation.receptive_fields import Fields, Preference, polar
-from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, regions, style
+from brainjax.reports.figures import (
+    COLOURS,
+    INK,
+    LINE,
+    MUTED,
+    plain,
+    regions,
+    style,
+)
 
 
 def receptive_fields(
@@ -30,7 +38,7 @@ def receptive_fields(
         colour = COLOURS[i % len(COLOURS)]
         where.scatter(
             *fields.centre[mask].T, s=5, alpha=0.5, linewidths=0, color=colour,
-            label=name,
+            label=plain(name),
         )  # fmt: skip
         size.scatter(
             eccentricity[mask], fields.size[mask], s=5, alpha=0.3,
@@ -49,10 +57,10 @@ def receptive_fields(
         )
         grey = str(0.25 + 0.6 * b / max(1, len(layers) - 1))
         depth.barh(
-            range(len(groups)), share, left=left, color=grey, label=layer
+            range(len(groups)), share, left=left, color=grey, label=plain(layer)
         )
         left += share
-    depth.set_yticks(range(len(groups)), groups)
+    depth.set_yticks(range(len(groups)), map(plain, groups))
     depth.invert_yaxis()
     depth.set_xlabel('share of the response')
     depth.legend(
@@ -89,7 +97,7 @@ def recovered(
         for i, (name, mask) in enumerate(groups.items()):
             axes.scatter(
                 true[mask], estimated[mask], s=5, alpha=0.5, linewidths=0,
-                color=COLOURS[i % len(COLOURS)], label=name,
+                color=COLOURS[i % len(COLOURS)], label=plain(name),
             )  # fmt: skip
         high = 1 if what != 'size' else np.nanmax([*size, *fields.size]) * 1.02
         axes.plot([0, high], [0, high], color=MUTED, linewidth=0.8)

@@ -29,6 +29,16 @@ def to_png_base64(figure: Figure, dpi: int = 150) -> str:
     return base64.b64encode(stream.getvalue()).decode('ascii')
 
 
+def plain(text: str) -> str:
+    """Returns a name as Matplotlib draws it letter by letter.
+
+    Between dollar signs it would read formulas, and a legend leaves out what
+    begins with an underscore.
+    """
+    text = text.encode('utf-8', 'replace').decode().replace('$', r'\$')
+    return f' {text}' if text.startswith('_') else text
+
+
 def montage(
     target: np.ndarray,
     reconstructions: np.ndarray | Mapping[str, np.ndarray],
@@ -91,7 +101,7 @@ def montage(
                 axes.text(
                     left + 0.5,
                     -0.3 * top,
-                    label,
+                    plain(label),
                     ha='center',
                     va='center',
                     size=8,
@@ -101,7 +111,7 @@ def montage(
             axes.text(
                 x + group / 2,
                 y + picture + label_height / 2,
-                _shorten(names[i], 12 * len(sets)),
+                plain(_shorten(names[i], 12 * len(sets))),
                 ha='center',
                 va='center',
                 size=7,
@@ -147,12 +157,12 @@ def picture_grid(
             )
             if row == 0 and titles is not None:
                 axes.text(
-                    x + 0.5, top / 2, titles[column], ha='center',
+                    x + 0.5, top / 2, plain(titles[column]), ha='center',
                     va='center', size=7.5, color=MUTED,
                 )  # fmt: skip
         if labels is not None:
             axes.text(
-                left - 0.1, y + picture / 2, labels[row], ha='right',
+                left - 0.1, y + picture / 2, plain(labels[row]), ha='right',
                 va='center', size=8, color=INK,
             )  # fmt: skip
     axes.set(xlim=(0, total), ylim=(tall, 0))
@@ -246,7 +256,8 @@ def voxel_correlation(
     groups = regions(len(correlation), rois or {})
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(groups))]
     labels = [
-        f'{name} ({mask.sum()}), median {np.nanmedian(correlation[mask]):.2f}'
+        f'{plain(name)} ({mask.sum()}), median '
+        f'{np.nanmedian(correlation[mask]):.2f}'
         for name, mask in groups.items()
     ]
     if noise_ceiling is None:

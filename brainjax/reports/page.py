@@ -7,7 +7,14 @@ import jinja2
 from matplotlib.figure import Figure
 
 from brainjax.evaluation.audit import AuditCheck
-from brainjax.evaluation.score_table import PERCENT, describe, in_words
+from brainjax.evaluation.score_table import (
+    PERCENT,
+    decimals,
+    describe,
+    in_words,
+    is_defined,
+    p_in_words,
+)
 from brainjax.io import files
 from brainjax.reports import figures, score_plots
 
@@ -130,7 +137,7 @@ def verdict(score: Mapping[str, float]) -> str:
     say so. Of a distance, which is better the lower it is, 'nearer than
     chance' or 'farther than chance'.
     """
-    if not all(_known(score[x]) for x in (*_NUMBERS, 'p')):
+    if not all(is_defined(score[x]) for x in (*_NUMBERS, 'p')):
         return 'not defined'
     good, bad = 'above chance', 'below chance'
     above, below = (
@@ -155,31 +162,16 @@ def _rows(scores):
                 'name': name,
                 'score': item,
                 'constant': score.get('constant', 0),
-                **{key: _number(score[key], item.percent) for key in _NUMBERS},
-                'p': _p(score['p']),
+                'permuted': 'permuted' in score
+                and decimals(score['permuted'], item.percent),
+                **{key: decimals(score[key], item.percent) for key in _NUMBERS},
+                'p': p_in_words(score['p']),
                 'n': score['n'],
                 'verdict': verdict(score),
                 'places': places[name],
             }
         )
     return rows
-
-
-def _known(value) -> bool:
-    """False of NaN, which scores.json holds as null."""
-    return value is not None and value == value
-
-
-def _number(value, percent):
-    if not _known(value):
-        return '-'
-    return f'{100 * value:.1f}{PERCENT}' if percent else f'{value:.3f}'
-
-
-def _p(p):
-    if not _known(p):
-        return '-'
-    return f'{p:.3f}' if p >= 0.001 else f'{p:.1g}'
 
 
 def _figure(title, caption, figure):

@@ -8,7 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainjax.recordings import Recording, Trials, description, reliability
-from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, style
+from brainjax.reports.figures import (
+    COLOURS,
+    INK,
+    LINE,
+    MUTED,
+    WIDTH,
+    plain,
+    style,
+)
 
 _PICTURES = 8  # Of the training and as many of the test stimuli.
 _MOST = 24  # ROIs drawn at the most.
@@ -41,7 +49,7 @@ def draw(recording: Recording, summary: Mapping[str, Any]) -> Figure:
     if pictures:
         _pictures(figures[1, 0], recording)
     figure.suptitle(
-        f'{summary["subject"]}{" (simulated)" * summary["simulated"]}: '
+        f'{plain(summary["subject"])}{" (simulated)" * summary["simulated"]}: '
         f'{summary["trials"]["train"]} training and '
         f'{summary["trials"]["test"]} test trials, {summary["voxels"]} voxels',
         fontsize=10,
@@ -59,7 +67,8 @@ def _title(axes: Axes, text: str, across: str) -> None:
 def _bars(axes: Axes, counts: Mapping[str, int]) -> None:
     _title(axes, 'voxels by ROI', 'voxels')
     names = [*counts][::-1]
-    axes.barh(names, [counts[name] for name in names], color=COLOURS[0])
+    counted = [counts[name] for name in names]
+    axes.barh([plain(name) for name in names], counted, color=COLOURS[0])
     if not counts:
         _say(axes, 'no ROIs')
 
@@ -98,7 +107,9 @@ def _reliability(
         axes.plot(
             [np.median(ceiling[mask])] * 2, [i, i + 0.85], color=INK, lw=1
         )
-    axes.set_yticks(np.arange(len(groups)) + 0.3, [*groups][::-1])
+    axes.set_yticks(
+        np.arange(len(groups)) + 0.3, [plain(name) for name in groups][::-1]
+    )
     axes.set_xlim(0, 1)
 
 
@@ -135,7 +146,7 @@ def _pictures(figure, recording: Recording) -> None:
             axes.imshow(recording.stimuli.images[i], interpolation='nearest')
             name = recording.stimuli.names[i]
             name = name if len(name) < 15 else f'{name[:13]}…'
-            axes.set_title(name, fontsize=6, color=MUTED, pad=2)
+            axes.set_title(plain(name), fontsize=6, color=MUTED, pad=2)
         row[0].set_title(
             f'{word}\n{row[0].get_title()}', fontsize=6, color=INK, pad=2
         )

@@ -11,7 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainjax.evaluation.score_table import describe, in_words
-from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, style
+from brainjax.reports.figures import (
+    COLOURS,
+    INK,
+    LINE,
+    MUTED,
+    WIDTH,
+    plain,
+    style,
+)
 
 Scores = Mapping[str, Mapping[str, float]]
 
@@ -139,7 +147,9 @@ def _draw(axes: Axes, panel: Mapping[str, tuple[dict, float]]) -> None:
             1.02, y, in_words(text, describe(name).percent), va='center',
             fontsize=8.5, color=INK, transform=axes.get_yaxis_transform(),
         )  # fmt: skip
-    axes.set_yticks(range(len(panel)), [describe(name).title for name in panel])
+    axes.set_yticks(
+        range(len(panel)), [plain(describe(name).title) for name in panel]
+    )
     axes.tick_params(axis='y', length=0, labelsize=8.5, labelcolor=INK)
     left, right = _extent(
         [0, 1, *(x for values, _ in panel.values() for x in values.values())]

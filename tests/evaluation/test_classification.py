@@ -156,7 +156,7 @@ def test_alexnet_embedding_is_the_published_one(monkeypatch):
     images = GENERATOR.integers(256, size=(3, 112, 112, 3), dtype=np.uint8)
     found = classification.alexnet_embedding()(images)
     expected = alexnet.apply(
-        params, np.float32(images / 127.5 - 1), ('relu4',), normalise=False
+        params, np.float32(images / 127.5 - 1), ('relu4',), 'none'
     )['relu4']
     assert expected.shape[1:3] == (6, 6)
     np.testing.assert_allclose(
@@ -189,3 +189,27 @@ def test_archive_without_pictures(tmp_path):
         archive.addfile(tarfile.TarInfo('readme.txt'), io.BytesIO())
     with pytest.raises(InputError, match='has 0 classes'):
         classification.build(path, mean_colour)
+
+
+def test_a_test_picture_is_no_example_of_its_class(tmp_path):
+    coarse = GENERATOR.integers(256, size=(7, 8, 8, 3), dtype=np.uint8)
+    pictures = [
+        Image.fromarray(x).resize((150, 120), Image.Resampling.BICUBIC)
+        for x in coarse
+    ]
+    for i, picture in enumerate(pictures[:6]):
+        folder = tmp_path / ('cats' if i < 3 else 'dogs')
+        folder.mkdir(exist_ok=True)
+        picture.save(folder / f'example{i}.png')
+    whole = classification.build(tmp_path, mean_colour)
+    assert whole.examples.tolist() == [3, 3] and whole.excluded == 0
+    # The first cat was a test picture, at another size and by another name.
+    targets = {
+        'cats': [np.asarray(pictures[0].resize((500, 400)))],
+        'dogs': [np.asarray(pictures[6])],
+        'birds': [np.asarray(pictures[3])],
+    }
+    bank = classification.build(tmp_path, mean_colour, targets=targets)
+    assert bank.examples.tolist() == [2, 3] and bank.excluded == 1
+    by_name = classification.build(tmp_path, mean_colour, without=['example0'])
+    np.testing.assert_array_equal(bank.means, by_name.means)

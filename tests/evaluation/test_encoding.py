@@ -100,3 +100,17 @@ def test_regions_are_scored_beside_their_ceiling():
         'normalised'
         not in encoding.by_region(predicted, measured, regions)['early']
     )
+
+
+@pytest.mark.filterwarnings('ignore:All-NaN')
+def test_two_stimuli_have_no_correlation():
+    predicted, measured = draw(2, 5), draw(2, 5, seed=1)
+    score = encoding.score(predicted, measured)
+    assert score.pop('n') == 2
+    assert np.isnan(list(score.values())).all()
+    regions = {'V1': np.arange(5) < 3}
+    found = encoding.by_region(predicted, measured, regions, np.ones(5))['V1']
+    assert (found.pop('n'), found.pop('voxels')) == (2, 3)
+    assert np.isnan(list(found.values())).all()
+    three = encoding.score(draw(3, 5), draw(3, 5, seed=1), draws=20)
+    assert np.isfinite(list(three.values())).all()

@@ -310,8 +310,8 @@ def test_score_names_and_chance_with_few_pictures():
 def test_score_does_not_depend_on_groups_for_its_value(monkeypatch):
     truth, reconstruction = pictures(11), pictures(11, seed=1)
     whole = evaluation.score(truth, reconstruction, draws=500)
-    monkeypatch.setattr(score_module, 'GROUP', 4)
-    monkeypatch.setattr(score_module, 'SMALLEST_GROUP', 4)
+    monkeypatch.setattr(score_module, 'SUBSET', 4)
+    monkeypatch.setattr(score_module, 'SMALLEST_SUBSET', 4)
     grouped = evaluation.score(truth, reconstruction, draws=500)
     for name in ('ssim_2d', 'ssim_1d'):
         assert grouped[name]['value'] == pytest.approx(whole[name]['value'])

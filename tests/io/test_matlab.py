@@ -1,5 +1,7 @@
 """MATLAB v5 files against SciPy, whole and damaged."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.io
@@ -133,13 +135,57 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
         matlab.read(path, ['x'])
 
 
-def test_a_variable_of_absurd_size_is_refused(tmp_path, monkeypatch):
+def test_small_files_take_little_memory(tmp_path):
     path = tmp_path / 'v.mat'
-    scipy.io.savemat(path, {'x': np.zeros(10**6)}, do_compression=True)
-    assert path.stat().st_size < 20_000
-    monkeypatch.setattr(matlab, 'LARGEST', 10**6)
-    with pytest.raises(InputError, match='cut off or too large'):
+    variables = {name: np.zeros(5 * 2**20) for name in 'abc'}  # 40 MiB each.
+    scipy.io.savemat(path, variables, do_compression=True)
+    assert path.stat().st_size < 2**18
+    assert matlab.read(path, ['a'])['a'].size == 5 * 2**20
+    with pytest.raises(InputError, match='far larger than the file'):
+        matlab.read(path, ['a', 'b'])
+    scipy.io.savemat(path, {'x': np.zeros(2**24)}, do_compression=True)
+    tracemalloc.start()
+    with pytest.raises(InputError, match='far larger than the file'):
         matlab.read(path, ['x'])
+    assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    tracemalloc.stop()
+
+
+def test_what_is_of_another_kind_harms_no_other_variable(tmp_path):
+    path = tmp_path / 'v.mat'
+    scipy.io.savemat(path, {'x': np.eye(2), 'z': np.array([[1 + 2j]])})
+    text = b'MCOS', b'string'
+
+    def word(*values):
+        return np.array(values, '<u4').tobytes()
+
+    # As MATLAB saves s = "text": flags of class 17, name, two texts, numbers.
+    inner = b''.join(
+        [
+            word(6, 8, 13, 0),
+            word(5, 8, 1, 1),
+            word(1, 0),
+            word(6, 4, 0, 0),
+        ]
+    )
+    body = b''.join(
+        [
+            word(6, 8, 17, 0),
+            b'\1\0\1\0s\0\0\0',
+            b'\1\0\4\0' + text[0],
+            word(1, 6) + text[1] + b'\0\0',
+            word(14, len(inner)) + inner,
+        ]
+    )
+    whole = path.read_bytes()
+    element = word(14, len(body)) + body
+    path.write_bytes(whole[:128] + element + whole[128:])
+    assert matlab.names(path) == {'x', 's', 'z'}
+    np.testing.assert_array_equal(matlab.read(path, ['x'])['x'], np.eye(2))
+    with pytest.raises(InputError, match=r's is neither numbers .*an object'):
+        matlab.read(path, ['s'])
+    with pytest.raises(InputError, match='z holds complex numbers'):
+        matlab.read(path, ['z'])
 
 
 @pytest.mark.parametrize('compressed', [True, False])

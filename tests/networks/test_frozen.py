@@ -1,3 +1,4 @@
+import functools
 import json
 
 import caffe_writer
@@ -8,7 +9,7 @@ import torch_writer
 
 from brainjax.errors import InputError
 from brainjax.networks import frozen
-from brainjax.networks.backbones import feedforward, vgg
+from brainjax.networks.backbones import BACKBONES, feedforward, vgg
 from brainjax.networks.weights import cache as weights
 from brainjax.networks.weights import catalogue, converters
 
@@ -22,24 +23,18 @@ def cache(tmp_path, monkeypatch):
 def narrow(monkeypatch):
     """Takes networks with few channels for the published ones."""
 
-    def kernels(name):
-        family, _, rest = name.partition('_')
-        if family == 'squeezenet':
-            return catalogue.squeezenet.shapes(1 / 16)
-        module = getattr(catalogue, family[:3], None) or catalogue.alexnet
-        options = {'size': 224 if rest else None}
-        if module is vgg:
-            return vgg.shapes(family, 1 / 16, **options)
-        return module.shapes(1 / 16, **options)
-
-    monkeypatch.setattr(catalogue, 'kernels', kernels)
+    for name in ('vgg16', 'vgg19', 'squeezenet'):
+        whole = BACKBONES[name]
+        shapes = functools.partial(whole.shapes, width=1 / 16)
+        monkeypatch.setitem(BACKBONES, name, whole._replace(shapes=shapes))
 
 
 def arrays(name, seed=0):
     """Layer -> (OIHW or [out, in] kernel, bias), at random."""
     rng = np.random.default_rng(seed)
     result = {}
-    for layer, shape in catalogue.kernels(name).items():
+    for layer, parts in catalogue.shapes(name).items():
+        shape = parts['kernel']
         order = (3, 2, 0, 1) if len(shape) == 4 else (1, 0)
         kernel = rng.standard_normal([shape[i] for i in order], np.float32)
         result[layer] = kernel / 8, rng.standard_normal(shape[-1:], np.float32)
@@ -83,7 +78,7 @@ def test_caffe_vgg19_knows_its_preprocessing(tmp_path, narrow, old):
 
 def test_torchvision_classifier(tmp_path, narrow):
     held = arrays('vgg16_fc')
-    places = converters._torchvision_places('vgg16_fc')
+    places = {layer: vgg.torch_names(layer)[0] for layer in held}
     assert [places[f'fc{i}'] for i in (6, 7, 8)] == [
         'classifier.0',
         'classifier.3',
@@ -238,5 +233,5 @@ def test_options_that_a_network_does_not_have():
     key = jax.random.key(0)
     with pytest.raises(InputError, match='alexnet has no other pool or slope'):
         frozen.init_random(key, 'alexnet', 1 / 16, pool='average')
-    with pytest.raises(InputError, match="'torchvision' or 'none', not 'caffe"):
+    with pytest.raises(InputError, match=r"of alexnet 'caffe'.*torchvision"):
         frozen.init_random(key, 'alexnet', 1 / 16, preprocessing='caffe')

@@ -182,6 +182,35 @@ def test_cached_pictures_are_mapped_and_made_anew(tmp_path, monkeypatch):
     assert sorted(kept.iterdir()) == before
 
 
+def test_a_damaged_cache_is_noticed_and_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path / 'cache'))
+    folder = write_folder(tmp_path / 'folder')
+    (folder / 'x.png').write_bytes(encoded(np.zeros((9, 9, 4), np.uint8)))
+    told = []
+
+    def cached():
+        return loading.load(folder, 8, cached=True, tell=told.append)[0]
+
+    expected = cached().copy()
+    [kept] = (tmp_path / 'cache' / 'pictures').glob('*.npy')
+    whole = kept.read_bytes()
+    flipped = bytearray(whole)
+    flipped[-100] ^= 1
+    about = kept.with_suffix('.json')
+    for content in (flipped, whole[:-1], whole[:50], b'', whole + b'x'):
+        kept.write_bytes(content)
+        np.testing.assert_array_equal(cached(), expected)
+        assert kept.read_bytes() == whole
+    for text in ('', '{', '[]', '{}', '{"crc32": "a", "transparent": null}'):
+        about.write_text(text)
+        np.testing.assert_array_equal(cached(), expected)
+        assert about.read_text().startswith('{\n')
+    changed = kept.stat().st_mtime_ns
+    cached()
+    assert kept.stat().st_mtime_ns == changed
+    assert sum('1 of 7 pictures are transparent' in text for text in told) == 12
+
+
 def test_a_damaged_picture_is_named(tmp_path):
     folder = write_folder(tmp_path / 'folder')
     whole = (folder / 'class0' / '2.png').read_bytes()

@@ -13,7 +13,7 @@ from PIL import Image
 from brainjax import evaluation, reports
 from brainjax.errors import InputError
 from brainjax.evaluation.receptive_fields import Fields, Preference
-from brainjax.reports import figures, score_plots
+from brainjax.reports import encoder_figures, figures, score_plots
 
 GENERATOR = np.random.default_rng(0)
 TRUTH = GENERATOR.random((7, 16, 20, 3)).astype(np.float32)
@@ -176,3 +176,26 @@ def test_findings_are_drawn_by_their_kind():
     for kind, given in values.items():
         figure = reports.draw(Finding(kind, 'What it shows.', kind, given))
         assert isinstance(figure, Figure) and pixels(figure, 30).std() > 0
+
+
+NAMES = [r'$\frac{', '$a$', '_hidden', 'half\ud800', 'V1']
+
+
+def test_names_are_drawn_letter_by_letter():
+    rois = {name: np.arange(5) == i for i, name in enumerate(NAMES)}
+    fields = Fields(np.full((5, 2), 0.4), np.full(5, 0.1), np.ones(5))
+    preference = Preference(np.full((2, 5), 0.5), np.full(5, 0.5))
+    drawn = (
+        figures.montage(TRUTH[:5], {'$x$_$': TRUTH[:5]}, NAMES),
+        figures.picture_grid(TRUTH[None, :5], ['$\\a$'], NAMES),
+        figures.voxel_correlation(np.linspace(0, 1, 5), np.ones(5), rois),
+        figures.voxel_correlation(np.linspace(0, 1, 5), None, rois),
+        encoder_figures.receptive_fields(fields, preference, NAMES[:2], rois),
+        score_plots.bars({f'encoder_correlation_in_{n}': SCORES['pixcorr']
+                          for n in NAMES}),
+    )  # fmt: skip
+    for figure in drawn:
+        assert pixels(figure, 30).std() > 0
+    legend = drawn[2].axes[0].get_legend().get_texts()
+    assert len(legend) == 5
+    assert figures.plain('V1 $x$') == r'V1 \$x\$'

@@ -45,3 +45,13 @@ def test_without_repeats_regions_and_pictures():
     assert len(figure.axes) == 3
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts == ['no ROIs', 'no stimulus was repeated']
+
+
+def test_names_with_dollar_signs_are_drawn():
+    recording = small_recording()
+    rois = {f'$\\{name}$': mask for name, mask in recording.rois.items()}
+    recording = dataclasses.replace(recording, rois=rois, subject='$a$')
+    labels = [
+        text.get_text() for text in drawn(recording).axes[0].get_yticklabels()
+    ]
+    assert r'\$\V1\$' in labels

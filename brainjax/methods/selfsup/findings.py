@@ -108,6 +108,11 @@ def _in_use(history: History) -> History:
 
 
 def _in_words(by_region: dict[str, dict[str, float]]) -> list[str]:
+    by_region = {
+        name: score
+        for name, score in by_region.items()
+        if np.isfinite(score['value'])
+    }
     if not by_region:
         return []
     parts = [

@@ -1,1 +1,200 @@
-"""Frozen networks."""
+"""The frozen networks: one table of them, and what each can be used for.
+
+    backbone = BACKBONES['vgg16']
+    params = backbone.init(key, width=0.25)
+    features = backbone.apply(params, images, ['relu2_2'])
+
+Weights are an argument, so that they are never trained by accident. To add a
+network, write a module like `squeezenet` and a row here; its published
+weights get a row in `weights.catalogue`.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from brainjax.errors import InputError, check_known
+from brainjax.networks.backbones import (
+    alexnet,
+    clip,
+    efficientnet,
+    inception,
+    resnet,
+    squeezenet,
+    vgg,
+)
+
+# What a network is used for -> what that is called in messages.
+ROLES = {
+    'target': 'a network whose features are decoded or inverted',
+    'encoder': "an encoder's backbone",
+    'evaluation': 'a network that scores pictures',
+}
+
+
+class Backbone(NamedTuple):
+    """A network, but for its weights.
+
+    All functions take the options by name. `width` is a factor of the
+    channels, rounded to multiples of 4; `size`, the height and width of the
+    pictures, is for layers that depend on it, which are left out without it
+    (fully connected ones) or have the published size (CLIP's positions).
+
+    Attributes:
+      shapes: (width=, size=) -> {layer: {part: shape}}, as in the parameters.
+      init: (key, width=, size=) -> random parameters.
+      steps: (params, preprocessing, options) -> (tap, function) in order.
+      apply: (params, images, taps, preprocessing, options) -> {tap: features};
+        images [n, height, width, 3] in 0..1.
+      layers: taps whose features are computed if none are named.
+      preprocessing: those its weights may expect, of
+        `feedforward.PREPROCESSING`; the first is the default. Where there is
+        one, it belongs to the network.
+      smallest: height and width below which nothing is left at some tap.
+      size: height and width of the pictures it was trained on.
+      options: names of what `apply` takes beside: 'pool', 'slope'.
+      torch_names: layer -> torchvision's names of it and of the batch norm
+        after it, if any.
+      epsilon: of that norm.
+      unfit: role -> in one sentence, why it cannot be used so.
+    """
+
+    shapes: Callable
+    init: Callable
+    steps: Callable
+    apply: Callable
+    layers: tuple[str, ...]
+    preprocessing: tuple[str, ...]
+    smallest: int
+    size: int = 224
+    options: tuple[str, ...] = ()
+    torch_names: Callable | None = None
+    epsilon: float = 0.0
+    unfit: Mapping[str, str] = {}
+
+    def taps(self, params: Mapping) -> tuple[str, ...]:
+        """Returns the taps in order; params may be their shapes."""
+        return tuple(name for name, _ in self.steps(params) if name)
+
+
+_DENSE = ('fc6', 'fc7', 'fc8')
+
+
+def _vgg(name: str) -> Backbone:
+    return Backbone(
+        functools.partial(vgg.shapes, name),
+        functools.partial(vgg.init, name=name),
+        vgg.steps,
+        vgg.apply,
+        layers=(*vgg.shapes(name), *_DENSE),
+        preprocessing=('torchvision', 'caffe', 'none'),
+        smallest=32,
+        options=('pool', 'slope'),
+        torch_names=functools.partial(vgg.torch_names, name=name),
+    )
+
+
+_ALEXNET = Backbone(
+    alexnet.shapes,
+    alexnet.init,
+    alexnet.steps,
+    alexnet.apply,
+    layers=(*alexnet.shapes(), *_DENSE),
+    preprocessing=('torchvision', 'none'),
+    smallest=63,
+    torch_names=alexnet.torch_names,
+)
+_STRIDE2 = {'stride': 2, 'padding': 'SAME'}
+_ELSEWHERE = "its weights are AlexNet's, trained at stride 4; take 'alexnet'"
+# The encoder of Beliy et al. 2019 reads the first layer at stride 2, where
+# the fully connected layers do not fit.
+_ALEXNET_STRIDE2 = _ALEXNET._replace(
+    shapes=lambda width=1.0, size=None: alexnet.shapes(width),
+    init=lambda key, width=1.0, size=None: alexnet.init(key, width),
+    steps=functools.partial(alexnet.steps, **_STRIDE2),
+    apply=functools.partial(alexnet.apply, **_STRIDE2),
+    layers=tuple(alexnet.shapes()),
+    smallest=29,
+    unfit={'target': _ELSEWHERE, 'evaluation': _ELSEWHERE},
+)
+_POOLED = ('layer1', 'layer2', 'layer3', 'layer4', 'avgpool')
+BACKBONES = {
+    'vgg16': _vgg('vgg16'),
+    'vgg19': _vgg('vgg19'),
+    'alexnet': _ALEXNET,
+    'alexnet_stride2': _ALEXNET_STRIDE2,
+    'squeezenet': Backbone(
+        squeezenet.shapes,
+        squeezenet.init,
+        squeezenet.steps,
+        squeezenet.apply,
+        layers=(
+            'conv1',
+            *(f'{fire}_expand' for fire in squeezenet.FIRES),
+            'conv10',
+        ),
+        preprocessing=('caffe', 'torchvision', 'none'),
+        smallest=21,
+    ),
+    'resnet50': Backbone(
+        resnet.shapes,
+        resnet.init,
+        resnet.steps,
+        resnet.apply,
+        layers=_POOLED,
+        preprocessing=('torchvision', 'none'),
+        smallest=1,
+        torch_names=resnet.torch_names,
+        epsilon=resnet.EPSILON,
+    ),
+    'inception': Backbone(
+        inception.shapes,
+        inception.init,
+        inception.steps,
+        inception.apply,
+        layers=(*inception.BLOCKS, 'avgpool'),
+        preprocessing=('inception',),
+        smallest=75,
+        size=299,
+        torch_names=inception.torch_names,
+        epsilon=inception.EPSILON,
+    ),
+    'efficientnet_b1': Backbone(
+        efficientnet.shapes,
+        efficientnet.init,
+        efficientnet.steps,
+        efficientnet.apply,
+        layers=(*(f'features{i}' for i in range(1, 9)), 'avgpool'),
+        preprocessing=('torchvision', 'none'),
+        smallest=1,
+        size=240,
+        torch_names=efficientnet.torch_names,
+        epsilon=efficientnet.EPSILON,
+    ),
+    'clip': Backbone(
+        clip.shapes,
+        clip.init,
+        clip.steps,
+        clip.apply,
+        layers=(*(f'block{i:02d}' for i in range(clip.BLOCKS)), 'embedding'),
+        preprocessing=('clip',),
+        smallest=clip.SIZE,
+        size=clip.SIZE,
+    ),
+}
+
+
+def backbone(name: str, role: str) -> Backbone:
+    """Returns a network that can be used for something.
+
+    Args:
+      name: one of BACKBONES.
+      role: one of ROLES.
+    """
+    check_known('network', name, BACKBONES)
+    found = BACKBONES[name]
+    if role in found.unfit:
+        raise InputError(
+            f'{name} cannot be {ROLES[role]}: {found.unfit[role]}.'
+        )
+    return found

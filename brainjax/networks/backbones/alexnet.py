@@ -1,7 +1,6 @@
-"""AlexNet as a frozen feature extractor.
+"""AlexNet, torchvision's variant (Krizhevsky 2014, 'One weird trick').
 
-Torchvision's variant (Krizhevsky 2014, 'One weird trick'): 64, 192, 384, 256
-and 256 channels, no local response normalisation.
+64, 192, 384, 256 and 256 channels, no local response normalisation.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,56 +21,42 @@ POOLED = ('conv1', 'conv2', 'conv5')
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
 
 
-def shapes(
-    width: float = 1.0, last: str | None = None, size: int | None = None
-) -> dict[str, tuple[int, ...]]:
-    """Returns layer -> shape of its kernel, HWIO or [in, out].
-
-    Args:
-      width: factor of the channels, rounded to a multiple of 4.
-      last: the deepest layer to keep, such as 'conv4'; None for all.
-      size: height and width of the pictures, for the fully connected layers,
-        which need it; None leaves them out.
-
-    Raises:
-      InputError: there is no layer `last`.
-    """
-    if size is None:
-        return feedforward.shapes(LAYERS, width, last)
-    found = feedforward.shapes(LAYERS, width, None)
-    side = (size - 7) // 4 + 1  # conv1: 11 px at stride 4, padded by 2
-    for _ in POOLED:
-        side = (side - 3) // 2 + 1
-    inputs = side**2 * found['conv5'][-1]
-    return feedforward.up_to(
-        found | feedforward.dense_shapes(inputs, width), last
-    )
+def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
+    """Returns the shapes of the parameters, see `backbones.Backbone`."""
+    kernels = feedforward.stacked(LAYERS, width)
+    if size is not None:
+        side = (size - 7) // 4 + 1  # conv1: 11 px at stride 4, padded by 2
+        for _ in POOLED:
+            side = (side - 3) // 2 + 1
+        inputs = side**2 * kernels['conv5'][-1]
+        kernels |= feedforward.dense_shapes(inputs, width)
+    return feedforward.with_biases(kernels)
 
 
 def init(
-    key: jax.Array,
-    width: float = 1.0,
-    last: str | None = None,
-    size: int | None = None,
+    key: jax.Array, width: float = 1.0, size: int | None = None
 ) -> feedforward.Params:
-    """Draws random parameters (He-normal kernels, zero biases).
-
-    Args:
-      key: a JAX random key.
-      width, last, size: as for `shapes`.
-
-    Returns:
-      {'conv1': {'kernel': [11, 11, 3, O], 'bias': [O]}, ...}.
-
-    Raises:
-      InputError: there is no layer `last`.
-    """
-    return feedforward.init(key, shapes(width, last, size))
+    """Draws random parameters of `shapes`."""
+    return feedforward.init(key, shapes(width, size))
 
 
-def _steps(
-    params: Mapping, preprocessing: str, stride: int, padding: Padding
+def torch_names(layer: str) -> tuple[str, None]:
+    """Returns torchvision's name of a layer, which no norm follows."""
+    number = int(layer.removeprefix('conv').removeprefix('fc'))
+    if layer.startswith('fc'):
+        # Dropout comes before the first two, a ReLU after them.
+        return f'classifier.{ {6: 1, 7: 4, 8: 6}[number] }', None
+    pools = sum(name < layer for name in POOLED)
+    return f'features.{2 * (number - 1) + pools}', None
+
+
+def steps(
+    params: Mapping,
+    preprocessing: str = 'torchvision',
+    stride: int = 4,
+    padding: Padding = ((2, 2), (2, 2)),
 ) -> Iterator[feedforward.Step]:
+    """Yields the network's steps, see `apply`."""
     yield feedforward.preprocess(preprocessing)
     for name in sorted(name for name in params if name.startswith('conv')):
         layer, number = params[name], name.removeprefix('conv')
@@ -95,21 +80,20 @@ def apply(
     params: feedforward.Params,
     images: jax.Array,
     taps: Iterable[str],
-    normalise: bool = True,
+    preprocessing: str = 'torchvision',
     stride: int = 4,
     padding: Padding = ((2, 2), (2, 2)),
 ) -> dict[str, jax.Array]:
-    """Computes features of images.
+    """Computes features of images, see `feedforward.run`.
 
     Args:
-      params: from `init` or `weights.load`; nothing past the deepest tap is
-        computed.
-      images: [n, height, width, 3] floating point, RGB; in 0..1 if normalise.
+      params: from `init` or `weights.load`.
+      images: [n, height, width, 3] floating point in 0..1, RGB.
       taps: 'conv2' is a convolution before its ReLU, 'relu2' after it; 'pool1',
         'pool2' and 'pool5' the 3x3 maximum at stride 2 that follows; 'fc6'
         and 'relu6', 'fc7' and 'relu7', and 'fc8' where params hold them.
-      normalise: whether to apply ImageNet's mean and deviation; if not, the
-        images enter as they are (Gaziv et al. 2022 classify 2 * images - 1).
+      preprocessing: of `feedforward.PREPROCESSING`; with 'none' the images
+        enter as they are (Gaziv et al. 2022 classify 2 * images - 1).
       stride: of the first convolution.
       padding: of the first convolution, as `jax.lax.conv_general_dilated`
         takes it. Stride 2 with 'SAME' gives 56x56 features at 112 px (the
@@ -117,11 +101,7 @@ def apply(
 
     Returns:
       {tap: [n, height', width', channels]}; at 112 px 'relu4' is 6x6x256.
-
-    Raises:
-      InputError: a tap is unknown.
-      ValueError: the images are not floating-point RGB, or too small.
     """
-    preprocessing = 'torchvision' if normalise else 'none'
-    steps = _steps(params, preprocessing, stride, padding)
-    return feedforward.run(steps, images, taps)
+    return feedforward.run(
+        steps(params, preprocessing, stride, padding), images, taps
+    )

@@ -1,56 +1,64 @@
-"""CLIP's image tower as a frozen feature extractor (Radford et al. 2021).
+"""CLIP's image tower (Radford et al. 2021).
 
 OpenAI's ViT-L/14: patches of 14 x 14 pixels, 24 blocks of width 1024 with
 layer normalisation before each part, the quick GELU, and a projection of the
 class token to 768 numbers. All sizes are read off the parameters.
 """
 
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-DEVIATION = (0.26862954, 0.26130258, 0.27577711)
-SIZE = 224
+from brainjax.networks.backbones import feedforward
+
+SIZE, PATCH, BLOCKS, WIDTH, OUTPUTS = 224, 14, 24, 1024, 768
 HEAD_WIDTH = 64
 EPSILON = 1e-5
 
 
-def shapes(
-    width: int = 1024,
-    blocks: int = 24,
-    patch: int = 14,
-    tokens: int = 257,
-    outputs: int = 768,
-) -> dict[str, tuple[int, ...]]:
-    """Returns flat name -> shape; the defaults are those of ViT-L/14."""
+def tower_shapes(
+    width: int, blocks: int, patch: int, tokens: int, outputs: int
+) -> feedforward.Shapes:
+    """Returns the shapes of the parameters of an image tower of any sizes."""
     result = {
-        'embedding.patches': (patch, patch, 3, width),
-        'embedding.class': (width,),
-        'embedding.positions': (tokens, width),
-        'before.scale': (width,),
-        'before.bias': (width,),
-        'after.scale': (width,),
-        'after.bias': (width,),
-        'projection.kernel': (width, outputs),
+        'embedding': {
+            'patches': (patch, patch, 3, width),
+            'class': (width,),
+            'positions': (tokens, width),
+        },
+        'before': {'scale': (width,), 'bias': (width,)},
+        'after': {'scale': (width,), 'bias': (width,)},
+        'projection': {'kernel': (width, outputs)},
+    }
+    matrices = {
+        'attend': (width, 3 * width),
+        'combine': (width, width),
+        'widen': (width, 4 * width),
+        'narrow': (4 * width, width),
     }
     for i in range(blocks):
-        block = f'block{i:02d}'
-        for name, (read, written) in {
-            'attend': (width, 3 * width),
-            'combine': (width, width),
-            'widen': (width, 4 * width),
-            'narrow': (4 * width, width),
-        }.items():
-            result[f'{block}.{name}_kernel'] = (read, written)
-            result[f'{block}.{name}_bias'] = (written,)
+        block = result[f'block{i:02d}'] = {}
+        for name, shape in matrices.items():
+            block[f'{name}_kernel'] = shape
+            block[f'{name}_bias'] = shape[1:]
         for name in ('attention', 'perceptron'):
-            result[f'{block}.{name}_scale'] = (width,)
-            result[f'{block}.{name}_bias'] = (width,)
+            block[f'{name}_scale'] = block[f'{name}_bias'] = (width,)
     return result
+
+
+def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
+    """Returns the shapes of the parameters; the size is 224 if not said."""
+    return tower_shapes(
+        # Whole heads.
+        width=max(1, round(WIDTH * width / HEAD_WIDTH)) * HEAD_WIDTH,
+        blocks=BLOCKS,
+        patch=PATCH,
+        tokens=((size or SIZE) // PATCH) ** 2 + 1,
+        outputs=feedforward.scaled(OUTPUTS, width),
+    )
 
 
 def torch_names() -> dict[str, str]:
@@ -82,16 +90,21 @@ def torch_names() -> dict[str, str]:
     }
 
 
-def init(key: jax.Array, **sizes: int) -> dict[str, dict[str, jax.Array]]:
-    """Draws random parameters from N(0, 1 / fan in); scales are 1.
+def init(
+    key: jax.Array, width: float = 1.0, size: int | None = None
+) -> feedforward.Params:
+    """Draws random parameters of `shapes`."""
+    return draw(key, shapes(width, size))
 
-    Args:
-      key: a JAX random key.
-      sizes: of `shapes`.
-    """
+
+def draw(key: jax.Array, shapes: feedforward.Shapes) -> feedforward.Params:
+    """Draws parameters from N(0, 1 / fan in); biases are 0 and scales 1."""
     params = {}
-    for i, (name, shape) in enumerate(shapes(**sizes).items()):
-        group, part = name.split('.')
+    for i, (group, part, shape) in enumerate(
+        (group, part, shape)
+        for group, parts in shapes.items()
+        for part, shape in parts.items()
+    ):
         if part.endswith('scale'):
             value = jnp.ones(shape)
         elif part.endswith('bias'):
@@ -152,51 +165,82 @@ def _perceptron(block: Mapping, x: jax.Array) -> jax.Array:
     return x @ block['narrow_kernel'] + block['narrow_bias']
 
 
-def apply(params: Mapping, images: jax.Array) -> jax.Array:
-    """Embeds images.
+def _block(block: Mapping, x: jax.Array) -> jax.Array:
+    x += _attend(
+        block, _normalise(x, block['attention_scale'], block['attention_bias'])
+    )
+    return x + _perceptron(
+        block,
+        _normalise(x, block['perceptron_scale'], block['perceptron_bias']),
+    )
 
-    Args:
-      params: from `init`, `half` or `weights.load`.
-      images: [n, height, width, 3] floating point in 0..1, RGB, of the size
-        that the network was made for: 224 pixels.
 
-    Returns:
-      [n, 768], before any normalisation of its length.
+def _embed(params: Mapping, x: jax.Array) -> jax.Array:
+    """Turns pictures into tokens [n, 1 + patches, width]; the class is first.
 
     Raises:
-      ValueError: the images have another size or are not floating-point.
+      ValueError: the pictures have another size than the positions are for.
     """
-    embedding = params['embedding']
-    kernel, positions = embedding['patches'], embedding['positions']
+    kernel = params['embedding']['patches']
+    positions = params['embedding']['positions']
     patch, width = kernel.shape[0], kernel.shape[-1]
     side = math.isqrt(len(positions) - 1) * patch
-    if images.shape[1:] != (side, side, 3) or not jnp.issubdtype(
-        images.dtype, jnp.floating
-    ):
+    if x.shape[1:3] != (side, side):
         raise ValueError(
-            f'The images are {images.dtype} of shape {images.shape}; give '
-            f'floating point [n, {side}, {side}, 3] in 0..1.'
+            f'The images have shape {x.shape}; give [n, {side}, {side}, 3].'
         )
-    x = (images - np.float32(MEAN)) / np.float32(DEVIATION)
     x = jax.lax.conv_general_dilated(
         x.astype(kernel.dtype),
         kernel,
         (patch, patch),
         'VALID',
         dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-    ).reshape(len(images), -1, width)
-    first = jnp.broadcast_to(embedding['class'], (len(images), 1, width))
+    ).reshape(len(x), -1, width)
+    first = jnp.broadcast_to(params['embedding']['class'], (len(x), 1, width))
     x = jnp.concatenate([first, x], axis=1) + positions
-    x = _normalise(x, **params['before'])
-    for name in sorted(name for name in params if name.startswith('block')):
-        block = params[name]
-        x += _attend(
-            block,
-            _normalise(x, block['attention_scale'], block['attention_bias']),
-        )
-        x += _perceptron(
-            block,
-            _normalise(x, block['perceptron_scale'], block['perceptron_bias']),
-        )
+    return _normalise(x, **params['before'])
+
+
+def _project(params: Mapping, x: jax.Array) -> jax.Array:
     x = _normalise(x[:, 0], **params['after'])
     return x @ params['projection']['kernel']
+
+
+def _map(x: jax.Array) -> jax.Array:
+    """Turns tokens into a map of the patches, the class token left out."""
+    side = math.isqrt(x.shape[1] - 1)
+    return x[:, 1:].reshape(len(x), side, side, -1)
+
+
+def steps(
+    params: Mapping, preprocessing: str = 'clip'
+) -> Iterator[feedforward.Step]:
+    """Yields the network's steps, between which tokens pass."""
+    yield feedforward.preprocess(preprocessing)
+    yield '', functools.partial(_embed, params)
+    for name in sorted(name for name in params if name.startswith('block')):
+        yield name, functools.partial(_block, params[name])
+    yield 'embedding', functools.partial(_project, params)
+
+
+def apply(
+    params: feedforward.Params,
+    images: jax.Array,
+    taps: Iterable[str],
+    preprocessing: str = 'clip',
+) -> dict[str, jax.Array]:
+    """Computes features of images, see `feedforward.run`.
+
+    Args:
+      params: from `init`, `half` or `weights.load`.
+      images: [n, height, width, 3] floating point in 0..1, RGB, of the size
+        that the network was made for: 224 pixels.
+      taps: 'block00' to 'block23', maps of the patches' tokens; 'embedding',
+        the projected class token, before any normalisation of its length.
+      preprocessing: what the weights expect, of `feedforward.PREPROCESSING`.
+
+    Returns:
+      {tap: [n, 16, 16, 1024]}; 'embedding' is [n, 768].
+    """
+    found = feedforward.run(steps(params, preprocessing), images, taps)
+    return {tap: _map(x) if x.ndim == 3 else x for tap, x in found.items()}

@@ -1,7 +1,7 @@
-"""EfficientNet-B1 as a frozen feature extractor (Tan & Le 2019).
+"""EfficientNet-B1 (Tan & Le 2019).
 
 Torchvision's variant. Batch normalisation is part of the kernels, see
-`folding`. Two sets of weights are published for the same
+`converters.fold_batch_norm`. Two sets of weights are published for the same
 layout: IMAGENET1K_V1, which the scores of Ozcelik and VanRullen 2023 use, and
 IMAGENET1K_V2, which those of Scotti et al. 2024 use.
 """
@@ -40,23 +40,36 @@ STAGES = (
 STEM, HEAD = 32, 1280
 
 
-def shapes() -> dict[str, tuple[int, ...]]:
-    """Returns layer -> shape of its kernel, HWIO (depthwise: I is 1)."""
-    result, inputs = {'0': (3, 3, 3, STEM)}, STEM
+def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
+    """Returns the shapes of the parameters, which do not depend on the size.
+
+    Depthwise kernels are [height, width, 1, channels].
+    """
+    del size
+    inputs = feedforward.scaled(STEM, width)
+    kernels = {'0': (3, 3, 3, inputs)}
     for number, stage in enumerate(STAGES, start=1):
+        outputs = feedforward.scaled(stage.channels, width)
         for i in range(stage.blocks):
             block, inner = f'{number}/{i}', inputs * stage.expansion
             if inner > inputs:
-                result[f'{block}/expand'] = (1, 1, inputs, inner)
+                kernels[f'{block}/expand'] = (1, 1, inputs, inner)
             squeezed = max(1, inputs // 4)
-            size = stage.kernel
-            result[f'{block}/depthwise'] = (size, size, 1, inner)
-            result[f'{block}/squeeze'] = (1, 1, inner, squeezed)
-            result[f'{block}/excite'] = (1, 1, squeezed, inner)
-            result[f'{block}/project'] = (1, 1, inner, stage.channels)
-            inputs = stage.channels
-    result['8'] = (1, 1, inputs, HEAD)
-    return result
+            across = stage.kernel
+            kernels[f'{block}/depthwise'] = (across, across, 1, inner)
+            kernels[f'{block}/squeeze'] = (1, 1, inner, squeezed)
+            kernels[f'{block}/excite'] = (1, 1, squeezed, inner)
+            kernels[f'{block}/project'] = (1, 1, inner, outputs)
+            inputs = outputs
+    kernels['8'] = (1, 1, inputs, feedforward.scaled(HEAD, width))
+    return feedforward.with_biases(kernels)
+
+
+def init(
+    key: jax.Array, width: float = 1.0, size: int | None = None
+) -> feedforward.Params:
+    """Draws random parameters of `shapes`."""
+    return feedforward.init(key, shapes(width, size))
 
 
 def torch_names(layer: str) -> tuple[str, str | None]:
@@ -72,11 +85,6 @@ def torch_names(layer: str) -> tuple[str, str | None]:
     if part in ('squeeze', 'excite'):
         return f'{name}.{"fc1" if part == "squeeze" else "fc2"}', None
     return f'{name}.0', f'{name}.1'
-
-
-def init(key: jax.Array) -> feedforward.Params:
-    """Draws random parameters (He-normal kernels, zero biases)."""
-    return feedforward.init(key, shapes())
 
 
 def _block(params: Mapping, block: str, stride: int, x: jax.Array) -> jax.Array:
@@ -103,8 +111,11 @@ def _block(params: Mapping, block: str, stride: int, x: jax.Array) -> jax.Array:
     return x + y if x.shape == y.shape else y
 
 
-def _steps(params: Mapping) -> Iterator[feedforward.Step]:
-    yield '', feedforward.normalise
+def steps(
+    params: Mapping, preprocessing: str = 'torchvision'
+) -> Iterator[feedforward.Step]:
+    """Yields the network's steps, see `apply`."""
+    yield feedforward.preprocess(preprocessing)
     yield (
         'features0',
         lambda x: jax.nn.silu(
@@ -128,20 +139,18 @@ def _steps(params: Mapping) -> Iterator[feedforward.Step]:
 def apply(
     params: feedforward.Params,
     images: jax.Array,
-    taps: Iterable[str] = ('avgpool',),
+    taps: Iterable[str],
+    preprocessing: str = 'torchvision',
 ) -> dict[str, jax.Array]:
-    """Computes features of images, normalised by ImageNet's mean here.
+    """Computes features of images, see `feedforward.run`.
 
     Args:
       params: from `init` or `weights.load`.
       images: [n, height, width, 3] floating point in 0..1, RGB.
       taps: 'features0' to 'features8', and 'avgpool', the mean over space.
+      preprocessing: what the weights expect, of `feedforward.PREPROCESSING`.
 
     Returns:
       {tap: [n, height', width', channels]}; 'avgpool' is [n, 1280].
-
-    Raises:
-      InputError: a tap is unknown.
-      ValueError: the images are not floating-point RGB.
     """
-    return feedforward.run(_steps(params), images, taps)
+    return feedforward.run(steps(params, preprocessing), images, taps)

@@ -1,4 +1,8 @@
-"""What the frozen backbones share: convolution, pooling, dense layers, taps."""
+"""What the frozen backbones share: convolution, pooling, dense layers, taps.
+
+A network is a row of steps, (tap, function); a step without a name cannot be
+tapped. Everything computes in the type of the kernels.
+"""
 
 import functools
 import math
@@ -12,20 +16,30 @@ from brainjax.errors import check_known
 from brainjax.networks.backbones import winograd
 
 Params = dict[str, dict[str, jax.Array]]
+Shapes = dict[str, dict[str, tuple[int, ...]]]
 Step = tuple[str, Callable[[jax.Array], jax.Array]]
 
-# Mean and deviation of ImageNet's pixels in 0..1, RGB, as torchvision has them.
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
-
-
+# What published weights expect of a picture in 0..1, RGB: mean and standard
+# deviation, by which it is centred and scaled.
+STATISTICS = {
+    # Of ImageNet's pixels, as torchvision has them.
+    'torchvision': ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    # Of OpenAI's training pictures.
+    'clip': (
+        (0.48145466, 0.4578275, 0.40821073),
+        (0.26862954, 0.26130258, 0.27577711),
+    ),
+    # Torchvision's Inception undoes the first of these and sees -1 to 1.
+    'inception': ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+}
 # Mean pixel of ImageNet in 0..255, RGB: of Caffe's ilsvrc_2012_mean.npy.
 CAFFE_MEAN = (122.67891434, 116.66876762, 104.00698793)
 
 
-def normalise(images: jax.Array) -> jax.Array:
-    """Takes images [..., 3] in 0..1 to ImageNet's zero mean, unit deviation."""
-    return (images - np.float32(MEAN)) / np.float32(DEVIATION)
+def normalise(images: jax.Array, name: str = 'torchvision') -> jax.Array:
+    """Takes images [..., 3] in 0..1 to zero mean, unit standard deviation."""
+    mean, deviation = STATISTICS[name]
+    return (images - np.float32(mean)) / np.float32(deviation)
 
 
 def subtract_mean(images: jax.Array) -> jax.Array:
@@ -33,29 +47,25 @@ def subtract_mean(images: jax.Array) -> jax.Array:
     return (255 * images - np.float32(CAFFE_MEAN))[..., ::-1]
 
 
-# What published weights expect of a picture; it belongs to the weights, and
-# `weights` keeps its name beside them.
+# It belongs to the weights, whose file says its name.
 PREPROCESSING = {
-    'torchvision': normalise,
+    **{name: functools.partial(normalise, name=name) for name in STATISTICS},
     'caffe': subtract_mean,
     'none': lambda images: images,
 }
-
-
 # What those take to zero: the mean pixel, RGB in 0..255.
 MEAN_PIXEL = {
-    'torchvision': tuple(255 * mean for mean in MEAN),
+    **{
+        name: tuple(255 * x for x in mean)
+        for name, (mean, _) in STATISTICS.items()
+    },
     'caffe': CAFFE_MEAN,
     'none': (0.0, 0.0, 0.0),
 }
 
 
 def preprocess(name: str) -> Step:
-    """Returns the step that weights with this preprocessing begin with.
-
-    Raises:
-      InputError: there is no such preprocessing.
-    """
+    """Returns the step that weights with this preprocessing begin with."""
     check_known('preprocessing', name, PREPROCESSING)
     return '', PREPROCESSING[name]
 
@@ -63,6 +73,7 @@ def preprocess(name: str) -> Step:
 @functools.partial(jax.jit, static_argnums=1)
 def _he_normal(key, shapes):
     sizes = [math.prod(shape) for _, shape in shapes]
+    # One draw for all, so that it compiles in a moment.
     normal = jnp.split(
         jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1]
     )
@@ -76,19 +87,17 @@ def _he_normal(key, shapes):
     }
 
 
-def init(key: jax.Array, shapes: Mapping[str, tuple[int, ...]]) -> Params:
+def init(key: jax.Array, shapes: Shapes) -> Params:
     """Draws kernels from N(0, 2 / fan in) (He et al. 2015); biases are zero.
 
     The first layers do not depend on how many follow.
 
     Args:
       key: a JAX random key.
-      shapes: layer -> shape of its kernel, HWIO.
-
-    Returns:
-      {layer: {'kernel': HWIO float32, 'bias': [O] float32}}.
+      shapes: of the parameters.
     """
-    return _he_normal(key, tuple(shapes.items()))
+    kernels = tuple((name, part['kernel']) for name, part in shapes.items())
+    return _he_normal(key, kernels)
 
 
 def scaled(channels: int, width: float) -> int:
@@ -96,53 +105,29 @@ def scaled(channels: int, width: float) -> int:
     return max(4, 4 * round(channels * width / 4))
 
 
-def shapes(
-    layers: Iterable[tuple[str, int, int]], width: float, last: str | None
-) -> dict[str, tuple[int, ...]]:
-    """Returns layer -> kernel shape, from RGB to the layer `last`.
+def with_biases(kernels: Mapping[str, tuple[int, ...]]) -> Shapes:
+    """Returns the shapes of layers: a kernel, and a bias for each output."""
+    return {
+        name: {'kernel': shape, 'bias': shape[-1:]}
+        for name, shape in kernels.items()
+    }
+
+
+def stacked(
+    layers: Iterable[tuple[str, int, int]], width: float
+) -> dict[str, tuple[int, int, int, int]]:
+    """Returns layer -> kernel shape of convolutions in a row, from RGB on.
 
     Args:
-      layers: (name, kernel size, output channels) of each layer in order.
+      layers: (name, kernel size, output channels) of each in order.
       width: factor of the channels.
-      last: the deepest layer to keep; None for all.
-
-    Raises:
-      InputError: there is no layer `last`.
     """
-    layers = tuple(layers)
-    names = [name for name, _, _ in layers]
-    if last is not None:
-        check_known('layer', last, names)
-        layers = layers[: names.index(last) + 1]
     result, inputs = {}, 3
     for name, size, channels in layers:
         outputs = scaled(channels, width)
         result[name] = (size, size, inputs, outputs)
         inputs = outputs
     return result
-
-
-def up_to(layers: Mapping, last: str | None) -> dict:
-    """Returns the entries of an ordered mapping up to the key `last`.
-
-    Raises:
-      InputError: there is no layer `last`.
-    """
-    if last is None:
-        return dict(layers)
-    check_known('layer', last, layers)
-    names = list(layers)
-    return {name: layers[name] for name in names[: names.index(last) + 1]}
-
-
-def truncate(params: Params, last: str) -> Params:
-    """Returns the parameters of the layers up to and including `last`.
-
-    Raises:
-      InputError: there is no layer `last`.
-    """
-    check_known('layer', last, params)
-    return {name: params[name] for name in sorted(params) if name <= last}
 
 
 def dense_shapes(inputs: int, width: float) -> dict[str, tuple[int, int]]:
@@ -207,11 +192,10 @@ def convolve(
 ) -> jax.Array:
     """Cross-correlates [n, H, W, I] with an HWIO kernel and adds the bias.
 
-    The kernel's type is the type computed in. With as many groups as
-    channels, each channel is convolved on its own. A layer of
-    `winograd.prepare` takes stride 1, 'SAME' and one group only.
+    With as many groups as channels, each channel is convolved on its own.
     """
-    if 'tiles' in layer:
+    around = padding in ('SAME', ((1, 1), (1, 1)))  # The same for 3 x 3.
+    if 'tiles' in layer and stride == groups == 1 and around:
         y = winograd.convolve(x, layer['tiles'], layer['tiles_back'])
         return y + layer['bias']
     y = jax.lax.conv_general_dilated(
@@ -285,7 +269,6 @@ def run(
       {tap: output}.
 
     Raises:
-      InputError: a tap is unknown.
       ValueError: the images are not floating-point RGB, or too small to reach
         the tap.
     """

@@ -154,9 +154,6 @@ def layers(name: str, width: float = 1.0) -> dict[str, Layer]:
       width: factor of all channels but the three of the picture, rounded to
         a multiple of 4; the units of 'relu7' and 'relu6' are 16 times the
         channels of the map that they become.
-
-    Raises:
-      InputError: there is no such generator.
     """
     check_known('generator', name, GENERATORS)
 
@@ -174,26 +171,20 @@ def layers(name: str, width: float = 1.0) -> dict[str, Layer]:
     }
 
 
-def shapes(name: str, width: float = 1.0) -> dict[str, tuple[int, ...]]:
-    """Returns layer -> shape of its kernel, [in, out] or HWIO.
-
-    Raises:
-      InputError: there is no such generator.
-    """
-    return {
-        key: (layer.inputs, layer.outputs)
-        if layer.kind == 'dense'
-        else (layer.size, layer.size, layer.inputs, layer.outputs)
-        for key, layer in layers(name, width).items()
-    }
+def shapes(name: str, width: float = 1.0) -> feedforward.Shapes:
+    """Returns the shapes of the parameters; kernels are [in, out] or HWIO."""
+    return feedforward.with_biases(
+        {
+            key: (layer.inputs, layer.outputs)
+            if layer.kind == 'dense'
+            else (layer.size, layer.size, layer.inputs, layer.outputs)
+            for key, layer in layers(name, width).items()
+        }
+    )
 
 
 def init(key: jax.Array, name: str, width: float = 1.0) -> feedforward.Params:
-    """Draws random parameters (He-normal kernels, zero biases).
-
-    Raises:
-      InputError: there is no such generator.
-    """
+    """Draws random parameters of `shapes`."""
     return feedforward.init(key, shapes(name, width))
 
 
@@ -205,9 +196,6 @@ def code_shape(
     Args:
       name: one of GENERATORS.
       params: the weights, if they may be narrower than the published ones.
-
-    Raises:
-      InputError: there is no such generator.
     """
     check_known('generator', name, GENERATORS)
     first = CODES[name][0]
@@ -257,10 +245,9 @@ def apply(params: feedforward.Params, name: str, codes: jax.Array) -> jax.Array:
 
     Returns:
       [n, 256, 256, 3] ('norm2' and 'norm1': 240 x 240), RGB in 0..255 minus
-      ImageNet's mean, `backbone.CAFFE_MEAN`; neither is bound to that range.
+      ImageNet's mean, `feedforward.CAFFE_MEAN`; neither is bound to that range.
 
     Raises:
-      InputError: there is no such generator.
       ValueError: the codes have another shape.
     """
     expected = code_shape(name, params)

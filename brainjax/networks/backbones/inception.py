@@ -1,7 +1,7 @@
-"""Inception v3 as a frozen feature extractor (Szegedy et al. 2016).
+"""Inception v3 (Szegedy et al. 2016).
 
 Torchvision's variant. Batch normalisation is part of the kernels, see
-`folding`; every layer is a convolution and a ReLU.
+`converters.fold_batch_norm`; every layer is a convolution and a ReLU.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -106,37 +106,41 @@ BLOCKS = {
 HALVING = ('Mixed_6a', 'Mixed_7a')
 
 
-def shapes() -> dict[str, tuple[int, ...]]:
-    """Returns layer -> shape of its kernel, HWIO."""
-    result, inputs = {}, 3
-    for name, size, channels in STEM:
-        result[name] = (*size, inputs, channels)
-        inputs = channels
+def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
+    """Returns the shapes of the parameters, which do not depend on the size."""
+    del size
+    kernels, inputs = {}, 3
+    for name, sides, channels in STEM:
+        outputs = feedforward.scaled(channels, width)
+        kernels[name] = (*sides, inputs, outputs)
+        inputs = outputs
     for block, branches in BLOCKS.items():
         outputs = 0
         for branch, layers in branches.items():
-            last = {'': inputs}  # Channels that a layer reads.
-            for suffix, size, channels in layers:
-                read = last['']
-                result[f'{block}/{branch}{suffix}'] = (*size, read, channels)
-                if suffix.endswith('a'):
-                    outputs += channels
+            last = inputs  # Channels that a layer reads.
+            for suffix, sides, channels in layers:
+                made = feedforward.scaled(channels, width)
+                kernels[f'{block}/{branch}{suffix}'] = (*sides, last, made)
+                if suffix.endswith('a'):  # The next reads what this one does.
+                    outputs += made
                 else:
-                    last[''] = channels
-            outputs += last['']
+                    last = made
+            outputs += last
         inputs = outputs
-    return result
+    return feedforward.with_biases(kernels)
+
+
+def init(
+    key: jax.Array, width: float = 1.0, size: int | None = None
+) -> feedforward.Params:
+    """Draws random parameters of `shapes`."""
+    return feedforward.init(key, shapes(width, size))
 
 
 def torch_names(layer: str) -> tuple[str, str]:
     """Returns torchvision's names of a layer's convolution and norm."""
     name = layer.replace('/', '.')
     return f'{name}.conv', f'{name}.bn'
-
-
-def init(key: jax.Array) -> feedforward.Params:
-    """Draws random parameters (He-normal kernels, zero biases)."""
-    return feedforward.init(key, shapes())
 
 
 def _average(x: jax.Array) -> jax.Array:
@@ -170,10 +174,11 @@ def _block(params: Mapping, block: str, x: jax.Array) -> jax.Array:
     return jnp.concatenate(outputs, axis=-1)
 
 
-def _steps(params: Mapping) -> Iterator[feedforward.Step]:
-    # Its normalisation by ImageNet's mean and deviation is undone in the
-    # published network, which was trained on -1 to 1.
-    yield '', lambda x: (x - 0.5) / 0.5
+def steps(
+    params: Mapping, preprocessing: str = 'inception'
+) -> Iterator[feedforward.Step]:
+    """Yields the network's steps, see `apply`."""
+    yield feedforward.preprocess(preprocessing)
     for name, _, _ in STEM:
         options = {
             'Conv2d_1a_3x3': (2, 'VALID'),
@@ -195,9 +200,10 @@ def _steps(params: Mapping) -> Iterator[feedforward.Step]:
 def apply(
     params: feedforward.Params,
     images: jax.Array,
-    taps: Iterable[str] = ('avgpool',),
+    taps: Iterable[str],
+    preprocessing: str = 'inception',
 ) -> dict[str, jax.Array]:
-    """Computes features of images.
+    """Computes features of images, see `feedforward.run`.
 
     Args:
       params: from `init` or `weights.load`.
@@ -205,12 +211,9 @@ def apply(
         pixels high and wide.
       taps: 'Conv2d_1a_3x3' to 'Mixed_7c', after their ReLU, and 'avgpool',
         the mean over space.
+      preprocessing: what the weights expect, of `feedforward.PREPROCESSING`.
 
     Returns:
       {tap: [n, height', width', channels]}; 'avgpool' is [n, 2048].
-
-    Raises:
-      InputError: a tap is unknown.
-      ValueError: the images are not floating-point RGB, or too small.
     """
-    return feedforward.run(_steps(params), images, taps)
+    return feedforward.run(steps(params, preprocessing), images, taps)

@@ -1,7 +1,8 @@
-"""ResNet-50 as a frozen feature extractor (He et al. 2016).
+"""ResNet-50 (He et al. 2016).
 
 Torchvision's variant, whose 3 x 3 convolutions carry the stride. Batch
-normalisation is part of the kernels, see `folding`. The weights used here are
+normalisation is part of the kernels, see
+`converters.fold_batch_norm`. The weights used here are
 those of SwAV (Caron et al. 2020).
 """
 
@@ -19,20 +20,30 @@ CHANNELS = (64, 128, 256, 512)
 EXPANSION = 4
 
 
-def shapes() -> dict[str, tuple[int, ...]]:
-    """Returns layer -> shape of its kernel, HWIO."""
-    result, inputs = {'conv1': (7, 7, 3, 64)}, 64
+def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
+    """Returns the shapes of the parameters, which do not depend on the size."""
+    del size
+    inputs = feedforward.scaled(64, width)
+    kernels = {'conv1': (7, 7, 3, inputs)}
     for stage, (blocks, channels) in enumerate(zip(BLOCKS, CHANNELS), start=1):
+        channels = feedforward.scaled(channels, width)
         outputs = EXPANSION * channels
         for i in range(blocks):
             block = f'layer{stage}/{i}'
-            result[f'{block}/conv1'] = (1, 1, inputs, channels)
-            result[f'{block}/conv2'] = (3, 3, channels, channels)
-            result[f'{block}/conv3'] = (1, 1, channels, outputs)
+            kernels[f'{block}/conv1'] = (1, 1, inputs, channels)
+            kernels[f'{block}/conv2'] = (3, 3, channels, channels)
+            kernels[f'{block}/conv3'] = (1, 1, channels, outputs)
             if i == 0:
-                result[f'{block}/downsample'] = (1, 1, inputs, outputs)
+                kernels[f'{block}/downsample'] = (1, 1, inputs, outputs)
             inputs = outputs
-    return result
+    return feedforward.with_biases(kernels)
+
+
+def init(
+    key: jax.Array, width: float = 1.0, size: int | None = None
+) -> feedforward.Params:
+    """Draws random parameters of `shapes`."""
+    return feedforward.init(key, shapes(width, size))
 
 
 def torch_names(layer: str) -> tuple[str, str]:
@@ -41,11 +52,6 @@ def torch_names(layer: str) -> tuple[str, str]:
     if name.endswith('downsample'):
         return f'{name}.0', f'{name}.1'
     return name, name.replace('conv', 'bn')
-
-
-def init(key: jax.Array) -> feedforward.Params:
-    """Draws random parameters (He-normal kernels, zero biases)."""
-    return feedforward.init(key, shapes())
 
 
 def _block(params: Mapping, block: str, stride: int, x: jax.Array) -> jax.Array:
@@ -68,8 +74,11 @@ def _pool(x: jax.Array) -> jax.Array:
     )
 
 
-def _steps(params: Mapping) -> Iterator[feedforward.Step]:
-    yield '', feedforward.normalise
+def steps(
+    params: Mapping, preprocessing: str = 'torchvision'
+) -> Iterator[feedforward.Step]:
+    """Yields the network's steps, see `apply`."""
+    yield feedforward.preprocess(preprocessing)
     yield (
         'relu1',
         lambda x: jax.nn.relu(
@@ -91,21 +100,19 @@ def _steps(params: Mapping) -> Iterator[feedforward.Step]:
 def apply(
     params: feedforward.Params,
     images: jax.Array,
-    taps: Iterable[str] = ('avgpool',),
+    taps: Iterable[str],
+    preprocessing: str = 'torchvision',
 ) -> dict[str, jax.Array]:
-    """Computes features of images, normalised by ImageNet's mean here.
+    """Computes features of images, see `feedforward.run`.
 
     Args:
       params: from `init` or `weights.load`.
       images: [n, height, width, 3] floating point in 0..1, RGB.
       taps: 'relu1', 'pool1', 'layer1' to 'layer4' after their last ReLU, and
         'avgpool', the mean over space.
+      preprocessing: what the weights expect, of `feedforward.PREPROCESSING`.
 
     Returns:
       {tap: [n, height', width', channels]}; 'avgpool' is [n, 2048].
-
-    Raises:
-      InputError: a tap is unknown.
-      ValueError: the images are not floating-point RGB.
     """
-    return feedforward.run(_steps(params), images, taps)
+    return feedforward.run(steps(params, preprocessing), images, taps)

@@ -1,4 +1,4 @@
-"""SqueezeNet v1.0 as a frozen feature extractor (Iandola et al. 2016).
+"""SqueezeNet v1.0 (Iandola et al. 2016).
 
 A small network (1.2 million parameters) that knows ImageNet's classes. Its
 published weights come from Caffe, so that its preprocessing is 'caffe'.
@@ -25,33 +25,36 @@ FIRES = {
 POOLED = ('fire4', 'fire8')
 
 
-def shapes(width: float = 1.0) -> dict[str, tuple[int, ...]]:
-    """Returns layer -> shape of its kernel, HWIO.
-
-    Args:
-      width: factor of the channels, rounded to a multiple of 4.
-    """
+def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
+    """Returns the shapes of the parameters, which do not depend on the size."""
+    del size
 
     def scaled(channels):
         return feedforward.scaled(channels, width)
 
     inputs = scaled(96)
-    result = {'conv1': (7, 7, 3, inputs)}
+    kernels = {'conv1': (7, 7, 3, inputs)}
     for name, (squeeze, expand) in FIRES.items():
         narrow, wide = scaled(squeeze), scaled(expand)
-        result[f'{name}_squeeze'] = (1, 1, inputs, narrow)
-        result[f'{name}_expand1'] = (1, 1, narrow, wide)
-        result[f'{name}_expand3'] = (3, 3, narrow, wide)
+        kernels[f'{name}_squeeze'] = (1, 1, inputs, narrow)
+        kernels[f'{name}_expand1'] = (1, 1, narrow, wide)
+        kernels[f'{name}_expand3'] = (3, 3, narrow, wide)
         inputs = 2 * wide
-    return result | {'conv10': (1, 1, inputs, scaled(1000))}
+    kernels['conv10'] = (1, 1, inputs, scaled(1000))
+    return feedforward.with_biases(kernels)
 
 
-def init(key: jax.Array, width: float = 1.0) -> feedforward.Params:
-    """Draws random parameters (He-normal kernels, zero biases)."""
-    return feedforward.init(key, shapes(width))
+def init(
+    key: jax.Array, width: float = 1.0, size: int | None = None
+) -> feedforward.Params:
+    """Draws random parameters of `shapes`."""
+    return feedforward.init(key, shapes(width, size))
 
 
-def _steps(params: Mapping, preprocessing: str) -> Iterator[feedforward.Step]:
+def steps(
+    params: Mapping, preprocessing: str = 'caffe'
+) -> Iterator[feedforward.Step]:
+    """Yields the network's steps, see `apply`."""
     yield feedforward.preprocess(preprocessing)
     yield (
         'conv1',
@@ -94,7 +97,7 @@ def apply(
     taps: Iterable[str],
     preprocessing: str = 'caffe',
 ) -> dict[str, jax.Array]:
-    """Computes features of images.
+    """Computes features of images, see `feedforward.run`.
 
     Args:
       params: from `init` or `weights.load('squeezenet')`.
@@ -103,13 +106,9 @@ def apply(
         after the other) and 'conv10' are before their ReLU; 'relu1', 'fire2'
         and 'relu10' after it; 'pool1', 'pool4' and 'pool8' are 3x3 maxima;
         'pool10', [n, 1000], scores the classes of ImageNet.
-      preprocessing: what the weights expect, of `backbone.PREPROCESSING`.
+      preprocessing: what the weights expect, of `feedforward.PREPROCESSING`.
 
     Returns:
       {tap: [n, height', width', channels]}; at 224 px 'fire9' is 13x13x512.
-
-    Raises:
-      InputError: a tap or the preprocessing is unknown.
-      ValueError: the images are not floating-point RGB, or too small.
     """
-    return feedforward.run(_steps(params, preprocessing), images, taps)
+    return feedforward.run(steps(params, preprocessing), images, taps)

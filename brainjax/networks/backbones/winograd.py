@@ -59,33 +59,36 @@ def prepare(
 ) -> dict[str, dict[str, jax.Array]]:
     """Transforms the 3x3 kernels of a network.
 
-    They take 8 times their memory: 4 for `convolve` and 4 for its gradient.
+    They take 8 times their memory: 4 for `convolve` and 4 for its gradient;
+    the kernels are kept for where they are not convolved at stride 1.
 
     Args:
       params: {layer: {'kernel', 'bias'}}.
       fewest: channels that a convolution must take and make.
 
     Returns:
-      The same, where a transformed layer is {'tiles': [36, in, out],
-      'tiles_back': [36, out, in], 'bias': [out]}.
+      The same, where a transformed layer has 'tiles' [36, in, out] and
+      'tiles_back' [36, out, in] too.
     """
 
-    def worthwhile(kernel):
+    def worthwhile(layer):
+        kernel = layer.get('kernel')
         return (
-            kernel.ndim == 4
+            kernel is not None
+            and kernel.ndim == 4
             and kernel.shape[:2] == (3, 3)
             and min(kernel.shape[2:]) >= fewest
         )
 
     return {
         name: {
+            **layer,
             'tiles': _tiles(layer['kernel']),
             'tiles_back': _tiles(
                 np.asarray(layer['kernel'])[::-1, ::-1].transpose(0, 1, 3, 2)
             ),
-            'bias': layer['bias'],
         }
-        if worthwhile(layer['kernel'])
+        if worthwhile(layer)
         else layer
         for name, layer in params.items()
     }

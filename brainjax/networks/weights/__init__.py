@@ -9,7 +9,12 @@ from brainjax.networks.weights.cache import (
     read_metadata,
     write,
 )
-from brainjax.networks.weights.catalogue import SOURCES, Source, shapes
+from brainjax.networks.weights.catalogue import (
+    SOURCES,
+    Source,
+    networks,
+    shapes,
+)
 
 __all__ = [
     'SOURCES',
@@ -17,6 +22,7 @@ __all__ = [
     'convert',
     'fetch',
     'load',
+    'networks',
     'path',
     'read',
     'read_metadata',

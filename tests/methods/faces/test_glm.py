@@ -12,6 +12,7 @@ from brainjax.errors import InputError
 from brainjax.linear import glm, latents
 from brainjax.methods.faces import glm as face_glm
 from brainjax.recordings import open_recording
+from brainjax.recordings.formats.bids.responses import Timing
 from brainjax.recordings.formats.faces import runs as face_runs
 from brainjax.recordings.formats.faces.runs import Columns
 
@@ -252,7 +253,7 @@ def test_each_event_goes_to_its_regressor():
         event(100.0, 3.0, 'M9', 'M', 'test'),
     ]
     z = np.array([[1.0, 2.0], [3.0, 4.0]])
-    x = face_runs.design(events, ['F1', 'F2'], ['M9'], z, 30, SECONDS)
+    x = face_runs.design(events, ['F1', 'F2'], ['M9'], z, Timing(30, SECONDS))
     face, repeat, imagery = (
         regressor([(onset,)], [1.0], seconds, 30)
         for onset, seconds in ((6.0, 1.0), (9.0, 1.0), (30.0, 12.0))

@@ -5,9 +5,19 @@ import numpy as np
 import pytest
 
 from brainjax.errors import InputError
-from brainjax.networks.backbones import clip, efficientnet, inception, resnet
+from brainjax.networks.backbones import (
+    clip,
+    efficientnet,
+    feedforward,
+    inception,
+    resnet,
+)
 from brainjax.networks.weights import cache as weights
 from brainjax.networks.weights import converters
+
+
+def kernels(network):
+    return {layer: parts['kernel'] for layer, parts in network.shapes().items()}
 
 
 def count(shapes):
@@ -17,17 +27,18 @@ def count(shapes):
 def test_numbers_of_parameters_are_the_published_ones():
     # The published networks without their classifiers, and ResNet without
     # the two vectors of each norm.
-    assert count(resnet.shapes()) == 25_557_032 - 2_049_000 - 53_120
-    shapes = efficientnet.shapes()
+    assert count(kernels(resnet)) == 25_557_032 - 2_049_000 - 53_120
+    shapes = kernels(efficientnet)
     vectors = sum(
         shape[-1] * (1 if name.endswith(('squeeze', 'excite')) else 2)
         for name, shape in shapes.items()
     )
     assert count(shapes) + vectors == 7_794_184 - 1_281_000
-    assert count(clip.shapes()) == 303_966_208
+    total = sum(count(parts) for parts in clip.shapes().values())
+    assert total == 303_966_208
     # Two vectors a norm.
-    channels = sum(shape[-1] for shape in inception.shapes().values())
-    assert count(inception.shapes()) + 2 * channels == 21_785_568
+    channels = sum(shape[-1] for shape in kernels(inception).values())
+    assert count(kernels(inception)) + 2 * channels == 21_785_568
 
 
 @pytest.mark.parametrize(
@@ -37,7 +48,9 @@ def test_numbers_of_parameters_are_the_published_ones():
 def test_pooled_features_have_the_published_length(network, size, features):
     images = jax.ShapeDtypeStruct((2, size, size, 3), np.float32)
     params = jax.eval_shape(network.init, jax.random.key(0))
-    found = jax.eval_shape(network.apply, params, images)
+    found = jax.eval_shape(
+        lambda p, x: network.apply(p, x, ['avgpool']), params, images
+    )
     assert found['avgpool'].shape == (2, features)
 
 
@@ -53,31 +66,31 @@ def test_inception_keeps_the_published_grids():
 
 def test_clip_needs_its_own_size():
     params = jax.eval_shape(clip.init, jax.random.key(0))
-    with pytest.raises(ValueError, match=r'give floating point \[n, 224'):
+    with pytest.raises(ValueError, match=r'give \[n, 224'):
         jax.eval_shape(
-            clip.apply,
+            lambda p, x: clip.apply(p, x, ['embedding']),
             params,
             jax.ShapeDtypeStruct((1, 256, 256, 3), np.float32),
         )
 
 
 def test_half_is_near_and_keeps_its_norms():
-    params = clip.init(
-        jax.random.key(0), width=64, blocks=1, patch=4, tokens=10, outputs=5
-    )
+    shapes = clip.tower_shapes(64, blocks=1, patch=4, tokens=10, outputs=5)
+    params = clip.draw(jax.random.key(0), shapes)
     images = np.random.default_rng(0).random((2, 12, 12, 3), np.float32)
     cast = clip.half(params)
     assert cast['block00']['attend_kernel'].dtype == np.float16
     assert cast['block00']['attention_scale'].dtype == np.float32
-    found = clip.apply(cast, images)
+    [found] = clip.apply(cast, images, ['embedding']).values()
     assert found.dtype == np.float16
-    np.testing.assert_allclose(found, clip.apply(params, images), atol=0.02)
+    [whole] = clip.apply(params, images, ['embedding']).values()
+    np.testing.assert_allclose(found, whole, atol=0.02)
 
 
 def state_of(network, generator):
     """A state dict of the published layout with running statistics."""
     state = {}
-    for layer, (height, width, inputs, outputs) in network.shapes().items():
+    for layer, (height, width, inputs, outputs) in kernels(network).items():
         convolution, norm = network.torch_names(layer)
         fan = height * width * inputs
         kernel = generator.normal(
@@ -301,7 +314,9 @@ def test_pooled_features_agree_with_torch(
     )
     params = converters.from_torch(tmp_path / 'weights.pth', name)
     images = generator.random((2, size, size, 3), np.float32)
-    found = jax.jit(network.apply)(params, images)['avgpool']
+    found = jax.jit(lambda p, x: network.apply(p, x, ['avgpool'])['avgpool'])(
+        params, images
+    )
     with torch.no_grad():
         expected = reference(torch, state, images).numpy()
     assert expected.std() > 1e-3  # The signal has not died out.
@@ -393,20 +408,19 @@ def test_clip_agrees_with_torch(script, tmp_path):
     }
     model = torch_clip(torch, **sizes)
     images = np.random.default_rng(0).random((3, 20, 20, 3), np.float32)
-    x = torch.from_numpy(
-        (images - np.float32(clip.MEAN)) / np.float32(clip.DEVIATION)
-    ).permute(0, 3, 1, 2)
+    x = torch.from_numpy(feedforward.normalise(images, 'clip')).permute(
+        0, 3, 1, 2
+    )
     if script:
         torch.jit.save(torch.jit.trace(model, x), tmp_path / 'clip.pt')
     else:
         torch.save(model.state_dict(), tmp_path / 'clip.pt')
     params = converters.from_torch(tmp_path / 'clip.pt', 'clip')
     assert {
-        f'{group}.{part}': value.shape
+        group: {part: value.shape for part, value in parts.items()}
         for group, parts in params.items()
-        for part, value in parts.items()
-    } == clip.shapes(**sizes)
-    found = clip.apply(params, images)
+    } == clip.tower_shapes(**sizes)
+    [found] = clip.apply(params, images, ['embedding']).values()
     with torch.no_grad():
         expected = model.double()(x.double()).numpy()
     error = np.abs(found - expected).max() / np.abs(expected).max()

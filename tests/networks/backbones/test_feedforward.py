@@ -75,8 +75,9 @@ def test_normalise_is_imagenet():
 
 
 def test_init_is_he_normal():
+    shapes = {'a': (3, 3, 8, 400), 'b': (5, 5, 400, 4)}
     params = feedforward.init(
-        jax.random.key(3), {'a': (3, 3, 8, 400), 'b': (5, 5, 400, 4)}
+        jax.random.key(3), feedforward.with_biases(shapes)
     )
     for name, fan_in in (('a', 72), ('b', 10_000)):
         kernel = np.asarray(params[name]['kernel'])
@@ -88,7 +89,7 @@ def test_init_is_he_normal():
 
 
 def test_first_layers_do_not_depend_on_later_ones_but_on_the_key():
-    shapes = {'a': (3, 3, 3, 4), 'b': (3, 3, 4, 8)}
+    shapes = feedforward.with_biases({'a': (3, 3, 3, 4), 'b': (3, 3, 4, 8)})
     both = feedforward.init(jax.random.key(0), shapes)
     first = feedforward.init(jax.random.key(0), {'a': shapes['a']})
     other = feedforward.init(jax.random.key(1), {'a': shapes['a']})
@@ -104,13 +105,6 @@ def test_first_layers_do_not_depend_on_later_ones_but_on_the_key():
 )
 def test_scaled_channels(channels, width, expected):
     assert feedforward.scaled(channels, width) == expected
-
-
-def test_truncate():
-    params = {'conv1': 1, 'conv2': 2, 'conv3': 3}
-    assert feedforward.truncate(params, 'conv2') == {'conv1': 1, 'conv2': 2}
-    with pytest.raises(InputError, match=r"'conv9'.*Did you mean 'conv"):
-        feedforward.truncate(params, 'conv9')
 
 
 @pytest.mark.parametrize(('size', 'expected'), [(7, 3), (8, 4), (9, 4), (6, 3)])

@@ -50,6 +50,17 @@ def test_pictures_are_taken_in_portions(monkeypatch):
         )
 
 
+def test_prepared_layers_at_another_stride_or_border():
+    plain = layer(3, 4)
+    fast = winograd.prepare({'a': plain}, fewest=1)['a']
+    x = np.random.default_rng(0).random((2, 9, 9, 3), np.float32)
+    for options in ((2, ((1, 1), (1, 1))), (1, 'VALID'), (2, 'SAME')):
+        np.testing.assert_array_equal(
+            feedforward.convolve(x, fast, *options),
+            feedforward.convolve(x, plain, *options),
+        )
+
+
 def test_only_large_layers_are_transformed():
     params = vgg.init(jax.random.key(0), width=0.25, size=32)
     prepared = winograd.prepare(params, fewest=64)

@@ -96,7 +96,11 @@ def test_unknown_network_names_the_nearest(function):
 
 def test_shapes_are_those_of_the_networks():
     total = {
-        name: sum(np.prod(shape) for shape in weights.shapes(name).values())
+        name: sum(
+            np.prod(shape)
+            for parts in weights.shapes(name).values()
+            for shape in parts.values()
+        )
         for name in weights.SOURCES
     }
     assert total == {
@@ -221,7 +225,9 @@ def published(monkeypatch, state_file):
 
     def publish(url, sha256=None):
         sha256 = sha256 or hashlib.sha256(content).hexdigest()
-        source = weights.Source(url, len(content), sha256, 'BSD')
+        source = weights.SOURCES['alexnet']._replace(
+            url=url, size=len(content), sha256=sha256
+        )
         monkeypatch.setitem(weights.SOURCES, 'alexnet', source)
 
     return content, publish

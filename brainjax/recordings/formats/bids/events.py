@@ -16,9 +16,17 @@ data set and their mistakes:
             end, is train_face, test_face, Fix or Img; one-back repetitions
             are left out; which face was imagined is not told. The letter
             before the number in stim_file is the gender.
-  brainjax  data sets that `bids_writing` made: a volume a trial
-  generic   any other: stimulus_name, stim_file or trial_type names the
-            stimulus, a column split or part tells training from test trials
+  ds004192  THINGS-fMRI (Hebart et al. 2023): file_path names the picture;
+            trial_type is exp (training), test, or catch, a task's trial that
+            is modelled and not answered.
+  ds004496  Natural Object Dataset (Gong et al. 2023): stim_file names the
+            picture, in COCO runs condition; rows without one are the task's.
+  ds001499  BOLD5000 (Chang et al. 2019): ImgName names the picture; those
+            whose ImgType begins with rep_ were repeated and are for testing.
+  brainjax  data sets that `writing` made: a volume a trial
+  generic   any other: `columns.choose` finds the column that names the
+            stimulus; a column split or part, or a trial_type of train and
+            test, tells training from test trials
 """
 
 import functools
@@ -28,9 +36,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from brainjax.errors import InputError, suggestion
-from brainjax.pictures import sources
+from brainjax.errors import InputError, check_known
+from brainjax.pictures.sources import stem
 from brainjax.recordings import stimulus_names
+from brainjax.recordings.formats.bids.columns import NOTHING, shows
 from brainjax.recordings.formats.bids.files import Row, Run
 
 
@@ -38,7 +47,7 @@ class Event(NamedTuple):
     """Something that happened in a run.
 
     Attributes:
-      onset, duration: seconds.
+      onset, duration: seconds; the duration is NaN where it is not known.
       stimulus: its name; '' for what needs a regressor but no response.
       category: or ''.
       part: 'train', 'test', 'shape', 'letter' or 'imagery'; '' if the data set
@@ -56,9 +65,12 @@ class Preset(NamedTuple):
     """How a data set is read.
 
     Attributes:
-      event: (row, run, where) -> event, or None for rest.
+      event: (row, run, where, column) -> event, or None for rest; `column`
+        names the stimulus, if `columns` is not None.
       window: seconds after onset whose volumes make a response; None for its
         end stands for the event's, as much later as the window begins.
+      columns: of events.tsv that may name the stimulus, the first that there
+        is; () where the whole table decides, None where `event` knows.
       note: a sentence for the recording's problems, or ''.
       repeats: True where a stimulus that follows itself is a one-back
         repetition.
@@ -66,16 +78,15 @@ class Preset(NamedTuple):
       zscore_runs: whether to z-score each voxel within each run.
     """
 
-    event: Callable[[Row, Run, str], Event | None]
+    event: Callable[[Row, Run, str, str], Event | None]
     window: tuple[float, float | None]
+    columns: tuple[str, ...] | None = None
     note: str = ''
     repeats: bool = False
     high_pass: float = 128.0
     zscore_runs: bool = True
 
 
-NOTHING = ('n/a', '')
-_REST = ('rest', 'fix', 'fixation', 'baseline', 'null', 'blank', 'iti')
 _SPLITS = {
     'train': 'train',
     'training': 'train',
@@ -85,20 +96,31 @@ _SPLITS = {
 _NUMBER = re.compile(r'[0-9]+(\.[0-9]+)?')
 _GENDER = re.compile(r'.*([FM])\d+')
 # Words in a session's or task's name -> the set its trials belong to.
-_SETS = (
-    ('imagery', 'imagery'),
-    ('letter', 'letter'),
-    ('artifi', 'shape'),  # Older versions write 'Artifical'.
-    ('training', 'train'),
-    ('test', 'test'),
-)
+_SETS = {
+    'imagery': 'imagery',
+    'letter': 'letter',
+    'artificial': 'shape',
+    'artifical': 'shape',  # As older versions of ds001506 write.
+    'training': 'train',
+    'test': 'test',
+}
+# 'perceptionNaturalImageTest01' is five words, 'fastestimation' is one.
+_WORD = re.compile('[A-Z]?[a-z]+|[A-Z]+(?![a-z])')
 
 
-def events(
-    rows: Sequence[Row], run: Run, preset: Preset, where: str
+def read_events(
+    rows: Sequence[Row], run: Run, preset: Preset, where: str, column: str = ''
 ) -> list[Event]:
-    """Returns the events of a run in order of onset."""
-    found = [preset.event(row, run, where) for row in rows]
+    """Returns the events of a run in order of onset.
+
+    Args:
+      rows: of its events.tsv.
+      run: which.
+      preset: how to read them.
+      where: what to name in messages.
+      column: that names the stimulus, for presets with `columns`.
+    """
+    found = [preset.event(row, run, where, column) for row in rows]
     found = sorted(
         (event for event in found if event is not None),
         key=lambda event: event.onset,
@@ -112,7 +134,9 @@ def events(
     ]
 
 
-def choose(name: str | None, description: str, rows: Sequence[Row]) -> str:
+def choose_preset(
+    name: str | None, description: str, rows: Sequence[Row]
+) -> str:
     """Returns the name of the preset that suits a data set.
 
     Args:
@@ -121,17 +145,19 @@ def choose(name: str | None, description: str, rows: Sequence[Row]) -> str:
       rows: of all events.tsv.
     """
     if name is not None:
-        if name not in PRESETS:
-            raise InputError(
-                f'There is no preset {name!r}, only {", ".join(PRESETS)}.'
-                f'{suggestion(name, PRESETS)}'
-            )
+        check_known('preset', name, PRESETS)
         return name
     for word, known in _DESCRIBED.items():
         if word in description.lower():
             return known
-    if {row.get('trial_type') for row in rows} & {'train_face', 'test_face'}:
+    columns = {column for row in rows for column in row}
+    kinds = {row.get('trial_type') for row in rows}
+    if kinds & {'train_face', 'test_face'}:
         return 'ds001761'
+    if 'file_path' in columns and 'exp' in kinds <= _THINGS.keys():
+        return 'ds004192'
+    if {'ImgName', 'ImgType'} <= columns:
+        return 'ds001499'
     types = {row.get('event_type', '').removesuffix('.0') for row in rows}
     if {'rest', 'stimulus'} <= types or {'rest', 'imagery'} <= types:
         return 'ds001246'
@@ -140,25 +166,31 @@ def choose(name: str | None, description: str, rows: Sequence[Row]) -> str:
     return 'generic'
 
 
-def _number(row: Row, column: str, where: str) -> float:
-    try:
-        seconds = float(row[column])
-    except KeyError:
+def _times(row: Row, where: str) -> tuple[float, float]:
+    """Returns onset and duration in seconds; NaN for a duration of n/a."""
+    found = []
+    for column in ('onset', 'duration'):
+        if column not in row:
+            raise InputError(
+                f'{where} has no column {column!r}; events need it.'
+            )
+        try:
+            seconds = float(row[column])
+        except ValueError:
+            seconds = math.nan
+        unknown = column == 'duration' and row[column] == 'n/a'
+        if not math.isfinite(seconds) and not unknown:
+            raise InputError(
+                f'{where}: {column} is {row[column]!r}; it must be a finite '
+                'number of seconds.'
+            )
+        found.append(seconds)
+    if found[1] < 0:
         raise InputError(
-            f'{where} has no column {column!r}; events need it.'
-        ) from None
-    except ValueError:
-        seconds = math.nan
-    if not math.isfinite(seconds):
-        raise InputError(
-            f'{where}: {column} is {row[column]!r}, which is no number.'
+            f'{where}: duration is {row["duration"]!r}; no event can end '
+            'before it begins.'
         )
-    if column == 'duration' and seconds < 0:
-        raise InputError(
-            f'{where}: duration is {row[column]!r}; no event can end before '
-            'it begins.'
-        )
-    return seconds
+    return found[0], found[1]
 
 
 def _first(row: Row, *columns: str) -> str:
@@ -170,27 +202,28 @@ def _first(row: Row, *columns: str) -> str:
 
 
 def _set_of(run: Run) -> str:
-    words = ' '.join(
-        run.entities.get(key, '') for key in ('ses', 'task')
-    ).lower()
-    return next((part for word, part in _SETS if word in words), '')
+    names = (run.entities.get(key, '') for key in ('ses', 'task'))
+    words = {word.lower() for name in names for word in _WORD.findall(name)}
+    return next((part for word, part in _SETS.items() if word in words), '')
 
 
 def _kamitani(
     row: Row,
     run: Run,
     where: str,
+    column: str = '',
+    *,
     imagined: Callable[[Row, str], str],
 ) -> Event | None:
     """Events of ds001246 and ds001506; `imagined` names what was imagined."""
+    del column
     part = _set_of(run)
     kind = row.get('event_type', 'n/a').lower().removesuffix('.0')
     wanted = {'2', 'imagery'} if part == 'imagery' else {'1', 'stimulus'}
     others = {'1', 'cue', '3', 'evaluation'} if part == 'imagery' else {'2'}
     if kind not in wanted | others:
         return None
-    onset = _number(row, 'onset', where)
-    duration = _number(row, 'duration', where)
+    onset, duration = _times(row, where)
     if kind in others:
         return Event(onset, duration, '', '', part)
     if part == 'imagery':
@@ -219,7 +252,7 @@ def _imagined_picture(row: Row, where: str) -> str:
 def _stimulus(row: Row, part: str, where: str) -> str:
     text = _first(row, 'stimulus_name', 'stim_file', 'stim_name')
     if text and not _NUMBER.fullmatch(text):
-        return sources.stem(pathlib.PurePosixPath(text).name)
+        return stem(text.rpartition('/')[2])
     text = text or _first(row, 'stimulus_id', 'stim_id', 'image_index')
     return stimulus_names.name(_as_number(text, where), part, where)
 
@@ -234,55 +267,84 @@ def _as_number(text: str, where: str) -> float:
         ) from None
 
 
-def _face(row: Row, run: Run, where: str) -> Event | None:
+def _face(row: Row, run: Run, where: str, column: str = '') -> Event | None:
     """Events of ds001761."""
-    del run
+    del run, column
     kind = row.get('trial_type', '').strip()
     part = {'train_face': 'train', 'test_face': 'test'}.get(kind, '')
     if not part and kind != 'Img':
         return None
-    onset = _number(row, 'onset', where)
-    duration = _number(row, 'duration', where)
+    onset, duration = _times(row, where)
     if kind == 'Img' or _first(row, 'oneback').removesuffix('.0') == '1':
         return Event(onset, duration, '', '', part)
-    stem = pathlib.PurePosixPath(_first(row, 'stim_file')).stem
-    gender = _GENDER.fullmatch(stem)
+    name = pathlib.PurePosixPath(_first(row, 'stim_file')).stem
+    gender = _GENDER.fullmatch(name)
     if not gender:
         raise InputError(
             f'{where}: stim_file is {row.get("stim_file")!r}; it must end in '
             'F or M and a number.'
         )
-    return Event(onset, duration, stem, gender[1], part)
+    return Event(onset, duration, name, gender[1], part)
 
 
-def _generic(row: Row, run: Run, where: str) -> Event | None:
-    name = _first(row, 'stimulus_name', 'stim_file', 'trial_type')
-    name = pathlib.PurePosixPath(name)
-    known = sources.is_picture(name.name)
-    stem = sources.stem(name.name) if known else str(name)
-    if stem in ('', '.') or stem.lower() in _REST:
+def _generic(row: Row, run: Run, where: str, column: str) -> Event | None:
+    if not shows(row[column]):
         return None
+    kind = row.get('trial_type', '') if column != 'trial_type' else ''
     part = _first(row, 'split', 'part').lower() or _set_of(run)
     return Event(
-        _number(row, 'onset', where),
-        _number(row, 'duration', where),
-        stem,
+        *_times(row, where),
+        stimulus_names.path(row[column]),
         _first(row, 'category', 'category_name'),
-        _SPLITS.get(part, part),
+        _SPLITS.get(part, part) or _SPLITS.get(kind.lower(), ''),
     )
 
 
-def _written(row: Row, run: Run, where: str) -> Event:
-    """Events that `bids_writing` wrote."""
-    del run
+def _things(row: Row, run: Run, where: str, column: str) -> Event | None:
+    """Events of ds004192; the folder of a picture is its object concept."""
+    event = _generic(row, run, where, column)
+    part = _THINGS.get(row.get('trial_type', ''), '')
+    if event is None or not part:
+        return event and event._replace(stimulus='', part='')
+    folder = pathlib.PurePosixPath(event.stimulus).parent.name
+    return event._replace(category=folder, part=part)
+
+
+def _natural_objects(
+    row: Row, run: Run, where: str, column: str
+) -> Event | None:
+    """Events of ds004496; ImageNet's folders are synsets."""
+    event = _generic(row, run, where, column)
+    if event is None:
+        return None
+    folder = pathlib.PurePosixPath(event.stimulus).parent.name
+    return event._replace(category=stimulus_names.category(folder) or '')
+
+
+def _bold5000(row: Row, run: Run, where: str, column: str) -> Event | None:
+    """Events of ds001499."""
+    event = _generic(row, run, where, column)
+    repeated = row.get('ImgType', '').startswith('rep_')
+    return event and event._replace(part='test' if repeated else 'train')
+
+
+def _written(row: Row, run: Run, where: str, column: str = '') -> Event:
+    """Events that `writing` wrote."""
+    del run, column
     return Event(
-        _number(row, 'onset', where),
-        _number(row, 'duration', where),
+        *_times(row, where),
         _first(row, 'stimulus_name'),
         _first(row, 'category'),
         _first(row, 'split'),
     )
 
+
+# trial_type in ds004192 -> the set.
+_THINGS = {'exp': 'train', 'test': 'test', 'catch': ''}
+_FAST = (
+    'Pictures followed each other every {} s, so that windows overlap; single '
+    "trials are better estimated with response='glm-separate'."
+)
 
 PRESETS = {
     'ds001246': Preset(
@@ -293,14 +355,20 @@ PRESETS = {
     'ds001506': Preset(
         functools.partial(_kamitani, imagined=_imagined_picture), (4.0, None)
     ),
-    'ds001761': Preset(
-        _face,
-        (4.0, 7.0),
-        'Faces followed each other every 3 s, so that windows overlap; single '
-        "trials are better told apart with response='glm-separate'.",
+    'ds001761': Preset(_face, (4.0, 7.0), note=_FAST.format(3)),
+    'ds004192': Preset(
+        _things, (4.0, 8.5), ('file_path',), note=_FAST.format(4.5)
     ),
+    'ds004496': Preset(
+        _natural_objects,
+        (4.0, 8.0),
+        ('stim_file', 'condition'),
+        note=_FAST.format('3 to 4'),
+    ),
+    # Volumes 3 and 4 of 2 s after onset, as the authors take them.
+    'ds001499': Preset(_bold5000, (4.0, 8.0), ('ImgName',)),
     'brainjax': Preset(_written, (0.0, None), high_pass=0, zscore_runs=False),
-    'generic': Preset(_generic, (4.0, 12.0)),
+    'generic': Preset(_generic, (4.0, 12.0), ()),
 }
 # What dataset_description.json holds of a data set, in small letters.
 _DESCRIBED = {
@@ -309,5 +377,11 @@ _DESCRIBED = {
     'ds001506': 'ds001506',
     'deep image reconstruction': 'ds001506',
     'ds001761': 'ds001761',
+    'ds004192': 'ds004192',
+    'things-fmri': 'ds004192',
+    'ds004496': 'ds004496',
+    'natural object dataset': 'ds004496',
+    'ds001499': 'ds001499',
+    'bold5000': 'ds001499',
     '"generatedby": [{"name": "brainjax': 'brainjax',
 }

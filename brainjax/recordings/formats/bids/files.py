@@ -1,19 +1,40 @@
-"""The files of a BIDS data set: runs, what belongs to them, and tables."""
+"""The files of a BIDS data set: names, runs, what belongs to a run, tables.
+
+Names are taken apart once, by `parse`, and compared by whole entities, by
+`matches`; what applies to a run is found once, by `inherited`.
+"""
 
 import itertools
+import math
 import pathlib
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
 from brainjax.io import files
+from brainjax.recordings.formats.bids.responses import Timing
 
-_BOLD = re.compile(r'((?:[a-zA-Z]+-[^_]+_)+)(bold|bold_preproc)\.nii(\.gz)?')
 # What tells runs apart; other entities tell versions of one run apart.
 _OF_A_RUN = ('sub', 'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run')
+# Of these versions one must be chosen.
+_VERSIONS = {'space': 'spaces', 'res': 'resolutions', 'echo': 'echoes'}
+_LONGEST = 1000  # Seconds a repetition time can have; more is milliseconds.
 
 Row = dict[str, str]
+
+
+class Name(NamedTuple):
+    """A file name taken apart.
+
+    Attributes:
+      entities: 'ses' -> '01' and so on.
+      suffix: 'bold', 'events' and the like.
+      extension: with its dot, '.nii.gz'.
+    """
+
+    entities: dict[str, str]
+    suffix: str
+    extension: str
 
 
 class Run(NamedTuple):
@@ -21,7 +42,7 @@ class Run(NamedTuple):
 
     Attributes:
       bold: its images.
-      entities: what its name says, 'ses' -> '01' and so on.
+      entities: what its name says.
       preprocessed: True where the name says so.
     """
 
@@ -37,6 +58,37 @@ class Run(NamedTuple):
             for key in _OF_A_RUN
             if key in self.entities
         )
+
+
+def parse(name: str) -> Name:
+    """Takes a file name apart.
+
+    fMRIPrep before 1.2 put entities behind the suffix: its
+    sub-01_bold_space-T1w_preproc.nii.gz has the suffix 'bold_preproc'.
+    """
+    stem, dot, extension = name.partition('.')
+    parts = stem.split('_')
+    return Name(
+        dict(part.split('-', 1) for part in parts if '-' in part),
+        '_'.join(part for part in parts if '-' not in part),
+        dot + extension,
+    )
+
+
+def matches(some: Mapping[str, str], entities: Mapping[str, str]) -> bool:
+    """True if every one of some entities is among others, as a whole.
+
+    run-1 is run-01, but not run-10.
+    """
+
+    def same(one: str, other: str) -> bool:
+        numbers = one.isdecimal() and other.isdecimal()
+        return int(one) == int(other) if numbers else one == other
+
+    return all(
+        key in entities and same(value, entities[key])
+        for key, value in some.items()
+    )
 
 
 def find_subject(root: pathlib.Path, subject: str | None) -> str:
@@ -61,8 +113,32 @@ def find_subject(root: pathlib.Path, subject: str | None) -> str:
     return name
 
 
+def with_images(root: pathlib.Path, subject: str) -> pathlib.Path:
+    """Returns the data set, or the derivative in it that holds the images.
+
+    What is handed on of a data set may be its derivatives, with the events
+    and no images in the raw part.
+    """
+    if any(_images(root / subject)):
+        return root
+    found = [
+        folder
+        for folder in sorted(root.glob('derivatives/*'))
+        if any(_images(folder / subject))
+    ]
+    if len(found) > 1:
+        raise InputError(
+            f'{root / subject} holds no images, but those of '
+            f'{" and ".join(map(str, found))} do; give one of these.'
+        )
+    return found[0] if found else root
+
+
 def find_runs(
-    root: pathlib.Path, subject: str, task: str | None, space: str | None
+    root: pathlib.Path,
+    subject: str,
+    task: str | None,
+    versions: Mapping[str, str | None],
 ) -> list[Run]:
     """Finds a subject's runs, ordered by session, task and number.
 
@@ -70,32 +146,26 @@ def find_runs(
       root: the data set, raw or preprocessed.
       subject: its folder.
       task: keep only this one; None keeps all.
-      space: of preprocessed images; '' for those whose name has none, None
-        where there is only one.
+      versions: of 'space', 'res' and 'echo' the one to read; '' for images
+        whose name has none, None where there is only one.
     """
-    found = []
-    for path in sorted((root / subject).glob('**/func/*.nii*')):
-        match = _BOLD.fullmatch(path.name)
-        if not match:
-            continue
-        entities = dict(e.split('-', 1) for e in match[1].split('_')[:-1])
-        described = entities.get('desc', 'preproc') == 'preproc'
-        if described and entities.get('part', 'mag') == 'mag':
-            done = 'desc' in entities or match[2] == 'bold_preproc'
-            found.append(Run(path, entities, done))
+    found = [*_images(root / subject)]
     if not found:
         raise InputError(
             f'{root / subject} holds no func/*_bold.nii or .nii.gz; give a '
             'data set with fMRI.'
         )
     found = _keep(found, 'task', task, root / subject)
-    spaces = {run.entities.get('space', '') for run in found}
-    if space is None and len(spaces) > 1:
-        raise InputError(
-            f'{root / subject} holds images in the spaces '
-            f'{", ".join(map(repr, sorted(spaces)))}; choose one with `space`.'
-        )
-    found = _keep(found, 'space', space, root / subject)
+    for entity, plural in _VERSIONS.items():
+        there = {run.entities.get(entity, '') for run in found}
+        wanted = versions.get(entity)
+        if wanted is None and len(there) > 1:
+            raise InputError(
+                f'{root / subject} holds images in the {plural} '
+                f'{", ".join(map(repr, sorted(there)))}; choose one with '
+                f'`{entity}`.'
+            )
+        found = _keep(found, entity, wanted, root / subject)
     found.sort(key=_order)
     for run, following in itertools.pairwise(found):
         if run.label == following.label:
@@ -106,31 +176,46 @@ def find_runs(
     return found
 
 
-def find_beside(
-    run: Run, root: pathlib.Path, ending: str
-) -> list[pathlib.Path]:
-    """Finds files that belong to a run, the most particular first.
+def tops(root: pathlib.Path, subject: str) -> list[pathlib.Path]:
+    """Returns a data set and, if it is a derivative, the ones around it."""
+    around = [*root.absolute().parents][:3]
+    return [root, *(top for top in around if (top / subject).is_dir())]
 
-    They lie beside the run, at the top of the data set for all runs of a
-    task, or, if the data set is a derivative, in the raw one around it.
+
+def inherited(
+    run: Run, root: pathlib.Path, suffix: str, extension: str, **more: str
+) -> list[pathlib.Path]:
+    """Finds the files that apply to a run, the most particular first.
+
+    BIDS's inheritance: a file applies to all runs below its folder that have
+    every entity of its name. The run's folder comes first, then those above
+    up to the top; for a derivative, then the raw data set around it.
 
     Args:
       run: of the data set.
       root: the data set.
-      ending: 'events.tsv' and the like.
+      suffix: 'events' and the like.
+      extension: '.tsv' and the like.
+      **more: entities that the name must have, whatever the run's says.
     """
-    name = f'{run.label}_{ending}'
+    entities = {**run.entities, **more}
     within = run.bold.parent.relative_to(root)
-    shared = f'task-{run.entities.get("task", "")}_{ending}'
-    tops = [root]
-    around = [*root.absolute().parents][:3]
-    tops += [top for top in around if (top / within.parts[0]).is_dir()]
-    candidates = [
-        run.bold.with_name(f'{run.bold.name.partition(".nii")[0]}.json')
-    ] * (ending == 'bold.json')
-    for top in tops:
-        candidates += [top / within / name, top / shared]
-    return [path for path in candidates if path.is_file()]
+    found = []
+    for top in tops(root, within.parts[0]):
+        for folder in (top / within, *(top / within).parents):
+            here = []
+            for path in folder.glob(f'*{suffix}{extension}'):
+                name = parse(path.name)
+                if (
+                    (name.suffix, name.extension) == (suffix, extension)
+                    and more.keys() <= name.entities.keys()
+                    and matches(name.entities, entities)
+                ):
+                    here.append((-len(name.entities), path))
+            found += [path for _, path in sorted(here)]
+            if folder == top:
+                break
+    return found
 
 
 def read_table(path: pathlib.Path) -> list[Row]:
@@ -152,6 +237,7 @@ def read_table(path: pathlib.Path) -> list[Row]:
                 f'{path}: row {number} has {len(values)} values for '
                 f'{len(columns)} columns; separate them by single tabs.'
             )
+        # 'on/a' is a slip of pen in ds001506.
         known = (v if v and v != 'on/a' else 'n/a' for v in values)
         rows.append(dict(zip(columns, known)))
     return rows
@@ -163,24 +249,81 @@ def description(root: pathlib.Path) -> dict[str, Any]:
     return files.read_json(path) if path.is_file() else {}
 
 
-def repetition_time(run: Run, root: pathlib.Path, stated: float) -> float:
-    """Returns the seconds from one volume to the next.
+def timing(run: Run, root: pathlib.Path, volumes: int, stated: float) -> Timing:
+    """Returns when the volumes of a run were acquired.
+
+    Sidecars come first: headers that scanners or converters wrote may hold
+    anything. VolumeTiming must be regular.
 
     Args:
       run: of the data set.
       root: the data set.
-      stated: what the image's own header says, or 0.
+      volumes: in the images.
+      stated: repetition time in the images' own header, or 0.
     """
-    for path in find_beside(run, root, 'bold.json'):
-        seconds = files.read_json(path).get('RepetitionTime')
-        if isinstance(seconds, int | float) and 0 < seconds < 1000:
-            return float(seconds)
-    if 0 < stated < 1000:
-        return stated
-    raise InputError(
-        f'{run.bold}: neither its sidecar nor its header states a '
-        'RepetitionTime; add it, in seconds, to its .json.'
+    sidecars = [
+        files.read_json(path) for path in inherited(run, root, 'bold', '.json')
+    ]
+
+    def first(key: str) -> float:
+        times = (_seconds(sidecar.get(key)) for sidecar in sidecars)
+        return next((time for time in times if time), 0.0)
+
+    starts = [s['VolumeTiming'] for s in sidecars if 'VolumeTiming' in s]
+    if starts:
+        seconds = _spacing(starts[0], volumes, run)
+    else:
+        seconds = first('RepetitionTime') or _seconds(stated)
+    if not seconds:
+        raise InputError(
+            f'{run.bold}: neither its sidecar nor its header states a '
+            'RepetitionTime; add it, in seconds, to its .json.'
+        )
+    # Sparse acquisition: the scanner is silent until the next volume.
+    acquired = first('AcquisitionDuration') or seconds - first('DelayTime')
+    share = acquired / seconds if 0 < acquired < seconds else 1.0
+    return Timing(volumes, seconds, share / 2)
+
+
+def _spacing(starts: Any, volumes: int, run: Run) -> float:
+    """Returns the seconds between the volumes of a VolumeTiming."""
+    numbers = isinstance(starts, list) and all(
+        isinstance(x, int | float) and math.isfinite(x) for x in starts
     )
+    if not numbers or len(starts) != volumes or volumes < 2:
+        raise InputError(
+            f'{run.bold}: VolumeTiming must hold the onset of each of the '
+            f'{volumes} volumes, in seconds; correct its .json.'
+        )
+    steps = [b - a for a, b in itertools.pairwise(starts)]
+    seconds = _seconds(sum(steps) / len(steps))
+    even = max(steps) - min(steps) <= 0.01 * seconds
+    if not seconds or not even or abs(starts[0]) > 0.01 * seconds:
+        raise InputError(
+            f'{run.bold}: VolumeTiming is not evenly spaced from 0, which '
+            'cannot be used; give images of volumes at equal intervals.'
+        )
+    return seconds
+
+
+def _seconds(value: Any) -> float:
+    """Returns a time in seconds, 0 where it is none."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and 0 < value < _LONGEST else 0.0
+
+
+def _images(folder: pathlib.Path) -> Iterator[Run]:
+    """Yields the fMRI of a subject's folder, preprocessed or raw."""
+    for path in sorted(folder.glob('**/func/*.nii*')):
+        entities, suffix, extension = parse(path.name)
+        if (
+            suffix in ('bold', 'bold_preproc')  # The latter of old fMRIPrep.
+            and extension in ('.nii', '.nii.gz')
+            and entities.get('desc', 'preproc') == 'preproc'
+            and entities.get('part', 'mag') == 'mag'
+        ):
+            done = 'desc' in entities or suffix == 'bold_preproc'
+            yield Run(path, entities, done)
 
 
 def _keep(

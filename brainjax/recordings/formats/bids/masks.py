@@ -9,7 +9,8 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.io import nifti
-from brainjax.io.files import PathLike
+from brainjax.io.files import PathLike, visible
+from brainjax.recordings.formats.bids.files import parse, tops
 from brainjax.recordings.transforms import roi_mask
 
 # Where masks are looked for, below the data set.
@@ -20,9 +21,8 @@ FOLDERS = (
     'sourcedata/{subject}/masks',
     'sourcedata/{subject}/anat',
 )
+_ENTITIES = ('sub', 'ses', 'space', 'res', 'desc', 'hemi')
 _HALF = re.compile(r'[LR]H_(V[123])[dv]|[LR]H_(hV4|LOC|FFA|PPA|HVC)')
-_HEMISPHERE = re.compile(r'hemi-[^_]+')
-_ENTITY = re.compile(r'(?:sub|ses|space|res|desc|hemi|label|mask)-[^_]+_?')
 
 
 class Masks(NamedTuple):
@@ -32,14 +32,16 @@ class Masks(NamedTuple):
       voxels: [voxels] places in a volume's flattened array, ascending.
       rois: region -> [voxels] bool.
       grid: header of one of the files, for shape and affine.
+      problems: sentences on what is odd.
     """
 
     voxels: np.ndarray
     rois: dict[str, np.ndarray]
     grid: nifti.Header
+    problems: tuple[str, ...] = ()
 
 
-def read(
+def read_masks(
     folder: pathlib.Path, files: list[pathlib.Path], roi: str | None
 ) -> Masks:
     """Reads masks and chooses voxels.
@@ -58,10 +60,12 @@ def read(
             f'{folder} holds no ROI masks; name a folder of .nii or .nii.gz '
             'masks, one a region, with `masks`.'
         )
-    grid, volumes = None, {}
+    grid, volumes, negative = None, {}, []
     sources: dict[str, list[pathlib.Path]] = {}
     for path in files:
-        volume, header = nifti.mask(path)
+        volume, header, below = nifti.mask(path)
+        if below:
+            negative.append(path.name)
         if grid is not None:
             nifti.check_grid(header, grid, 'all masks must share one grid')
         grid = grid or header
@@ -81,7 +85,10 @@ def read(
         else np.any([*volumes.values()], axis=0)
     )
     if not chosen.any():
-        raise InputError(f'{folder}: the masks hold no voxel; check them.')
+        raise InputError(
+            f'{folder}: the masks hold no voxel; a region is where they are '
+            'above 0.'
+        )
     return Masks(
         np.flatnonzero(chosen),
         {
@@ -90,10 +97,17 @@ def read(
             if mask[chosen].any() or not roi
         },
         grid,
+        (
+            f'{folder}: {", ".join(negative[:3])}'
+            f'{" and others" if len(negative) > 3 else ""} hold values below '
+            '0, which count as outside of the region.',
+        )
+        if negative
+        else (),
     )
 
 
-def of_subject(
+def subject_masks(
     root: pathlib.Path,
     subject: str,
     bold: pathlib.Path,
@@ -106,59 +120,49 @@ def of_subject(
       root: the data set.
       subject: its folder.
       bold: images of one run.
-      folder: of the masks; None looks where FOLDERS says, and then takes
-        fMRIPrep's brain mask.
-      roi: as for `read`.
+      folder: of the masks; None looks where FOLDERS says, in the raw data
+        set around a derivative too, and then takes fMRIPrep's brain mask.
+      roi: as for `read_masks`.
     """
     if folder is not None:
         folder = pathlib.Path(folder)
-        return read(folder, inside(folder), roi)
-    files = find(root, subject)
-    if not files:
-        brain = bold.name.replace('desc-preproc_bold', 'desc-brain_mask')
-        if brain != bold.name and bold.with_name(brain).is_file():
-            files = [bold.with_name(brain)]
-    return read(root, files, roi)
-
-
-def find(root: pathlib.Path, subject: str) -> list[pathlib.Path]:
-    """Returns the mask files in the first of FOLDERS that holds some."""
-    for pattern in FOLDERS:
-        folder = root / pattern.format(subject=subject)
-        if found := inside(folder):
-            return found
-    return []
+        return read_masks(folder, inside(folder), roi)
+    for top in tops(root, subject):
+        for pattern in FOLDERS:
+            if found := inside(top / pattern.format(subject=subject)):
+                return read_masks(root, found, roi)
+    brain = bold.name.replace('desc-preproc_bold', 'desc-brain_mask')
+    brain = brain.replace('_preproc.', '_brainmask.')  # Before fMRIPrep 1.2.
+    there = brain != bold.name and bold.with_name(brain).is_file()
+    return read_masks(root, [bold.with_name(brain)] if there else [], roi)
 
 
 def inside(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the NIfTI files of a folder that can be masks."""
-    return sorted(
+    return [
         path
-        for path in folder.glob('*.nii*')
+        for path in visible(folder, '*.nii*')
         if not re.search(r'_(bold|T1w|T2w|boldref)\.nii', path.name)
-    )
+    ]
 
 
 def _region(path: pathlib.Path) -> str:
-    stem = path.name.partition('.nii')[0]
-    label = re.search(r'label-([^_]+)', stem)
-    name = label[1] if label else _ENTITY.sub('', stem)
-    # OpenNeuro's sub-01_mask_LH_V1d as well as BIDS's label-V1_mask.
-    return re.sub(r'^mask_|_?mask$', '', name).strip('_') or stem
+    """Names a region: label-V1 in BIDS, sub-01_mask_LH_V1d on OpenNeuro."""
+    stem = path.name.partition('.nii')[0]  # A region may be named 'lh.V1d'.
+    parts = stem.split('_')
+    label = [part for part in parts if part.startswith('label-')]
+    if label:
+        return label[0].removeprefix('label-')
+    # A region may be named 'FFA-1', so that not all that has a hyphen goes.
+    own = (part for part in parts if part.partition('-')[0] not in _ENTITIES)
+    return re.sub(r'^mask_|_?mask$', '', '_'.join(own)).strip('_') or stem
 
 
 def _hemispheres(one: pathlib.Path, other: pathlib.Path) -> bool:
-    """True for masks of two hemispheres that share all other entities."""
-    mine, others = (
-        (_HEMISPHERE.search(stem), _HEMISPHERE.sub('', stem))
-        for stem in (path.name.partition('.nii')[0] for path in (one, other))
-    )
-    return bool(
-        mine[0]
-        and others[0]
-        and mine[0][0] != others[0][0]
-        and mine[1] == others[1]
-    )
+    """True for masks of two hemispheres that share all else in their names."""
+    first, second = parse(one.name), parse(other.name)
+    sides = [name.entities.pop('hemi', None) for name in (first, second)]
+    return None not in sides and sides[0] != sides[1] and first == second
 
 
 def _joined(volumes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,31 +7,45 @@ Wanted are, below the data set's folder,
     around it
   masks of regions, one NIfTI file each, on the grid of the images
 
-`bids_events` says what events mean, `bids_responses` how a run's time series
-becomes one response a trial. Runs are read one after the other, and only
-voxels of the masks are kept.
+`events` says what events mean, `responses` how a run's time series becomes
+one response a trial. Runs are read one after the other, and only voxels of
+the masks are kept.
 """
 
 import json
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError
 from brainjax.io.files import PathLike
-from brainjax.recordings import options, stimulus_pictures
-from brainjax.recordings.formats.bids import events as bids_events
-from brainjax.recordings.formats.bids import files, responses, sets
-from brainjax.recordings.formats.bids import masks as bids_masks
-from brainjax.recordings.formats.bids import runs as bids_runs
-from brainjax.recordings.formats.bids.files import Run
-from brainjax.recordings.formats.bids.runs import Part
-from brainjax.recordings.formats.bids.writing import SIMULATED, write
+from brainjax.recordings import options, stimulus_names, stimulus_pictures
+from brainjax.recordings.formats.bids import columns, files, sets
+from brainjax.recordings.formats.bids.events import (
+    PRESETS,
+    Preset,
+    choose_preset,
+    read_events,
+)
+from brainjax.recordings.formats.bids.files import Row, Run
+from brainjax.recordings.formats.bids.masks import Masks, subject_masks
+from brainjax.recordings.formats.bids.runs import (
+    Part,
+    ResponseOptions,
+    events_of,
+    read_run,
+    response_options,
+)
+from brainjax.recordings.formats.bids.writing import SIMULATED
 from brainjax.recordings.recording import Recording, Stimuli, Trials
-
-__all__ = ['looks_like', 'read', 'write']
+from brainjax.recordings.transforms import (
+    UNUSABLE,
+    kept_voxels,
+    unusable_voxels,
+)
 
 
 def looks_like(path: PathLike) -> bool:
@@ -49,14 +63,18 @@ def read(
     subject: str | None = None,
     task: str | None = None,
     space: str | None = None,
+    res: str | None = None,
+    echo: str | None = None,
     masks: PathLike | None = None,
     preset: str | None = None,
+    stimulus: str | None = None,
     test: str = 'test',
     response: str = 'window',
     window: Sequence[float] | None = None,
     high_pass: float | None = None,
     confounds: Sequence[str] = (),
     zscore_runs: bool | None = None,
+    drop: Sequence[str] = UNUSABLE,
 ) -> Recording:
     """Reads one subject.
 
@@ -65,23 +83,25 @@ def read(
     zscore_runs=False and no confounds leave the series as it is. A GLM has
     drifts and confounds in its model instead. z-scoring a run takes all its
     volumes, of test runs too, but no label. A data set that `write` made is
-    read as it is. Voxels without signal in some run are left out, and runs
-    of test sets that are not asked for stay unread.
+    read as it is. Runs of test sets that are not asked for stay unread.
 
     Args:
-      path: the data set's folder.
+      path: the data set's folder, raw or a derivative.
       pictures: a folder, a tar archive or an HDF5 file of pictures that bear
         the stimulus names; None for the folder `stimuli`, if it has them all.
       size: of the pictures; None keeps their own.
       roi: one region or several joined by '|'; None or '' for all masks.
       subject: '01'; None where there is only one.
-      task: keep only this one.
-      space: of fMRIPrep's images; None where there is only one.
-      masks: folder of ROI masks; None looks where `bids_masks` says, and then
-        takes fMRIPrep's brain mask.
-      preset: one of `bids_events.PRESETS`; None tells it from the data set.
-      test: the set to test on: 'test', 'shape', 'letter' or 'imagery', or
-        part of the names of the runs to test on, such as 'ses-02'.
+      task: keep only this one; None keeps all.
+      space, res, echo: of the images to read; '' for those whose name has
+        none, None where there is only one.
+      masks: folder of ROI masks; None looks where `masks.FOLDERS` says, and
+        then takes fMRIPrep's brain mask.
+      preset: one of `events.PRESETS`; None infers it from the data set.
+      stimulus: column of events.tsv that names the stimulus; None for the
+        preset's, or what `columns.choose` finds.
+      test: the set to test on: 'test', 'shape', 'letter' or 'imagery', or the
+        runs, such as 'ses-02' or 'ses-02_run-1'.
       response: 'window', the mean of volumes; 'glm', least squares with a
         regressor for each trial; or 'glm-separate', a model for each trial.
       window: seconds after onset (from, to); None for the preset's.
@@ -90,67 +110,131 @@ def read(
       confounds: columns of desc-confounds_timeseries.tsv to remove.
       zscore_runs: whether to z-score each voxel within each run; None for
         the preset's, True.
+      drop: which voxels to leave out: 'nan', 'infinite' or 'constant' in some
+        run; others are refused.
     """
-    root = pathlib.Path(path)
-    roi = options.text('roi', roi)
-    subject = options.text('subject', subject)
-    task = options.text('task', task)
-    space = options.text('space', space)
+    given = pathlib.Path(path)
+    name = files.find_subject(given, options.text('subject', subject))
+    root = files.with_images(given, name)
+    versions = {'space': space, 'res': res, 'echo': echo}
+    runs = files.find_runs(
+        root,
+        name,
+        options.text('task', task),
+        {key: options.text(key, value) for key, value in versions.items()},
+    )
+    paths, tables = zip(*(events_of(run, root) for run in runs))
+    tops = files.tops(root, name)
+    about = json.dumps([files.description(top) for top in tops])
+    chosen = choose_preset(
+        options.text('preset', preset),
+        about,
+        [row for rows in tables for row in rows],
+    )
+    rules = PRESETS[chosen]
+    how = response_options(
+        rules, response, window, high_pass, confounds, zscore_runs
+    )
+    drop = options.kinds('drop', drop, UNUSABLE)
     if not isinstance(masks, os.PathLike):
         masks = options.text('masks', masks)
-    preset = options.text('preset', preset)
+    voxels = subject_masks(
+        root, name, runs[0].bold, masks, options.text('roi', roi)
+    )
     test = options.text('test', test) or 'test'
-    response = options.text('response', response) or 'window'
-    if response not in responses.KINDS:
-        raise InputError(
-            f'There is no response {response!r}, only '
-            f'{", ".join(responses.KINDS)}.'
-            f'{suggestion(response, responses.KINDS)}'
-        )
-    name = files.find_subject(root, subject)
-    runs = files.find_runs(root, name, task, space)
-    paths, tables = zip(*(bids_runs.events_of(run, root) for run in runs))
-    about = files.description(root)
-    chosen = bids_events.choose(
-        preset, json.dumps(about), [row for rows in tables for row in rows]
+    source = _picture_source(pictures, tops)
+    named_by, problems = _columns(
+        tables,
+        options.text('stimulus', stimulus),
+        chosen,
+        source,
+        str(root / name),
     )
-    rules = bids_events.PRESETS[chosen]
-    voxels = bids_masks.of_subject(root, name, runs[0].bold, masks, roi)
-    how = bids_runs.How(
-        response,
-        rules.window if window is None else options.window(window),
-        rules.high_pass
-        if high_pass is None
-        else options.period('high_pass', high_pass),
-        options.texts('confounds', confounds),
-        rules.zscore_runs
-        if zscore_runs is None
-        else options.switch('zscore_runs', zscore_runs),
+    happened, found = sets.select_sets(
+        [
+            read_events(rows, run, rules, str(path), column)
+            for rows, run, path, column in zip(tables, runs, paths, named_by)
+        ],
+        test,
+        str(root),
     )
-    problems = _odd(runs, tables, chosen)
-    if rules.note and response == 'window':
-        problems.append(rules.note)
-    happened = [
-        bids_events.events(rows, run, rules, str(path))
-        for rows, run, path in zip(tables, runs, paths)
+    problems = [
+        *_about_images(given, root, runs, chosen),
+        *sets.pooled_tasks(str(root / name), runs, tables, rules, test),
+        *_about_events(tables, chosen, how),
+        *voxels.problems,
+        *problems,
+        *found,
     ]
     parts = []
-    asked, found = sets.asked(happened, test, str(root))
-    problems += found
-    for run, events in zip(runs, asked):
-        part, found = bids_runs.responses(run, root, events, voxels, how)
+    for run, events in zip(runs, happened):
+        part, found = read_run(run, root, events, voxels, how)
         parts.append(part)
         problems += found
     return _recording(
-        root, name, about, parts, voxels, test, pictures, size, problems
+        root,
+        name,
+        about,
+        parts,
+        voxels,
+        rules,
+        test,
+        source,
+        size,
+        drop,
+        problems,
     )
 
 
-def _odd(
-    runs: Sequence[Run], tables: Sequence[list[files.Row]], preset: str
+class _Pictures(NamedTuple):
+    """Where pictures are, and whether they were asked for."""
+
+    source: PathLike | None
+    asked: bool
+
+
+def _picture_source(
+    pictures: PathLike | None, tops: Sequence[pathlib.Path]
+) -> _Pictures:
+    if pictures is not None:
+        return _Pictures(pictures, True)
+    folders = [top / 'stimuli' for top in tops]
+    return _Pictures(next((f for f in folders if f.is_dir()), None), False)
+
+
+def _columns(
+    tables: Sequence[Sequence[Row]],
+    stimulus: str | None,
+    preset: str,
+    pictures: _Pictures,
+    where: str,
+) -> tuple[Sequence[str], list[str]]:
+    """Returns the column of each table that names the stimulus."""
+    preferred = PRESETS[preset].columns
+    if preferred is None:
+        if stimulus is not None:
+            raise InputError(
+                f'{where}: preset {preset!r} knows its own columns; choose '
+                f'preset=generic as well as stimulus={stimulus}.'
+            )
+        return [''] * len(tables), []
+    is_known = None
+    if pictures.source is not None:
+        try:
+            is_known = columns.known_pictures(pictures.source)
+        except InputError:
+            if pictures.asked:
+                raise  # Else `_images` will say why they are not used.
+    return columns.choose(tables, stimulus, preferred, is_known, where)
+
+
+def _about_images(
+    given: pathlib.Path, root: pathlib.Path, runs: Sequence[Run], preset: str
 ) -> list[str]:
-    """Sentences on images as scanned and on imagery whose content is lost."""
+    """Sentences on which images are read, and on images as scanned."""
     found = []
+    if root != given:
+        found.append(f'{given} holds no images; those of {root} are read.')
     raw = sum(not run.preprocessed for run in runs)
     if raw and preset != 'brainjax':
         found.append(
@@ -158,13 +242,22 @@ def _odd(
             'unless they are aligned with each other and the masks, use those '
             'of fMRIPrep.'
         )
+    return found
+
+
+def _about_events(
+    tables: Sequence[Sequence[Row]], preset: str, how: ResponseOptions
+) -> list[str]:
+    """Sentences on the preset, and on imagery whose content is lost."""
+    rules = PRESETS[preset]
+    found = [rules.note] if rules.note and how.response == 'window' else []
     imagined = sum(
         row.get('trial_type') == 'Img' for rows in tables for row in rows
     )
     if imagined and preset == 'ds001761':
         found.append(
             f'{imagined} imagery trials are left out, as events.tsv does not '
-            'tell which face was imagined.'
+            'say which face was imagined.'
         )
     return found
 
@@ -172,12 +265,14 @@ def _odd(
 def _recording(
     root: pathlib.Path,
     subject: str,
-    about: dict,
+    about: str,
     parts: list[Part],
-    voxels: bids_masks.Masks,
+    voxels: Masks,
+    rules: Preset,
     test: str,
-    pictures: PathLike | None,
+    pictures: _Pictures,
     size: int | None,
+    drop: Sequence[str],
     problems: list[str],
 ) -> Recording:
     shown = [event for part in parts for event in part.shown]
@@ -191,25 +286,32 @@ def _recording(
     sessions = [part.run.entities.get('ses') for part in parts]
     session = None
     if all(sessions):
-        numbers = _numbers(sessions)
-        session = np.repeat(np.int32(numbers), repeat)
+        session = np.repeat(np.int32(_numbers(sessions)), repeat)
     stimulus = np.array([event.stimulus for event in shown])
-    labels = np.repeat([part.run.label for part in parts], repeat)
-    train, tested, found = sets.split(shown, stimulus, labels, test, str(root))
+    train, tested, found = sets.split(
+        shown,
+        stimulus,
+        [part.run for part in parts for _ in part.shown],
+        test,
+        str(root),
+    )
     problems += found
-    fmri, rois, found = _usable(parts, voxels, train, str(root))
+    fmri, rois, found = _usable(parts, voxels, train, drop, f'{root / subject}')
     problems += found
-    used = train | tested
-    names = tuple(dict.fromkeys(stimulus[used].tolist()))
+    paths = [*dict.fromkeys(stimulus[train | tested].tolist())]
+    place = {path: i for i, path in enumerate(paths)}
+    images, found = _images(paths, pictures, size)
+    problems += found
+    if rules.columns is not None:
+        names = stimulus_names.shortened(paths)
+    else:
+        names = dict(zip(paths, paths))
     categories = sets.categories(shown)
-    place = {name: i for i, name in enumerate(names)}
-    images, found = _pictures(root, names, pictures, size)
-    problems += found
 
     def trials(which: np.ndarray) -> Trials:
         return Trials(
             fmri[which],
-            np.array([place[name] for name in stimulus[which]], np.int32),
+            np.array([place[path] for path in stimulus[which]], np.int32),
             run[which],
             None if session is None else session[which],
         )
@@ -220,49 +322,40 @@ def _recording(
         test=trials(tested),
         stimuli=Stimuli(
             images,
-            names,
-            tuple(categories[name] for name in names)
-            if all(categories[name] for name in names)
+            tuple(names[path] for path in paths),
+            tuple(categories[path] for path in paths)
+            if all(categories[path] for path in paths)
             else None,
         ),
         rois=rois,
         source=os.fspath(root),
-        simulated=SIMULATED in json.dumps(about),
+        simulated=SIMULATED in about,
         format='bids',
         problems=tuple(problems),
     )
 
 
 def _usable(
-    parts: list[Part], voxels: bids_masks.Masks, train: np.ndarray, where: str
+    parts: list[Part],
+    voxels: Masks,
+    train: np.ndarray,
+    drop: Sequence[str],
+    where: str,
 ) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
-    """Leaves out voxels without signal.
+    """Leaves out voxels that cannot be used in some run.
 
     Returns:
       [trials, kept voxels] float32, the regions over them, and a sentence.
     """
     fmri = np.concatenate([part.fmri for part in parts])
-    kept = np.all([part.usable for part in parts], axis=0)
-    kept &= np.ptp(fmri[train], axis=0) != 0
-    if kept.all():
-        return fmri, voxels.rois, []
-    if not kept.any():
-        raise InputError(
-            f'{where}: no voxel of the masks has a signal in every run; check '
-            'that masks and images belong together.'
-        )
-    return (
-        fmri[:, kept],
-        {
-            name: mask[kept]
-            for name, mask in voxels.rois.items()
-            if mask[kept].any()
-        },
-        [
-            f'{where}: {(~kept).sum()} of the {len(kept)} voxels have values '
-            'that are no numbers or do not vary in some run, and are left out.'
-        ],
-    )
+    why = unusable_voxels(fmri[train])
+    for part in parts:
+        why = np.where(part.unusable == '', why, part.unusable)
+    kept, found = kept_voxels(why, drop, where)
+    rois = {name: mask[kept] for name, mask in voxels.rois.items()}
+    if not kept.all():  # An empty mask stays empty where nothing is left out.
+        rois = {name: mask for name, mask in rois.items() if mask.any()}
+    return fmri[:, kept], rois, found
 
 
 def _numbers(texts: Sequence[str]) -> list[int]:
@@ -282,19 +375,16 @@ def _run_numbers(runs: list[Run]) -> np.ndarray:
     return np.int32(numbers)
 
 
-def _pictures(
-    root: pathlib.Path,
-    names: Sequence[str],
-    pictures: PathLike | None,
-    size: int | None,
+def _images(
+    paths: Sequence[str], pictures: _Pictures, size: int | None
 ) -> tuple[np.ndarray | None, list[str]]:
-    if pictures is not None:
-        images, found = stimulus_pictures.join(names, pictures, size)
-        return images, [*found]
-    if not (root / 'stimuli').is_dir():
+    """Loads the pictures; those that were not asked for may be incomplete."""
+    if pictures.source is None:
         return None, []
     try:
-        images, found = stimulus_pictures.join(names, root / 'stimuli', size)
+        images, found = stimulus_pictures.join(paths, pictures.source, size)
     except InputError as error:
+        if pictures.asked:
+            raise
         return None, [f'The pictures are not used: {error}']
     return images, [*found]

@@ -24,7 +24,7 @@ RESPONSE = 32
 _TOLERANCE = 1e-6
 
 
-class Modelled(NamedTuple):
+class DesignEvents(NamedTuple):
     """What happened, for a model.
 
     Attributes:
@@ -38,39 +38,56 @@ class Modelled(NamedTuple):
     trial: np.ndarray
 
 
-def times(volumes: int, seconds: float) -> np.ndarray:
-    """Returns the time of each volume, [volumes]."""
-    return (np.arange(volumes) + 0.5) * seconds
+class Timing(NamedTuple):
+    """When the volumes of a run were acquired.
+
+    Attributes:
+      volumes: how many.
+      seconds: the repetition time, from one to the next.
+      middle: of a volume's acquisition, as a share of the repetition time;
+        less than a half where the scanner paused before the next volume.
+    """
+
+    volumes: int
+    seconds: float
+    middle: float = 0.5
+
+    @property
+    def times(self) -> np.ndarray:
+        """The middle of each acquisition, seconds from the start, [volumes]."""
+        return (np.arange(self.volumes) + self.middle) * self.seconds
+
+    @property
+    def end(self) -> float:
+        """Seconds from the start of the run to its end."""
+        return self.volumes * self.seconds
 
 
 def window_weights(
-    starts: np.ndarray, ends: np.ndarray, volumes: int, seconds: float
+    starts: np.ndarray, ends: np.ndarray, timing: Timing
 ) -> tuple[np.ndarray, np.ndarray]:
     """Averages the volumes whose time falls in a window.
 
     Args:
       starts: [trials] seconds from the start of the run.
       ends: [trials] the same.
-      volumes: in the run.
-      seconds: from one to the next.
+      timing: of the run.
 
     Returns:
       [trials, volumes] weights that sum to 1, or to 0 where no volume falls in
-      the window; and [trials] bool, True where the run ends before the window.
+      the window; and [trials] bool, True where the run holds the whole window.
     """
-    at = times(volumes, seconds)
+    at, slack = timing.times, timing.seconds / 2
     inside = (at >= starts[:, None]) & (at < ends[:, None])
     count = inside.sum(axis=1, keepdims=True)
-    return (
-        inside / np.maximum(count, 1),
-        np.asarray(ends) > volumes * seconds + seconds / 2,
-    )
+    # What is left of a window at an end of the run would be another response.
+    whole = (starts >= -slack) & (ends <= timing.end + slack)
+    return inside / np.maximum(count, 1), whole & (count[:, 0] > 0)
 
 
 def glm_weights(
-    events: Modelled,
-    volumes: int,
-    seconds: float,
+    events: DesignEvents,
+    timing: Timing,
     high_pass: float,
     confounds: np.ndarray | None,
 ) -> np.ndarray:
@@ -82,31 +99,30 @@ def glm_weights(
 
     Args:
       events: of the run.
-      volumes: in the run.
-      seconds: from one to the next.
+      timing: of the run.
       high_pass: period in seconds above which drifts are modelled; 0 for none.
       confounds: [volumes, n], or None.
 
     Returns:
       [trials, volumes]
     """
-    trials, others = _design(events, volumes, seconds, high_pass, confounds)
+    trials, others = _design(events, timing, high_pass, confounds)
     design = np.concatenate([trials, others], axis=1)
     scale = np.linalg.norm(design, axis=0)
     design = design / np.where(scale > 0, scale, 1)
     if np.linalg.matrix_rank(design, rtol=_TOLERANCE) < design.shape[1]:
         raise InputError(
-            f'{design.shape[1]} regressors cannot be told apart in '
-            f"{volumes} volumes; use response='glm-separate' or 'window'."
+            f'{design.shape[1]} regressors cannot be estimated from '
+            f'{timing.volumes} volumes, as some are collinear; use '
+            "response='glm-separate' or 'window'."
         )
     inverse = np.linalg.pinv(design) / scale[:, None]
     return inverse[: trials.shape[1]]
 
 
 def separate_weights(
-    events: Modelled,
-    volumes: int,
-    seconds: float,
+    events: DesignEvents,
+    timing: Timing,
     high_pass: float,
     confounds: np.ndarray | None,
 ) -> np.ndarray:
@@ -116,16 +132,12 @@ def separate_weights(
     `glm_weights` adds. Steadier than `glm_weights` where trials are close.
 
     Args:
-      events: as for `glm_weights`.
-      volumes: as for `glm_weights`.
-      seconds: as for `glm_weights`.
-      high_pass: as for `glm_weights`.
-      confounds: as for `glm_weights`.
+      events, timing, high_pass, confounds: as for `glm_weights`.
 
     Returns:
       [trials, volumes]
     """
-    trials, others = _design(events, volumes, seconds, high_pass, confounds)
+    trials, others = _design(events, timing, high_pass, confounds)
     basis, strength, _ = np.linalg.svd(others, full_matrices=False)
     basis = basis[:, strength > 1e-10 * strength[0]]
     size = (trials**2).sum(axis=0)
@@ -138,34 +150,36 @@ def separate_weights(
     left = aa - np.divide(ab**2, bb, out=np.zeros_like(bb), where=bb > 1e-12)
     if not (left > 1e-10 * size).all():
         raise InputError(
-            'a trial cannot be told from the other regressors; use '
+            'a trial is collinear with the other regressors; use '
             "response='window'."
         )
     share = np.divide(ab, bb, out=np.zeros_like(bb), where=bb > 1e-12)
     return (own - share[:, None] * rest) / left[:, None]
 
 
-def measured(events: Modelled, volumes: int, seconds: float) -> np.ndarray:
+def measured(events: DesignEvents, timing: Timing) -> np.ndarray:
     """Returns how much of each trial's regressor falls within the run.
 
     Args:
-      events: as for `glm_weights`.
-      volumes: as for `glm_weights`.
-      seconds: as for `glm_weights`.
+      events, timing: as for `glm_weights`.
 
     Returns:
       [trials] sum of squares, as a share of that of a run that goes on.
     """
-    length = volumes * seconds
+    length = timing.end
     # An event is no longer than a run, whatever the file says.
     duration = np.minimum(events.duration, length)
     late = events.trial & (events.onset + duration + RESPONSE > length)
     share = np.ones(len(late))
     if late.any():
-        cut = Modelled(events.onset[late], duration[late], events.trial[late])
-        more = math.ceil((duration[late].max() + RESPONSE) / seconds)
-        squares = _design(cut, volumes + more, seconds, 0, None)[0] ** 2
-        within, whole = squares[:volumes].sum(axis=0), squares.sum(axis=0)
+        cut = DesignEvents(
+            events.onset[late], duration[late], events.trial[late]
+        )
+        more = math.ceil((duration[late].max() + RESPONSE) / timing.seconds)
+        longer = timing._replace(volumes=timing.volumes + more)
+        squares = _design(cut, longer, 0, None)[0] ** 2
+        within = squares[: timing.volumes].sum(axis=0)
+        whole = squares.sum(axis=0)
         share[late] = np.divide(
             within, whole, out=np.ones_like(whole), where=whole > 0
         )
@@ -220,9 +234,8 @@ def need_nilearn(module: str) -> ModuleType:
 
 
 def _design(
-    events: Modelled,
-    volumes: int,
-    seconds: float,
+    events: DesignEvents,
+    timing: Timing,
     high_pass: float,
     confounds: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -240,7 +253,7 @@ def _design(
     if confounds is not None:
         confounds = confounds - confounds.mean(axis=0)
     design = first_level.make_first_level_design_matrix(
-        times(volumes, seconds),
+        timing.times,
         table,
         hrf_model='spm',
         drift_model='cosine' if high_pass else 'polynomial',

@@ -1,17 +1,21 @@
 """One run of a BIDS data set: its images and events to responses of trials."""
 
+import math
 import pathlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known, suggestion
 from brainjax.io import nifti
-from brainjax.recordings.formats.bids import files, masks
-from brainjax.recordings.formats.bids import responses as bids_responses
-from brainjax.recordings.formats.bids.events import Event
+from brainjax.recordings import options
+from brainjax.recordings.formats.bids import files, responses
+from brainjax.recordings.formats.bids.events import Event, Preset
 from brainjax.recordings.formats.bids.files import Run
+from brainjax.recordings.formats.bids.masks import Masks
+from brainjax.recordings.formats.bids.responses import DesignEvents, Timing
+from brainjax.recordings.transforms import unusable_voxels
 
 # Seconds before a run from which on nilearn models events; it moves earlier
 # ones there.
@@ -21,11 +25,11 @@ MODELLED = 24
 MEASURED = 0.5
 
 
-class How(NamedTuple):
-    """How a response is made; see `bids.read`.
+class ResponseOptions(NamedTuple):
+    """How a response is estimated; see `bids.read`.
 
     Attributes:
-      response: one of `bids_responses.KINDS`.
+      response: one of `responses.KINDS`.
       window: seconds after onset; None for its end stands for the event's, as
         much later as the window begins.
       high_pass: period in seconds; 0 for none.
@@ -40,6 +44,30 @@ class How(NamedTuple):
     zscore: bool
 
 
+def response_options(
+    rules: Preset,
+    response: str,
+    window: Any,
+    high_pass: Any,
+    confounds: Any,
+    zscore_runs: Any,
+) -> ResponseOptions:
+    """Checks what was asked for; None stands for what the preset says."""
+    response = options.text('response', response) or 'window'
+    check_known('response', response, responses.KINDS)
+    return ResponseOptions(
+        response,
+        rules.window if window is None else options.window(window),
+        rules.high_pass
+        if high_pass is None
+        else options.period('high_pass', high_pass),
+        options.texts('confounds', confounds),
+        rules.zscore_runs
+        if zscore_runs is None
+        else options.switch('zscore_runs', zscore_runs),
+    )
+
+
 class Part(NamedTuple):
     """The trials of one run.
 
@@ -47,44 +75,45 @@ class Part(NamedTuple):
       run: which.
       shown: one event a trial.
       fmri: [trials, voxels] float32.
-      usable: [voxels] bool, False for a voxel whose values are no numbers, or
-        all the same where they are to be z-scored; its responses are 0.
+      unusable: [voxels] str, of `transforms.UNUSABLE` why a voxel's series
+        cannot be used, else ''; a constant one can where it is not z-scored.
+        Responses of an unusable voxel are 0.
     """
 
     run: Run
     shown: list[Event]
     fmri: np.ndarray
-    usable: np.ndarray
+    unusable: np.ndarray
 
 
 def events_of(
     run: Run, root: pathlib.Path
 ) -> tuple[pathlib.Path, list[files.Row]]:
     """Returns the path and the rows of a run's events.tsv."""
-    found = files.find_beside(run, root, 'events.tsv')
+    found = files.inherited(run, root, 'events', '.tsv')
     if not found:
         raise InputError(
-            f'{run.bold} has no {run.label}_events.tsv beside it; add it, or '
-            'keep only runs with trials with `task`.'
+            f'{run.bold} has no {run.label}_events.tsv beside it nor above; '
+            'add it, or keep only runs with trials with `task`.'
         )
     return found[0], files.read_table(found[0])
 
 
-def responses(
+def read_run(
     run: Run,
     root: pathlib.Path,
     events: Sequence[Event],
-    voxels: masks.Masks,
-    how: How,
+    voxels: Masks,
+    how: ResponseOptions,
 ) -> tuple[Part, list[str]]:
-    """Reads a run and makes a response for each of its trials.
+    """Reads a run and estimates a response for each of its trials.
 
     Args:
       run: which; its images stay unread if no event shows a stimulus.
       root: the data set.
       events: of the run.
       voxels: which to read.
-      how: a response is made.
+      how: how a response is estimated.
 
     Returns:
       The trials, and sentences on those left out.
@@ -92,17 +121,18 @@ def responses(
     count = len(voxels.voxels)
     if not any(event.stimulus for event in events):
         empty = np.empty((0, count), np.float32)
-        return Part(run, [], empty, np.ones(count, bool)), []
+        return Part(run, [], empty, np.full(count, '')), []
     image = nifti.header(run.bold)
     nifti.check_grid(
         image, voxels.grid, 'masks must be on the grid of the images'
     )
-    seconds = files.repetition_time(run, root, image.seconds)
+    timing = files.timing(run, root, image.volumes, image.seconds)
     confounds = confounds_of(run, root, how.confounds, image.volumes)
     series = nifti.series(image, voxels.voxels)
-    usable = np.isfinite(series).all(axis=0)
-    if how.zscore:
-        usable &= np.ptp(series, axis=0) != 0
+    unusable = unusable_voxels(series)
+    if not how.zscore:
+        unusable[unusable == 'constant'] = ''
+    usable = unusable == ''
     if not usable.any():
         raise InputError(
             f'{run.bold} holds no signal in any of the {count} voxels of the '
@@ -111,15 +141,15 @@ def responses(
     if not usable.all():
         series = series[:, usable]
     try:
-        weights, kept = _weights(events, image.volumes, seconds, confounds, how)
+        weights, kept = _weights(events, timing, confounds, how)
     except InputError as error:
         raise InputError(f'{run.bold}: {error}') from error
-    if how.response == 'window':
-        series = bids_responses.clean(
-            series, seconds, how.high_pass, confounds, how.zscore
-        )
-    else:
-        series = bids_responses.clean(series, seconds, 0, None, how.zscore)
+    high_pass = how.high_pass
+    if how.response != 'window':  # A GLM has these in its model.
+        high_pass, confounds = 0, None
+    series = responses.clean(
+        series, timing.seconds, high_pass, confounds, how.zscore
+    )
     fmri = np.zeros((len(weights), count), np.float32)
     fmri[:, usable] = weights @ series
     shown = sum(bool(event.stimulus) for event in events)
@@ -129,56 +159,57 @@ def responses(
             f'{run.bold}: {shown - len(kept)} of {shown} trials begin before '
             'the run or end after it and are left out.'
         )
-    return Part(run, kept, fmri, usable), problems
+    return Part(run, kept, fmri, unusable), problems
 
 
 def _weights(
     events: Sequence[Event],
-    volumes: int,
-    seconds: float,
+    timing: Timing,
     confounds: np.ndarray | None,
-    how: How,
+    how: ResponseOptions,
 ) -> tuple[np.ndarray, list[Event]]:
     """Returns [trials, volumes] and the trials that the run holds."""
+    start, end = how.window
+    fixed = how.response == 'window' and end is not None
+    if not fixed and any(math.isnan(event.duration) for event in events):
+        raise InputError(
+            "the duration of an event is n/a, which only response='window' "
+            'with a fixed window, such as window=(4, 12), can do without.'
+        )
     if how.response == 'window':
         shown = [event for event in events if event.stimulus]
-        start, end = how.window
         onset = np.array([event.onset for event in shown])
         after = start if end is None else end
         if end is None:
             after = after + np.array([event.duration for event in shown])
-        weights, late = bids_responses.window_weights(
-            onset + start, onset + after, volumes, seconds
+        weights, whole = responses.window_weights(
+            onset + start, onset + after, timing
         )
-        kept = (weights.sum(axis=1) > 0) & ~late
-        return weights[kept], [e for e, keep in zip(shown, kept) if keep]
-    last = bids_responses.times(volumes, seconds)[-1]
+        return weights[whole], [e for e, keep in zip(shown, whole) if keep]
     begun = [
         # What begins before the run is not measured whole.
-        event if event.onset >= -seconds else event._replace(stimulus='')
+        event if event.onset >= -timing.seconds else event._replace(stimulus='')
         for event in events
-        if -MODELLED < event.onset < last
+        if -MODELLED < event.onset < timing.times[-1]
     ]
-    shown = [event for event in begun if event.stimulus]
-    if not shown:
-        return np.empty((0, volumes)), []
-    solve = {
-        'glm': bids_responses.glm_weights,
-        'glm-separate': bids_responses.separate_weights,
-    }[how.response]
-    modelled = bids_responses.Modelled(
+    design = DesignEvents(
         np.array([event.onset for event in begun]),
         np.array([event.duration for event in begun]),
-        np.array([bool(event.stimulus) for event in begun]),
+        np.array([bool(event.stimulus) for event in begun], bool),
     )
-    whole = bids_responses.measured(modelled, volumes, seconds) >= MEASURED
-    if not whole.any():
-        return np.empty((0, volumes)), []
-    trial = modelled.trial.copy()
-    trial[trial] = whole
-    modelled = modelled._replace(trial=trial)
-    shown = [event for event, keep in zip(begun, trial) if keep]
-    return solve(modelled, volumes, seconds, how.high_pass, confounds), shown
+    trial = design.trial.copy()
+    if trial.any():
+        trial[trial] = responses.measured(design, timing) >= MEASURED
+    if not trial.any():
+        return np.empty((0, timing.volumes)), []
+    solve = {
+        'glm': responses.glm_weights,
+        'glm-separate': responses.separate_weights,
+    }[how.response]
+    weights = solve(
+        design._replace(trial=trial), timing, how.high_pass, confounds
+    )
+    return weights, [event for event, keep in zip(begun, trial) if keep]
 
 
 def confounds_of(
@@ -197,14 +228,13 @@ def confounds_of(
     """
     if not wanted:
         return None
-    for ending in (
-        'desc-confounds_timeseries.tsv',
-        'desc-confounds_regressors.tsv',
-    ):
-        found = files.find_beside(run, root, ending)
-        if found:
-            break
-    else:
+    found = [
+        *files.inherited(run, root, 'timeseries', '.tsv', desc='confounds'),
+        # Of fMRIPrep before 20.1, and before 1.2.
+        *files.inherited(run, root, 'regressors', '.tsv', desc='confounds'),
+        *files.inherited(run, root, 'bold_confounds', '.tsv'),
+    ]
+    if not found:
         raise InputError(
             f'{run.bold} has no {run.label}_desc-confounds_timeseries.tsv '
             'beside it; leave `confounds` out.'
@@ -229,12 +259,12 @@ def confounds_of(
         )
     except ValueError as error:
         raise InputError(
-            f'{found[0]} holds a confound that is no number ({error}).'
+            f'{found[0]} holds a confound that is not a number ({error}).'
         ) from error
     unclear = ~np.isfinite(values).all(axis=0)
     if unclear.any():
         raise InputError(
-            f'{found[0]}: {wanted[unclear.argmax()]} is infinite or no number '
-            'in some row; write n/a where it is not known.'
+            f'{found[0]}: {wanted[unclear.argmax()]} is NaN or infinite in '
+            'some row; write n/a where it is not known.'
         )
     return values

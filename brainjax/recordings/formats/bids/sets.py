@@ -7,19 +7,63 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.recordings import splits
-from brainjax.recordings.formats.bids.events import Event
+from brainjax.recordings.formats.bids.events import Event, Preset
+from brainjax.recordings.formats.bids.files import Row, Run, matches, parse
 
 TESTS = ('test', 'shape', 'letter', 'imagery')
 
 
-def asked(
+def names_run(test: str, run: Run) -> bool:
+    """True if text means a run: 'ses-02', 'ses-02_run-1', or 'localizer'."""
+    wanted = parse(test).entities
+    if wanted:
+        return matches(wanted, run.entities)
+    return any(
+        matches({key: test}, run.entities) for key in ('ses', 'task', 'run')
+    )
+
+
+def pooled_tasks(
+    where: str,
+    runs: Sequence[Run],
+    tables: Sequence[Sequence[Row]],
+    rules: Preset,
+    test: str,
+) -> list[str]:
+    """Says that the trials of several tasks are pooled.
+
+    Tasks whose tables have no columns in common are not, unless `test` names
+    one of them.
+    """
+    headers: dict[str, set[tuple[str, ...]]] = {}
+    for run, rows in zip(runs, tables):
+        task = headers.setdefault(run.entities.get('task', ''), set())
+        task.update([tuple(rows[0])] if rows else [])
+    if len(headers) < 2 or rules.columns is None:
+        return []
+    tasks = ' and '.join(headers)
+    alike = set.intersection(*headers.values())
+    if not alike and 'task' not in parse(test).entities:
+        raise InputError(
+            f'{where} holds the tasks {tasks}, whose events.tsv have '
+            'different columns; choose one with `task`.'
+        )
+    return [
+        f'{where}: the trials of the tasks {tasks} are pooled; choose one '
+        'with `task`.'
+    ]
+
+
+def select_sets(
     happened: Sequence[Sequence[Event]], test: str, where: str
 ) -> tuple[list[list[Event]], list[str]]:
-    """Turns trials of sets that are not asked for into mere events.
+    """Takes the stimulus off events of sets that are not asked for.
+
+    They stay as regressors, and get no response.
 
     Args:
       happened: the events of each run.
-      test: one of TESTS, or part of the names of runs, which asks for all.
+      test: one of TESTS, or what names runs, which asks for all.
       where: what to name in messages.
 
     Returns:
@@ -53,17 +97,17 @@ def asked(
 def split(
     shown: Sequence[Event],
     stimulus: np.ndarray,
-    labels: np.ndarray,
+    runs: Sequence[Run],
     test: str,
     where: str,
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Splits trials by set, by run, or where neither is told by stimulus.
+    """Splits trials by set, by run, or where neither is known by stimulus.
 
     Args:
       shown: one event a trial.
       stimulus: [trials] names.
-      labels: [trials] of the runs.
-      test: one of TESTS, or part of the names of the runs to test on.
+      runs: [trials] of each trial.
+      test: one of TESTS, or the runs to test on; see `names_run`.
       where: what to name in messages.
 
     Returns:
@@ -75,12 +119,13 @@ def split(
         tested = part == test
         train = part == 'train'
     else:
-        tested = np.char.find(labels, test) >= 0
+        tested = np.array([names_run(test, run) for run in runs])
         if not tested.any() or tested.all():
             raise InputError(
-                f'{where}: {test!r} is in the names of '
+                f'{where}: {test!r} means '
                 f'{"all" if tested.any() else "no"} runs, such as '
-                f'{labels[0]}; name a session, task or run of some.'
+                f'{runs[0].label}; name the session, task or run of some, '
+                'such as ses-02.'
             )
         train = ~tested
     if not train.any():
@@ -113,5 +158,5 @@ def split(
 
 
 def categories(shown: Sequence[Event]) -> dict[str, str]:
-    """Returns the category of each stimulus; '' where it is not told."""
+    """Returns the category of each stimulus; '' where it is not known."""
     return {event.stimulus: event.category for event in shown}

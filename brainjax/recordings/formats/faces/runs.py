@@ -24,12 +24,19 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.io import nifti
 from brainjax.io.files import PathLike
-from brainjax.recordings.formats.bids import events as bids_events
-from brainjax.recordings.formats.bids import files as bids_files
-from brainjax.recordings.formats.bids import masks as bids_masks
-from brainjax.recordings.formats.bids import responses as bids_responses
-from brainjax.recordings.formats.bids import runs as bids_runs
-from brainjax.recordings.formats.bids.events import Event
+from brainjax.recordings.formats.bids import files
+from brainjax.recordings.formats.bids.events import (
+    PRESETS,
+    Event,
+    read_events,
+)
+from brainjax.recordings.formats.bids.masks import Masks, subject_masks
+from brainjax.recordings.formats.bids.responses import Timing, need_nilearn
+from brainjax.recordings.formats.bids.runs import (
+    MODELLED,
+    confounds_of,
+    events_of,
+)
 
 MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
 FACE_SECONDS = 1.0  # A face was shown; its trial lasted 3 s.
@@ -86,11 +93,11 @@ class Subject(NamedTuple):
     """
 
     root: pathlib.Path
-    runs: tuple[bids_files.Run, ...]
+    runs: tuple[files.Run, ...]
     events: tuple[tuple[Event, ...], ...]
     train: tuple[str, ...]
     test: tuple[str, ...]
-    voxels: bids_masks.Masks
+    voxels: Masks
 
 
 def find(
@@ -109,13 +116,14 @@ def find(
       subject, task, space, masks, roi: see `bids.read`.
     """
     root = pathlib.Path(path)
-    name = bids_files.find_subject(root, subject)
-    runs = bids_files.find_runs(root, name, task, space)
-    rules = bids_events.PRESETS['ds001761']
+    name = files.find_subject(root, subject)
+    root = files.with_images(root, name)
+    runs = files.find_runs(root, name, task, {'space': space})
     events = []
     for run in runs:
-        file, rows = bids_runs.events_of(run, root)
-        events.append(tuple(bids_events.events(rows, run, rules, str(file))))
+        file, rows = events_of(run, root)
+        found = read_events(rows, run, PRESETS['ds001761'], str(file))
+        events.append(tuple(found))
     shown = {
         part: tuple(
             dict.fromkeys(
@@ -138,7 +146,7 @@ def find(
             f'{root / name}: {min(both)} is a training and a test face; '
             'correct trial_type in events.tsv.'
         )
-    voxels = bids_masks.of_subject(root, name, runs[0].bold, masks, roi)
+    voxels = subject_masks(root, name, runs[0].bold, masks, roi)
     return Subject(
         root, tuple(runs), tuple(events), shown['train'], shown['test'], voxels
     )
@@ -179,14 +187,12 @@ def read(
             subject.voxels.grid,
             'masks must be on the grid of the images',
         )
-        seconds = bids_files.repetition_time(run, subject.root, image.seconds)
-        extra = bids_runs.confounds_of(
-            run, subject.root, confounds, image.volumes
-        )
+        timing = files.timing(run, subject.root, image.volumes, image.seconds)
+        extra = confounds_of(run, subject.root, confounds, image.volumes)
         regressors = design(
-            events, subject.train, subject.test, latents, image.volumes, seconds
+            events, subject.train, subject.test, latents, timing
         )
-        nuisance = drifts(image.volumes, seconds, high_pass)
+        nuisance = drifts(timing, high_pass)
         if extra is not None:
             nuisance = np.concatenate([nuisance, extra], axis=1)
         fmri = nifti.series(image, subject.voxels.voxels)
@@ -198,8 +204,7 @@ def design(
     train: Sequence[str],
     test: Sequence[str],
     latents: np.ndarray,
-    volumes: int,
-    seconds: float,
+    timing: Timing,
 ) -> np.ndarray:
     """Makes the regressors that runs share, of one run.
 
@@ -211,8 +216,7 @@ def design(
       events: of one run; what begins after it is left out.
       train, test: names of all faces.
       latents: [len(train), latents].
-      volumes: in the run.
-      seconds: from one volume to the next.
+      timing: of the run.
 
     Returns:
       [volumes, Columns.count]
@@ -220,9 +224,7 @@ def design(
     columns = Columns(latents.shape[1], len(test))
     rows = {name: i for i, name in enumerate(train)}
     tests = {name: i for i, name in enumerate(test, columns.test.start)}
-    begun = [
-        e for e in events if -bids_runs.MODELLED < e.onset < volumes * seconds
-    ]
+    begun = [e for e in events if -MODELLED < e.onset < timing.end]
     weights = np.zeros((len(begun), columns.count))
     for row, event in zip(weights, begun):
         if not event.stimulus:
@@ -232,39 +234,37 @@ def design(
         else:
             row[: columns.face] = latents[rows[event.stimulus]]
             row[columns.face] = 1
-    return _responses(begun, volumes, seconds) @ weights
+    return _responses(begun, timing) @ weights
 
 
-def drifts(volumes: int, seconds: float, high_pass: float) -> np.ndarray:
+def drifts(timing: Timing, high_pass: float) -> np.ndarray:
     """Returns a constant and slow cosines, [volumes, n].
 
     Args:
-      volumes: in the run.
-      seconds: from one to the next.
+      timing: of the run.
       high_pass: period in seconds above which cosines are taken; 0 for none.
     """
-    first_level = bids_responses.need_nilearn('nilearn.glm.first_level')
+    first_level = need_nilearn('nilearn.glm.first_level')
     return first_level.make_first_level_design_matrix(
-        bids_responses.times(volumes, seconds),
+        timing.times,
         drift_model='cosine' if high_pass else 'polynomial',
         high_pass=1 / high_pass if high_pass else None,
         drift_order=0,
     ).to_numpy()
 
 
-def _responses(
-    events: Sequence[Event], volumes: int, seconds: float
-) -> np.ndarray:
+def _responses(events: Sequence[Event], timing: Timing) -> np.ndarray:
     """Returns the response to each event, [volumes, events].
 
     Not through nilearn's design matrix, which alters regressors that depend
     on each other, as those of single events at the end of a run may.
     """
-    first_level = bids_responses.need_nilearn('nilearn.glm.first_level')
-    at = bids_responses.times(volumes, seconds)
-    found = np.empty((volumes, len(events)))
+    first_level = need_nilearn('nilearn.glm.first_level')
+    found = np.empty((timing.volumes, len(events)))
     for i, event in enumerate(events):
         duration = FACE_SECONDS if event.part else event.duration
         once = np.array([[event.onset], [duration], [1.0]])
-        found[:, i] = first_level.compute_regressor(once, 'spm', at)[0][:, 0]
+        found[:, i] = first_level.compute_regressor(once, 'spm', timing.times)[
+            0
+        ][:, 0]
     return found

@@ -11,12 +11,11 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import nibabel
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
 from brainjax.io import hdf5, matlab, nifti
-from brainjax.io.files import PathLike
+from brainjax.io.files import PathLike, visible
 
 BRICK = 'nsddata_stimuli/stimuli/nsd/nsd_stimuli.hdf5'
 DESIGN = 'nsddata/experiments/nsd/nsd_expdesign.mat'
@@ -24,7 +23,6 @@ DESIGN = 'nsddata/experiments/nsd/nsd_expdesign.mat'
 SIMULATED = 'nsddata/SIMULATED.txt'
 RUNS = 12  # Runs in a session.
 
-_LARGEST_VOLUME = 2**28  # Voxels.
 _LARGEST_TEXT = 64 * 2**20  # Bytes.
 _SUBJECT = re.compile(r'subj(\d\d)')
 _SESSION = re.compile(r'betas_session(\d+)\.hdf5')
@@ -212,19 +210,7 @@ def volume(path: pathlib.Path) -> np.ndarray:
             f'{path} does not exist; download it, or name another ROI, '
             'subject or space.'
         )
-    with nifti.damage(path, 'NIfTI volume'):
-        image = nibabel.load(path)
-        if not 0 < np.prod(image.shape, dtype=float) <= _LARGEST_VOLUME:
-            raise ValueError(f'it declares the shape {image.shape}')
-        values = np.asarray(image.dataobj)
-    if values.ndim == 4 and values.shape[3] == 1:
-        values = values[..., 0]
-    if values.ndim != 3 or values.dtype.kind not in 'biuf':
-        raise InputError(
-            f'{path} holds {values.dtype} of shape {values.shape}; one volume '
-            'of numbers is needed.'
-        )
-    return values
+    return nifti.volume(path)[0]
 
 
 class Regions(NamedTuple):
@@ -253,7 +239,7 @@ def regions(layout: Layout) -> Regions:
     their ventral and dorsal parts.
     """
     volumes = {}
-    files = sorted((layout.functional / 'roi').glob('*.nii.gz'))
+    files = visible(layout.functional / 'roi', '*.nii.gz')
     there = {path.name for path in files}
     for path in files:
         whole = re.sub(r'^[lr]h\.', '', path.name)

@@ -1,16 +1,15 @@
 """A recording in the files of the Natural Scenes Dataset."""
 
 import csv
-import gzip
 import pathlib
 import re
 
 import h5py
-import nibabel
 import numpy as np
 import scipy.io
 
 from brainjax.errors import InputError
+from brainjax.io import nifti
 from brainjax.io.files import PathLike, atomic, write_text
 from brainjax.recordings.formats.nsd import files
 from brainjax.recordings.on_disk import rows_at_once
@@ -144,11 +143,11 @@ def _write_volumes(layout, recording, side, place) -> None:
     def volume(path, values):
         whole = np.zeros(side**3, values.dtype)
         whole[place] = values
-        image = nibabel.Nifti1Image(
-            whole.reshape(side, side, side), np.diag([1.8, 1.8, 1.8, 1])
+        nifti.write(
+            path,
+            whole.reshape(side, side, side),
+            np.diag([1.8, 1.8, 1.8, 1]),
         )
-        with atomic(path) as temporary:
-            temporary.write_bytes(gzip.compress(image.to_bytes(), mtime=0))
 
     rois = {**recording.rois, 'nsdgeneral': np.ones(recording.voxels, bool)}
     for name, mask in rois.items():

@@ -16,13 +16,14 @@ from brainjax.recordings import conversion, open_recording, parse_options
 from brainjax.recordings.formats import bids, digits69
 from brainjax.recordings.formats.bids import events as bids_events
 from brainjax.recordings.formats.bids import masks as bids_masks
-from brainjax.recordings.formats.bids import responses as bids_responses
-from brainjax.recordings.formats.bids import sets as bids_sets
+from brainjax.recordings.formats.bids import responses, sets
 from brainjax.recordings.formats.bids.files import Run
+from brainjax.recordings.formats.bids.responses import DesignEvents, Timing
 
 SHAPE = (3, 4, 2)
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 VOLUMES, SECONDS = 60, 2.0
+TIMING = Timing(VOLUMES, SECONDS)
 
 
 def write_image(path, values, affine=AFFINE, seconds=SECONDS):
@@ -149,7 +150,7 @@ def test_runs_to_test_on_can_be_named(tmp_path):
     )
     assert (len(recording.train), len(recording.test)) == (8, 8)
     assert {*recording.test.run} == {2}
-    with pytest.raises(InputError, match=r"'run-9' is in the names of no runs"):
+    with pytest.raises(InputError, match=r"'run-9' means no runs"):
         bids.read(tmp_path, test='run-9', high_pass=0, zscore_runs=False)
 
 
@@ -340,7 +341,7 @@ def test_unmarked_repetitions_are_told_by_the_picture_before():
             for i, name in enumerate('122313')
         ),
     ]
-    found = bids_events.events(
+    found = bids_events.read_events(
         rows,
         run_of(ses='perceptionTest01'),
         bids_events.PRESETS['ds001246'],
@@ -358,9 +359,9 @@ def test_events_of_older_releases():
     ]
     for row, number in zip(rows, ('n/a', '7', 'n/a')):
         row['stimulus_id'] = number
-    chosen = bids_events.choose(None, '{}', rows)
+    chosen = bids_events.choose_preset(None, '{}', rows)
     assert chosen == 'ds001506'
-    (found,) = bids_events.events(
+    (found,) = bids_events.read_events(
         rows,
         run_of(ses='perceptionLetterImage01'),
         bids_events.PRESETS[chosen],
@@ -370,26 +371,32 @@ def test_events_of_older_releases():
 
 
 def test_presets_are_told_from_the_data_set():
-    assert bids_events.choose(None, '{"DatasetDOI": "ds001246.v1"}', []) == (
-        'ds001246'
-    )
+    assert bids_events.choose_preset(
+        None, '{"DatasetDOI": "ds001246.v1"}', []
+    ) == ('ds001246')
     faces = [{'trial_type': 'train_face'}]
-    assert bids_events.choose(None, '{}', faces) == 'ds001761'
+    assert bids_events.choose_preset(None, '{}', faces) == 'ds001761'
     for name, preset in (
         ('Generic Object Decoding (fMRI on ImageNet) ', 'ds001246'),
         ('Deep Image Reconstruction', 'ds001506'),
     ):
-        assert bids_events.choose(None, f'{{"Name": "{name}"}}', []) == preset
+        assert (
+            bids_events.choose_preset(None, f'{{"Name": "{name}"}}', [])
+            == preset
+        )
     words = [{'event_type': 'rest'}, {'event_type': 'stimulus'}]
-    assert bids_events.choose(None, '{}', words) == 'ds001246'
+    assert bids_events.choose_preset(None, '{}', words) == 'ds001246'
     # A localiser may come first.
     assert (
-        bids_events.choose(None, '{}', [{'trial_type': 'face'}, *faces])
+        bids_events.choose_preset(None, '{}', [{'trial_type': 'face'}, *faces])
         == 'ds001761'
     )
-    assert bids_events.choose(None, '{}', [{'trial_type': 'a'}]) == 'generic'
+    assert (
+        bids_events.choose_preset(None, '{}', [{'trial_type': 'a'}])
+        == 'generic'
+    )
     with pytest.raises(InputError, match=r"Did you mean 'ds001506'"):
-        bids_events.choose('ds001566', '{}', [])
+        bids_events.choose_preset('ds001566', '{}', [])
 
 
 def test_half_fields_and_hemispheres_are_joined(tmp_path):
@@ -447,7 +454,10 @@ def test_voxels_without_signal_are_left_out_and_told(tmp_path):
     generic(tmp_path, series=series)
     recording = bids.read(tmp_path, **plain)
     assert recording.voxels == 7
-    assert any('2 of the 9 voxels have' in x for x in recording.problems)
+    assert any(
+        '2 of the 9 voxels are left out (1 NaN, 1 constant)' in x
+        for x in recording.problems
+    )
     kept = [0, 1, 3, 4, 5, 7, 8]
     np.testing.assert_array_equal(
         recording.train.fmri, whole.train.fmri[:, kept]
@@ -556,22 +566,22 @@ def test_how_much_of_a_trial_was_measured():
             ** 2
         )
         wanted.append(square[:VOLUMES].sum() / square.sum())
-    events = bids_responses.Modelled(onset, duration, trial)
-    found = bids_responses.measured(events, VOLUMES, SECONDS)
+    events = DesignEvents(onset, duration, trial)
+    found = responses.measured(events, TIMING)
     np.testing.assert_allclose(found, wanted, atol=2e-3)
     assert found[0] == 1 and found[-1] < 1e-6
     # What a file calls long does not fill the memory.
     endless = events._replace(duration=np.full(7, 1e300))
-    assert bids_responses.measured(endless, VOLUMES, SECONDS)[0] > 0.5
+    assert responses.measured(endless, TIMING)[0] > 0.5
 
 
 @pytest.mark.parametrize('apart', [0, 1e-9, 1e-3])
 def test_trials_at_one_time_cannot_be_told_apart(apart):
     pytest.importorskip('nilearn')
     onset = np.array([10.0, 10 + apart, 40])
-    events = bids_responses.Modelled(onset, np.ones(3), np.ones(3, bool))
-    with pytest.raises(InputError, match='cannot be told apart'):
-        bids_responses.glm_weights(events, VOLUMES, SECONDS, 0, None)
+    events = DesignEvents(onset, np.ones(3), np.ones(3, bool))
+    with pytest.raises(InputError, match='some are collinear'):
+        responses.glm_weights(events, TIMING, 0, None)
 
 
 def happening(*parts):
@@ -585,7 +595,7 @@ def happening(*parts):
 
 def test_trials_of_unknown_sets_are_told():
     parts = ('train', 'val', 'test', '', 'holdout', 'val', 'imagery')
-    events, problems = bids_sets.asked(happening(*parts), 'test', 'here')
+    events, problems = sets.select_sets(happening(*parts), 'test', 'here')
     assert [bool(e.stimulus) for e in events[0]] == [
         part in ('train', 'test', '') for part in parts
     ]
@@ -593,9 +603,9 @@ def test_trials_of_unknown_sets_are_told():
     assert problems[0].startswith('here: 4 trials are of no set that is known')
     assert '(not named, holdout, val)' in problems[0]
     # Where none is named for training, those of no name are.
-    assert not bids_sets.asked(happening('', 'test'), 'test', 'here')[1]
+    assert not sets.select_sets(happening('', 'test'), 'test', 'here')[1]
     # Where runs are named to test on, all are used.
-    assert not bids_sets.asked(happening(*parts), 'run-2', 'here')[1]
+    assert not sets.select_sets(happening(*parts), 'run-2', 'here')[1]
 
 
 def test_trials_of_unknown_sets_are_among_the_problems(tmp_path):
@@ -625,7 +635,7 @@ def test_masks_of_both_hemispheres_are_joined(tmp_path):
         },
     )
     folder = tmp_path / 'masks/sub-01'
-    masks = bids_masks.read(folder, bids_masks.inside(folder), None)
+    masks = bids_masks.read_masks(folder, bids_masks.inside(folder), None)
     assert {k: int(v.sum()) for k, v in masks.rois.items()} == {
         'V1': 8,
         'V2': 1,
@@ -648,7 +658,7 @@ def test_two_masks_of_one_region_are_told(tmp_path, names):
     write_masks(tmp_path, **{name: flat < 5 for name in names})
     folder = tmp_path / 'masks/sub-01'
     with pytest.raises(InputError, match='both masks of V1') as error:
-        bids_masks.read(folder, bids_masks.inside(folder), None)
+        bids_masks.read_masks(folder, bids_masks.inside(folder), None)
     assert all(name in str(error.value) for name in names)
 
 
@@ -738,7 +748,7 @@ def test_bad_input_is_one_sentence(tmp_path):
     events.unlink()
     fails('has no sub-01_task-see_run-1_events.tsv', tmp_path)
     events.write_text(text.replace('2\t2\tpicture', 'x\t2\tpicture', 1))
-    fails("onset is 'x', which is no number", tmp_path)
+    fails("onset is 'x'; it must be a finite number", tmp_path)
     events.write_text(text.replace('\t2\tpicture', '\tpicture', 1))
     fails('has 3 values for 4 columns', tmp_path)
     events.write_text(text)
@@ -801,21 +811,19 @@ def test_weights_are_those_of_least_squares():
         [regressor(~trial), np.ones(VOLUMES), confounds - confounds.mean(0)]
     )
     series = rng.normal(size=(VOLUMES, 5))
-    events = bids_responses.Modelled(onset, np.full(8, 2.0), trial)
+    events = DesignEvents(onset, np.full(8, 2.0), trial)
 
     def solved(*columns):
         return np.linalg.lstsq(np.column_stack(columns), series)[0]
 
-    weights = bids_responses.glm_weights(events, VOLUMES, SECONDS, 0, confounds)
+    weights = responses.glm_weights(events, TIMING, 0, confounds)
     np.testing.assert_allclose(
         weights @ series, solved(own, fixed)[:7], atol=1e-8
     )
     # Right on average whatever the noise: the signal passes unchanged.
     np.testing.assert_allclose(weights @ own, np.eye(7), atol=1e-8)
     np.testing.assert_allclose(weights @ fixed, 0, atol=1e-8)
-    weights = bids_responses.separate_weights(
-        events, VOLUMES, SECONDS, 0, confounds
-    )
+    weights = responses.separate_weights(events, TIMING, 0, confounds)
     for i in range(7):
         rest = own.sum(axis=1) - own[:, i]
         np.testing.assert_allclose(
@@ -835,7 +843,7 @@ def test_the_real_trials_come_back_exactly(tmp_path):
         ({'subject': 1}, 'no sub-1, only sub-01'),
         ({'task': 1}, "no task '1'"),
         ({'space': 1}, "no space '1'"),
-        ({'test': 9}, "'9' is in the names of no runs"),
+        ({'test': 9}, "'9' means no runs"),
         ({'test': ['run-1']}, 'test is .*give one text'),
         ({'preset': 1}, "no preset '1'"),
         ({'roi': 1}, "no ROI '1'"),
@@ -876,10 +884,10 @@ def test_a_subject_may_be_a_number(tmp_path):
 @pytest.mark.parametrize(
     ('place', 'text', 'words'),
     [
-        (0, 'nan', "onset is 'nan', which is no number"),
-        (0, '-inf', "onset is '-inf', which is no number"),
-        (1, 'nan', "duration is 'nan', which is no number"),
-        (1, 'inf', "duration is 'inf', which is no number"),
+        (0, 'nan', "onset is 'nan'; it must be a finite number"),
+        (0, '-inf', "onset is '-inf'; it must be a finite number"),
+        (1, 'nan', "duration is 'nan'; it must be a finite number"),
+        (1, 'inf', "duration is 'inf'; it must be a finite number"),
         (1, '-2', "duration is '-2'; no event can end before"),
     ],
 )
@@ -897,7 +905,7 @@ def test_times_that_are_no_numbers_are_told(
 def test_confounds_that_are_no_numbers_are_told(tmp_path, text):
     generic(tmp_path, runs=1)
     motion(tmp_path, ['n/a', text, *['1'] * (VOLUMES - 2)])
-    with pytest.raises(InputError, match='motion is infinite or no number'):
+    with pytest.raises(InputError, match='motion is NaN or infinite'):
         bids.read(tmp_path, confounds='motion')
 
 

@@ -518,7 +518,7 @@ DAMAGE = [
     ),
     (
         lambda root: cut(root / ROIS / 'nsdgeneral.nii.gz'),
-        'nsdgeneral.nii.gz is not a complete NIfTI volume',
+        'nsdgeneral.nii.gz is not a complete NIfTI file',
     ),
     (
         lambda root: (root / ROIS / 'nsdgeneral.nii.gz').unlink(),

@@ -1,0 +1,261 @@
+"""What the convolutions of our own gain beside JAX's, a step as a whole.
+
+    python benchmarks/convolutions.py --json convolutions.json
+    python benchmarks/convolutions.py --full  # VGG19 at 224 px, and width 1
+
+Each row is a step (the encoder's and the decoder's of configs/demo.py, the
+VAE-GAN's of configs/faces_demo.py, an iteration of an inversion) compiled as
+it is and once more with one trick taken out. Both take turns in one process,
+and the fastest run of each counts, which other work on the machine disturbs
+least. A trick that gains less than 5 % of a step is not worth its lines.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import sys
+import time
+from unittest import mock
+
+import numpy as np
+from sides import REPOSITORY, cpu_name
+
+# What is replaced, and the steps whose networks use it.
+TRICKS = {
+    'convolve': ('decoder',),
+    'kernel_gradient': ('decoder',),
+    'transposed_convolve': ('vaegan',),
+    'max_pool': ('encoder', 'decoder', 'inversion', 'quasi_newton'),
+    'winograd': ('inversion', 'quasi_newton'),
+}
+
+
+@contextlib.contextmanager
+def without(trick: str):
+    """Takes one trick out of what is compiled meanwhile."""
+    import jax
+
+    from brainjax.methods.inversion import networks
+    from brainjax.networks import encoder, layers
+    from brainjax.networks.backbones import feedforward
+
+    names = ('NHWC', 'HWIO', 'NHWC')
+
+    def convolve(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x, kernel, (1, 1), 'VALID', dimension_numbers=names
+        )
+
+    def transposed_convolve(x, kernel):
+        return jax.lax.conv_transpose(
+            x,
+            kernel,
+            (2, 2),
+            'SAME',
+            dimension_numbers=names,
+            transpose_kernel=True,
+        )
+
+    def max_pool(x, window, stride, ceiling=False):
+        sizes, strides = (1, window, window, 1), (1, stride, stride, 1)
+        padding = 'SAME' if ceiling else 'VALID'
+        return jax.lax.reduce_window(
+            x, -np.inf, jax.lax.max, sizes, strides, padding
+        )
+
+    replaced = {
+        'convolve': [(layers, 'convolve', convolve)],
+        'kernel_gradient': [(layers, '_LARGE', sys.maxsize)],
+        'transposed_convolve': [
+            (layers, 'transposed_convolve', transposed_convolve)
+        ],
+        'max_pool': [
+            (feedforward, 'max_pool', max_pool),
+            (encoder, 'max_pool', max_pool),
+        ],
+        'winograd': [(networks, '_quick', jax.device_put)],
+    }
+    with contextlib.ExitStack() as stack:
+        for module, name, value in replaced.get(trick, []):
+            stack.enter_context(mock.patch.object(module, name, value))
+        if trick == 'max_pool':
+            pools = {'max': max_pool}
+            stack.enter_context(mock.patch.dict(feedforward.POOLS, pools))
+        yield
+
+
+def selfsup(options) -> dict:
+    """Returns 'encoder' and 'decoder' -> what compiles their steps."""
+    from step_time import setting, trainings
+
+    config = setting(options.full)
+    for section in (config.encoder, config.decoder):
+        section.update(epochs=1, steps=1)
+    given = trainings(config)
+
+    def compiler(name):
+        from brainjax.training import parallel
+
+        step, state, frozen, batch_at = given[name]
+        rest = parallel.replicate(frozen), parallel.shard(batch_at(0))
+        return lambda: compiled(step, state, rest)
+
+    return {name: compiler(name) for name in ('encoder', 'decoder')}
+
+
+def compiled(step, state, rest):
+    """Compiles a step; returns a function that takes one and then waits."""
+    import jax
+
+    from brainjax.training import parallel
+
+    # A function of its own, so that nothing traced before is taken.
+    run = parallel.parallel(lambda *arguments: step(*arguments))
+    run = run.lower(state, *rest).compile()
+    held = [parallel.replicate(jax.tree.map(jax.numpy.copy, state))]
+
+    def one():
+        held[0], _ = jax.block_until_ready(run(held[0], *rest))
+
+    return one
+
+
+def vaegan(options):
+    """Returns what compiles the step of the VAE-GAN."""
+    import jax
+
+    from brainjax.methods.faces import config as faces_config
+    from brainjax.methods.faces import steps
+    from brainjax.training import parallel
+    from brainjax.training import state as training_state
+
+    config = faces_config.narrow()
+    if options.full:
+        config = faces_config.vanrullen2019()
+    shape = (config.training.batch, config.size, config.size, 3)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    state = training_state.create(
+        steps.initialise(config, jax.random.key(0)),
+        steps.build_optimizer(config),
+        jax.random.key(1),
+        steps.METRICS,
+    )
+    rest = {}, parallel.shard({'images': images})
+    return lambda: compiled(steps.build_step(config), state, rest)
+
+
+def inversion(options, optimiser: str):
+    """Returns what compiles ten iterations of an inversion."""
+    import jax
+
+    from brainjax.methods.inversion import search
+    from brainjax.methods.inversion.networks import prepare
+    from brainjax.networks import frozen
+
+    family, width, size, count = 'vgg16', 0.25, 48, 10
+    layers = ('conv1_2', 'conv2_2', 'conv3_1')  # As configs/inversion_demo.py.
+    if options.full:
+        family, width, size, count = 'vgg19', 1.0, 224, 2
+    network = frozen.init_random(jax.random.key(0), family, width)
+    if options.full:
+        layers = frozen.layers(network)
+    images = np.random.default_rng(0).random((count, size, size, 3), np.float32)
+    targets = search.features(network, images, layers)
+    optimiser = {
+        'inversion': search.Descent,
+        'quasi_newton': search.QuasiNewton,
+    }[optimiser](steps=200)
+    settings = search.Settings(optimiser, size=size)
+    names = [f'picture{i}' for i in range(count)]
+
+    def build():
+        problem, data, x = prepare(targets, names, network, settings, None)
+        start, _, _ = search._OPTIMISERS[type(optimiser)]
+        state = start(x, optimiser)
+        steps = 1 if options.full else 10
+
+        def advance(data, state):
+            return search._advance.__wrapped__(problem, data, state, 0, steps)
+
+        run = jax.jit(advance).lower(data, state).compile()
+        return lambda: jax.block_until_ready(run(data, state))
+
+    return build
+
+
+def measure(options) -> dict:
+    """Returns step -> trick -> seconds with and without it."""
+    import jax
+
+    makers = {
+        'encoder': lambda: selfsup(options)['encoder'],
+        'decoder': lambda: selfsup(options)['decoder'],
+        'vaegan': lambda: vaegan(options),
+        'inversion': lambda: inversion(options, 'inversion'),
+        'quasi_newton': lambda: inversion(options, 'quasi_newton'),
+    }
+    rows = {}
+    for name in options.rows or makers:
+        build = makers[name]()
+        tricks = [trick for trick, used in TRICKS.items() if name in used]
+        runs = {}
+        for trick in ('', *tricks):
+            jax.clear_caches()
+            with without(trick):
+                runs[trick] = build()
+        times = {trick: [] for trick in runs}
+        for _ in range(options.rounds):
+            for trick, run in runs.items():  # They take turns.
+                times[trick].append(timed(run))
+        best = {trick: min(each) for trick, each in times.items()}
+        for trick in tricks:
+            rows[f'{name} {trick}'] = row = {
+                'ours': best[''],
+                'peer': best[trick],
+                'ratio': best[trick] / best[''],
+            }
+            print(
+                f'{name:14s} {trick:20s} {1e3 * row["ours"]:8.1f} ms with, '
+                f'{1e3 * row["peer"]:8.1f} without: {row["ratio"]:.2f}',
+                flush=True,
+            )
+    return rows
+
+
+def timed(run) -> float:
+    """Returns the seconds of one run."""
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--json', type=pathlib.Path, help='file to write')
+    parser.add_argument('--rounds', type=int, default=20)
+    parser.add_argument('--rows', nargs='*', help='steps; by default all')
+    parser.add_argument('--full', action='store_true', help='published sizes')
+    options = parser.parse_args()
+    sys.path.insert(0, str(REPOSITORY))
+    rows = measure(options)
+    least = min(rows, key=lambda name: rows[name]['ratio'])
+    result = {
+        'name': 'convolutions',
+        'unit': 'seconds a step, the fastest of the rounds',
+        **rows[least],
+        'peer_name': f"JAX's own in its place, where that costs least: {least}",
+        'ratio_meaning': 'without / with: above 1, the trick gains',
+        'accuracy': None,
+        'rows': rows,
+        'full': options.full,
+        'threads': os.cpu_count(),
+        'device': cpu_name(),
+    }
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + '\n')
+
+
+if __name__ == '__main__':
+    main()
