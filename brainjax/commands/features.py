@@ -13,7 +13,7 @@ from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
 from brainjax.io import feature_folders, files
 from brainjax.io.progress import progress
-from brainjax.pictures import decoding, loading, operations
+from brainjax.pictures import decoding, loading
 from brainjax.pictures.sources import open_source, stem
 
 _ABOUT = 'pictures.json'  # Beside the features: how pictures became inputs.
@@ -60,17 +60,13 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     if min(known.together, known.size) < 1:
         raise InputError('--together and --size must be at least 1.')
     rules = decoding.Rules(known.alpha, not known.as_stored)
-    fit = (
-        operations.centre_bilinear if known.centre else operations.whole_bicubic
-    )
+    fit = 'centre' if known.centre else 'whole'
     transparent = 0
     with contextlib.ExitStack() as stack:
         found = open_source(known.pictures, None, stack)
         names = _stems(found.names, known.pictures)
         out = files.writable_folder(known.out)
-        _claim(
-            out, {'size': known.size, 'fit': fit.__name__, **rules._asdict()}
-        )
+        _claim(out, {'size': known.size, 'fit': fit, **rules._asdict()})
         frozen.write_provenance(out, network)
         show = stack.enter_context(
             progress('features', len(names), unit='pictures')

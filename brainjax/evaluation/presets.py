@@ -91,7 +91,7 @@ def _weizmann(
         limit=MOST_DISTRACTORS,
         seed=seed,
         cached=True,
-        fit=operations.whole_lanczos,
+        fit='lanczos',
     )
     scores = {}
     for name, distances in measures.items():

@@ -52,7 +52,7 @@ METHODS = {
     ),
     'inversion': Method(
         inversion_config.shen2019,
-        data.load,
+        data.load_whole,
         inversion.fit,
         inversion.reconstruct,
         inversion_findings.findings,

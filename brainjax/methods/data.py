@@ -121,21 +121,29 @@ def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
     return load_recording(config), load_pictures(config)
 
 
-def load_recording(config: ConfigDict) -> Recording:
+def load_whole(config: ConfigDict) -> tuple[Recording, np.ndarray]:
+    """The same, with whole pictures in place of centres (Shen et al. 2019)."""
+    return load_recording(config, 'whole'), load_pictures(config)
+
+
+def load_recording(config: ConfigDict, fit: str = 'centre') -> Recording:
     """Opens the recording that a config names, or simulates a subject."""
     if config.recording.path:
-        return open_at_size(config, config.size)
+        return open_at_size(config, config.size, fit)
     return subject.simulated_subject(
         size=config.size, seed=config.seed, **config.simulated
     )
 
 
-def open_at_size(config: ConfigDict, size: int) -> Recording:
+def open_at_size(
+    config: ConfigDict, size: int, fit: str = 'centre'
+) -> Recording:
     """Opens the recording that a config names.
 
     Args:
       config: of the experiment.
       size: of the pictures, in pixels, where the format lets one choose.
+      fit: how they are brought to it, likewise; see `pictures.load`.
     """
     c = config.recording
     options = parse_options(text for text in c.options.split(';') if text)
@@ -148,8 +156,10 @@ def open_at_size(config: ConfigDict, size: int) -> Recording:
             options[option] = value
     if c.fold >= 0:
         options['test_rows'] = digits69.folds()[c.fold]
-    if 'size' in options_of(format_of(c.path)):
-        options.setdefault('size', size)
+    known = options_of(format_of(c.path))
+    for option, value in (('size', size), ('fit', fit)):
+        if option in known:
+            options.setdefault(option, value)
     return open_recording(c.path, **options)
 
 

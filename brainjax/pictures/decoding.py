@@ -54,7 +54,12 @@ class Rules(NamedTuple):
     upright: bool = True
 
     def check(self) -> None:
-        """Refuses a background that is not known."""
+        """Refuses what is not known."""
+        if not isinstance(self.upright, bool):
+            raise InputError(
+                f'upright is {self.upright!r}; give true, to turn pictures as '
+                'their EXIF data say, or false.'
+            )
         known = (*BACKGROUNDS, REFUSE)
         check_known('way with transparent pixels', self.alpha, known)
 

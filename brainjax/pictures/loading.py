@@ -10,9 +10,8 @@ import zlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PIL import Image
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.io import files
 from brainjax.io.files import PathLike, atomic, cache_folder
 from brainjax.pictures import operations
@@ -38,7 +37,7 @@ def load(
     seed: int = 0,
     data_dir: PathLike | None = None,
     cached: bool = False,
-    fit: operations.Fit = operations.centre_bilinear,
+    fit: str = 'centre',
     alpha: str = 'grey',
     upright: bool = True,
     tell: Callable[[str], None] = warnings.warn,
@@ -63,7 +62,9 @@ def load(
       cached: keep the array in the cache folder and return it mapped into
         memory, read-only; it is made anew when file names, sizes or times
         have changed, or when it was damaged.
-      fit: how pictures are brought to the size; see `operations`.
+      fit: 'centre' (Gaziv et al. 2022), or all of a picture, whatever its
+        proportions: 'whole' by Pillow's bicubic filter (Shen et al. 2019),
+        'lanczos' by that one.
       alpha, upright: see `decoding.Rules`.
       tell: takes a sentence on what was skipped or filled in.
 
@@ -90,7 +91,7 @@ def decode_chosen(
     chosen: Sequence[int],
     source: PathLike,
     size: int | None = None,
-    fit: operations.Fit = operations.centre_bilinear,
+    fit: str = 'centre',
     rules: Rules = DEFAULT,
     cached: bool = False,
 ) -> tuple[np.ndarray, int]:
@@ -115,7 +116,7 @@ def decode_chosen(
         [picture] = found.fetch([first])
         name = found.names[first]
         size = decode(picture, name, source, rules).image.width
-        fit = _same_size
+        fit = 'unchanged'
     images, transparent = _decoded(
         found, ascending, source, size, fit, rules, cached
     )
@@ -129,18 +130,19 @@ def _decoded(
     chosen: np.ndarray,
     source: PathLike,
     size: int,
-    fit: operations.Fit,
+    fit: str,
     rules: Rules,
     cached: bool,
 ) -> tuple[np.ndarray, int]:
     """Decodes into memory, or into the cache unless they are there."""
     rules.check()
+    check_known('way to fit pictures', fit, operations.FITS)
     shape = (len(chosen), size, size, 3)
     if not cached:
         images = np.empty(shape, np.uint8)
         return images, _fill(images, found, chosen, source, fit, rules)
     names = [found.names[i] for i in chosen]
-    key = [_DECODER, found.version, names, size, fit.__name__, rules]
+    key = [_DECODER, found.version, names, size, fit, rules]
     path = _cache_path(key)
     kept = _kept(path, shape)
     if kept is not None:
@@ -155,15 +157,6 @@ def _decoded(
         {'crc32': checksum, 'transparent': transparent},
     )
     return np.load(path, mmap_mode='r'), transparent
-
-
-def _same_size(image: Image.Image, size: int) -> Image.Image:
-    if image.size != (size, size):
-        raise InputError(
-            f'it has {image.width} x {image.height} px where others have '
-            f'{size} x {size}; name a size to bring all to'
-        )
-    return image
 
 
 def _choose(
@@ -214,7 +207,7 @@ def _fill(
     found: Source,
     chosen: np.ndarray,
     source: PathLike,
-    fit: operations.Fit,
+    fit: str,
     rules: Rules,
 ) -> int:
     """Decodes pictures into `images`, in threads; counts transparent ones."""
@@ -224,7 +217,7 @@ def _fill(
         name = found.names[chosen[place]]
         decoded = decode(picture, name, source, rules)
         try:
-            images[place] = fit(decoded.image, size)
+            images[place] = operations.FITS[fit](decoded.image, size)
         except ValueError as error:
             raise InputError(f'{source}: picture {name}: {error}.') from error
         return decoded.transparent

@@ -14,8 +14,6 @@ from PIL import Image
 from brainjax.errors import InputError
 from brainjax.io.files import PathLike, atomic
 
-Fit = Callable[[Image.Image, int], Image.Image]
-
 _FILTERS = {
     'box': Image.Resampling.BOX,
     'bilinear': Image.Resampling.BILINEAR,
@@ -87,6 +85,25 @@ def whole_bicubic(image: Image.Image, size: int) -> Image.Image:
 def whole_lanczos(image: Image.Image, size: int) -> Image.Image:
     """The same for the distractors of Gaziv et al. 2022."""
     return image.resize((size, size), Image.Resampling.LANCZOS)
+
+
+def unchanged(image: Image.Image, size: int) -> Image.Image:
+    """The picture itself, which must have that size."""
+    if image.size != (size, size):
+        raise InputError(
+            f'it has {image.width} x {image.height} px where others have '
+            f'{size} x {size}; name a size to bring all to'
+        )
+    return image
+
+
+# How pictures are brought to a size, by name.
+FITS: dict[str, Callable[[Image.Image, int], Image.Image]] = {
+    'centre': centre_bilinear,
+    'whole': whole_bicubic,
+    'lanczos': whole_lanczos,
+    'unchanged': unchanged,
+}
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.io.files import PathLike
-from brainjax.pictures import loading, operations
+from brainjax.pictures import loading
 from brainjax.pictures.decoding import Rules, composited
 from brainjax.pictures.sources import open_source
 from brainjax.recordings import stimulus_names
@@ -20,7 +20,7 @@ def join(
     source: PathLike,
     size: int | None = None,
     cached: bool = False,
-    fit: operations.Fit = operations.centre_bilinear,
+    fit: str = 'centre',
     alpha: str = 'grey',
     upright: bool = True,
 ) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -419,7 +419,7 @@ def test_whole_pictures_are_squeezed(tmp_path):
     with contextlib.ExitStack() as stack:
         found = sources.open_source(tmp_path, None, stack)
         [[squeezed], _] = loading.decode_chosen(
-            found, [0], tmp_path, 16, operations.whole_bicubic
+            found, [0], tmp_path, 16, 'whole'
         )
         [[centre], _] = loading.decode_chosen(found, [0], tmp_path, 16)
     np.testing.assert_array_equal(squeezed, expected)

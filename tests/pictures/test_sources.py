@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from brainjax.errors import InputError
-from brainjax.pictures import load, loading, sources
+from brainjax.pictures import load, loading, operations, sources
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
 NAMES = ('b/one.png', 'b/two.PNG', 'c.x.bmp', 'd.tif')
@@ -144,3 +144,24 @@ def test_pictures_of_a_source_in_any_order(tmp_path):
         found = sources.open_source(tmp_path, None, stack)
         images, _ = loading.decode_chosen(found, [2, 0], tmp_path)
     np.testing.assert_array_equal(images, IMAGES[[2, 0]])
+
+
+@pytest.mark.parametrize('name', operations.FITS)
+def test_ways_to_fit(tmp_path, name):
+    wide = np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8)
+    Image.fromarray(wide).save(tmp_path / 'a.png')
+    if name == 'unchanged':
+        with pytest.raises(InputError, match='30 x 20 px where others have'):
+            load(tmp_path, 10, fit=name)
+        return
+    [image], _ = load(tmp_path, 10, fit=name)
+    expected = {
+        'whole': Image.fromarray(wide).resize((10, 10), Image.BICUBIC),
+        'lanczos': Image.fromarray(wide).resize((10, 10), Image.LANCZOS),
+        'centre': Image.fromarray(wide)
+        .resize((15, 10), Image.BILINEAR)
+        .crop((2, 0, 12, 10)),
+    }[name]
+    np.testing.assert_array_equal(image, np.asarray(expected))
+    with pytest.raises(InputError, match="way to fit pictures 'wohle'"):
+        load(tmp_path, 10, fit='wohle')

@@ -73,7 +73,7 @@ def of_folders(
             SIDE,
             limit=MOST_TRAINING,
             seed=seed,
-            fit=operations.whole_lanczos,
+            fit='lanczos',
         )
         train = np.float32(loaded) / 255
     found = checks.of_pictures(

@@ -47,6 +47,9 @@ def read(
     size: int | None = None,
     roi: str | None = None,
     test: str = 'test',
+    fit: str = 'centre',
+    alpha: str = 'grey',
+    upright: bool = True,
 ) -> Recording:
     """Reads one subject.
 
@@ -66,6 +69,7 @@ def read(
         'VC - FFA'; None or '' for all.
       test: the set to test on: 'test' (or 'natural'), 'shape', 'letter' or
         'imagery'.
+      fit, alpha, upright: how pictures are read, see `pictures.load`.
     """
     check_known('test set', test, (*TESTS, *_SYNONYMS))
     test = _SYNONYMS.get(test, test)
@@ -102,7 +106,9 @@ def read(
         problems.append(sentence)
     images = None
     if pictures:
-        images, found = stimulus_pictures.join(names, pictures, size)
+        images, found = stimulus_pictures.join(
+            names, pictures, size, fit=fit, alpha=alpha, upright=upright
+        )
         problems += found
     unpaired = rows.kinds == 'unpaired'
     return Recording(

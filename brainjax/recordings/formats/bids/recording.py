@@ -15,8 +15,9 @@ the masks are kept.
 import json
 import os
 import pathlib
-from collections.abc import Sequence
-from typing import NamedTuple
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -75,6 +76,9 @@ def read(
     confounds: Sequence[str] = (),
     zscore_runs: bool | None = None,
     drop: Sequence[str] = UNUSABLE,
+    fit: str = 'centre',
+    alpha: str = 'grey',
+    upright: bool = True,
 ) -> Recording:
     """Reads one subject.
 
@@ -112,6 +116,7 @@ def read(
         the preset's, True.
       drop: which voxels to leave out: 'nan', 'infinite' or 'constant' in some
         run; others are refused.
+      fit, alpha, upright: how pictures are read, see `pictures.load`.
     """
     given = pathlib.Path(path)
     name = files.find_subject(given, options.text('subject', subject))
@@ -142,7 +147,9 @@ def read(
         root, name, runs[0].bold, masks, options.text('roi', roi)
     )
     test = options.text('test', test) or 'test'
-    source = _picture_source(pictures, tops)
+    source = _picture_source(pictures, tops)._replace(
+        options={'size': size, 'fit': fit, 'alpha': alpha, 'upright': upright}
+    )
     named_by, problems = _columns(
         tables,
         options.text('stimulus', stimulus),
@@ -180,17 +187,17 @@ def read(
         rules,
         test,
         source,
-        size,
         drop,
         problems,
     )
 
 
 class _Pictures(NamedTuple):
-    """Where pictures are, and whether they were asked for."""
+    """Where pictures are, whether they were asked for, how they are read."""
 
     source: PathLike | None
     asked: bool
+    options: Mapping[str, Any] = types.MappingProxyType({})
 
 
 def _picture_source(
@@ -271,7 +278,6 @@ def _recording(
     rules: Preset,
     test: str,
     pictures: _Pictures,
-    size: int | None,
     drop: Sequence[str],
     problems: list[str],
 ) -> Recording:
@@ -300,7 +306,7 @@ def _recording(
     problems += found
     paths = [*dict.fromkeys(stimulus[train | tested].tolist())]
     place = {path: i for i, path in enumerate(paths)}
-    images, found = _images(paths, pictures, size)
+    images, found = _images(paths, pictures)
     problems += found
     if rules.columns is not None:
         names = stimulus_names.shortened(paths)
@@ -376,13 +382,15 @@ def _run_numbers(runs: list[Run]) -> np.ndarray:
 
 
 def _images(
-    paths: Sequence[str], pictures: _Pictures, size: int | None
+    paths: Sequence[str], pictures: _Pictures
 ) -> tuple[np.ndarray | None, list[str]]:
     """Loads the pictures; those that were not asked for may be incomplete."""
     if pictures.source is None:
         return None, []
     try:
-        images, found = stimulus_pictures.join(paths, pictures.source, size)
+        images, found = stimulus_pictures.join(
+            paths, pictures.source, **pictures.options
+        )
     except InputError as error:
         if pictures.asked:
             raise

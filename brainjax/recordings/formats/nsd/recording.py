@@ -15,7 +15,7 @@ nsddata_stimuli/stimuli/nsd/nsd_stimuli.hdf5.
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,6 +50,9 @@ def read(
     sessions: Sequence[int] | None = None,
     test: str = 'shared',
     zscore: bool = True,
+    fit: str = 'centre',
+    alpha: str = 'grey',
+    upright: bool = True,
 ) -> Recording:
     """Opens one subject; the first time, its voxels go to the cache folder.
 
@@ -81,6 +84,7 @@ def read(
         pictures are then left out.
       zscore: z-score each voxel within each session with mean and standard
         deviation of the trials of pictures that are not shared.
+      fit, alpha, upright: how pictures are read, see `pictures.load`.
     """
     found = files.locate(path)
     if found is None:
@@ -138,11 +142,17 @@ def read(
         )
 
     names = tuple(f'nsd-{i:05d}' for i in numbers)
+    images, told = _images(
+        layout,
+        names,
+        pictures,
+        {'size': size, 'fit': fit, 'alpha': alpha, 'upright': upright},
+    )
     return Recording(
         subject=layout.name,
         train=trials(~shared),
         test=trials(in_test),
-        stimuli=Stimuli(_images(layout, names, pictures, size), names),
+        stimuli=Stimuli(images, names),
         rois=rois,
         source=os.fspath(path),
         simulated=(root / files.SIMULATED).exists(),
@@ -151,8 +161,11 @@ def read(
         if snr is None
         else np.sqrt(snr / (snr + 1 / REPEATS)),
         format='nsd',
-        problems=_problems(
-            chosen, design, stimulus[in_test], len(usable) - len(keep)
+        problems=(
+            *_problems(
+                chosen, design, stimulus[in_test], len(usable) - len(keep)
+            ),
+            *told,
         ),
     )
 
@@ -273,13 +286,16 @@ def _images(
     layout: files.Layout,
     names: tuple[str, ...],
     pictures: PathLike | None,
-    size: int | None,
-) -> np.ndarray | None:
+    options: dict[str, Any],
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
     brick = layout.root / files.BRICK
     if pictures is None and not brick.exists():
-        return None
-    images, _ = stimulus_pictures.join(names, pictures or brick, size, True)
-    return images
+        return None, ()
+    images, told = stimulus_pictures.join(
+        names, pictures or brick, cached=True, **options
+    )
+    # Of the brick, most pictures were seen by other subjects.
+    return images, told if pictures else ()
 
 
 def _problems(
