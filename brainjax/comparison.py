@@ -34,7 +34,8 @@ class Options(NamedTuple):
       distractors: pictures from outside the test set.
       train_pictures: pictures shown in training; a class without one among
         them is novel.
-      audit: whether to ask if anything but brain activity explains them.
+      audit: whether to check if anything but brain activity explains the
+        reconstructions.
       recording: where training stimuli and categories come from, for the
         audit; `reading` are options of its format.
       method: what made the reconstructions.
@@ -257,7 +258,7 @@ def _figures(
     scored: Scored, names: Sequence[str], scores: Mapping[str, Score]
 ) -> list[tuple]:
     shown = slice(0, MOST_SHOWN)
-    caption = 'Each picture that was seen beside its reconstruction'
+    caption = 'Each picture that was seen, next to its reconstruction'
     if len(names) > MOST_SHOWN:
         caption += f'; the first {MOST_SHOWN} of {len(names)}'
     return [
@@ -272,7 +273,7 @@ def _figures(
         ),
         (
             'Scores',
-            'With 95 % intervals over pictures, each beside its own chance.',
+            'With 95 % intervals over pictures, each with its own chance.',
             score_plots.bars(scores),
         ),
     ]

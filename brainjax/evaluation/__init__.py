@@ -20,7 +20,7 @@ def check_number(pictures: int, where: str) -> None:
         raise InputError(
             f'{where}: there {"is" if pictures else "are"} '
             f'{pictures or "no"} test picture{"" if pictures else "s"}; scores '
-            'need at least two, to tell the one from the other.'
+            'need at least two, so that one can be identified.'
         )
 
 
@@ -30,12 +30,12 @@ def check_distinct(picture: np.ndarray) -> None:
     if not picture.any():
         raise InputError(
             f'All {len(picture)} targets are the same picture; scores need at '
-            'least two, to tell the one from the other.'
+            'least two, so that one can be identified.'
         )
 
 
 def notes(target: np.ndarray) -> list[str]:
-    """What a report should say beside the scores of `score`."""
+    """Sentences for a report on how `score` scores these targets."""
     return [*repeated(pixels.distinct(target)), *left_out(target.shape)]
 
 
@@ -52,8 +52,8 @@ def score(
     Names: 'pixcorr', 'ssim_2d', 'ssim_1d' (without SSIM where the pictures are
     smaller than its window), 'two_way_pixels', 'fifty_way_pixels', and
     'two_way_NAME' and 'fifty_way_NAME' for each item of `features`. With fewer
-    than 50 pictures the fifty-way scores are called 'all_way_...' and tell
-    each picture from all the others ('n' says how many).
+    than 50 pictures the fifty-way scores are called 'all_way_...' and identify
+    each picture among all others ('n' is their number).
 
     For every score:
       value: mean over pictures.

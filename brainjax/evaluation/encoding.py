@@ -77,7 +77,7 @@ def by_region(
     noise_ceiling: np.ndarray | None = None,
     seed: int = 0,
 ) -> dict[str, dict[str, float | int]]:
-    """Scores each region's voxels, beside what their noise allows.
+    """Scores each region's voxels, also as a share of their noise ceiling.
 
     Args:
       predicted, measured: [stimuli, voxels].

@@ -18,8 +18,7 @@ def profile_correlation(decoded: np.ndarray, true: np.ndarray) -> np.ndarray:
       decoded, true: [pictures, units]; may be mapped from files.
 
     Returns:
-      [units] float64; NaN for a unit that does not vary in either, as it says
-      nothing.
+      [units] float64; NaN for a unit that is constant in either.
     """
     return correlation.columns_in_tiles(decoded, true, constant=np.nan)
 

@@ -39,9 +39,6 @@ def score(
     Returns:
       'mse' (of values in 0..1; lower is better), 'pixcorr', 'ssim_rgb' and
       'lpips_alexnet' (lower is better), and 'two_way_...' by each.
-
-    Raises:
-      InputError: the pictures cannot be compared.
     """
     pixels.check_pictures(target, reconstruction)
     picture = pixels.distinct(target)

@@ -81,7 +81,7 @@ def chosen(n: int) -> np.ndarray:
 def identity(
     names: Sequence[str], seen: Sequence[np.ndarray], made: Sequence[np.ndarray]
 ) -> str:
-    """What tells a test from others: a digest of its names and pictures.
+    """Identifies a test: a digest of its names and pictures.
 
     Args:
       names: [n].
@@ -89,10 +89,6 @@ def identity(
 
     Returns:
       16 hexadecimal digits.
-
-    Raises:
-      InputError: there are fewer than two pictures, or two are the same, so
-        that no choice between them is right.
     """
     if len(names) < 2:
         raise InputError(
@@ -121,10 +117,6 @@ def read(path: PathLike, test: str, names: Sequence[str]) -> Session:
       path: CSV file with the columns COLUMNS.
       test: what the page had for `identity`.
       names: of the pictures in the test.
-
-    Raises:
-      InputError: the file is missing, damaged or incomplete, or is of another
-        test.
     """
     rows = _rows(path)
     first = rows[0]
@@ -245,16 +237,12 @@ def score(
     Observers who got fewer than ATTENTIVE of the checks right are left out.
     Under the null hypothesis it is arbitrary which of the two pictures was
     seen; then answers to a picture are as often all wrong as all right, and p
-    comes from turning round each picture's answers, of all observers
-    together, at random.
+    comes from a sign-flip test over pictures: each picture's answers, of all
+    observers together, are reversed at random.
 
     Args:
       sessions: of different observers.
       seed, draws: of the bootstrap and the permutations.
-
-    Raises:
-      InputError: two sessions are of the same observer, or nobody was
-        attentive.
     """
     known = {}
     for session in sessions:
@@ -300,7 +288,7 @@ def per_picture(judged: Judged) -> list[tuple[str, int, int]]:
 
 
 def sentences(judged: Judged) -> list[str]:
-    """What a report says about who judged and how it was counted."""
+    """Sentences for a report on who judged and how it was counted."""
     count, out = len(judged.kept), len(judged.excluded)
     median = np.median([each.milliseconds for each in judged.kept]) / 1000
     found = [
@@ -315,12 +303,12 @@ def sentences(judged: Judged) -> list[str]:
         )
         + '.',
         'The interval of what people choose is over observers and pictures, '
-        'both drawn anew; p comes from turning round the answers to each '
-        'picture, of all observers together, at random.',
+        'both resampled; p comes from a sign-flip test over pictures, the '
+        'answers of all observers to a picture together.',
     ]
     if count == 1:
         found.append(
-            'With one observer the interval is over pictures alone and says '
-            'nothing of other people.'
+            'With one observer the interval is over pictures alone and does '
+            'not cover other people.'
         )
     return found

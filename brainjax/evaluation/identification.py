@@ -1,4 +1,4 @@
-"""Which picture was seen: telling the true one from others.
+"""Identification: which picture was seen, among others?
 
 A similarity matrix R [n, n] holds in its rows the pictures that were seen and
 in its columns the reconstructions. Each reconstruction, a column, is compared
@@ -8,7 +8,7 @@ made from a given picture.
 
 Ties count as misses, so that a score cannot gain from them. A similarity that
 is not defined is NaN and never chosen; a reconstruction for which none is
-defined (one without contrast, for the correlation of pixels) says nothing
+defined (one without contrast, for the correlation of pixels) tells nothing
 about what was seen, and scores what a guess would.
 """
 
@@ -130,10 +130,12 @@ def ranks(matrix: np.ndarray) -> np.ndarray:
       [n, m] int: [i, j] is 1 if picture i is the most similar to
       reconstruction j; ties take the worst place. The diagonal is `rank`.
     """
+    # An undefined similarity is never chosen.
     matrix = np.where(np.isnan(matrix), -np.inf, matrix)
     n = len(matrix)
     places = np.empty(matrix.shape, int)
     for j, column in enumerate(np.sort(matrix, axis=0).T):
+        # From the left, so that ties take the worst place.
         places[:, j] = n - np.searchsorted(column, matrix[:, j])
     return places
 
@@ -240,7 +242,7 @@ def two_way(matrix: np.ndarray) -> np.ndarray:
 
 
 def n_way(matrix: np.ndarray, n: int, top: int = 1) -> np.ndarray:
-    """n-way identification: chance to find the true picture among n.
+    """n-way identification: probability of finding the target among n.
 
     The exact expectation over all ways to draw the n - 1 distractors from the
     other pictures, without replacement; nothing is sampled. The number of
@@ -249,7 +251,7 @@ def n_way(matrix: np.ndarray, n: int, top: int = 1) -> np.ndarray:
 
     Args:
       matrix: R [N, N].
-      n: how many pictures to tell apart, the true one included.
+      n: number of candidates, the target included.
       top: how many guesses are allowed.
 
     Returns:
@@ -293,7 +295,7 @@ def _success(others, n, top):
     In exact integers; for large pools, where these are huge, from logarithms
     of factorials.
     """
-    if others <= 1000:
+    if others <= 1000:  # Beyond, the integers are huge.
         draws = math.comb(others, n - 1)
         return [
             sum(

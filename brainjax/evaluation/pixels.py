@@ -18,12 +18,7 @@ from brainjax.pictures.operations import unit_range
 
 
 def check_pictures(target: np.ndarray, reconstruction: np.ndarray) -> None:
-    """Checks that two sets of pictures can be compared pair by pair.
-
-    Raises:
-      InputError: they differ in shape, or one of them is not
-        [n, height, width, 3], not numeric, not finite or not in 0..1.
-    """
+    """Checks that two sets of pictures can be compared pair by pair."""
     for what, images in (
         ('the pictures that were seen', target),
         ('the reconstructions', reconstruction),
@@ -88,13 +83,10 @@ def pixel_correlation(
 
     It ignores each picture's brightness and contrast. Where a picture is
     constant the correlation is undefined; the score is then 0, what a picture
-    that says nothing is worth (published scripts give NaN).
+    without information is worth (published scripts give NaN).
 
     Returns:
       [n] float64, -1 to 1.
-
-    Raises:
-      InputError: the pictures cannot be compared, see `check_pictures`.
     """
     check_pictures(target, reconstruction)
     # Picture by picture, as float64 of all would need eight times the memory.

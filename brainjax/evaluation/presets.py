@@ -81,7 +81,7 @@ def _weizmann(
         operations.to_one_size(each, side, 'lanczos')
         for each in (target, reconstruction)
     ]
-    # Before the distractors are read, so that absent weights are told first.
+    # Before the distractors are read: absent weights are refused at once.
     measures = {
         name: protocols.lpips_function(name) for name in networks or ('vgg16',)
     }

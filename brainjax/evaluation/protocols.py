@@ -28,7 +28,7 @@ from brainjax.networks import weights
 from brainjax.networks.backbones import clip
 from brainjax.pictures import operations
 
-LPIPS_SIZE = 112
+LPIPS_SIZE = 112  # Of Gaziv et al. 2022.
 LPIPS = ('lpips_alexnet', 'lpips_vgg16')
 
 

@@ -1,13 +1,13 @@
 """Where in the picture a voxel looks, and in which layer, by its encoder.
 
-An encoder that is linear in the features of a network says what each place of
-the picture contributes to each voxel. How much that contribution varies over
-pictures is a map of the voxel's receptive field; a Gaussian on a background is
-fitted to it, as in population receptive field mapping. What the branches
-contribute tells which layer the voxel is like. Source: selfsup spec 7.5, which
-leaves the procedure open.
+An encoder that is linear in the features of a network gives the contribution
+of each place of the picture to each voxel. How much that contribution varies
+over pictures is a map of the voxel's receptive field; a Gaussian on a
+background is fitted to it, as in population receptive field mapping. What the
+branches contribute shows which layer the voxel resembles. Gaziv et al. 2022
+leave the procedure open.
 
-Fields finer than the grid of features cannot be told apart; sizes are those of
+Fields finer than the grid of features cannot be resolved; sizes are those of
 the feature grid's units and the voxel's field together.
 """
 
@@ -40,7 +40,7 @@ class Preference(NamedTuple):
     """Which layers a voxel is like.
 
     Attributes:
-      share: [branches, voxels] of the deviation of each branch's
+      share: [branches, voxels] of the standard deviation of each branch's
         contribution over pictures; they sum to 1.
       depth: [voxels] mean of the branches' places, 0 the first and 1 the
         last.

@@ -1,10 +1,9 @@
-"""Which face was seen, told by its latents (VanRullen & Reddy 2019).
+"""Which face was seen, by its latents (VanRullen & Reddy 2019).
 
 Decoded latents are compared with those of the pictures, by Pearson's
 correlation over latents: C[i, j] is that of picture i with decoded pattern j.
-Pairs of one subject are not independent, so p comes from dealing the decoded
-patterns to the faces at random, never from a binomial over pairs. Source:
-faces spec section 7.
+Pairs of one subject are not independent, so p comes from permuting the decoded
+patterns across faces, never from a binomial over pairs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +17,10 @@ from brainjax.evaluation.scores import Score, make_score
 
 
 class Spread(NamedTuple):
-    """Mean and deviation of latents over training pictures, each [K]."""
+    """Of latents over training pictures, mean and std [K]."""
 
     mean: np.ndarray
-    deviation: np.ndarray
+    std: np.ndarray
 
 
 def spread(latents: np.ndarray) -> Spread:
@@ -31,13 +30,14 @@ def spread(latents: np.ndarray) -> Spread:
 
 
 def standardise(latents: np.ndarray, by: Spread) -> np.ndarray:
-    """Gives each latent the mean 0 and deviation 1 of training pictures.
+    """Z-scores each latent by the training pictures.
 
     Without it, few latents of large variance decide a correlation (as the
     first of PCA). Latents that did not vary become 0.
     """
-    varies = by.deviation > 1e-6 * max(float(by.deviation.max()), 1e-12)
-    scale = np.where(varies, by.deviation, np.inf)
+    # Relative to the largest, as rounding leaves constants a spread.
+    varies = by.std > 1e-6 * max(float(by.std.max()), 1e-12)
+    scale = np.where(varies, by.std, np.inf)
     return (np.asarray(latents, np.float64) - by.mean) / scale
 
 
@@ -63,9 +63,6 @@ def recognise(
       {'pairwise', 'full'}, as in scores.json. Of several subjects, the mean;
       patterns are exchanged within subjects, and intervals draw subjects and
       faces.
-
-    Raises:
-      InputError: shapes that do not fit, or less than two faces.
     """
     if isinstance(target, np.ndarray):
         target, decoded = [target], [decoded]
@@ -100,9 +97,6 @@ def gender_axis(latents: np.ndarray, male: np.ndarray) -> np.ndarray:
     Args:
       latents: [n, K], standardised or not, as those to be judged.
       male: [n] bool.
-
-    Raises:
-      InputError: there are no faces of one of the two.
     """
     male = np.asarray(male, bool)
     if male.all() or not male.any():
@@ -166,7 +160,8 @@ def gender(
       seed, draws: of the bootstrap and the permutations.
 
     Returns:
-      As in scores.json; chance is that of the same answers, dealt at random.
+      As in scores.json; chance is the mean of the same answers permuted
+      across faces.
     """
     said = np.asarray(decoded, np.float64) @ axis > 0
     table = (np.asarray(male, bool)[:, None] == said[None]).astype(float)
@@ -181,7 +176,7 @@ def imagery(
     seed: int = 0,
     draws: int = 10_000,
 ) -> Score:
-    """How many other test faces the imagined one is told from.
+    """Among how many other test faces the imagined one is identified.
 
     Args:
       target: [n, K] latents of the test faces.
@@ -197,7 +192,7 @@ def imagery(
     matrix = identification.similarity(target, decoded)
     n, m = matrix.shape
     own = matrix[np.asarray(imagined), np.arange(m)]
-    # What correlates with nothing is a guess.
+    # An undefined correlation counts as a guess.
     beaten = np.where(np.isnan(own), (n - 1) / 2, (matrix < own).sum(axis=0))
     share = beaten / (n - 1)
     # Distribution of a sum of m uniform places 0 to n - 1.
@@ -227,7 +222,7 @@ def equal_sets(
     """The best voxels of each region, equally many of each.
 
     More voxels decode better whatever they are, so regions are compared with
-    equal numbers of them (faces spec section 5).
+    equal numbers of them.
 
     Args:
       ranking: [voxels] higher is better, from training data alone.
@@ -236,9 +231,6 @@ def equal_sets(
 
     Returns:
       Region -> [count] ascending indices of voxels.
-
-    Raises:
-      InputError: a region holds fewer than `count` voxels.
     """
     sizes = {name: int(np.sum(mask)) for name, mask in regions.items()}
     count = min(sizes.values()) if count is None else count

@@ -76,7 +76,7 @@ def _ssim(name: str, title: str, meaning: str) -> Item:
 def _identification(
     way: str, title: str, chance: str, question: str
 ) -> dict[str, Item]:
-    """Items of one kind of identification, by whatever tells pictures apart."""
+    """Items of one kind of identification, by any similarity of pictures."""
     items = {
         f'{way}_pixels': Item(
             f'{title}, pixels',
@@ -274,8 +274,8 @@ SCORES = {
     ),
 }
 
-# What a name may carry beside that of a score: (pattern, name of the score,
-# title, meaning); {title} is the score's.
+# Names made from that of a score: (pattern, name of the score, title, meaning),
+# where {title} is the score's. They are tried before SCORES.
 VARIATIONS = (
     (
         '(.+)_from_(.+)',
@@ -314,7 +314,7 @@ VARIATIONS = (
         '(pixcorr|ssim_2d|ssim_1d)_256',
         '{0}',
         '{title}, by way of 256 px',
-        'The same, of pictures that were made small first, which raises it.',
+        'The same, of pictures that were shrunk first, which raises it.',
     ),
 )
 

@@ -36,7 +36,7 @@ class Scored(NamedTuple):
 # test valid while the pairs to compare grow with n, not with its square.
 SUBSET = 64
 SMALLEST_SUBSET = 8
-USUAL_PIXELS = 112 * 112
+USUAL_PIXELS = 112 * 112  # For which SUBSET is meant.
 
 
 def make_score(
@@ -56,7 +56,7 @@ def make_score(
       seed: of the bootstrap and the permutations.
       draws: how many of each.
       lower: whether lower values are better, as of distances; the score then
-        says 'better': 'lower'.
+        has 'better': 'lower'.
 
     Returns:
       'value', 'chance', 'low', 'high' (95 % bootstrap over pictures), 'p'
@@ -133,6 +133,7 @@ def pixel_scores(
         if min(target.shape[1:3]) < item.least:
             continue
         if name == 'pixcorr':
+            # Known already, of all pairs: no subsets are needed.
             tables = [
                 identification.average_pairs(np.nan_to_num(matrix), picture)
             ]
@@ -211,7 +212,7 @@ def identification_scores(
     seed: int = 0,
     draws: int = 10_000,
 ) -> dict[str, Score]:
-    """Two-way and fifty-way identification by one kind of similarity.
+    """Two-way and fifty-way identification by one similarity.
 
     Args:
       name: of the similarity, such as 'pixels' or 'alexnet2'.
@@ -277,6 +278,7 @@ def retrieval_scores(
         )
     candidates = matrix[identification.first(picture)]
     places = identification.ranks(candidates).astype(float)
+    # A reconstruction without contrast scores what a guess would.
     places[:, np.isnan(matrix).all(axis=0)] = (n + 1) / 2
     scores[f'rank_{name}'] = make_score(
         [identification.average_columns(places, picture)],

@@ -21,6 +21,7 @@ from brainjax.pictures.operations import unit_range
 C1, C2 = 0.01**2, 0.03**2
 GREY = np.array([0.2125, 0.7154, 0.0721])
 RADIUS = 5
+# Sigma 1.5, cut off at 3.5 sigma, as scikit-image does.
 TAPS = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / 1.5) ** 2)
 TAPS /= TAPS.sum()
 UNIFORM = 7
@@ -56,6 +57,7 @@ def _gaussian(image: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
 
 
 def _uniform(image: np.ndarray) -> np.ndarray:
+    # Over height and width, not over colours.
     image = ndimage.uniform_filter(image, (UNIFORM, UNIFORM, 1))
     inner = slice(UNIFORM // 2, -(UNIFORM // 2))
     return image[inner, inner]
@@ -115,6 +117,7 @@ def table(
 
 def _moments(image: np.ndarray, variant: Variant) -> tuple[np.ndarray, ...]:
     mean = variant.average(image)
+    # One pass; cancellation does not matter at a data range of 1.
     return mean, variant.average(image * image) - mean**2
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-PERMUTED_AT_A_TIME = 2_000_000
+PERMUTED_AT_A_TIME = 2_000_000  # Numbers drawn and held at once.
 
 
 def bootstrap_interval(
@@ -23,9 +23,9 @@ def bootstrap_interval(
     """Expanded percentile bootstrap interval of a mean over stimuli.
 
     Resamples of n stimuli vary less than n new stimuli would, by
-    sqrt((n - 1) / n), and few tell little of how much; so the tails are taken
-    at Phi(-t sqrt(n / (n - 1))), t being Student's quantile with n - 1 degrees
-    of freedom (Hesterberg 2015), which makes up for both.
+    sqrt((n - 1) / n), and of few stimuli the spread is poorly known; so the
+    tails are taken at Phi(-t sqrt(n / (n - 1))), t being Student's quantile
+    with n - 1 degrees of freedom (Hesterberg 2015), which makes up for both.
 
     Args:
       per_stimulus: [n] one score a stimulus.

@@ -1,4 +1,4 @@
-"""Sets of test stimuli that are scored apart, told by their names.
+"""Subsets of the test stimuli, by name, that are scored separately.
 
 Imagined shapes and imagined photographs, for example, are two experiments in
 one session (Shen et al. 2019): a lure from the other set is too easy.
@@ -22,9 +22,6 @@ def rows(names: Sequence[str], groups: Sequence[str]) -> dict[str, np.ndarray]:
 
     Returns:
       Group -> indices into `names`.
-
-    Raises:
-      InputError: a group is not so written, or matches fewer than two names.
     """
     found = {}
     for text in groups:

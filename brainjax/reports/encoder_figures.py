@@ -1,4 +1,4 @@
-"""Figures of what a fitted encoder says about voxels and regions."""
+"""Figures of what a fitted encoder shows of voxels and regions."""
 
 from collections.abc import Mapping, Sequence
 

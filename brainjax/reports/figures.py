@@ -1,7 +1,7 @@
 """Figures of a report. They return Matplotlib figures and show nothing.
 
 No function touches pyplot or any other global state, so that they work
-without a display and beside a user's own plots.
+without a display and together with a user's own plots.
 """
 
 import base64
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from brainjax.errors import InputError
 
 INK, MUTED, LINE = '#22262b', '#6a7079', '#d5d8dc'
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
+# Okabe and Ito's colours, which colour-blind readers can distinguish.
 COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9')
 WIDTH = 9.2
 
@@ -46,7 +46,7 @@ def montage(
     columns: int | None = None,
     first: str = 'seen',
 ) -> Figure:
-    """What was seen beside what was reconstructed, picture by picture.
+    """Targets next to their reconstructions, picture by picture.
 
     Args:
       target: [n, height, width, 3] the pictures, floats in 0..1 or uint8.
@@ -56,9 +56,6 @@ def montage(
       columns: how many groups of pictures to a row; by default chosen so that
         the pictures are not too small.
       first: what to write above the pictures of `target`.
-
-    Raises:
-      InputError: the sets differ in shape.
     """
     if not isinstance(reconstructions, Mapping):
         reconstructions = {'reconstructed': reconstructions}
@@ -240,7 +237,7 @@ def voxel_correlation(
     noise_ceiling: np.ndarray | None = None,
     rois: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
-    """How well the encoder predicts each voxel, beside what is possible.
+    """How well the encoder predicts each voxel, against its noise ceiling.
 
     Args:
       correlation: [voxels] of predicted and measured test responses.

@@ -64,7 +64,7 @@ def render(
 
     Args:
       path: file to write.
-      test: what tells this test from others, see `human.identity`.
+      test: what identifies the test, see `human.identity`.
       names: [n] of the pictures, written to the observers' files.
       seen: [n] pictures that were seen, [height, width, 3] uint8 each.
       made: [n] their reconstructions, in the same order.
@@ -145,7 +145,7 @@ def section(judged: human.Judged) -> tuple[str, str, Figure]:
 
 
 def choices(judged: human.Judged) -> Figure:
-    """Rates of observers beside those of pictures.
+    """Rates of observers, and rates of pictures.
 
     Args:
       judged: from `human.score`.

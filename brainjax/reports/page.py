@@ -53,9 +53,6 @@ def render(
       timings: what -> seconds.
       notes: sentences on how this was made.
       audit: rows of the audit, if there was one.
-
-    Raises:
-      InputError: the file cannot be written.
     """
     environment = jinja2.Environment(
         autoescape=True,
@@ -126,16 +123,16 @@ def _rates(score):
     value, chance, low, high = (
         in_words(score[key], True) for key in ('value', 'chance', 'low', 'high')
     )
-    low = low.removesuffix(PERCENT)
+    low = low.removesuffix(PERCENT)  # '95 % interval 80 to 88 %'.
     return value, chance, f'95{PERCENT} interval {low} to {high}'
 
 
 def verdict(score: Mapping[str, float]) -> str:
-    """'above chance', 'below chance' or 'not told from chance'.
+    """'above chance', 'below chance' or 'not different from chance'.
 
     Above means that both the interval and the permutation test (p < 0.05)
-    say so. Of a distance, which is better the lower it is, 'nearer than
-    chance' or 'farther than chance'.
+    agree. Of a distance, which is better the lower it is, 'better than
+    chance' or 'worse than chance'.
     """
     if not all(is_defined(score[x]) for x in (*_NUMBERS, 'p')):
         return 'not defined'
@@ -145,11 +142,11 @@ def verdict(score: Mapping[str, float]) -> str:
         score['high'] < score['chance'],
     )
     if score.get('better') == 'lower':
-        good, bad = 'nearer than chance', 'farther than chance'
+        good, bad = 'better than chance', 'worse than chance'
         above, below = below, above
     if above and score['p'] < 0.05:
         return good
-    return bad if below else 'not told from chance'
+    return bad if below else 'not different from chance'
 
 
 def _rows(scores):

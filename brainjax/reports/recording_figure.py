@@ -70,7 +70,7 @@ def _bars(axes: Axes, counts: Mapping[str, int]) -> None:
     counted = [counts[name] for name in names]
     axes.barh([plain(name) for name in names], counted, color=COLOURS[0])
     if not counts:
-        _say(axes, 'no ROIs')
+        _note(axes, 'no ROIs')
 
 
 def _reliability(
@@ -80,7 +80,7 @@ def _reliability(
     found = description.repeated_trials(recording)
     if found is None:
         _title(axes, 'reliability', 'noise ceiling')
-        _say(axes, 'no stimulus was repeated')
+        _note(axes, 'no stimulus was repeated')
         return
     part, trials = found
     _, count = np.unique(trials.stimulus, return_counts=True)
@@ -152,7 +152,7 @@ def _pictures(figure, recording: Recording) -> None:
         )
 
 
-def _say(axes: Axes, text: str) -> None:
+def _note(axes: Axes, text: str) -> None:
     axes.text(
         0.5, 0.5, text, ha='center', va='center', fontsize=8, color=MUTED,
         transform=axes.transAxes,

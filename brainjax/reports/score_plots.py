@@ -80,7 +80,7 @@ def _best(name: str) -> float:
 
 
 def bars(scores: Scores, axes: Axes | None = None) -> Figure:
-    """Each score with its 95 % interval, beside its own chance.
+    """Each score with its 95 % interval and its own chance.
 
     Args:
       scores: as returned by `brainjax.evaluation.score`.
@@ -154,6 +154,7 @@ def _draw(axes: Axes, panel: Mapping[str, tuple[dict, float]]) -> None:
     left, right = _extent(
         [0, 1, *(x for values, _ in panel.values() for x in values.values())]
     )
+    # No room on the right: the numbers stand there.
     axes.set_xlim(left * 1.05, right)
     axes.set_ylim(len(panel) - 0.4, -0.6)
     axes.spines['left'].set_visible(False)

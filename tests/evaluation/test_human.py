@@ -176,7 +176,7 @@ def test_the_inattentive_are_left_out_and_named():
 def test_one_observer_is_scored_over_pictures_and_said_so():
     judged = human.score([session('a', [1] * 9 + [0] * 3)])
     assert judged.score['low'] < 0.75 < judged.score['high']
-    assert 'nothing of other people' in human.sentences(judged)[-1]
+    assert 'does not cover other people' in human.sentences(judged)[-1]
 
 
 def test_pictures_that_not_all_have_judged():

@@ -171,8 +171,8 @@ def test_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     ('low', 'value', 'high', 'p', 'expected'),
     [
         (0.6, 0.7, 0.8, 0.01, 'above chance'),
-        (0.6, 0.7, 0.8, 0.06, 'not told from chance'),
-        (0.4, 0.6, 0.8, 0.01, 'not told from chance'),
+        (0.6, 0.7, 0.8, 0.06, 'not different from chance'),
+        (0.4, 0.6, 0.8, 0.01, 'not different from chance'),
         (0.2, 0.3, 0.4, 0.99, 'below chance'),
     ],
 )

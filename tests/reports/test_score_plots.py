@@ -86,7 +86,7 @@ def test_undefined_scores_are_in_the_page(tmp_path):
 
 @pytest.mark.parametrize(
     ('value', 'expected'),
-    [(1.0, 'nearer than chance'), (30.0, 'farther than chance')],
+    [(1.0, 'better than chance'), (30.0, 'worse than chance')],
 )
 def test_verdicts_of_places(value, expected):
     found = score(value, 25.5, value, value, **LOWER)

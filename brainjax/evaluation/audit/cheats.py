@@ -1,7 +1,7 @@
 """Methods that cheat on purpose, and one that does not, to test the audit.
 
 Each looks at generated scenes through a simulated brain and returns pictures
-in the way that its kind of method would. All are simulated.
+in the way that such a method would. All are simulated.
 """
 
 from collections.abc import Callable
@@ -186,7 +186,7 @@ def _nearest_neighbour(world):
 
 
 def _prior(world):
-    """Draws pictures that look well, whatever the brain says."""
+    """Draws pictures that look well, whatever the responses are."""
     return lambda fmri: world.others[
         world.rng.integers(len(world.others), size=len(fmri))
     ]

@@ -1,4 +1,4 @@
-"""Checks on reconstructions beside their targets and the training pictures.
+"""Checks of reconstructions against targets and training pictures.
 
 Each is a pure function that returns an `AuditCheck`: a statistic, what it is
 compared with, and a verdict in plain words. High identification alone shows
@@ -28,7 +28,7 @@ from brainjax.evaluation.audit import (
 from brainjax.pictures import operations
 from brainjax.recordings import leakage
 
-COPIES = 0.05  # Share of copies beyond that among true pictures.
+COPIES = 0.05  # Share of copies beyond that among targets.
 
 
 def of_pictures(
@@ -87,7 +87,7 @@ def within_categories(
     categories: Sequence[str] | None,
     seed: int = 0,
 ) -> AuditCheck:
-    """Is a picture told from others of its own category?"""
+    """Is a picture identified among others of its own category?"""
     check = 'beyond the category'
     if categories is None:
         return not_checked(check, 'the categories of the pictures are unknown.')
@@ -95,7 +95,7 @@ def within_categories(
     same = labels[:, None] == labels[None]
     rivals = same.sum(axis=0) - 1
     kept = rivals > 0
-    if kept.sum() < 8:
+    if kept.sum() < 8:  # Too few for an interval.
         return not_checked(
             check,
             f'only {kept.sum()} test pictures share their category with '
@@ -107,25 +107,33 @@ def within_categories(
     overall = identification.two_way(matrix)
     low, high = statistics.bootstrap_interval(inside, seed)
     value, whole = float(inside.mean()), float(overall.mean())
-    kinds = len(np.unique(labels))
-    oracle = oracle_score(kinds)
-    told = (
+    number = len(np.unique(labels))
+    oracle = oracle_score(number)
+    found = (
         f'Two-way identification is {whole:.2f} among all pictures and '
         f'{value:.2f} ({low:.2f} to {high:.2f}) among those of one category; '
-        f'naming {kinds} categories alone would give {oracle:.2f} and .50. '
+        f'naming {number} categories alone would give {oracle:.2f} and .50. '
     )
     above = statistics.bootstrap_interval(overall, seed)[0] > 0.5
     if low > 0.5:
         return AuditCheck(
-            check, value, 0.5, False, f'{told}More than the category is seen.'
+            check,
+            value,
+            0.5,
+            False,
+            f'{found}More than the category is decoded.',
         )
     if above and high < whole:
         return AuditCheck(
             check, value, 0.5, True,
-            f'{told}The pictures tell the category, and nothing beyond it.',
+            f'{found}The pictures show the category, and nothing beyond it.',
         )  # fmt: skip
     return AuditCheck(
-        check, value, 0.5, None, f'{told}Too few pictures to tell, or no score.'
+        check,
+        value,
+        0.5,
+        None,
+        f'{found}Too few pictures, or scores at chance: not judged.',
     )
 
 
@@ -190,7 +198,7 @@ def nearest(
 ) -> AuditCheck:
     """Is a reconstruction closer than the training picture it is most like?"""
     chosen = similarity(train, reconstruction).argmax(axis=0)
-    return _beside(
+    return _compared(
         'nearest training picture',
         target,
         reconstruction,
@@ -208,7 +216,7 @@ def mean_picture(
     seed: int = 0,
 ) -> AuditCheck:
     """Is a reconstruction closer than the mean training picture?"""
-    return _beside(
+    return _compared(
         'mean picture',
         target,
         reconstruction,
@@ -219,7 +227,7 @@ def mean_picture(
     )
 
 
-def _beside(check, target, reconstruction, other, what, meaning, seed):
+def _compared(check, target, reconstruction, other, what, meaning, seed):
     """Compares pixel correlations with those of other pictures."""
     ours, theirs = (pairwise(target, x) for x in (reconstruction, other))
     found = statistics.paired_difference(ours, theirs, seed)
@@ -232,7 +240,7 @@ def _beside(check, target, reconstruction, other, what, meaning, seed):
         f'Pixel correlation {ours.mean():.2f}, that of {what} '
         f'{theirs.mean():.2f} (difference {found["low"]:.2f} to '
         f'{found["high"]:.2f}). '
-        + (meaning if flagged else 'The reconstruction says more.'),
+        + (meaning if flagged else 'The reconstruction is closer.'),
     )
 
 

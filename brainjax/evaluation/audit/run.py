@@ -50,9 +50,6 @@ def of_folders(
         whose categories, by name, or None.
       options: of the recording's format.
       seed: of the bootstrap.
-
-    Raises:
-      InputError: a source cannot be used.
     """
     train, shared = None, []
     categories = [classification.class_of(path) for path in seen.paths]
@@ -137,8 +134,8 @@ def of_run(
         return _small(method.reconstruct(fitted, fmri, changed))
 
     def without_brain(name, fmri):
-        beside = _in_folder(fitted, folder / name)
-        return _small(method.reconstruct(beside, fmri, config))
+        elsewhere = _in_folder(fitted, folder / name)
+        return _small(method.reconstruct(elsewhere, fmri, config))
 
     given = {
         name: without_brain(name, fmri)
@@ -155,7 +152,7 @@ def of_run(
 
 
 def _shared(recording: Recording) -> list[AuditCheck]:
-    """What training and test trials share beside pictures; not judged."""
+    """What training and test share apart from pictures; not judged."""
     return [
         AuditCheck(
             f'{found.what} in training and test',

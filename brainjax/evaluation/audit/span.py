@@ -19,7 +19,7 @@ def span(
     """Is every reconstruction a weighted sum of training pictures?
 
     A ridge whose units share one kernel can give nothing else, whatever the
-    brain says (output dimension collapse, Otsuka et al. 2025).
+    responses are (output dimension collapse, Otsuka et al. 2025).
     """
     check = 'span of training pictures'
     size = train[0].size
@@ -56,7 +56,9 @@ def outside_span(images: np.ndarray, train: np.ndarray) -> float:
     """
     mean = train.mean(axis=0, dtype=np.float64).ravel()
     rows = train.reshape(len(train), -1) - mean
+    # Of the pictures' Gram matrix, smaller than that of the pixels.
     values, vectors = np.linalg.eigh(rows @ rows.T)
+    # Directions that rounding alone gives; centring takes at least one.
     kept = values > 1e-9 * values.max()
     basis = (vectors[:, kept] / np.sqrt(values[kept])).T @ rows
     wanted = images.reshape(len(images), -1) - mean
@@ -80,21 +82,21 @@ def best_prediction(
         for c in counts
         if len(train[::c]) > 1
     }
-    told = ', '.join(f'{n}: {floor:.0%}' for n, floor in floors.items())
+    listed = ', '.join(f'{n}: {floor:.0%}' for n, floor in floors.items())
     return AuditCheck(
         'best prediction of a dense linear decoder',
         next(iter(floors.values())),
         None,
         None,
         'Share of the true pictures’ variance that no mixture of so many '
-        f'training pictures can give: {told}.',
+        f'training pictures can give: {listed}.',
     )
 
 
 def effective_rank(
     target: np.ndarray, reconstruction: np.ndarray
 ) -> AuditCheck:
-    """How many dimensions the reconstructions fill, beside the targets."""
+    """How many dimensions the reconstructions fill, and the targets."""
     ours, theirs = (_rank(x) for x in (reconstruction, target))
     flagged = ours < 1.5
     return AuditCheck(
@@ -117,7 +119,7 @@ def _rank(images):
     rows = images.reshape(len(images), -1).astype(np.float64)
     rows = rows - rows.mean(axis=0)
     values = np.linalg.eigvalsh(rows @ rows.T).clip(0)
-    if values.max() <= 1e-10 * rows.size:
+    if values.max() <= 1e-10 * rows.size:  # All pictures are the same.
         return 1.0
     share = values / values.sum()
     share = share[share > 0]
