@@ -179,13 +179,13 @@ def classes(number=1000, examples=100, reconstructions=50) -> list[dict]:
     from brainjax.errors import InputError
     from brainjax.evaluation import classification
     from brainjax.networks import weights
-    from brainjax.networks.backbones import alexnet
+    from brainjax.networks.backbones import BACKBONES
 
     try:
         embed = classification.alexnet_embedding()
         which = 'published'
     except InputError:
-        weights.load = lambda name: alexnet.init(jax.random.key(0))
+        weights.load = lambda name: BACKBONES['alexnet'].init(jax.random.key(0))
         embed = classification.alexnet_embedding()
         which = 'random'
     generator = np.random.default_rng(0)

@@ -44,7 +44,7 @@ def drawn(width: float, size: int):
 
     rng = np.random.default_rng(0)
     result, side = {}, size // 32
-    for layer, parts in vgg.shapes('vgg19', width, size=size).items():
+    for layer, parts in vgg.shapes('vgg19', width, size, dense=True).items():
         shape = parts['kernel']
         spread = np.sqrt(2 / np.prod(shape[:-1]), dtype=np.float32)
         if len(shape) == 4:

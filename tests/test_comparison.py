@@ -12,7 +12,7 @@ from PIL import Image
 from brainjax.__main__ import main
 from brainjax.evaluation import god
 from brainjax.networks import weights
-from brainjax.networks.backbones import alexnet, vgg
+from brainjax.networks.backbones import BACKBONES
 
 GENERATOR = np.random.default_rng(0)
 NAMES = [f'n0144353{i % 3}_{i}' for i in range(6)]
@@ -118,8 +118,8 @@ def test_god(sets, tmp_path, monkeypatch):
 
 def test_weizmann_and_classes(sets, tmp_path, monkeypatch):
     networks = {
-        'vgg16': vgg.init(jax.random.key(0), 'vgg16', 1 / 16),
-        'alexnet': alexnet.init(jax.random.key(1), 1 / 16),
+        'vgg16': BACKBONES['vgg16'].init(jax.random.key(0), 1 / 16),
+        'alexnet': BACKBONES['alexnet'].init(jax.random.key(1), 1 / 16),
     }
     monkeypatch.setattr(weights, 'load', networks.__getitem__)
     for label in range(4):

@@ -103,6 +103,8 @@ def init_random(
     family: str,
     width: float = 1.0,
     size: int | None = None,
+    *,
+    dense: bool = False,
     preprocessing: str = 'torchvision',
     pool: str = 'max',
     slope: float = 0.0,
@@ -112,8 +114,7 @@ def init_random(
     Args:
       key: a JAX random key.
       family: one of BACKBONES.
-      width: factor of the channels.
-      size: of the pictures, if the fully connected layers are wanted.
+      width, size, dense: see `Backbone.init`.
       preprocessing, pool, slope: see `Architecture`; a network that has one
         preprocessing keeps it.
     """
@@ -123,7 +124,7 @@ def init_random(
     return Network(
         'random',
         Architecture(family, preprocessing, pool, slope),
-        found.init(key, width=width, size=size),
+        found.init(key, width, size, dense),
         '',
     )
 

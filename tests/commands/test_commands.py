@@ -25,7 +25,7 @@ from recording_files import write_digits, write_weizmann
 from brainjax.__main__ import main
 from brainjax.commands import information
 from brainjax.networks import weights
-from brainjax.networks.backbones import alexnet
+from brainjax.networks.backbones import BACKBONES
 from brainjax.training.checkpoints import manager
 
 CONFIG = str(TESTS / 'tiny.py')
@@ -618,7 +618,7 @@ def test_fetch(tmp_path, monkeypatch):
         "no weights named 'vgg17'",
         "Did you mean 'vgg19'",
     )
-    params = jax.device_get(alexnet.init(jax.random.key(0)))
+    params = jax.device_get(BACKBONES['alexnet'].init(jax.random.key(0)))
     weights.write(tmp_path / 'alexnet.safetensors', params, {})
     content = (tmp_path / 'alexnet.safetensors').read_bytes()
     with serve(content, cuts=[5_000_000]) as (url, requests):

@@ -13,7 +13,7 @@ from brainjax.errors import InputError
 from brainjax.io import arrays, feature_folders
 from brainjax.methods.inversion import feature_decoding
 from brainjax.networks import frozen, weights
-from brainjax.networks.backbones import squeezenet
+from brainjax.networks.backbones import BACKBONES, squeezenet
 
 LAYERS = 'conv1,fire2_expand'
 
@@ -22,7 +22,7 @@ LAYERS = 'conv1,fire2_expand'
 def published(tmp_path, monkeypatch):
     """Random weights in the cache, as if they had been fetched."""
     monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path / 'cache'))
-    params = squeezenet.init(jax.random.key(0))
+    params = BACKBONES['squeezenet'].init(jax.random.key(0))
     weights.write(
         weights.path('squeezenet'),
         params,

@@ -12,7 +12,7 @@ from PIL import Image
 from brainjax.errors import InputError
 from brainjax.evaluation import classification
 from brainjax.networks import weights
-from brainjax.networks.backbones import alexnet
+from brainjax.networks.backbones import BACKBONES, alexnet
 
 GENERATOR = np.random.default_rng(0)
 
@@ -151,7 +151,7 @@ def test_perfect_embeddings_and_random_ones():
 
 
 def test_alexnet_embedding_is_the_published_one(monkeypatch):
-    params = alexnet.init(jax.random.key(0), 1 / 16)
+    params = BACKBONES['alexnet'].init(jax.random.key(0), 1 / 16)
     monkeypatch.setattr(weights, 'load', lambda name: params)
     images = GENERATOR.integers(256, size=(3, 112, 112, 3), dtype=np.uint8)
     found = classification.alexnet_embedding()(images)

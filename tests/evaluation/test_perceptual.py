@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from brainjax.evaluation import perceptual
-from brainjax.networks.backbones import alexnet, vgg
+from brainjax.networks.backbones import BACKBONES, alexnet, vgg
 
 GENERATOR = np.random.default_rng(0)
 SIZE = {'alexnet': 80, 'vgg16': 48}
@@ -15,10 +15,10 @@ SIZE = {'alexnet': 80, 'vgg16': 48}
 def network(request):
     name = request.param
     if name == 'alexnet':
-        params = alexnet.init(jax.random.key(0), 1 / 16)
+        params = BACKBONES['alexnet'].init(jax.random.key(0), 1 / 16)
         kernels = params
     else:
-        params = vgg.init(jax.random.key(0), 'vgg16', 1 / 16)
+        params = BACKBONES['vgg16'].init(jax.random.key(0), 1 / 16)
         kernels = {
             f'conv{i}': params[f'conv{i}_{n}']
             for i, n in enumerate((2, 2, 3, 3, 3), start=1)

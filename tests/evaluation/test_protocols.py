@@ -15,7 +15,7 @@ from brainjax.evaluation import (
     protocols,
 )
 from brainjax.networks import weights
-from brainjax.networks.backbones import alexnet
+from brainjax.networks.backbones import BACKBONES, alexnet
 
 GENERATOR = np.random.default_rng(0)
 TRUTH = [
@@ -39,7 +39,10 @@ def cache(tmp_path_factory):
     """A cache that holds AlexNet, with random weights, and nothing else."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('BRAINJAX_CACHE', str(tmp_path_factory.mktemp('cache')))
-        weights.write(weights.path('alexnet'), alexnet.init(jax.random.key(0)))
+        weights.write(
+            weights.path('alexnet'),
+            BACKBONES['alexnet'].init(jax.random.key(0)),
+        )
         yield
 
 

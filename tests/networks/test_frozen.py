@@ -218,7 +218,9 @@ def test_unknown_network_and_option():
 
 
 def test_alexnet_with_dense_layers():
-    network = frozen.init_random(jax.random.key(0), 'alexnet', 1 / 16, size=224)
+    network = frozen.init_random(
+        jax.random.key(0), 'alexnet', 1 / 16, dense=True
+    )
     images = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
     found = network.architecture.apply(network.params, images, ['pool5', 'fc8'])
     assert found['pool5'].shape == (1, 6, 6, 16)

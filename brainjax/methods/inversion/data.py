@@ -121,7 +121,8 @@ def build_network(config: ConfigDict) -> frozen.Network:
         jax.random.key(config.seed),
         c.family,
         c.width,
-        c.size if dense else None,
+        c.size,
+        dense=dense,
         pool=c.pool,
         slope=c.slope,
     )

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.networks import weights
+from brainjax.networks import backbones, weights
 from brainjax.networks.backbones import alexnet, vgg
 from brainjax.networks.decoder import Decoder
 from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
@@ -47,10 +47,9 @@ def load_backbone(
     """
     if section.weights != 'random':
         params = jax.device_put(weights.load(section.weights))
-    elif section.backbone.startswith('alexnet'):
-        params = alexnet.init(jax.random.key(seed), section.width)
     else:
-        params = vgg.init(jax.random.key(seed), section.backbone, section.width)
+        known = backbones.BACKBONES[section.backbone]
+        params = known.init(jax.random.key(seed), section.width)
     return cast(params, dtype)
 
 

@@ -13,11 +13,14 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import jax
+
 from brainjax.errors import InputError, check_known
 from brainjax.networks.backbones import (
     alexnet,
     clip,
     efficientnet,
+    feedforward,
     inception,
     resnet,
     squeezenet,
@@ -35,17 +38,12 @@ ROLES = {
 class Backbone(NamedTuple):
     """A network, but for its weights.
 
-    All functions take the options by name. `width` is a factor of the
-    channels, rounded to multiples of 4; `size`, the height and width of the
-    pictures, is for layers that depend on it, which are left out without it
-    (fully connected ones) or have the published size (CLIP's positions).
-
     Attributes:
-      shapes: (width=, size=) -> {layer: {part: shape}}, as in the parameters.
-      init: (key, width=, size=) -> random parameters.
-      steps: (params, preprocessing, options) -> (tap, function) in order.
-      apply: (params, images, taps, preprocessing, options) -> {tap: features};
-        images [n, height, width, 3] in 0..1.
+      shapes: (width=, size=, dense=) -> {layer: {part: shape}}, as in the
+        parameters; see `init`.
+      steps: (params, preprocessing, **options) -> (tap, function) in order.
+      apply: (params, images, taps, preprocessing, **options) -> {tap:
+        features}; images [n, height, width, 3] in 0..1.
       layers: taps whose features are computed if none are named.
       preprocessing: those its weights may expect, of
         `feedforward.PREPROCESSING`; the first is the default. Where there is
@@ -56,11 +54,11 @@ class Backbone(NamedTuple):
       torch_names: layer -> torchvision's names of it and of the batch norm
         after it, if any.
       epsilon: of that norm.
+      draw: (key, shapes) -> random parameters.
       unfit: role -> in one sentence, why it cannot be used so.
     """
 
     shapes: Callable
-    init: Callable
     steps: Callable
     apply: Callable
     layers: tuple[str, ...]
@@ -70,7 +68,27 @@ class Backbone(NamedTuple):
     options: tuple[str, ...] = ()
     torch_names: Callable | None = None
     epsilon: float = 0.0
+    draw: Callable = feedforward.init
     unfit: Mapping[str, str] = {}
+
+    def init(
+        self,
+        key: jax.Array,
+        width: float = 1.0,
+        size: int | None = None,
+        dense: bool = False,
+    ) -> feedforward.Params:
+        """Draws random parameters.
+
+        Args:
+          key: a JAX random key.
+          width: factor of the channels, rounded to multiples of 4.
+          size: height and width of the pictures, where layers depend on it
+            (fully connected ones, CLIP's positions); by default `self.size`.
+          dense: whether the fully connected layers are wanted.
+        """
+        size = self.size if size is None else size
+        return self.draw(key, self.shapes(width=width, size=size, dense=dense))
 
     def taps(self, params: Mapping) -> tuple[str, ...]:
         """Returns the taps in order; params may be their shapes."""
@@ -83,7 +101,6 @@ _DENSE = ('fc6', 'fc7', 'fc8')
 def _vgg(name: str) -> Backbone:
     return Backbone(
         functools.partial(vgg.shapes, name),
-        functools.partial(vgg.init, name=name),
         vgg.steps,
         vgg.apply,
         layers=(*vgg.shapes(name), *_DENSE),
@@ -96,7 +113,6 @@ def _vgg(name: str) -> Backbone:
 
 _ALEXNET = Backbone(
     alexnet.shapes,
-    alexnet.init,
     alexnet.steps,
     alexnet.apply,
     layers=(*alexnet.shapes(), *_DENSE),
@@ -109,8 +125,7 @@ _ELSEWHERE = "its weights are AlexNet's, trained at stride 4; take 'alexnet'"
 # The encoder of Beliy et al. 2019 reads the first layer at stride 2, where
 # the fully connected layers do not fit.
 _ALEXNET_STRIDE2 = _ALEXNET._replace(
-    shapes=lambda width=1.0, size=None: alexnet.shapes(width),
-    init=lambda key, width=1.0, size=None: alexnet.init(key, width),
+    shapes=lambda width=1.0, size=224, dense=False: alexnet.shapes(width),
     steps=functools.partial(alexnet.steps, **_STRIDE2),
     apply=functools.partial(alexnet.apply, **_STRIDE2),
     layers=tuple(alexnet.shapes()),
@@ -125,7 +140,6 @@ BACKBONES = {
     'alexnet_stride2': _ALEXNET_STRIDE2,
     'squeezenet': Backbone(
         squeezenet.shapes,
-        squeezenet.init,
         squeezenet.steps,
         squeezenet.apply,
         layers=(
@@ -138,7 +152,6 @@ BACKBONES = {
     ),
     'resnet50': Backbone(
         resnet.shapes,
-        resnet.init,
         resnet.steps,
         resnet.apply,
         layers=_POOLED,
@@ -149,7 +162,6 @@ BACKBONES = {
     ),
     'inception': Backbone(
         inception.shapes,
-        inception.init,
         inception.steps,
         inception.apply,
         layers=(*inception.BLOCKS, 'avgpool'),
@@ -161,7 +173,6 @@ BACKBONES = {
     ),
     'efficientnet_b1': Backbone(
         efficientnet.shapes,
-        efficientnet.init,
         efficientnet.steps,
         efficientnet.apply,
         layers=(*(f'features{i}' for i in range(1, 9)), 'avgpool'),
@@ -173,13 +184,13 @@ BACKBONES = {
     ),
     'clip': Backbone(
         clip.shapes,
-        clip.init,
         clip.steps,
         clip.apply,
         layers=(*(f'block{i:02d}' for i in range(clip.BLOCKS)), 'embedding'),
         preprocessing=('clip',),
         smallest=clip.SIZE,
         size=clip.SIZE,
+        draw=clip.draw,
     ),
 }
 

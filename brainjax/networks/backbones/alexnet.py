@@ -21,23 +21,18 @@ POOLED = ('conv1', 'conv2', 'conv5')
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
 
 
-def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
+def shapes(
+    width: float = 1.0, size: int = 224, dense: bool = False
+) -> feedforward.Shapes:
     """Returns the shapes of the parameters, see `backbones.Backbone`."""
     kernels = feedforward.stacked(LAYERS, width)
-    if size is not None:
+    if dense:
         side = (size - 7) // 4 + 1  # conv1: 11 px at stride 4, padded by 2
         for _ in POOLED:
             side = (side - 3) // 2 + 1
         inputs = side**2 * kernels['conv5'][-1]
         kernels |= feedforward.dense_shapes(inputs, width)
     return feedforward.with_biases(kernels)
-
-
-def init(
-    key: jax.Array, width: float = 1.0, size: int | None = None
-) -> feedforward.Params:
-    """Draws random parameters of `shapes`."""
-    return feedforward.init(key, shapes(width, size))
 
 
 def torch_names(layer: str) -> tuple[str, None]:
@@ -87,7 +82,7 @@ def apply(
     """Computes features of images, see `feedforward.run`.
 
     Args:
-      params: from `init` or `weights.load`.
+      params: of `Backbone.init` or `weights.load`.
       images: [n, height, width, 3] floating point in 0..1, RGB.
       taps: 'conv2' is a convolution before its ReLU, 'relu2' after it; 'pool1',
         'pool2' and 'pool5' the 3x3 maximum at stride 2 that follows; 'fc6'

@@ -49,14 +49,17 @@ def tower_shapes(
     return result
 
 
-def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
-    """Returns the shapes of the parameters; the size is 224 if not said."""
+def shapes(
+    width: float = 1.0, size: int = SIZE, dense: bool = False
+) -> feedforward.Shapes:
+    """Returns the shapes of the parameters."""
+    del dense
     return tower_shapes(
         # Whole heads.
         width=max(1, round(WIDTH * width / HEAD_WIDTH)) * HEAD_WIDTH,
         blocks=BLOCKS,
         patch=PATCH,
-        tokens=((size or SIZE) // PATCH) ** 2 + 1,
+        tokens=(size // PATCH) ** 2 + 1,
         outputs=feedforward.scaled(OUTPUTS, width),
     )
 
@@ -88,13 +91,6 @@ def torch_names() -> dict[str, str]:
             for part in (kind, 'bias')
         },
     }
-
-
-def init(
-    key: jax.Array, width: float = 1.0, size: int | None = None
-) -> feedforward.Params:
-    """Draws random parameters of `shapes`."""
-    return draw(key, shapes(width, size))
 
 
 def draw(key: jax.Array, shapes: feedforward.Shapes) -> feedforward.Params:
@@ -232,7 +228,7 @@ def apply(
     """Computes features of images, see `feedforward.run`.
 
     Args:
-      params: from `init`, `half` or `weights.load`.
+      params: of `Backbone.init`, `half` or `weights.load`.
       images: [n, height, width, 3] floating point in 0..1, RGB, of the size
         that the network was made for: 224 pixels.
       taps: 'block00' to 'block23', maps of the patches' tokens; 'embedding',

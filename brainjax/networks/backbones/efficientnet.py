@@ -40,12 +40,14 @@ STAGES = (
 STEM, HEAD = 32, 1280
 
 
-def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
-    """Returns the shapes of the parameters, which do not depend on the size.
+def shapes(
+    width: float = 1.0, size: int = 224, dense: bool = False
+) -> feedforward.Shapes:
+    """Returns the shapes of the parameters.
 
     Depthwise kernels are [height, width, 1, channels].
     """
-    del size
+    del size, dense  # It is convolutions all through.
     inputs = feedforward.scaled(STEM, width)
     kernels = {'0': (3, 3, 3, inputs)}
     for number, stage in enumerate(STAGES, start=1):
@@ -63,13 +65,6 @@ def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
             inputs = outputs
     kernels['8'] = (1, 1, inputs, feedforward.scaled(HEAD, width))
     return feedforward.with_biases(kernels)
-
-
-def init(
-    key: jax.Array, width: float = 1.0, size: int | None = None
-) -> feedforward.Params:
-    """Draws random parameters of `shapes`."""
-    return feedforward.init(key, shapes(width, size))
 
 
 def torch_names(layer: str) -> tuple[str, str | None]:
@@ -145,7 +140,7 @@ def apply(
     """Computes features of images, see `feedforward.run`.
 
     Args:
-      params: from `init` or `weights.load`.
+      params: of `Backbone.init` or `weights.load`.
       images: [n, height, width, 3] floating point in 0..1, RGB.
       taps: 'features0' to 'features8', and 'avgpool', the mean over space.
       preprocessing: what the weights expect, of `feedforward.PREPROCESSING`.

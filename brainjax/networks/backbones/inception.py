@@ -106,9 +106,11 @@ BLOCKS = {
 HALVING = ('Mixed_6a', 'Mixed_7a')
 
 
-def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
-    """Returns the shapes of the parameters, which do not depend on the size."""
-    del size
+def shapes(
+    width: float = 1.0, size: int = 224, dense: bool = False
+) -> feedforward.Shapes:
+    """Returns the shapes of the parameters."""
+    del size, dense  # It is convolutions all through.
     kernels, inputs = {}, 3
     for name, sides, channels in STEM:
         outputs = feedforward.scaled(channels, width)
@@ -128,13 +130,6 @@ def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
             outputs += last
         inputs = outputs
     return feedforward.with_biases(kernels)
-
-
-def init(
-    key: jax.Array, width: float = 1.0, size: int | None = None
-) -> feedforward.Params:
-    """Draws random parameters of `shapes`."""
-    return feedforward.init(key, shapes(width, size))
 
 
 def torch_names(layer: str) -> tuple[str, str]:
@@ -206,7 +201,7 @@ def apply(
     """Computes features of images, see `feedforward.run`.
 
     Args:
-      params: from `init` or `weights.load`.
+      params: of `Backbone.init` or `weights.load`.
       images: [n, height, width, 3] floating point in 0..1, RGB, at least 75
         pixels high and wide.
       taps: 'Conv2d_1a_3x3' to 'Mixed_7c', after their ReLU, and 'avgpool',

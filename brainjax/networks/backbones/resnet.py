@@ -20,9 +20,11 @@ CHANNELS = (64, 128, 256, 512)
 EXPANSION = 4
 
 
-def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
-    """Returns the shapes of the parameters, which do not depend on the size."""
-    del size
+def shapes(
+    width: float = 1.0, size: int = 224, dense: bool = False
+) -> feedforward.Shapes:
+    """Returns the shapes of the parameters."""
+    del size, dense  # It is convolutions all through.
     inputs = feedforward.scaled(64, width)
     kernels = {'conv1': (7, 7, 3, inputs)}
     for stage, (blocks, channels) in enumerate(zip(BLOCKS, CHANNELS), start=1):
@@ -37,13 +39,6 @@ def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
                 kernels[f'{block}/downsample'] = (1, 1, inputs, outputs)
             inputs = outputs
     return feedforward.with_biases(kernels)
-
-
-def init(
-    key: jax.Array, width: float = 1.0, size: int | None = None
-) -> feedforward.Params:
-    """Draws random parameters of `shapes`."""
-    return feedforward.init(key, shapes(width, size))
 
 
 def torch_names(layer: str) -> tuple[str, str]:
@@ -106,7 +101,7 @@ def apply(
     """Computes features of images, see `feedforward.run`.
 
     Args:
-      params: from `init` or `weights.load`.
+      params: of `Backbone.init` or `weights.load`.
       images: [n, height, width, 3] floating point in 0..1, RGB.
       taps: 'relu1', 'pool1', 'layer1' to 'layer4' after their last ReLU, and
         'avgpool', the mean over space.

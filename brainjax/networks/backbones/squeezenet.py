@@ -25,9 +25,11 @@ FIRES = {
 POOLED = ('fire4', 'fire8')
 
 
-def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
-    """Returns the shapes of the parameters, which do not depend on the size."""
-    del size
+def shapes(
+    width: float = 1.0, size: int = 224, dense: bool = False
+) -> feedforward.Shapes:
+    """Returns the shapes of the parameters."""
+    del size, dense  # It is convolutions all through.
 
     def scaled(channels):
         return feedforward.scaled(channels, width)
@@ -42,13 +44,6 @@ def shapes(width: float = 1.0, size: int | None = None) -> feedforward.Shapes:
         inputs = 2 * wide
     kernels['conv10'] = (1, 1, inputs, scaled(1000))
     return feedforward.with_biases(kernels)
-
-
-def init(
-    key: jax.Array, width: float = 1.0, size: int | None = None
-) -> feedforward.Params:
-    """Draws random parameters of `shapes`."""
-    return feedforward.init(key, shapes(width, size))
 
 
 def steps(
@@ -100,7 +95,7 @@ def apply(
     """Computes features of images, see `feedforward.run`.
 
     Args:
-      params: from `init` or `weights.load('squeezenet')`.
+      params: of `Backbone.init` or `weights.load`.
       images: [n, height, width, 3] floating point in 0..1, RGB.
       taps: 'conv1', 'fire2_squeeze', 'fire2_expand' (both expansions, one
         after the other) and 'conv10' are before their ReLU; 'relu1', 'fire2'

@@ -20,13 +20,16 @@ CHANNELS = (64, 128, 256, 512, 512)
 
 
 def shapes(
-    name: str = 'vgg16', width: float = 1.0, size: int | None = None
+    name: str = 'vgg16',
+    width: float = 1.0,
+    size: int = 224,
+    dense: bool = False,
 ) -> feedforward.Shapes:
     """Returns the shapes of the parameters.
 
     Args:
       name: 'vgg16' or 'vgg19'.
-      width, size: see `backbones.Backbone`.
+      width, size, dense: see `backbones.Backbone`.
     """
     check_known('VGG', name, CONVOLUTIONS)
     blocks = zip(CONVOLUTIONS[name], CHANNELS)
@@ -38,20 +41,10 @@ def shapes(
         ],
         width,
     )
-    if size is not None:
+    if dense:
         inputs = (size // 32) ** 2 * feedforward.scaled(CHANNELS[-1], width)
         kernels |= feedforward.dense_shapes(inputs, width)
     return feedforward.with_biases(kernels)
-
-
-def init(
-    key: jax.Array,
-    name: str = 'vgg16',
-    width: float = 1.0,
-    size: int | None = None,
-) -> feedforward.Params:
-    """Draws random parameters of `shapes`."""
-    return feedforward.init(key, shapes(name, width, size))
 
 
 def torch_names(layer: str, name: str = 'vgg16') -> tuple[str, None]:
@@ -98,7 +91,7 @@ def apply(
     Shen et al. (2019) reconstruct imagery with pool 'average' and slope 0.2.
 
     Args:
-      params: from `init` or `weights.load`.
+      params: of `Backbone.init` or `weights.load`.
       images: [n, height, width, 3] floating point in 0..1, RGB.
       taps: 'conv3_2' is a convolution before its ReLU, 'relu3_2' after it,
         'pool3' the 2x2 maximum after the last convolution of block 3; 'fc6'

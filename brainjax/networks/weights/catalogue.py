@@ -182,7 +182,7 @@ def shapes(name: str) -> feedforward.Shapes:
     known = source(name)
     if known.backbone:
         backbone = BACKBONES[known.backbone]
-        return backbone.shapes(size=backbone.size if known.dense else None)
+        return backbone.shapes(size=backbone.size, dense=known.dense)
     if name.startswith('generator_'):
         return generator.shapes(name.removeprefix('generator_'))
     channels = {

@@ -29,7 +29,12 @@ PLAIN = Descent(steps=150, blur=None, decay=(0.0, 0.0))
 @functools.cache
 def network(preprocessing='torchvision'):
     return frozen.init_random(
-        jax.random.key(0), 'vgg16', 1 / 8, 32, preprocessing
+        jax.random.key(0),
+        'vgg16',
+        1 / 8,
+        32,
+        dense=True,
+        preprocessing=preprocessing,
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brainjax.errors import InputError
-from brainjax.networks.backbones import alexnet, feedforward
+from brainjax.networks.backbones import BACKBONES, alexnet, feedforward
 
 TAPS = [
     *('conv1', 'relu1', 'pool1', 'conv2', 'relu2', 'pool2', 'conv3', 'relu3'),
@@ -51,7 +51,7 @@ def reference(params, x):
 
 @pytest.fixture(scope='module')
 def params():
-    params = alexnet.init(jax.random.key(0), 1 / 16)
+    params = BACKBONES['alexnet'].init(jax.random.key(0), 1 / 16)
     return jax.tree.map(lambda x: x if x.ndim > 1 else x + 0.1, params)
 
 
@@ -93,7 +93,7 @@ def test_stride_2_same_agrees_with_numpy(params):
 
 
 def test_shapes_at_112_px_and_parameter_count():
-    params = jax.eval_shape(alexnet.init, jax.random.key(0))
+    params = jax.eval_shape(BACKBONES['alexnet'].init, jax.random.key(0))
     assert sum(x.size for x in jax.tree.leaves(params)) == 2_469_696
     outputs = jax.eval_shape(
         lambda p, x: alexnet.apply(p, x, ['relu1', 'relu2', 'relu4']),
@@ -108,7 +108,7 @@ def test_shapes_at_112_px_and_parameter_count():
 
 
 def test_init_width():
-    params = alexnet.init(jax.random.key(0), 0.25)
+    params = BACKBONES['alexnet'].init(jax.random.key(0), 0.25)
     first = ('conv1', 'conv2')
     assert {name: params[name]['kernel'].shape for name in first} == {
         'conv1': (11, 11, 3, 16),

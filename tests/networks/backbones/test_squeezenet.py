@@ -8,7 +8,7 @@ import pytest
 from conftest import shared_data
 from PIL import Image
 
-from brainjax.networks.backbones import squeezenet
+from brainjax.networks.backbones import BACKBONES, squeezenet
 from brainjax.networks.weights import converters
 
 # Synset -> its place among ImageNet's 1000 classes.
@@ -25,7 +25,7 @@ CLASSES = {
 
 
 def test_shapes():
-    params = jax.eval_shape(squeezenet.init, jax.random.key(0))
+    params = jax.eval_shape(BACKBONES['squeezenet'].init, jax.random.key(0))
     assert sum(x.size for x in jax.tree.leaves(params)) == 1_248_424
     expected = {
         'conv1': (1, 109, 109, 96),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brainjax.errors import InputError
-from brainjax.networks.backbones import feedforward, vgg
+from brainjax.networks.backbones import BACKBONES, feedforward, vgg
 
 MEAN, DEVIATION = feedforward.STATISTICS['torchvision']
 
@@ -41,7 +41,7 @@ def reference(params, images):
 
 def small(name='vgg16'):
     """Random parameters with biases that are not zero."""
-    params = vgg.init(jax.random.key(0), name, 1 / 16)
+    params = BACKBONES[name].init(jax.random.key(0), 1 / 16)
     return jax.tree.map(lambda x: x if x.ndim > 1 else x + 0.1, params)
 
 
@@ -100,7 +100,7 @@ def test_parameter_counts():
     ],
 )
 def test_tap_shapes_at_112_px(name, expected):
-    params = jax.eval_shape(lambda key: vgg.init(key, name), jax.random.key(0))
+    params = jax.eval_shape(BACKBONES[name].init, jax.random.key(0))
     outputs = jax.eval_shape(
         lambda p, x: vgg.apply(p, x, expected),
         params,
@@ -110,14 +110,14 @@ def test_tap_shapes_at_112_px(name, expected):
 
 
 def test_init_width():
-    params = vgg.init(jax.random.key(0), 'vgg19', 0.25)
+    params = BACKBONES['vgg19'].init(jax.random.key(0), 0.25)
     assert list(params)[-1] == 'conv5_4' and len(params) == 16
     assert params['conv1_1']['kernel'].shape == (3, 3, 3, 16)
     assert params['conv3_4']['kernel'].shape == (3, 3, 64, 64)
 
 
 def test_mean_colour_gives_zeros():
-    params = vgg.init(jax.random.key(0), width=0.1)
+    params = BACKBONES['vgg16'].init(jax.random.key(0), width=0.1)
     images = np.full((1, 8, 8, 3), MEAN, np.float32)
     assert not np.any(vgg.apply(params, images, ['conv1_2'])['conv1_2'])
 

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from brainjax.networks.backbones import feedforward, vgg, winograd
+from brainjax.networks.backbones import BACKBONES, feedforward, vgg, winograd
 
 
 def layer(inputs, outputs, seed=0):
@@ -62,7 +62,9 @@ def test_prepared_layers_at_another_stride_or_border():
 
 
 def test_only_large_layers_are_transformed():
-    params = vgg.init(jax.random.key(0), width=0.25, size=32)
+    params = BACKBONES['vgg16'].init(
+        jax.random.key(0), width=0.25, size=32, dense=True
+    )
     prepared = winograd.prepare(params, fewest=64)
     transformed = {name for name, held in prepared.items() if 'tiles' in held}
     assert transformed == {
