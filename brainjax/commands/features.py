@@ -66,8 +66,8 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         found = open_source(known.pictures, None, stack)
         names = _stems(found.names, known.pictures)
         out = files.writable_folder(known.out)
-        _claim(out, {'size': known.size, 'fit': fit, **rules._asdict()})
         frozen.write_provenance(out, network)
+        _claim(out, {'size': known.size, 'fit': fit, **rules._asdict()})
         show = stack.enter_context(
             progress('features', len(names), unit='pictures')
         )

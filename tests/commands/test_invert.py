@@ -143,6 +143,43 @@ def test_what_is_refused_is_one_sentence(tmp_path, pictures, capsys):
     )
 
 
+def test_features_of_other_sizes_or_crops_do_not_mix(
+    tmp_path, pictures, capsys
+):
+    folder = tmp_path / 'features'
+    assert extract(pictures, folder) == 0
+    assert extract(pictures, folder) == 0
+    for more, words in (
+        (('--size', '40'), 'pictures with size 32, and here it is 40'),
+        (('--centre',), "pictures with fit 'whole', and here it is 'centre'"),
+        (('--alpha', 'white'), "with alpha 'grey', and here it is 'white'"),
+        (('--as-stored',), 'with upright True, and here it is False'),
+    ):
+        capsys.readouterr()
+        assert extract(pictures, folder, *more) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_features_of_every_kind_of_picture(tmp_path, pictures, capsys):
+    image = np.asarray(Image.open(pictures / 'a.png'))
+    clear = np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
+    clear[0, 0] = 0
+    Image.fromarray(clear).save(pictures / 'd.webp', lossless=True, exact=True)
+    clear[0, 0] = 128, 128, 128, 255
+    Image.fromarray(clear).save(pictures / 'e.tif')
+    (pictures / 'notes.txt').write_text('')
+    (pictures / '._a.png').write_bytes(b'written by a Macintosh')
+    folder = tmp_path / 'features'
+    assert extract(pictures, folder) == 0
+    said = capsys.readouterr().err
+    assert '2 of 7 files are skipped as no pictures: ._a.png, notes' in said
+    assert '1 of 5 pictures are transparent' in said
+    layer = feature_folders.open_layers(folder)['conv1']
+    assert sorted(layer.names) == ['a', 'b', 'c', 'd', 'e']
+    one, other = feature_folders.read(layer, ['d', 'e'])
+    np.testing.assert_array_equal(one, other)
+
+
 def test_bounds_of_codes(tmp_path):
     path = tmp_path / 'bounds.txt'
     path.write_text('1 2 3\n4 5 6 ')

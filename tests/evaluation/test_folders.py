@@ -105,6 +105,26 @@ def test_bad_npz_files_are_named(tmp_path):
         folders.read(tmp_path / 'x.npz')
 
 
+def test_the_test_pictures_of_images_112_bear_the_names_of_a_run(tmp_path):
+    shown = np.float32(picture(3, 6, 6, 3) / 255)
+    shown[0, 0, 0, 0] = 1.02  # As bicubic resizing overshoots.
+    trained = np.zeros((5, 6, 6, 3), np.float32)
+    np.savez(tmp_path / 'i.npz', train_images=trained, test_images=shown)
+    found = folders.read(tmp_path / 'i.npz')
+    assert found.names == ['test-0001', 'test-0002', 'test-0003']
+    np.testing.assert_array_equal(found.images, shown.clip(0, 1))
+    names = np.array(['test-0003', 'test-0001', 'test-0002'])
+    np.savez(tmp_path / 'r.npz', images=trained[:3], names=names)
+    made = folders.read(tmp_path / 'r.npz')
+    assert folders.match(made, found, 'r', 'i') == [1, 2, 0]
+
+
+def test_arrays_without_names_match_nothing(tmp_path):
+    np.save(tmp_path / 'x.npy', picture(2, 6, 6, 3))
+    with pytest.raises(InputError, match="no 'names', by which pictures are"):
+        folders.read(tmp_path / 'x.npy')
+
+
 def test_names_with_and_without_folders(tmp_path):
     write(tmp_path / 'a', x=picture(4, 4, 3))
     write(tmp_path / 'b', y=picture(4, 4, 3))

@@ -58,6 +58,10 @@ def test_what_is_written_is_read(tmp_path, shape, write):
     arrays = {'conv1': made(shape), 'fc': made((7,))}
     for layer, array in arrays.items():
         write(tmp_path, layer, NAMES, array)
+    for hidden in ('._conv1.npy', 'conv1/._n.mat', '._x/a.mat'):
+        path = tmp_path / hidden
+        if path.parent.is_dir():
+            path.write_bytes(b'written by a Macintosh')
     layers = feature_folders.open_layers(tmp_path)
     assert [*layers] == ['conv1', 'fc']
     assert [*feature_folders.open_layers(tmp_path, ['fc'])] == ['fc']
