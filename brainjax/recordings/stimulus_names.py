@@ -56,7 +56,7 @@ IMAGERY = (
 )
 
 _COUNTED = {'shape': SHAPES, 'letter': LETTERS, 'imagery': IMAGERY}
-_LOWEST_SYNSET = 100_000  # Lower whole numbers count stimuli.
+LOWEST_SYNSET = 100_000  # Lower whole numbers count stimuli.
 _SYNSET = re.compile(r'(n\d{8})(_\d+)?')
 _DECIMAL = re.compile(r'(\d+)\.(\d*?)0*')
 _BIDS_FOLDER = 'stimuli/'  # stim_file is a path below it, which some repeat.
@@ -152,7 +152,7 @@ def name(number: float, kind: str, where: str) -> str:
     listed = _COUNTED.get(kind)
     if not math.isfinite(number) or number < 0:
         pass
-    elif number % 1 or number >= _LOWEST_SYNSET:
+    elif number % 1 or number >= LOWEST_SYNSET:
         # Six decimals put back the zeros that writers drop at the end.
         synset, picture = f'{number:.6f}'.split('.')
         known = f'n{int(synset):08d}'

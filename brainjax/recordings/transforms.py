@@ -73,22 +73,23 @@ def select_roi(recording: Recording, name: str) -> Recording:
     return take_voxels(recording, mask)
 
 
-def unusable_voxels(fmri: np.ndarray) -> np.ndarray:
+def unusable_voxels(train: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """Says of each voxel why no method could use it, [voxels] str.
 
     Args:
-      fmri: [trials, voxels].
+      train: [trials, voxels] to fit on.
+      *others: [trials, voxels] of other trials.
 
     Returns:
       One of UNUSABLE: it is NaN or infinite in some trial, or has the same
-      value in all of them; '' for a voxel that can be used.
+      value in all of `train`; '' for a voxel that can be used.
     """
-    first = fmri[:1]
+    every = (train, *others)
     return np.select(
         [
-            np.isnan(fmri).any(axis=0),
-            np.isinf(fmri).any(axis=0),
-            (fmri == first).all(axis=0),
+            np.any([np.isnan(fmri).any(axis=0) for fmri in every], axis=0),
+            np.any([np.isinf(fmri).any(axis=0) for fmri in every], axis=0),
+            (train == train[:1]).all(axis=0),
         ],
         UNUSABLE,
         '',

@@ -50,6 +50,7 @@ class BData:
       values: [keys, columns] float64, NaN where a key says nothing.
       vmap: key -> number in that key's column -> what it stands for.
       source: where it came from, for messages.
+      precision: type of the dataset in the file; float32 has seven digits.
     """
 
     dataset: np.ndarray
@@ -58,6 +59,7 @@ class BData:
     values: np.ndarray
     vmap: Mapping[str, Mapping[float, str]]
     source: str
+    precision: str = 'float64'
 
     def __post_init__(self):
         _check(self)
@@ -150,8 +152,9 @@ def read(path: PathLike) -> BData:
             old if hdf5.inside(file, old) else new
             for new, old in zip(('dataset', 'metadata'), _MATLAB)
         )
+        dataset = hdf5.read(file, samples)
         return BData(
-            hdf5.read(file, samples).astype(np.float64, copy=False),
+            dataset.astype(np.float64, copy=False),
             _texts(hdf5.read(file, f'{metadata}/key', 'S'), 'key', path),
             _texts(
                 hdf5.read(file, f'{metadata}/description', 'S'),
@@ -161,6 +164,7 @@ def read(path: PathLike) -> BData:
             hdf5.read(file, f'{metadata}/value').astype(np.float64, copy=False),
             _read_vmap(file, path),
             os.fspath(path),
+            dataset.dtype.name,
         )
 
 
@@ -257,6 +261,7 @@ def _from_matlab(found: dict[str, Any], path: PathLike) -> BData:
         metadata['value'].astype(np.float64, copy=False),
         {},
         os.fspath(path),
+        dataset.dtype.name,
     )
 
 

@@ -26,11 +26,21 @@ import numpy as np
 from brainjax.errors import InputError, check_known
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
-from brainjax.recordings import splits, stimulus_pictures
+from brainjax.recordings import (
+    options,
+    splits,
+    stimulus_names,
+    stimulus_pictures,
+)
 from brainjax.recordings.formats.bdata import bdata, trials, voxels
 from brainjax.recordings.formats.bdata.trials import Rows
 from brainjax.recordings.recording import Recording, Stimuli, Trials
-from brainjax.recordings.transforms import need_pictures
+from brainjax.recordings.transforms import (
+    UNUSABLE,
+    kept_voxels,
+    need_pictures,
+    unusable_voxels,
+)
 
 TESTS = ('test', 'shape', 'letter', 'imagery')
 # The description of VoxelData where no brain was measured.
@@ -50,6 +60,7 @@ def read(
     fit: str = 'centre',
     alpha: str = 'grey',
     upright: bool = True,
+    drop: Sequence[str] = UNUSABLE,
 ) -> Recording:
     """Reads one subject.
 
@@ -70,7 +81,10 @@ def read(
       test: the set to test on: 'test' (or 'natural'), 'shape', 'letter' or
         'imagery'.
       fit, alpha, upright: how pictures are read, see `pictures.load`.
+      drop: which voxels to leave out: 'nan', 'infinite' or 'constant' in some
+        trial; others are refused.
     """
+    drop = options.kinds('drop', drop, UNUSABLE)
     check_known('test set', test, (*TESTS, *_SYNONYMS))
     test = _SYNONYMS.get(test, test)
     files = _files(path)
@@ -92,6 +106,7 @@ def read(
         simulated |= SIMULATED in data.descriptions
     _check_sets(there, test, where)
     rows = trials.join(parts)
+    rows.names[:] = stimulus_names.one_spelling(rows.names)
     train, tested = rows.kinds == 'training', rows.kinds == test
     names, categories, found = _stimuli(rows, train | tested, where)
     problems += found
@@ -111,17 +126,24 @@ def read(
         )
         problems += found
     unpaired = rows.kinds == 'unpaired'
+    why = unusable_voxels(rows.fmri[train], rows.fmri[tested | unpaired])
+    usable, found = kept_voxels(why, drop, where)
+    problems += found
+    rows = rows._replace(fmri=rows.fmri[:, usable])
     return Recording(
         subject=_subject(files),
         train=_trials(rows, train, names),
         test=_trials(rows, tested, names),
         stimuli=Stimuli(images, names, categories),
-        rois=kept.rois,
+        rois={name: mask[usable] for name, mask in kept.rois.items()},
         source=where,
         simulated=simulated,
         unpaired_fmri=rows.fmri[unpaired] if unpaired.any() else None,
-        snr=kept.values.get('snr'),
-        noise_ceiling=kept.values.get('noise_ceiling'),
+        **{
+            key: kept.values[key][usable]
+            for key in voxels.MEASURED
+            if key in kept.values
+        },
         format='bdata',
         problems=tuple(problems),
     )
@@ -187,9 +209,7 @@ def from_recording(recording: Recording, source: str) -> bdata.BData:
         values[1 + i, count + i] = 1
     for i, row in enumerate(about.values(), 1 + len(design)):
         values[i, :count] = row
-    descriptions = {'Run': trials.UNIQUE_RUNS}
-    if recording.simulated:
-        descriptions['VoxelData'] = SIMULATED
+    descriptions = {'VoxelData': SIMULATED} if recording.simulated else {}
     dataset = np.empty((sum(map(len, fmri)), values.shape[1]))
     np.concatenate(fmri, out=dataset[:, :count])
     np.stack([*design.values()], axis=1, out=dataset[:, count:])

@@ -9,6 +9,10 @@
   a & b        columns of both
   a - b        columns of a that are not of b
   (...)        first
+  "a key"      a key in quotes, whatever characters it has
+
+A key with blanks or hyphens needs no quotes where it is the longest that can
+be meant: 'ROI_FFA-1' is that key, if there is one.
 
 '=' binds tightest; '|', '+', '&' and '-' share one precedence and group from
 the left, so that 'a | b & c' is '(a | b) & c'.
@@ -25,6 +29,8 @@ from brainjax.errors import InputError, suggestion
 _DEEPEST = 50  # Parentheses in parentheses.
 _NUMBER = re.compile(r'\s*([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*')
 _KEY = re.compile(r'\s*([^\s|+&\-=()@]+)\s*')
+_QUOTED = re.compile(r'\s*(["\'])(.+?)\1\s*')
+_AFTER_KEY = re.compile(r'\s*([|+&\-=)]|$)')
 _OPERATORS = {
     '|': np.logical_or,
     '+': np.logical_or,
@@ -76,20 +82,34 @@ def _term(
             raise _wrong(text, at, where)
         at += 1
         return mask, at + len(text[at:]) - len(text[at:].lstrip())
-    found = _KEY.match(text, at)
-    if not found:
-        raise _wrong(text, at, where)
-    at = found.end()
+    key, at = _key(text, at, rows, where)
     number = 1.0
     if text[at : at + 1] == '=':
         equal = _NUMBER.match(text, at + 1)
         if not equal:
             raise _wrong(text, at + 1, where)
         number, at = float(equal[1]), equal.end()
-    chosen = [rows[key] for key in _matches(found[1], rows, where)]
+    chosen = [rows[name] for name in _matches(key, rows, where)]
     if number:
         return np.any([row == number for row in chosen], axis=0), at
     return np.all([(row == 0) | np.isnan(row) for row in chosen], axis=0), at
+
+
+def _key(
+    text: str, at: int, rows: Mapping[str, np.ndarray], where: str
+) -> tuple[str, int]:
+    """Reads a key, and returns the place after it and the blanks behind it."""
+    quoted = _QUOTED.match(text, at)
+    if quoted:
+        return quoted[2], quoted.end()
+    for key in sorted(rows, key=len, reverse=True):
+        after = at + len(key)
+        if text.startswith(key, at) and _AFTER_KEY.match(text, after):
+            return key, after + len(text[after:]) - len(text[after:].lstrip())
+    found = _KEY.match(text, at)
+    if not found:
+        raise _wrong(text, at, where)
+    return found[1], found.end()
 
 
 def _matches(

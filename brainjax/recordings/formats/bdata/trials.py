@@ -12,8 +12,6 @@ from brainjax.recordings import stimulus_names
 from brainjax.recordings.formats.bdata.bdata import NO_LABEL, BData
 
 DATA_TYPES = {1: 'training', 2: 'test', 3: 'imagery', 4: 'unpaired'}
-# The description of Run where one number never stands for two runs.
-UNIQUE_RUNS = '1 = Run, unique in the file'
 
 _NOTHING = (NO_LABEL, 'on/a', '', stimulus_names.FIXATION)
 _LARGEST = 10**9  # Numbers of runs and sessions, dates among them.
@@ -97,7 +95,7 @@ def read(
             'that it is the right file.'
         )
     design = (kinds, names, numbers, _categories(data, names))
-    design += _runs(data, kinds)
+    design += _runs(data, kinds, numbers)
     with np.errstate(over='ignore'):  # `Recording` tells of what is infinite.
         fmri = data.dataset[np.ix_(keep, voxels)].astype(np.float32)
     return Rows(fmri, *(values[keep] for values in design)), problems
@@ -160,6 +158,15 @@ def _stimuli(
         names[:] = data.labels('stimulus_name')
         return names, data.numbers('stimulus_name')
     numbers = _stimulus_numbers(data)
+    # Imagery may be of a whole synset, whose number has no decimals.
+    perceived = np.nan_to_num(numbers[keep & (kinds != 'imagery')])
+    synsets = (perceived >= stimulus_names.LOWEST_SYNSET).any()
+    if synsets and data.precision in ('float16', 'float32'):
+        raise InputError(
+            f'{data.source} holds the numbers of stimuli as {data.precision}, '
+            'which cannot keep the decimals that tell the pictures of a '
+            'synset apart; save the dataset as float64.'
+        )
     for i in np.flatnonzero(keep & ~np.isnan(numbers) & (kinds != 'unpaired')):
         names[i] = stimulus_names.name(float(numbers[i]), kinds[i], data.source)
     return names, numbers
@@ -209,11 +216,14 @@ def _categories(data: BData, names: np.ndarray) -> np.ndarray:
     return found
 
 
-def _runs(data: BData, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns run and session; runs of different sessions are told apart.
+def _runs(
+    data: BData, kinds: np.ndarray, stimuli: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns run and session, [trials] each; NaN where they are not known.
 
-    Where no session is known, runs with one number in two sets count as two,
-    unless the file says that its numbers are unique.
+    Runs of different sessions get different numbers. Where no session is
+    known, one number is one run, in whatever sets its trials are, but in GOD:
+    there the numbers begin anew with each set.
     """
     run, session = (
         data.numbers(key) if key in data.keys else np.full(len(kinds), np.nan)
@@ -230,14 +240,28 @@ def _runs(data: BData, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     known = ~np.isnan(run)
     if not known.any():
         return run, session
-    apart = session[known]
-    if np.isnan(apart).any():
-        unique = data.descriptions[data.keys.index('Run')] == UNIQUE_RUNS
-        sets = np.zeros(len(kinds)) if unique else kinds.astype(str)
-        apart = np.unique(sets[known], return_inverse=True)[1]
+    apart = np.nan_to_num(session[known], nan=-1)
+    if np.isnan(session).all() and _restarts(data, kinds, run, stimuli):
+        apart = np.unique(kinds[known].astype(str), return_inverse=True)[1]
     pairs, which = np.unique(
         np.stack([apart, run[known]], axis=1), axis=0, return_inverse=True
     )
     if len(pairs) > len(np.unique(run[known])):
         run[known] = 1.0 + which.ravel()
     return run, session
+
+
+def _restarts(
+    data: BData, kinds: np.ndarray, run: np.ndarray, stimuli: np.ndarray
+) -> bool:
+    """True for GOD (Horikawa and Kamitani 2017): sets come one by one.
+
+    It is told by ImageNet's numbers. Where trials of two sets follow each
+    other in one run, the sets were not measured one by one.
+    """
+    numbered = (
+        'stimulus_name' not in data.vmap
+        and (np.nan_to_num(stimuli) >= stimulus_names.LOWEST_SYNSET).any()
+    )
+    mixed = (kinds[1:] != kinds[:-1]) & (run[1:] == run[:-1])
+    return 'DataType' in data.keys and bool(numbered) and not mixed.any()

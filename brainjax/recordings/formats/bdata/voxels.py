@@ -8,6 +8,8 @@ from brainjax.errors import InputError
 from brainjax.recordings.formats.bdata import selection
 from brainjax.recordings.formats.bdata.bdata import BData
 
+# Volumes have voxels, surfaces vertices; here both are voxels.
+MAIN = ('VoxelData', 'VertexData')
 ROI = 'ROI_'
 MEASURED = ('snr', 'noise_ceiling')
 
@@ -30,11 +32,12 @@ class Voxels(NamedTuple):
 
 def read(data: BData, roi: str | None) -> Voxels:
     """Reads what the metadata say of the voxels of an ROI."""
-    column = np.flatnonzero(data.row('VoxelData') == 1)
+    main = next((key for key in MAIN if key in data.keys), MAIN[0])
+    column = np.flatnonzero(data.row(main) == 1)
     if not len(column):
         raise InputError(
-            f'{data.source}: VoxelData holds no column; its row in the '
-            'metadata must be 1 on the voxels.'
+            f'{data.source}: {main} holds no column; its row in the metadata '
+            'must be 1 on the voxels.'
         )
     rois = {
         key.removeprefix(ROI): data.row(key)[column] == 1

@@ -16,7 +16,7 @@ from recording_files import cell, write_digits
 
 from brainjax.errors import InputError
 from brainjax.experiment import open_data
-from brainjax.recordings import description, open_recording
+from brainjax.recordings import description, leakage, open_recording
 from brainjax.recordings.formats import digits69, weizmann
 from brainjax.recordings.formats.bdata import recording as bdata_recording
 
@@ -484,15 +484,26 @@ def test_bad_files(tmp_path, design, options, words):
 
 
 def test_bad_voxels(tmp_path):
-    for value, words in (
-        (np.nan, 'x.h5: train fMRI: voxel 3 is nan in trial 4'),
-        (np.inf, 'voxel 3 is inf in trial 4'),
+    whole = open_recording(named(tmp_path))
+    for value, kind, word in (
+        (np.nan, 'nan', 'NaN'),
+        (np.inf, 'infinite', 'infinite'),
+        (7.0, 'constant', 'constant'),
     ):
         path = named(tmp_path)
         with h5py.File(path, 'r+') as file:
-            file['dataset'][4, 3] = value
-        with pytest.raises(InputError, match=words):
-            open_recording(path)
+            rows = slice(None) if kind == 'constant' else 4
+            file['dataset'][rows, 3] = value
+        recording = open_recording(path)
+        np.testing.assert_array_equal(
+            recording.train.fmri, np.delete(whole.train.fmri, 3, axis=1)
+        )
+        assert all(mask.shape == (5,) for mask in recording.rois.values())
+        left_out = f'1 of the 6 voxels are left out (1 {word})'
+        assert any(left_out in problem for problem in recording.problems)
+        with pytest.raises(InputError, match=f'1 {word}.*drop={kind}'):
+            open_recording(path, drop=())
+        assert open_recording(path, drop=kind).voxels == 5
         # Outside of the chosen region they do no harm.
         assert open_recording(path, roi='V1').voxels == 2
     with h5py.File(path, 'r+') as file:
@@ -550,6 +561,65 @@ def test_wrong_numbers_never_get_past(tmp_path):
     assert all(text.startswith(str(tmp_path)) for text in sentences)
 
 
+def test_a_surface_has_vertices(tmp_path):
+    path = named(tmp_path)
+    whole = open_recording(path)
+    with h5py.File(path, 'r+') as file:
+        keys = file['metadata/key'][()]
+        keys[list(keys).index(b'VoxelData')] = b'VertexData'
+        file['metadata/key'][...] = keys
+    assert_same(open_recording(path), whole)
+
+
+def test_numbers_of_pictures_need_float64(tmp_path):
+    path = bdata_files.god(tmp_path, 'stimulus_id')
+    with h5py.File(path, 'r+') as file:
+        dataset = file['dataset'][()].astype(np.float32)
+        del file['dataset']
+        file['dataset'] = dataset
+    with pytest.raises(InputError, match=r'as float32, .*save .* as float64'):
+        open_recording(path)
+    # Names need no decimals.
+    path = named(tmp_path)
+    with h5py.File(path, 'r+') as file:
+        dataset = file['dataset'][()].astype(np.float32)
+        del file['dataset']
+        file['dataset'] = dataset
+    assert open_recording(path).voxels == 6
+
+
+def test_one_stimulus_is_spelled_in_several_ways(tmp_path):
+    recording = open_recording(named(tmp_path))
+    names = recording.stimuli.names
+    path = named(tmp_path)
+    with h5py.File(path, 'r+') as file:
+        vmap = file['vmap/stimulus_name']
+        first, second = [*vmap][:2]
+        spelled = 'caf\u00e9.JPG', 'cafe\u0301.jpg'
+        for number, name in zip((first, second), spelled):
+            del vmap[number]
+            vmap[number] = name
+    found = open_recording(path, test='test').stimuli.names
+    assert len(found) == len(names) - 1 and spelled[0] in found
+
+
+def test_without_sessions_one_number_is_one_run(tmp_path):
+    """Of sets that were measured in the same runs, whatever their order."""
+    design = {
+        'DataType': np.repeat([1, 2], [18, 9]),
+        'stimulus_id': [*np.arange(1, 19), *np.arange(19, 28)],
+        'Run': [*np.repeat(np.arange(1, 10), 2), *range(1, 10)],
+    }
+    path = bdata_files.write(tmp_path / 'x.h5', responses(27), design)
+    recording = open_recording(path)
+    np.testing.assert_array_equal(
+        recording.train.run, np.repeat(np.arange(1, 10), 2)
+    )
+    np.testing.assert_array_equal(recording.test.run, np.arange(1, 10))
+    [runs] = [f for f in leakage.check(recording) if f.what == 'runs']
+    assert (runs.shared, runs.of) == (9, 9)
+
+
 def test_an_experiment_opens_it(tmp_path):
     subject = tiny.subject()
     bdata_recording.write(subject, tmp_path / 'x.h5', tmp_path / 'pictures')
@@ -557,6 +627,7 @@ def test_an_experiment_opens_it(tmp_path):
     config.recording.path = str(tmp_path / 'x.h5')
     config.recording.images = str(tmp_path / 'pictures')
     config.recording.roi = 'V1'
+    config.pictures.path = str(tmp_path / 'pictures')
     found = open_data(config).recording
     np.testing.assert_array_equal(
         found.train.fmri, subject.train.fmri[:, subject.rois['V1']]

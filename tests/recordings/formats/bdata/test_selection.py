@@ -15,6 +15,9 @@ ROWS = {
     'ROI_lh.FFA': [0, 0, 1, 1, NAN],
     'voxel_x': [-1.5, 0, 1, 20, NAN],
     'odd-key': [1, 0, 0, 1, NAN],
+    'ROI_left V1': [1, 0, 0, 0, NAN],
+    'ROI_W-2': [0, 0, 0, 1, NAN],
+    'ROI_W': [0, 1, 0, 1, NAN],
 }
 
 
@@ -48,6 +51,15 @@ ROWS = {
         ('ROI_V* = 0', '00011'),
         ('voxel_* = 20 | Run', '00011'),
         ('odd-key', '10010'),
+        # Keys with blanks and hyphens: the longest that is known.
+        ('odd-key | ROI_V2', '11110'),
+        ('ROI_left V1 | ROI_V2', '11100'),
+        ('ROI_V2 - ROI_left V1', '01100'),
+        ('ROI_W-2 | ROI_V1', '11010'),
+        ('ROI_left V1 = 0', '01111'),
+        ('"ROI_left V1" & ROI_V1', '10000'),
+        ("'odd-key' - 'ROI_W-2'", '10000'),
+        ('"ROI_W-2"', '00010'),
     ],
 )
 def test_hand_made_answers(expression, expected):
