@@ -1,13 +1,13 @@
 """What training and test trials share, and so may give answers away."""
 
-import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from brainjax.pictures import sources
+from brainjax.pictures.sources import stem
+from brainjax.recordings import stimulus_names
 from brainjax.recordings.recording import Recording
 
 # Two pictures are near duplicates if they agree by both measures.
@@ -209,7 +209,8 @@ def _shared_numbers(recording: Recording, what: str) -> Finding:
 
 
 def _plain(name: str) -> str:
-    return sources.stem(pathlib.PurePosixPath(name).name).lower()
+    """Returns a name without folder, suffix and case, in one spelling."""
+    return stem(stimulus_names.path(name).rpartition('/')[2]).lower()
 
 
 def _near(

@@ -107,10 +107,15 @@ def split_half(trials: Trials, splits: int = 20, seed: int = 0) -> np.ndarray:
 
     The repeats of every stimulus are divided at random into two halves (one
     repeat of an odd number is left out), each half is averaged, and the two
-    are correlated over stimuli. The mean correlation r of several divisions,
-    corrected to 2 r / (1 + |r|), is the reliability of the average of all
-    repeats: the squared correlation a perfect model would reach with it. The
-    modulus keeps voxels without signal, where r may be negative, in -1..1.
+    are correlated over stimuli. The mean correlation r of several divisions
+    is corrected to the reliability of the average of all repeats, the squared
+    correlation a perfect model would reach with it:
+
+      k r / (1 + (k - 1) |r|)
+
+    where k is how many times more repeats there are than in a half: 2 of an
+    even number, 3 of three repeats, 5 / 2 of five. The modulus keeps voxels
+    without signal, where r may be negative, in -1..1.
 
     Args:
       trials: with repeats.
@@ -131,11 +136,12 @@ def split_half(trials: Trials, splits: int = 20, seed: int = 0) -> np.ndarray:
         order = np.lexsort((random.random(len(trials)), place))
         turn[order] = np.arange(len(trials)) - first[place[order]]
     half = (count // 2)[place]
-    correlation = _half_correlations(
+    r = _half_correlations(
         trials, (rank < half, (rank >= half) & (rank < 2 * half))
     ).mean(axis=0)
-    corrected = 2 * correlation / (1 + np.abs(correlation))
-    return corrected.astype(np.float32)
+    # Noise of an average goes with 1 / n, so that its mean over stimuli counts.
+    k = (1 / (count // 2)).mean() / (1 / count).mean()
+    return (k * r / (1 + (k - 1) * np.abs(r))).astype(np.float32)
 
 
 def _half_correlations(

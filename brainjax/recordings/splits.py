@@ -20,6 +20,8 @@ from brainjax.recordings.transforms import take_trials
 BY = ('stimulus', 'category', 'cluster', 'run', 'session')
 CLUSTERS = 40
 
+# In the sentence of a default split, which a new division replaces.
+_UNSAID = 'does not say which trials are for testing'
 _STARTS = 10  # Beginnings of k-means, of which the best is kept.
 
 
@@ -196,9 +198,8 @@ def default_split(
         for name in group[-max(1, len(group) // 10) :]
     ]
     return train & np.isin(stimulus, out), (
-        f'{where} does not say which trials are for testing; {len(out)} of '
-        f'the {len(names)} stimuli, the last tenth of each category, are held '
-        'out.'
+        f'{where} {_UNSAID}; {len(out)} of the {len(names)} stimuli, the last '
+        'tenth of each category, are held out.'
     )
 
 
@@ -264,7 +265,7 @@ def _divide(
             f'{trained.sum()} training and {tested.sum()} test trials{why}; '
             'divide them otherwise.'
         )
-    problems = recording.problems
+    problems = tuple(p for p in recording.problems if _UNSAID not in p)
     if shared.any():
         problems = (
             *problems,

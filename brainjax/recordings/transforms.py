@@ -97,7 +97,10 @@ def unusable_voxels(train: np.ndarray, *others: np.ndarray) -> np.ndarray:
 
 
 def kept_voxels(
-    why: np.ndarray, drop: Sequence[str], where: str
+    why: np.ndarray,
+    drop: Sequence[str],
+    where: str,
+    column: np.ndarray | None = None,
 ) -> tuple[np.ndarray, list[str]]:
     """Returns the voxels to keep, [voxels] bool, and a sentence on the rest.
 
@@ -105,16 +108,19 @@ def kept_voxels(
       why: [voxels] of UNUSABLE, or '' for a voxel that can be used.
       drop: of UNUSABLE what to leave out; others are refused.
       where: what to name in messages.
+      column: [voxels] of each in the file; None where all are there.
     """
     count = {kind: int((why == kind).sum()) for kind in UNUSABLE}
     found = {kind: n for kind, n in count.items() if n}
     listed = ', '.join(f'{n} {_SAID[kind]}' for kind, n in found.items())
+    keep = why == ''
+    first = keep.argmin() if column is None else column[keep.argmin()]
     if not {*found} <= {*drop}:
         raise InputError(
-            f'{where}: voxels cannot be used as they are ({listed}); leave '
-            f'them out with the option drop={",".join(found)}.'
+            f'{where}: {(~keep).sum()} of the {len(why)} voxels cannot be used '
+            f'({listed}), the first is voxel {first}; leave them out '
+            f'with the option drop={",".join(found)}.'
         )
-    keep = why == ''
     if not keep.any():
         raise InputError(
             f'{where}: none of the {len(why)} voxels can be used ({listed}); '

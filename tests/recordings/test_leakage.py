@@ -144,6 +144,10 @@ def test_names_without_folder_suffix_and_case():
     result = found(with_stimuli(names=(*names, 'test/a3.JPEG', 'b', 'a.4')))
     assert result['names'].examples == ('a3',)
     assert (result['names'].shared, result['names'].of) == (1, 3)
+    # One name in two spellings of Unicode.
+    names[0] = 'caf\u00e9.jpg'
+    result = found(with_stimuli(names=(*names, 'CAFE\u0301.jpg', 'b', '4')))
+    assert result['names'].examples == ('caf\u00e9',)
 
 
 def test_shared_categories_runs_and_sessions():

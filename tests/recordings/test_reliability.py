@@ -82,13 +82,23 @@ def test_noise_ceiling_without_signal_or_variance_is_zero():
     )
 
 
-@pytest.mark.parametrize('repeats', [2, 5, 10])
+@pytest.mark.parametrize('repeats', [2, 3, 4, 5, 6, 7])
 def test_split_half_is_the_reliability_of_the_average(repeats):
-    trials, _ = simulated([repeats] * 1500)
-    used = repeats // 2 * 2  # One of an odd number is left out.
-    expected = SIGNAL**2 / (SIGNAL**2 + NOISE**2 / used)
+    trials, _ = simulated([repeats] * 6000)
+    expected = SIGNAL**2 / (SIGNAL**2 + NOISE**2 / repeats)
     found = reliability.split_half(trials)
     np.testing.assert_allclose(found, expected, atol=0.06)
+
+
+def test_split_half_of_stimuli_that_differ_in_repeats():
+    counts = np.tile([2, 3, 5, 7], 500)
+    trials, _ = simulated([*counts])
+    noise = NOISE**2 * (1 / counts).mean()
+    np.testing.assert_allclose(
+        reliability.split_half(trials),
+        SIGNAL**2 / (SIGNAL**2 + noise),
+        atol=0.06,
+    )
 
 
 def test_split_half_of_two_repeats_is_spearman_brown_by_hand():

@@ -100,6 +100,19 @@ def test_runs_drop_training_trials_of_tested_stimuli_and_say_so():
     assert (len(part.train), len(part.test), part.problems) == (9, 27, ())
 
 
+def test_a_new_division_replaces_what_was_said_of_the_default():
+    recording = small_recording()
+    train = np.ones(12, bool)
+    _, said = splits.default_split(
+        np.array(recording.stimuli.names),
+        train,
+        dict.fromkeys(recording.stimuli.names, ''),
+        'x.h5',
+    )
+    recording = dataclasses.replace(recording, problems=('odd', said))
+    assert splits.folds(recording, k=2)[0].problems == ('odd',)
+
+
 def test_cluster_finds_groups_that_are_there():
     rng = np.random.default_rng(0)
     truth = np.repeat(np.arange(5), 20)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
-from brainjax.io import matlab
 from brainjax.io.files import PathLike
 from brainjax.recordings.formats import (
     bdata,
@@ -59,7 +58,7 @@ FORMATS = {
         '_images.npz',
         {'roi': ''},
     ),
-    'digits69': Format(matlab.looks_like, digits69.read),
+    'digits69': Format(digits69.looks_like, digits69.read),
     'vim1': Format(
         vim1.looks_like, vim1.read, vim1.write, '.mat', '_stimuli.mat'
     ),

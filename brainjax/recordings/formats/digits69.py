@@ -22,8 +22,14 @@ from brainjax.errors import InputError
 from brainjax.io import matlab
 from brainjax.io.files import PathLike
 from brainjax.pictures import sources
-from brainjax.recordings.recording import Recording, Stimuli, Trials, check_fmri
-from brainjax.recordings.transforms import select_roi
+from brainjax.recordings import options
+from brainjax.recordings.recording import Recording, Stimuli, Trials
+from brainjax.recordings.transforms import (
+    UNUSABLE,
+    kept_voxels,
+    select_roi,
+    unusable_voxels,
+)
 
 TEST_ROWS = (*range(45, 50), *range(95, 100))  # The usual test set.
 
@@ -32,10 +38,16 @@ _ROI_NAMES = 'region_of_interest_label'
 _ROI_MASKS = 'region_of_interest_mask'
 
 
+def looks_like(path: PathLike) -> bool:
+    """True for a MATLAB v5 file, unless another format knows it."""
+    return matlab.looks_like(path)
+
+
 def read(
     path: PathLike,
     test_rows: Sequence[int] = TEST_ROWS,
     roi: str | None = None,
+    drop: Sequence[str] = (),
 ) -> Recording:
     """Reads the 100 trials.
 
@@ -48,7 +60,10 @@ def read(
       test_rows: the rows to test on; all others are for training.
       roi: one of the 13 masks ('lh.V1d', ...) or several joined by '|'; None
         or '' for all voxels.
+      drop: which voxels to leave out: 'nan', 'infinite' or 'constant' in some
+        trial; others are refused.
     """
+    drop = options.kinds('drop', drop, UNUSABLE)
     content = _load(path, 'X', 'Y', 'stimulus_label', _ROI_NAMES, _ROI_MASKS)
     images = sources.upright_digits(content['X'], f'{path}: X')
     fmri = content['Y']
@@ -58,7 +73,6 @@ def read(
             f'each of the {len(images)} pictures in X.'
         )
     fmri = fmri.astype(np.float32)
-    check_fmri(fmri, f'{path}: Y')
     label = content['stimulus_label'].ravel()
     if len(label) != len(images) or not np.isin(label, [*_CATEGORIES]).all():
         raise InputError(
@@ -69,6 +83,11 @@ def read(
     rank = [categories[:i].count(name) for i, name in enumerate(categories)]
     rows = np.arange(len(images), dtype=np.int32)
     held_out = np.isin(rows, _check_rows(test_rows, len(images), path))
+    rois = _rois(content, fmri.shape[1], path)
+    usable, problems = kept_voxels(
+        unusable_voxels(fmri[~held_out], fmri[held_out]), drop, os.fspath(path)
+    )
+    fmri = fmri[:, usable]
     recording = Recording(
         subject='digits69',
         train=Trials(fmri[~held_out], rows[~held_out]),
@@ -78,10 +97,11 @@ def read(
             tuple(f'{c}-{i:02d}' for c, i in zip(categories, rank)),
             categories,
         ),
-        rois=_rois(content, fmri.shape[1], path),
+        rois={name: mask[usable] for name, mask in rois.items()},
         source=os.fspath(path),
         simulated=False,
         format='digits69',
+        problems=tuple(problems),
     )
     return select_roi(recording, roi) if roi else recording
 

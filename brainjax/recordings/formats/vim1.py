@@ -17,6 +17,7 @@ HDF5 holds them with the dimensions reversed.
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 
 import h5py
 import numpy as np
@@ -25,11 +26,15 @@ from brainjax.errors import InputError
 from brainjax.io import hdf5, matlab73
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
+from brainjax.recordings import options
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.recordings.transforms import (
+    UNUSABLE,
     average_repeats,
+    kept_voxels,
     need_pictures,
     select_roi,
+    unusable_voxels,
 )
 
 ROIS = ('V1', 'V2', 'V3', 'V3A', 'V3B', 'V4', 'LatOcc')  # Codes 1 to 7.
@@ -43,6 +48,7 @@ def read(
     pictures: PathLike | None = None,
     roi: str | None = None,
     size: int | None = None,
+    drop: Sequence[str] = UNUSABLE,
 ) -> Recording:
     """Reads one subject.
 
@@ -60,7 +66,10 @@ def read(
       roi: one of the 7 regions or several joined by '|'; None or '' for all
         voxels.
       size: of the pictures, in pixels; None keeps their 128.
+      drop: which voxels to leave out: 'nan', 'infinite' or 'constant' in some
+        trial; others are refused.
     """
+    drop = options.kinds('drop', drop, UNUSABLE)
     beside = pathlib.Path(path).with_name('Stimuli.mat')
     if not pictures and beside.exists():
         pictures = beside
@@ -85,17 +94,10 @@ def read(
         images, problems = _pictures(pictures, len(train), len(test))
         if size:
             images = operations.resize(images, size)
-    usable = np.isfinite(train).all(axis=0) & np.isfinite(test).all(axis=0)
-    if not usable.any():
-        raise InputError(
-            f'{path}: every voxel of subject {subject} has responses that '
-            'are no numbers; download the file again.'
-        )
-    if not usable.all():
-        problems.append(
-            f'{path}: {(~usable).sum()} of the {len(usable)} voxels have '
-            'responses that are no numbers (NaN) and are left out.'
-        )
+    usable, found = kept_voxels(
+        unusable_voxels(train, test), drop, os.fspath(path)
+    )
+    problems += found
     codes = codes[usable]
     recording = Recording(
         subject=f'S{subject}',

@@ -21,18 +21,22 @@ voxels is taken for an ROI.
 
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
 from brainjax.io import arrays as npz
 from brainjax.io.files import PathLike
+from brainjax.recordings import options
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.recordings.transforms import (
+    UNUSABLE,
     average_repeats,
+    kept_voxels,
     need_pictures,
     roi_mask,
+    unusable_voxels,
 )
 
 _NUMBERED = tuple(f'arr_{i}' for i in range(7))
@@ -44,6 +48,7 @@ def read(
     pictures: PathLike | None = None,
     roi: str | None = 'VC',
     select_voxels: PathLike | None = None,
+    drop: Sequence[str] = (),
 ) -> Recording:
     """Reads one subject.
 
@@ -59,7 +64,10 @@ def read(
       roi: one ROI or several joined by '|'; None or '' for all voxels.
       select_voxels: npz whose array `select_voxels` chooses among the
         voxels of the ROI, as a mask over them or as their indices.
+      drop: which of these to leave out: 'nan', 'infinite' or 'constant' in
+        some trial; others are refused.
     """
+    drop = options.kinds('drop', drop, UNUSABLE)
     arrays, ignored = _load(path)
     if not pictures:
         raise InputError(
@@ -86,13 +94,19 @@ def read(
         values = np.take(arrays.pop(name), keep, axis=-1)
         return values.astype(np.float32, copy=False)
 
-    train, test, stated = (selected(f'arr_{i}') for i in (0, 1, 2))
-    _check_voxels(train, test, keep, path)
+    train, test = selected('arr_0'), selected('arr_1')
+    usable, dropped = kept_voxels(
+        unusable_voxels(train, test), drop, os.fspath(path), keep
+    )
+    train, test = train[:, usable], test[:, usable]
+    keep = keep[usable]
+    stated = selected('arr_2')
     train_images, test_images = _read_pictures(pictures)
     train_label = _labels(arrays['arr_3'], len(train_images), 'arr_3', path)
     test_label = _labels(arrays['arr_4'], len(test_images), 'arr_4', path)
     problems = [
         *ignored,
+        *dropped,
         *_unseen(train_label, len(train_images), 'train_images', pictures),
         *_unseen(test_label, len(test_images), 'test_images', pictures),
         *_compare_averages(Trials(test, test_label), stated, path),
@@ -207,23 +221,6 @@ def _rois(
             )
         rois[name] = values.astype(bool)
     return rois
-
-
-def _check_voxels(
-    train: np.ndarray, test: np.ndarray, keep: np.ndarray, path: PathLike
-) -> None:
-    """Checks that selected voxels are finite and vary."""
-    for wrong, what in (
-        (~np.isfinite(train).all(axis=0), 'arr_0 is NaN or infinite'),
-        (~np.isfinite(test).all(axis=0), 'arr_1 is NaN or infinite'),
-        (np.ptp(train, axis=0) == 0, 'arr_0 is the same in every trial'),
-    ):
-        if wrong.any():
-            raise InputError(
-                f'{path}: {what} at voxel {keep[wrong][0]} ({wrong.sum()} of '
-                f'the {len(keep)} chosen voxels); leave them out with '
-                'select_voxels or choose another ROI.'
-            )
 
 
 def _check_layout(shapes: dict[str, tuple[int, ...]], path: PathLike) -> int:

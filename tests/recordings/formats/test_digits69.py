@@ -49,6 +49,20 @@ def test_every_variable_lands_where_it_belongs(tmp_path):
     assert not recording.simulated
 
 
+def test_voxels_are_left_out_where_one_asks_for_it(tmp_path):
+    whole = digits69.read(write_digits(tmp_path))
+    path = write_digits(tmp_path, **changed('Y', (3, 2), np.inf))
+    recording = digits69.read(path, drop='infinite')
+    for part in ('train', 'test'):
+        np.testing.assert_array_equal(
+            getattr(recording, part).fmri,
+            np.delete(getattr(whole, part).fmri, 2, axis=1),
+        )
+    for roi, mask in recording.rois.items():
+        np.testing.assert_array_equal(mask, np.delete(whole.rois[roi], 2))
+    assert '1 of the 25 voxels are left out (1 inf' in recording.problems[0]
+
+
 def test_rows_and_roi_are_options(tmp_path):
     path = write_digits(tmp_path)
     recording = digits69.read(path, test_rows=(0, 99), roi='lh.V1d|rh.V3v')
@@ -80,8 +94,8 @@ def test_folds_cover_every_row_once_and_are_stratified():
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
-        (changed('Y', (3, 2), np.nan), 'Y: voxel 2 is nan in trial 3'),
-        (changed('Y', (slice(None), 4), 1), 'voxel 4 has the same value'),
+        (changed('Y', (3, 2), np.nan), '1 NaN.*the first is voxel 2'),
+        (changed('Y', (slice(None), 4), 1), '1 constant.*the first is voxel 4'),
         ({'Y': np.ones((99, 20))}, r'Y has shape \(99, 20\); .* 100 pictures'),
         ({'Y': np.ones((100, 20))}, "mask 'primary' holds .* and Y 20 col"),
         ({'X': np.ones((100, 783))}, r'X has shape \(100, 783\); .* 28 x 28'),

@@ -32,8 +32,7 @@ def test_every_array_lands_where_it_belongs(tmp_path):
     np.testing.assert_array_equal(recording.rois['V3A'], codes[keep] == 4)
     assert list(recording.rois) == [*vim1.ROIS]
     assert recording.problems == (
-        f'{path}: 2 of the 20 voxels have responses that are no numbers '
-        '(NaN) and are left out.',
+        f'{path}: 2 of the 20 voxels are left out (2 NaN).',
     )
     images = recording.stimuli.images
     assert images.shape == (9, 8, 8, 3) and images.dtype == np.uint8
@@ -121,7 +120,10 @@ def test_round_trip(tmp_path):
         ({'roiS1': np.full((1, 20), 8.0)}, 'codes other than 0 to 7'),
         ({'dataTrnS1': np.ones((3,), 'f4')}, r'must be \[voxels, pictures\]'),
         ({'dataTrnS1': np.ones((6, 20), 'i4')}, 'dataTrnS1 has dtype int32'),
-        ({'dataTrnS1': np.full((6, 20), np.nan)}, 'every voxel of subject 1'),
+        (
+            {'dataTrnS1': np.full((6, 20), np.nan)},
+            'none of the 20 voxels can be used',
+        ),
         ({'stimTrn': np.ones((8, 8, 5), 'f4')}, '5 pictures for 6 responses'),
         ({'stimTrn': np.ones((8, 7, 6), 'f4')}, r'stimTrn has shape \(6, 7, 8'),
         ({'stimTrn': np.zeros((4, 4, 6), 'f4')}, 'differ in size'),

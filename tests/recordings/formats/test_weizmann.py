@@ -195,12 +195,15 @@ def test_some_arrays_may_be_absent(tmp_path, missing):
     [
         (
             changed('arr_0', (3, 6), np.nan),
-            r'arr_0 is NaN or infinite at voxel 6 \(1 of the 10 chosen',
+            r'1 of the 10 voxels .*\(1 NaN\), the first is voxel 6; leave',
         ),
-        (changed('arr_1', (0, 2), np.inf), 'arr_1 is NaN .* at voxel 2 '),
+        (
+            changed('arr_1', (0, 2), np.inf),
+            r'\(1 infinite\), the first is voxel 2;',
+        ),
         (
             changed('arr_0', (slice(None), 4), 1.5),
-            'arr_0 is the same in every trial at voxel 4 .* leave them out',
+            r'\(1 constant\), the first is voxel 4; leave them out .*drop=',
         ),
         (
             changed('arr_3', 5, 8),
@@ -254,8 +257,26 @@ def test_bad_picture_files(tmp_path, change, words):
 def test_bad_voxels_outside_the_roi_do_no_harm(tmp_path):
     files = write_weizmann(tmp_path, **changed('arr_0', (0, 11), np.nan))
     assert weizmann.read(*files).voxels == 10
-    with pytest.raises(InputError, match='voxel 11 '):
+    with pytest.raises(InputError, match='voxel 11;'):
         weizmann.read(*files, None)
+
+
+@pytest.mark.parametrize('name', ['arr_0', 'arr_1'])
+def test_voxels_are_left_out_where_one_asks_for_it(tmp_path, name):
+    whole = weizmann.read(*write_weizmann(tmp_path))
+    change = changed(name, (2, 6), np.nan) | changed('arr_0', (1, 3), np.nan)
+    files = write_weizmann(tmp_path, **change)
+    left = [3] if name == 'arr_0' else [3, 6]
+    recording = weizmann.read(*files, drop='nan,constant')
+    kept = np.delete(np.arange(10), left)
+    np.testing.assert_array_equal(recording.snr, whole.snr[kept])
+    np.testing.assert_array_equal(
+        recording.train.fmri, whole.train.fmri[:, kept]
+    )
+    for roi, mask in recording.rois.items():
+        np.testing.assert_array_equal(mask, whole.rois[roi][kept])
+    said = f'{len(left)} of the 10 voxels are left out ({len(left)} NaN)'
+    assert any(said in problem for problem in recording.problems)
 
 
 def test_missing_things_are_named(tmp_path):

@@ -21,12 +21,13 @@ import numpy as np
 
 from brainjax.errors import InputError, check_known
 from brainjax.io.files import PathLike
-from brainjax.recordings import stimulus_pictures
+from brainjax.recordings import options, stimulus_pictures
 from brainjax.recordings.formats.nsd import files
 from brainjax.recordings.formats.nsd.extraction import extract, moments
 from brainjax.recordings.formats.nsd.writing import PERCENT, write
 from brainjax.recordings.on_disk import StoredFmri, Table, whole_tables
 from brainjax.recordings.recording import Recording, Stimuli, Trials
+from brainjax.recordings.transforms import UNUSABLE, kept_voxels
 
 __all__ = ['PERCENT', 'looks_like', 'read', 'write']
 
@@ -53,6 +54,7 @@ def read(
     fit: str = 'centre',
     alpha: str = 'grey',
     upright: bool = True,
+    drop: Sequence[str] = UNUSABLE,
 ) -> Recording:
     """Opens one subject; the first time, its voxels go to the cache folder.
 
@@ -85,7 +87,10 @@ def read(
       zscore: z-score each voxel within each session with mean and standard
         deviation of the trials of pictures that are not shared.
       fit, alpha, upright: how pictures are read, see `pictures.load`.
+      drop: which voxels to leave out: 'constant' in some session, or 'nan' in
+        the published ncsnr; others are refused.
     """
+    drop = options.kinds('drop', drop, UNUSABLE)
     found = files.locate(path)
     if found is None:
         raise InputError(
@@ -104,13 +109,10 @@ def read(
     shared = np.isin(shown.picture, design.shared)
     snr = _snr(layout, mask)
     fmri, usable = _responses(layout, chosen, tables, shared, zscore)
+    why = np.where(usable, '', 'constant')
     if snr is not None:
-        usable &= np.isfinite(snr)
-    if not usable.any():
-        raise InputError(
-            f'{layout.betas_folder}: no voxel of {roi or "the brain"!r} '
-            'varies in every session; the betas are damaged.'
-        )
+        why[usable & ~np.isfinite(snr)] = 'nan'
+    usable, dropped = kept_voxels(why, drop, str(layout.betas_folder))
     keep = np.flatnonzero(usable)
     fmri = fmri.take(keep, axis=1)
     if snr is not None:
@@ -162,9 +164,8 @@ def read(
         else np.sqrt(snr / (snr + 1 / REPEATS)),
         format='nsd',
         problems=(
-            *_problems(
-                chosen, design, stimulus[in_test], len(usable) - len(keep)
-            ),
+            *_problems(chosen, design, stimulus[in_test]),
+            *dropped,
             *told,
         ),
     )
@@ -302,7 +303,6 @@ def _problems(
     sessions: list[int],
     design: files.Design,
     tested: np.ndarray,
-    dropped: int,
 ) -> tuple[str, ...]:
     found = []
     gaps = sorted({*range(1, max(sessions))} - {*sessions})
@@ -316,10 +316,5 @@ def _problems(
         found.append(
             f'{seen} of the {len(design.shared)} shared pictures are tested; '
             'scores on another number are of another test.'
-        )
-    if dropped:
-        found.append(
-            f'{dropped} voxels without a valid response in every session were '
-            'left out.'
         )
     return tuple(found)

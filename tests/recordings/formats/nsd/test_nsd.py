@@ -403,9 +403,13 @@ def test_invalid_voxels_are_left_out_and_told(root):
         percent(expected(~in_shared(), betas)[:, keep]),
     )
     assert len(recording.snr) == len(recording.rois['nsdgeneral']) == len(keep)
-    assert recording.problems == (
-        '2 voxels without a valid response in every session were left out.',
+    assert len(recording.problems) == 1
+    assert (
+        '2 of the 20 voxels are left out (1 NaN, 1 constant)'
+        in (recording.problems[0])
     )
+    with pytest.raises(InputError, match=r'1 NaN, .*drop=nan,constant'):
+        nsd.read(root, drop='constant')
 
 
 def test_pictures_come_from_the_brick_and_stay_in_the_cache(root, cache):
