@@ -20,6 +20,7 @@ from brainjax.evaluation import (
     identification,
     pixels,
     scores,
+    ssim,
     statistics,
 )
 
@@ -39,7 +40,6 @@ def tables(truth, made, pool):
     n = len(truth)
     rows = truth.reshape(n, -1), made.reshape(n, -1)
     matrix = identification.similarity(*rows)
-    ssim_2d, ssim_1d = pixels.ssim_matrices(truth, made)
     others = identification.similarity(pool.reshape(len(pool), -1), rows[1])
     beaten = distractors.better(-matrix, -others)
     classes = identification.ranks(np.concatenate([matrix, others]))[:n] - 1
@@ -48,8 +48,8 @@ def tables(truth, made, pool):
     way = identification.n_way_table
     return {
         'pixcorr': (matrix, False),
-        'ssim_2d': (ssim_2d, False),
-        'ssim_1d': (ssim_1d, False),
+        'ssim_2d': (ssim.table('ssim_2d', truth, made), False),
+        'ssim_1d': (ssim.table('ssim_1d', truth, made), False),
         'two_way': (way(matrix, 2), False),
         'all_way': (way(matrix, n), False),
         'top5_picture': (way(matrix, n, 5), False),
@@ -86,7 +86,7 @@ def main() -> None:
         for name, (table, lower) in tables(*pair, pool).items():
             p = randomised_p(table, lower, experiment, known.draws, generator)
             randomised.setdefault(name, []).append(p)
-            entry = scores.entry(
+            entry = scores.make_score(
                 [table], seed=experiment, draws=known.draws, lower=lower
             )
             reported.setdefault(name, []).append(entry['p'])
@@ -141,9 +141,14 @@ def two_way_of_pairs(truth, made):
     ).astype(float)
 
 
+def ssim_of_pairs(truth, made):
+    pairs = zip(truth[:, None], made[:, None])
+    return np.array([ssim.table('ssim_2d', *pair)[0, 0] for pair in pairs])
+
+
 INDEPENDENT = {
     'pixcorr': pixels.pixel_correlation,
-    'ssim_2d': pixels.ssim_2d,
+    'ssim_2d': ssim_of_pairs,
     'two_way, one distractor': two_way_of_pairs,
 }
 
