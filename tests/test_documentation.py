@@ -119,7 +119,9 @@ def test_everything_public_has_a_docstring():
     assert not found
 
 
-@pytest.mark.parametrize('page', ['docs/adding_a_recording.md'])
+@pytest.mark.parametrize(
+    'page', ['docs/adding_a_recording.md', 'docs/adding_a_score.md']
+)
 def test_examples_run(page, tmp_path, monkeypatch):
     """A page's Python examples, one after the other."""
     monkeypatch.chdir(tmp_path)

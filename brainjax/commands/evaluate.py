@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--audit',
         action='store_true',
-        help='ask what else than the brain may have made the pictures; with '
+        help='check if anything but brain activity explains the pictures; with '
         '--train-pictures or --recording',
     )
     parser.add_argument(
