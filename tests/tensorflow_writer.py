@@ -62,25 +62,13 @@ def block(entries, restart=16):
     return bytes(out)
 
 
-def literal(data):
-    """Snappy without any compression."""
-    out = varint(len(data))
-    for start in range(0, len(data), 60):
-        part = data[start : start + 60]
-        out += bytes([len(part) - 1 << 2]) + part
-    return out
-
-
-def table(entries, per_block=3, compress=None):
+def table(entries, per_block=3, compression=0):
     """A table of sorted (key, value), a few to a block."""
     out, index = bytearray(), []
 
     def add(content):
-        kind = b'\0'
-        if compress:
-            content, kind = compress(content), b'\1'
         handle = varint(len(out)) + varint(len(content))
-        stored = content + kind
+        stored = content + bytes([compression])
         out.extend(stored + struct.pack('<I', checksum(stored)))
         return handle
 
@@ -118,7 +106,7 @@ def write_v2(prefix, tensors, shards=1):
     return prefix
 
 
-def write_v1(path, tensors, compress=None):
+def write_v1(path, tensors):
     """Writes one file; numbers are packed lists, as TensorFlow writes them."""
     meta = b''
     entries = []
@@ -140,5 +128,5 @@ def write_v1(path, tensors, compress=None):
         key = b'\0' + name.encode() + b'\0\1'
         entries.append((key, field(2, slice_)))
     entries.append((b'', field(1, meta + field(2, field(1, 1)))))
-    path.write_bytes(table(entries, compress=compress))
+    path.write_bytes(table(entries))
     return path

@@ -33,11 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load(known: argparse.Namespace) -> frozen.Network:
-    """Returns the network that was named.
-
-    Raises:
-      InputError: see `frozen.load`.
-    """
+    """Returns the network that was named."""
     return frozen.load(known.network, known.pool, known.slope)
 
 

@@ -95,9 +95,6 @@ def extract(
 
     Returns:
       [n, units] float32.
-
-    Raises:
-      InputError: there are no such features.
     """
     apply = _compiled(node(name).apply)
     parts = []

@@ -86,9 +86,6 @@ def distance(
 
     Returns:
       [n] float64, 0 for equal pictures.
-
-    Raises:
-      InputError: see `pixels.check_pictures`.
     """
     pixels.check_pictures(target, reconstruction)
     pairs = zip(

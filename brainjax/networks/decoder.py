@@ -65,12 +65,7 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, fmri: jax.Array, train: bool = False) -> jax.Array:
-        """Maps fmri [n, voxels] to images [n, size, size, 3] in 0..1.
-
-        Raises:
-          InputError: an attribute is none of those above, or the sizes do
-            not go together.
-        """
+        """Maps fmri [n, voxels] to images [n, size, size, 3] in 0..1."""
         base = self.size // 2**self.blocks
         if base == 0 or base * 2**self.blocks != self.size:
             raise InputError(

@@ -42,9 +42,6 @@ def upsample(x: jax.Array, method: str = 'bicubic') -> jax.Array:
 
     Returns:
       [n, 2 height, 2 width, channels].
-
-    Raises:
-      InputError: no such method.
     """
     check_known('upsampling', method, ('bicubic', 'bilinear', 'nearest'))
     if method == 'nearest':
@@ -62,9 +59,6 @@ def pad(x: jax.Array, amount: int, mode: str = 'reflect') -> jax.Array:
       x: pictures or feature maps.
       amount: pixels on each side.
       mode: 'reflect' (the edge pixel is not repeated), 'edge' or 'zero'.
-
-    Raises:
-      InputError: no such mode.
     """
     check_known('padding', mode, ('reflect', 'edge', 'zero'))
     widths = ((0, 0), (amount, amount), (amount, amount), (0, 0))
@@ -228,9 +222,6 @@ def dropout(keys: jax.Array, x: jax.Array, rate: float) -> jax.Array:
       keys: [n] typed keys.
       x: [n, ...].
       rate: probability of zero.
-
-    Raises:
-      InputError: the rate leaves nothing.
     """
     threshold = round(rate * 256)
     if not 0 <= threshold < 256:

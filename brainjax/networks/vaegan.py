@@ -193,11 +193,7 @@ class Discriminator(nn.Module):
 
 
 def grid(size: int, layers: int) -> int:
-    """Returns the width of the grid that is left of a picture.
-
-    Raises:
-      InputError: the size does not halve so often.
-    """
+    """Returns the width of the grid that is left of a picture."""
     base = size // 2**layers
     if base == 0 or base * 2**layers != size:
         raise InputError(

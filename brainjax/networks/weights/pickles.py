@@ -75,9 +75,6 @@ def load(
       meanings: 'module.name' -> what it stands for, a `Function` or a
         constant without state; all other names are refused.
       persistent: what an object kept outside of the pickle stands for.
-
-    Raises:
-      InputError: the pickle is damaged or names anything else.
     """
     try:
         return _Unpickler(stream, meanings, persistent).load()
@@ -136,10 +133,6 @@ def read_numpy(stream: BinaryIO, where: str) -> dict[str, Any]:
 
     Returns:
       Nested dicts of read-only arrays.
-
-    Raises:
-      InputError: it is damaged, or holds anything but dicts and numeric
-        arrays.
     """
 
     def plain(value, depth):

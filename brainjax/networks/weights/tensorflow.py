@@ -8,27 +8,35 @@ messages:
   V1  one file: '' -> SavedTensorSlices with the names and shapes of all,
       other keys -> SavedTensorSlices with the numbers of one.
 
+A table is a run of blocks, then an index block, then a footer. A block holds
+entries whose keys say how much they share with the one before, and ends with
+a byte for its compression, which checkpoints do not use, and a checksum.
+
 Nothing in a file is executed, checksums are verified, and every length is
 checked against the bytes that are there before it is used.
 """
 
-import contextlib
 import math
-import mmap
 import pathlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.io import protobuf
 from brainjax.io.files import PathLike
-from brainjax.networks.weights.crc32c import crc32c, masked
-from brainjax.networks.weights.sstable import Damaged, entries, varint
+from brainjax.io.protobuf import BYTES, VARINT, Damaged, varint
 
 _TYPES = {1: np.dtype('<f4'), 2: np.dtype('<f8')}  # Of DataType.
 _DIMENSIONS = 8
 
-Field = tuple[int, int | memoryview]
+_MAGIC = 0xDB4775248B80FB57
+_FOOTER = 48
+_LONGEST_KEY = 2**12
+
+_POLYNOMIAL = 0x82F63B78  # Of CRC-32C, RFC 3720, lowest bit first.
+_LANES = 2**14
+_CHUNK = 2**26  # Bytes at once.
 
 
 def read(
@@ -42,22 +50,18 @@ def read(
 
     Returns:
       Name -> array. Tensors of other types are left out.
-
-    Raises:
-      InputError: a file is missing, damaged, or not a checkpoint.
     """
     path = pathlib.Path(source)
     index = path.with_name(path.name.removesuffix('.index') + '.index')
     bundle = index if index.exists() else path
     try:
-        with _mapped(bundle) as data:
-            table = entries(data)
-            key, first = next(table, (b'', memoryview(b'')))
-            if key:
-                raise Damaged('its first entry says nothing of the others')
-            if bundle is index:
-                return _read_bundle(index, first, table, wanted)
-            return _read_slices(first, table, wanted)
+        table = _table(_mapped(bundle))
+        key, first = next(table, (b'', memoryview(b'')))
+        if key:
+            raise Damaged('its first entry says nothing of the others')
+        if bundle is index:
+            return _read_bundle(index, first, table, wanted)
+        return _read_slices(first, table, wanted)
     except Damaged as error:
         raise InputError(
             f'{bundle} is damaged or not a TensorFlow checkpoint ({error}); '
@@ -65,22 +69,14 @@ def read(
         ) from error
 
 
-@contextlib.contextmanager
-def _mapped(path: pathlib.Path) -> Iterator[memoryview]:
-    """Yields a file's bytes, which nothing may hold on to."""
+def _mapped(path: pathlib.Path) -> memoryview:
     try:
-        with open(path, 'rb') as stream:
-            if path.stat().st_size == 0:
-                raise Damaged(f'{path.name} is empty')
-            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        return protobuf.mapped(path)
     except OSError as error:
         raise InputError(
             f'{path} cannot be read ({error.strerror}); check the path, and '
             'that all files of the checkpoint are beside each other.'
         ) from error
-    # Views of it may outlive this block in a traceback, so it is not closed
-    # but left to be freed with the last of them.
-    yield memoryview(mapped)
 
 
 def _read_bundle(index, first, table, wanted):
@@ -88,29 +84,28 @@ def _read_bundle(index, first, table, wanted):
     shards = _number(header.get(1, 0))
     if _number(header.get(2, 0)):
         raise Damaged('its numbers are big-endian')
-    result = {}
-    with contextlib.ExitStack() as stack:
-        opened = {}
-        for key, value in table:
-            name = _text(key)
-            if not wanted(name):
-                continue
-            entry = dict(_fields(value))
-            dtype, shape = _TYPES.get(entry.get(1)), _shape(entry.get(2, b''))
-            if dtype is None:
-                continue
-            if 7 in entry:
-                raise Damaged(f'{name} is kept in pieces')
-            shard, offset, size = (_number(entry.get(i, 0)) for i in (3, 4, 5))
-            if shard not in opened:
-                data = index.with_name(
+    result, opened = {}, {}
+    for key, value in table:
+        name = _text(key)
+        if not wanted(name):
+            continue
+        entry = dict(_fields(value))
+        dtype, shape = _TYPES.get(entry.get(1)), _shape(entry.get(2, b''))
+        if dtype is None:
+            continue
+        if 7 in entry:
+            raise Damaged(f'{name} is kept in pieces')
+        shard, offset, size = (_number(entry.get(i, 0)) for i in (3, 4, 5))
+        if shard not in opened:
+            opened[shard] = _mapped(
+                index.with_name(
                     f'{index.stem}.data-{shard:05d}-of-{shards:05d}'
                 )
-                opened[shard] = stack.enter_context(_mapped(data))
-            content = _part(opened[shard], offset, size, name)
-            if masked(crc32c(content)) != entry.get(6, 0):
-                raise Damaged(f'the checksum of {name} is wrong')
-            result[name] = _array(content, dtype, shape, name)
+            )
+        content = _part(opened[shard], offset, size, name)
+        if masked(crc32c(content)) != entry.get(6, 0):
+            raise Damaged(f'the checksum of {name} is wrong')
+        result[name] = _array(content, dtype, shape, name)
     return result
 
 
@@ -164,32 +159,18 @@ def _array(content, dtype, shape, name) -> np.ndarray:
     return np.frombuffer(content, dtype).reshape(shape).copy()
 
 
-# Protocol Buffers.
+# Messages.
 
 
-def _fields(message: bytes | memoryview) -> Iterator[Field]:
-    """Yields (number, value) of a message: an integer, or bytes."""
-    if not isinstance(message, (bytes, memoryview)):
-        raise Damaged('a number stands where a message should')
-    message, place = memoryview(message), 0
-    while place < len(message):
-        tag, place = varint(message, place)
-        kind = tag & 7
-        if kind == 0:
-            value, place = varint(message, place)
-        elif kind in (1, 2, 5):
-            size = {1: 8, 5: 4}.get(kind)
-            if size is None:
-                size, place = varint(message, place)
-            if place + size > len(message):
-                raise Damaged('a message ends early')
-            value = message[place : place + size]
-            place += size
-            if kind != 2:
-                value = int.from_bytes(value, 'little')
+def _fields(
+    message: bytes | memoryview,
+) -> Iterator[tuple[int, int | memoryview]]:
+    """Yields (number, value) of a message: a number, or bytes."""
+    for number, kind, value in protobuf.fields(message):
+        if kind in (BYTES, VARINT):
+            yield number, value
         else:
-            raise Damaged(f'a message has a field of kind {kind}')
-        yield tag >> 3, value
+            yield number, int.from_bytes(value, 'little')
 
 
 def _number(value: int | memoryview) -> int:
@@ -216,3 +197,140 @@ def _shape(message: int | bytes | memoryview) -> tuple[int, ...]:
     if len(dimensions) > _DIMENSIONS:
         raise Damaged(f'a tensor has {len(dimensions)} dimensions')
     return tuple(dimensions)
+
+
+# Sorted string tables.
+
+
+def _table(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Yields a table's keys and values in their order."""
+    footer = data[-_FOOTER:]
+    if len(footer) < _FOOTER or (
+        int.from_bytes(footer[-8:], 'little') != _MAGIC
+    ):
+        raise Damaged('it does not end as a table does')
+    place = 0
+    for _ in range(2):  # Of the meta index, which is not used.
+        place = varint(footer, place)[1]
+    handle, _ = _handle(footer, place)
+    end = 0
+    for _, value in _entries(_block(data, *handle)):
+        (offset, size), _ = _handle(value, 0)
+        if offset < end:
+            raise Damaged('its blocks overlap')
+        end = offset + size
+        yield from _entries(_block(data, offset, size))
+
+
+def _handle(data: memoryview, place: int) -> tuple[tuple[int, int], int]:
+    offset, place = varint(data, place)
+    size, place = varint(data, place)
+    return (offset, size), place
+
+
+def _block(data: memoryview, offset: int, size: int) -> memoryview:
+    """Returns a block's content, verified."""
+    if offset + size + 5 > len(data):
+        raise Damaged('a block lies beyond its end')
+    stored = data[offset : offset + size + 1]
+    checksum = data[offset + size + 1 : offset + size + 5]
+    if masked(crc32c(stored)) != int.from_bytes(checksum, 'little'):
+        raise Damaged('the checksum of a block is wrong')
+    if stored[-1]:
+        raise Damaged(f'a block has compression {stored[-1]}')
+    return stored[:-1]
+
+
+def _entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    restarts = int.from_bytes(block[-4:], 'little')
+    end = len(block) - 4 - 4 * restarts
+    if len(block) < 4 or end < 0:
+        raise Damaged('a block is too short')
+    place, key = 0, b''
+    while place < end:
+        shared, place = varint(block, place)
+        own, place = varint(block, place)
+        size, place = varint(block, place)
+        if (
+            shared > len(key)
+            or shared + own > _LONGEST_KEY
+            or place + own + size > end
+        ):
+            raise Damaged('an entry lies beyond its block')
+        key = key[:shared] + bytes(block[place : place + own])
+        place += own
+        yield key, block[place : place + size]
+        place += size
+
+
+# Checksums.
+
+
+def _make_table() -> np.ndarray:
+    table = np.arange(256, dtype=np.uint32)
+    for _ in range(8):
+        odd = (table & 1).astype(bool)
+        table = np.where(odd, (table >> 1) ^ np.uint32(_POLYNOMIAL), table >> 1)
+    return table
+
+
+_TABLE = _make_table()
+
+
+def crc32c(data: bytes | memoryview) -> int:
+    """Returns the CRC-32C (Castagnoli) of bytes.
+
+    A CRC is linear over bits, so a long text is cut into lanes whose CRCs are
+    computed side by side with NumPy and then joined.
+    """
+    data = np.frombuffer(data, np.uint8)
+    crc = 0xFFFFFFFF
+    for start in range(0, len(data), _CHUNK):
+        part = data[start : start + _CHUNK]
+        crc = int(_advance(np.array([crc], np.uint32), len(part))[0])
+        crc ^= _linear(part)
+    return crc ^ 0xFFFFFFFF
+
+
+def masked(crc: int) -> int:
+    """Returns a CRC as LevelDB and TensorFlow store it."""
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _linear(data: np.ndarray) -> int:
+    """The CRC that begins with 0 and is not inverted; [n] uint8."""
+    lanes = _LANES
+    while lanes > 1 and lanes * 8 > len(data):
+        lanes //= 2
+    length = -(-len(data) // lanes)
+    # Zeros in front change nothing.
+    padded = np.zeros(lanes * length, np.uint8)
+    padded[len(padded) - len(data) :] = data
+    columns = np.ascontiguousarray(padded.reshape(lanes, length).T)
+    crcs = np.zeros(lanes, np.uint32)
+    for column in columns:
+        crcs = _TABLE[(crcs ^ column) & 0xFF] ^ (crcs >> 8)
+    while len(crcs) > 1:
+        crcs = _advance(crcs[0::2], length) ^ crcs[1::2]
+        length *= 2
+    return int(crcs[0])
+
+
+def _advance(crcs: np.ndarray, zeros: int) -> np.ndarray:
+    """Returns the linear CRCs after as many bytes of zeros."""
+    # What one byte does to each bit.
+    operator = np.uint32(1) << np.arange(32, dtype=np.uint32)
+    operator = _TABLE[operator & 0xFF] ^ (operator >> 8)
+    while zeros:
+        if zeros & 1:
+            crcs = _apply(operator, crcs)
+        operator = _apply(operator, operator)
+        zeros >>= 1
+    return crcs
+
+
+def _apply(operator: np.ndarray, crcs: np.ndarray) -> np.ndarray:
+    result = np.zeros_like(crcs)
+    for bit in range(32):
+        result ^= operator[bit] * ((crcs >> np.uint32(bit)) & np.uint32(1))
+    return result

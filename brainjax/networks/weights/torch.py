@@ -123,10 +123,6 @@ def read(path: PathLike, prefix: str = '') -> dict[str, np.ndarray]:
 
     Returns:
       {name: array}, in the file's order.
-
-    Raises:
-      InputError: the file is missing or damaged, names anything but tensors,
-        or holds no state dict.
     """
     try:
         with open(path, 'rb') as stream:
@@ -155,11 +151,7 @@ def read(path: PathLike, prefix: str = '') -> dict[str, np.ndarray]:
 
 
 def is_one(path: PathLike) -> bool:
-    """Tells a file of `torch.save` by how it begins.
-
-    Raises:
-      InputError: it cannot be read.
-    """
+    """Tells a file of `torch.save` by how it begins."""
     try:
         with open(path, 'rb') as stream:
             start = stream.read(16)

@@ -81,9 +81,6 @@ def from_tensorflow(source: PathLike) -> dict[str, Any]:
     Returns:
       {'params', 'batch_stats'} as `vaegan.encode` and `vaegan.generate` take
       them, float32.
-
-    Raises:
-      InputError: the file is missing, damaged, or not of a VAE-GAN.
     """
     tensors = tensorflow.read(source, lambda name: bool(_place(name)))
     flat = {}
@@ -125,11 +122,7 @@ def _is_number(layer):
 
 
 def save(path: PathLike, variables: dict[str, Any]) -> None:
-    """Writes encoder and generator as safetensors.
-
-    Raises:
-      InputError: the file cannot be written.
-    """
+    """Writes encoder and generator as safetensors."""
     kept = {
         kind: {part: variables[kind][part] for part in ('encoder', 'generator')}
         for kind in ('params', 'batch_stats')
@@ -138,11 +131,7 @@ def save(path: PathLike, variables: dict[str, Any]) -> None:
 
 
 def load(path: PathLike) -> dict[str, Any]:
-    """Reads what `save` wrote.
-
-    Raises:
-      InputError: the file is missing, damaged, or not of a VAE-GAN.
-    """
+    """Reads what `save` wrote."""
     variables, _ = cache.read(path)
     check(variables, path)
     return variables

@@ -5,8 +5,8 @@ import pytest
 import tensorflow_writer as writer
 
 from brainjax.errors import InputError
-from brainjax.networks.weights import sstable, tensorflow
-from brainjax.networks.weights.crc32c import crc32c, masked
+from brainjax.networks.weights import tensorflow
+from brainjax.networks.weights.tensorflow import crc32c, masked
 
 TENSORS = {
     'a/kernel': np.arange(24, dtype=np.float32).reshape(2, 3, 4),
@@ -61,38 +61,6 @@ def test_tensors_of_floats_are_read(tmp_path, layout):
         np.testing.assert_array_equal(value, TENSORS[name])
     some = tensorflow.read(write(tmp_path, layout), lambda name: name == 'b')
     assert list(some) == ['b']
-
-
-def test_snappy_copies():
-    # A literal, then copies with offsets of 1, 2 and 4 bytes, one of which
-    # overlaps what it makes.
-    text = (
-        writer.varint(31)
-        + bytes([3 << 2])
-        + b'abcd'
-        + bytes([(4 - 4) << 2 | 1, 4])
-        + bytes([(9 - 1) << 2 | 2, 1, 0])
-        + bytes([(14 - 1) << 2 | 3, 17, 0, 0, 0])
-    )
-    made = b'abcd' + b'abcd' + b'd' * 9
-    assert sstable.snappy(memoryview(text)) == made + made[:14]
-
-
-@pytest.mark.parametrize(
-    'text',
-    [
-        b'',
-        b'\x80' * 11,
-        writer.varint(10**9) + bytes([0]) + b'a',
-        writer.varint(2) + bytes([0]) + b'a',
-        writer.varint(1) + bytes([1 << 2]) + b'ab',
-        writer.varint(5) + bytes([4 << 2]) + b'ab',
-        writer.varint(8) + bytes([0]) + b'a' + bytes([2 << 2 | 1, 5]),
-    ],
-)
-def test_damaged_snappy(text):
-    with pytest.raises(sstable.Damaged):
-        sstable.snappy(memoryview(text))
 
 
 @pytest.mark.parametrize('layout', ['v1', 'v2'])
@@ -206,6 +174,13 @@ def test_blocks_that_overlap(tmp_path):
         body + footer.ljust(40, b'\0') + struct.pack('<Q', 0xDB4775248B80FB57)
     )
     with pytest.raises(InputError, match='its blocks overlap'):
+        tensorflow.read(path, everything)
+
+
+def test_compressed_blocks_are_refused(tmp_path):
+    path = tmp_path / 'model.ckpt'
+    path.write_bytes(writer.table([(b'', b'')], compression=1))
+    with pytest.raises(InputError, match='a block has compression 1'):
         tensorflow.read(path, everything)
 
 
