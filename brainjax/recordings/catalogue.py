@@ -137,7 +137,7 @@ def fetch(
     name: str,
     base: files.PathLike | None = None,
     progress: Progress | None = None,
-    tell: Callable[[str], None] = lambda terms: None,
+    show_terms: Callable[[str], None] = lambda terms: None,
 ) -> list[pathlib.Path]:
     """Puts the files of a public recording into the cache.
 
@@ -150,7 +150,7 @@ def fetch(
         files.
       progress: called with the name of a file, the bytes that have come and
         the bytes in all (None if not known).
-      tell: called with the terms of use, the first time only.
+      show_terms: called with the terms of use, the first time only.
 
     Returns:
       The files.
@@ -159,7 +159,7 @@ def fetch(
     source = SOURCES[name]
     seen = files.cache_folder('recordings', 'terms', str(source.article))
     if not seen.exists():
-        tell(source.terms)
+        show_terms(source.terms)
         files.write_text(seen, source.terms + '\n')
     return fetch_files(source.files, folder(name), base, progress)
 

@@ -25,7 +25,7 @@ class Finding(NamedTuple):
       what: 'identical pictures', 'near duplicates', 'names', 'categories',
         'runs' or 'sessions'.
       shared: how many in the test trials are in the training trials too; None
-        where the recording cannot tell.
+        where the recording does not say.
       of: how many there are in the test trials.
       examples: up to three: pairs of a training and a test stimulus, or what
         both parts have.
@@ -196,7 +196,9 @@ def _shared_numbers(recording: Recording, what: str) -> Finding:
         getattr(part, what) for part in (recording.train, recording.test)
     )
     if train is None or test is None:
-        return _unknown(f'{what}s', f'The recording does not tell {what}s.')
+        return _unknown(
+            f'{what}s', f'The recording does not say the {what}s of its trials.'
+        )
     return _finding(
         f'{what}s',
         (both := np.intersect1d(train, test)).tolist(),

@@ -85,7 +85,7 @@ def one_spelling(names: Iterable[str]) -> list[str]:
 def shortened(paths: Iterable[str]) -> dict[str, str]:
     """Returns the name for each path: without suffix and common folders.
 
-    A suffix stays where it alone tells two stimuli apart.
+    A suffix stays where it alone distinguishes two stimuli.
     """
     paths = [*dict.fromkeys(paths)]
     folders = [text.split('/')[:-1] for text in paths]
@@ -135,7 +135,7 @@ def _endings(text: str) -> list[str]:
 
 
 def _plain_number(text: str) -> str:
-    """Leaves out decimals that are 0; what is no number stays as it is."""
+    """Leaves out decimals that are 0; anything but a number stays as it is."""
     decimal = _DECIMAL.fullmatch(text)
     return '.'.join(filter(None, decimal.groups())) if decimal else text
 

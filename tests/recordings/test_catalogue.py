@@ -86,7 +86,7 @@ def test_terms_are_told_once_an_article(tmp_path):
             'deeprecon-original-sub-02',
             'god-subject3',
         ):
-            paths = catalogue.fetch(name, base(url), tell=told.append)
+            paths = catalogue.fetch(name, base(url), show_terms=told.append)
             assert paths[0].parent == tmp_path / 'cache' / 'recordings' / name
     assert ['7033577' in t for t in told] == [True, False]
     assert '7387130' in told[1]

@@ -1,4 +1,4 @@
-"""The formats of recordings: how each is told from others, read and written."""
+"""The formats of recordings: how each is recognised, read and written."""
 
 import inspect
 import os
@@ -20,7 +20,7 @@ from brainjax.recordings.recording import Recording
 
 
 class Format(NamedTuple):
-    """How a file format is told from others, read and written.
+    """How a file format is recognised, read and written.
 
     Attributes:
       looks_like: path -> whether it is of this format.

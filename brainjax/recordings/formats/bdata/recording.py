@@ -5,7 +5,7 @@ Files differ in how they say what a trial is for:
   GOD (Horikawa and Kamitani 2017): one file a subject, column DataType 1 for
     training, 2 for test, 3 for imagery
   deep image reconstruction (Shen et al. 2019): a file for each of training,
-    test, shapes, letters and imagery, told by its stimuli or its name
+    test, shapes, letters and imagery, known by its stimuli or its name
   any other: nothing is said, and stimuli are held out of training
 
 and in how they name stimuli: stimulus_name with the texts in a vmap, or the
@@ -67,7 +67,7 @@ def read(
     Stimuli are ordered as the files' numbers for them, those of the first
     file first; only stimuli of trials that are used are kept. Runs are
     counted on from file to file and never shared between sessions. One-back
-    repeats and rest are left out where a column event_type tells of them.
+    repeats and rest are left out where a column event_type marks them.
     Where no file says which trials are for testing, the last tenth of each
     category's stimuli, by first appearance and at least one, is held out.
 

@@ -96,7 +96,9 @@ def read(
         )
     design = (kinds, names, numbers, _categories(data, names))
     design += _runs(data, kinds, numbers)
-    with np.errstate(over='ignore'):  # `Recording` tells of what is infinite.
+    with np.errstate(
+        over='ignore'
+    ):  # `kept_voxels` deals with what is infinite.
         fmri = data.dataset[np.ix_(keep, voxels)].astype(np.float32)
     return Rows(fmri, *(values[keep] for values in design)), problems
 
@@ -164,8 +166,8 @@ def _stimuli(
     if synsets and data.precision in ('float16', 'float32'):
         raise InputError(
             f'{data.source} holds the numbers of stimuli as {data.precision}, '
-            'which cannot keep the decimals that tell the pictures of a '
-            'synset apart; save the dataset as float64.'
+            'whose seven digits cannot distinguish the pictures of a '
+            'synset; save the dataset as float64.'
         )
     for i in np.flatnonzero(keep & ~np.isnan(numbers) & (kinds != 'unpaired')):
         names[i] = stimulus_names.name(float(numbers[i]), kinds[i], data.source)
@@ -256,7 +258,7 @@ def _restarts(
 ) -> bool:
     """True for GOD (Horikawa and Kamitani 2017): sets come one by one.
 
-    It is told by ImageNet's numbers. Where trials of two sets follow each
+    It is recognised by ImageNet's numbers. Where trials of two sets follow each
     other in one run, the sets were not measured one by one.
     """
     numbered = (

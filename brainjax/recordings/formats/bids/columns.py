@@ -69,7 +69,7 @@ def choose(
       tables: the rows of each events.tsv.
       wanted: the column to take wherever there is one so named, or None.
       preferred: columns that a preset knows, the first that there is.
-      is_known: tells if a value is the name of a picture; None where there
+      is_known: says if a value is the name of a picture; None where there
         are no pictures.
       where: what to name in messages.
 

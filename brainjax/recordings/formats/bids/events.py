@@ -4,7 +4,7 @@ A preset turns the rows of events.tsv into events. It knows the columns of its
 data set and their mistakes:
 
   ds001246  Generic Object Decoding (Horikawa and Kamitani 2017): event_type
-            is a word, and the session's name tells the set. Repetitions in
+            is a word, and the session's name says the set. Repetitions in
             the one-back task are not marked: a picture that follows itself
             is one (left out). What was imagined is a category, no picture.
   ds001506  deep image reconstruction (Shen et al. 2019): event_type 1 is a
@@ -14,7 +14,7 @@ data set and their mistakes:
             those of other pictures: only category_index is used.
   ds001761  faces (VanRullen and Reddy 2019): trial_type, with blanks at the
             end, is train_face, test_face, Fix or Img; one-back repetitions
-            are left out; which face was imagined is not told. The letter
+            are left out; which face was imagined is not known. The letter
             before the number in stim_file is the gender.
   ds004192  THINGS-fMRI (Hebart et al. 2023): file_path names the picture;
             trial_type is exp (training), test, or catch, a task's trial that
@@ -26,7 +26,7 @@ data set and their mistakes:
   brainjax  data sets that `writing` made: a volume a trial
   generic   any other: `columns.choose` finds the column that names the
             stimulus; a column split or part, or a trial_type of train and
-            test, tells training from test trials
+            test, divides training from test trials
 """
 
 import functools
@@ -140,7 +140,7 @@ def choose_preset(
     """Returns the name of the preset that suits a data set.
 
     Args:
-      name: as asked for, or None to tell it from what follows.
+      name: as asked for, or None to infer it from what follows.
       description: what dataset_description.json says, as text.
       rows: of all events.tsv.
     """

@@ -14,7 +14,7 @@ from brainjax.errors import InputError, suggestion
 from brainjax.io import files
 from brainjax.recordings.formats.bids.responses import Timing
 
-# What tells runs apart; other entities tell versions of one run apart.
+# What identifies a run; other entities distinguish versions of one run.
 _OF_A_RUN = ('sub', 'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run')
 # Of these versions one must be chosen.
 _VERSIONS = {'space': 'spaces', 'res': 'resolutions', 'echo': 'echoes'}

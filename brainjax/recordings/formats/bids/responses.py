@@ -19,7 +19,7 @@ from brainjax.errors import InputError
 KINDS = ('window', 'glm', 'glm-separate')
 # Seconds after which the canonical response to an impulse has ended.
 RESPONSE = 32
-# Directions weaker than this share of the strongest are not told apart; trials
+# Directions weaker than this share of the strongest count as collinear; trials
 # that fall on one step of nilearn's time grid differ by rounding alone.
 _TOLERANCE = 1e-6
 

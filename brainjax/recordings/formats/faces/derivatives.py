@@ -56,7 +56,7 @@ def read_map(path: PathLike) -> FaceMap:
         )
     if not (np.isfinite(weights).all() and np.isfinite(inverse).all()):
         raise InputError(
-            f'{path}: W or invcovW hold values that are no numbers; download '
+            f'{path}: W or invcovW hold NaN or infinite values; download '
             'it again.'
         )
     return FaceMap(weights, inverse, indices.astype(np.int64) - 1)
@@ -73,7 +73,7 @@ def read_patterns(
       name: of the variable; None for 'vol', or the only one there is.
 
     Returns:
-      [volumes, voxels] float32; values that are no numbers are 0, as in the
+      [volumes, voxels] float32; NaN and infinite values are 0, as in the
       authors' analysis. The fourth dimension counts volumes; one of three
       dimensions is one volume, and so is a map of voxels.
     """
@@ -161,7 +161,7 @@ def read_pca(path: PathLike, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
     mean = _single(_numbers(path, means[0], found[means[0]]))
     if not (np.isfinite(basis).all() and np.isfinite(mean).all()):
         raise InputError(
-            f'{path}: components or mean hold values that are no numbers; '
+            f'{path}: components or mean hold NaN or infinite values; '
             'download it again.'
         )
     shape = (size, size, 3)

@@ -144,7 +144,7 @@ def read(
         )
 
     names = tuple(f'nsd-{i:05d}' for i in numbers)
-    images, told = _images(
+    images, notes = _images(
         layout,
         names,
         pictures,
@@ -166,7 +166,7 @@ def read(
         problems=(
             *_problems(chosen, design, stimulus[in_test]),
             *dropped,
-            *told,
+            *notes,
         ),
     )
 
@@ -292,11 +292,11 @@ def _images(
     brick = layout.root / files.BRICK
     if pictures is None and not brick.exists():
         return None, ()
-    images, told = stimulus_pictures.join(
+    images, notes = stimulus_pictures.join(
         names, pictures or brick, cached=True, **options
     )
     # Of the brick, most pictures were seen by other subjects.
-    return images, told if pictures else ()
+    return images, notes if pictures else ()
 
 
 def _problems(
