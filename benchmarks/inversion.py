@@ -88,19 +88,15 @@ def ours(options):
     """Returns count -> (seconds a step, losses), and the device's name."""
     import jax
 
-    from brainjax.methods.inversion import descent
-    from brainjax.methods.inversion import search as inversion
-    from brainjax.methods.inversion.networks import prepare
+    from brainjax.methods.inversion import search, steps
+    from brainjax.methods.inversion.networks import features
+    from brainjax.methods.inversion.problem import Settings, build_problem
 
     network = our_network(options.width, options.size)
     layers = tuple(network.params)
-    settings = inversion.Settings(
-        inversion.Descent(steps=STEPS), size=options.size
-    )
+    settings = Settings(steps.Descent(steps=STEPS), size=options.size)
     images = smooth_pictures(PICTURES, options.size)
-    targets = [
-        inversion.features(network, image[None], layers) for image in images
-    ]
+    targets = [features(network, image[None], layers) for image in images]
     np.savez(
         options.shared / 'targets.npz',
         **{
@@ -111,7 +107,7 @@ def ours(options):
 
     @functools.cache
     def problem(count):
-        held, data, x = prepare(
+        held, data, x = build_problem(
             {
                 layer: np.concatenate([each[layer] for each in targets[:count]])
                 for layer in layers
@@ -123,9 +119,9 @@ def ours(options):
         )
         if count == 1:
             np.save(options.shared / 'start.npy', np.asarray(x[0]))
-        state = descent.start_descent(x, settings.optimiser)
-        advance = inversion._advance
-        jax.block_until_ready(advance(held, data, state, 0, 1))  # compiles
+        state = steps.start_descent(x, settings.optimiser)
+        # The first call compiles.
+        jax.block_until_ready(search.advance(held, data, state, 0, 1))
         return held, data, state
 
     def run(count):
@@ -133,7 +129,7 @@ def ours(options):
         seconds = []
         for step in range(options.steps):
             begin = time.perf_counter()
-            state = inversion._advance(held, data, state, step, step + 1)
+            state = search.advance(held, data, state, step, step + 1)
             jax.block_until_ready(state)
             seconds.append(time.perf_counter() - begin)
         losses = np.asarray(state.losses[: options.steps, 0])

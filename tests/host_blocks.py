@@ -18,10 +18,10 @@ import jax
 import tiny
 
 from brainjax.io import feature_folders
-from brainjax.methods.inversion import feature_decoding
-from brainjax.methods.inversion import files as inversion_files
-from brainjax.methods.inversion import search as inversion
-from brainjax.methods.inversion.search import Descent, Settings
+from brainjax.methods.inversion import feature_decoding, files
+from brainjax.methods.inversion.networks import features
+from brainjax.methods.inversion.problem import Settings
+from brainjax.methods.inversion.steps import Descent
 from brainjax.networks import frozen
 from brainjax.training import hosts, joining
 
@@ -37,9 +37,7 @@ def network():
 def write_true(folder):
     """Writes the features of the tiny subject's training stimuli."""
     recording = tiny.subject()
-    found = inversion.features(
-        network(), recording.stimuli.images / 255, LAYERS
-    )
+    found = features(network(), recording.stimuli.images / 255, LAYERS)
     for layer, values in found.items():
         feature_folders.write_compact(
             folder,
@@ -53,7 +51,7 @@ def work(true, out, event=''):
     second = hosts.index() == 1
     if event == 'elsewhere' and second:
         out = out.with_name('elsewhere')
-    save, write = feature_decoding.np.save, inversion_files.npz.write
+    save, write = feature_decoding.np.save, files.arrays.write
 
     def told_save(stream, array):
         name = pathlib.Path(stream.name).name.split('.')[1]
@@ -69,7 +67,7 @@ def work(true, out, event=''):
         write(path, **arrays)
 
     feature_decoding.np.save = told_save
-    inversion_files.npz.write = told_write
+    files.arrays.write = told_write
     feature_decoding.decode(
         tiny.subject(),
         true,
@@ -82,7 +80,7 @@ def work(true, out, event=''):
         out / 'decoded', subject='tiny', roi='all'
     )
     names = next(iter(layers.values())).names
-    errors = inversion_files.invert(
+    errors = files.invert(
         layers, names, network(), SETTINGS, out / 'pictures', together=2
     )
     print('errors', zlib.crc32(str(errors).encode()))

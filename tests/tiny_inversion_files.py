@@ -4,9 +4,9 @@ import jax
 import numpy as np
 
 from brainjax.io import feature_folders
-from brainjax.methods.inversion import feature_decoding
-from brainjax.methods.inversion import files as inversion_files
-from brainjax.methods.inversion.search import Descent, Settings
+from brainjax.methods.inversion import feature_decoding, files
+from brainjax.methods.inversion.problem import Settings
+from brainjax.methods.inversion.steps import Descent
 from brainjax.networks import frozen
 
 SETTING = feature_decoding.Setting(k=10, alpha=10.0)
@@ -53,9 +53,7 @@ def network():
 def run(layers, out, **options):
     options = {'together': 2, 'settings': SETTINGS} | options
     settings = options.pop('settings')
-    return inversion_files.invert(
-        layers, NAMES, network(), settings, out, **options
-    )
+    return files.invert(layers, NAMES, network(), settings, out, **options)
 
 
 def tree(folder):

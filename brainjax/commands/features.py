@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
     set_up_jax()
-    from brainjax.methods.inversion import search as inversion
+    from brainjax.methods.inversion.networks import features
     from brainjax.networks import frozen
 
     network = network_flags.load(known)
@@ -77,9 +77,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                 found, chosen, known.pictures, known.size, fit, rules
             )
             transparent += count
-            computed = inversion.features(
-                network, np.float32(images) / 255, layers
-            )
+            computed = features(network, np.float32(images) / 255, layers)
             for layer, values in computed.items():
                 feature_folders.write_features(
                     out,

@@ -76,7 +76,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _run(known: argparse.Namespace) -> int:
-    from brainjax.methods.inversion import files as inversion_files
+    from brainjax.methods.inversion import files
     from brainjax.networks import frozen
     from brainjax.training import hosts
 
@@ -90,7 +90,7 @@ def _run(known: argparse.Namespace) -> int:
     )
     names = next(iter(layers.values())).names
     with hosts.progress('invert', None) as show:
-        errors = inversion_files.invert(
+        errors = files.invert(
             layers,
             names,
             network,
@@ -111,11 +111,11 @@ def _run(known: argparse.Namespace) -> int:
 
 
 def _settings(known: argparse.Namespace):
-    from brainjax.methods.inversion.search import (
+    from brainjax.methods.inversion.problem import Settings
+    from brainjax.methods.inversion.steps import (
         CODE_DESCENT,
         Descent,
         QuasiNewton,
-        Settings,
     )
 
     codes = known.generator is not None
@@ -149,7 +149,7 @@ def _term(text: str) -> tuple[str, float]:
 
 
 def _generator(known: argparse.Namespace):
-    from brainjax.methods.inversion.search import Generator
+    from brainjax.methods.inversion.problem import Generator
     from brainjax.networks import weights
     from brainjax.networks.backbones import generator
 

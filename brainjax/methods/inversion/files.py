@@ -1,40 +1,114 @@
 """Folders of features to folders of pictures, block by block.
 
 A block of pictures is searched at once and written as one file, whole or not
-at all. What a run that was cut off has left is taken as it is, so that the
-same call ends with the same files. Many hosts share the blocks; all of them
-see the folder OUT.
+at all. What an interrupted run has left is taken as it is, so that the same
+call ends with the same files. Many hosts share the blocks; all of them see the
+folder OUT.
 
     OUT/inversion.json          settings, and each picture's relative errors
     OUT/parts/0000.npz          a block: images not clipped, losses, codes
     OUT/reconstructions.npz     images [n, size, size, 3] clipped to 0..1, names
     OUT/images/NAME.png         the same
     OUT/stretched/NAME.png      for display: contrast stretched
+
+In the folder of a run, 'decoded/LABEL' holds features and 'LABEL' the pictures
+that were found from them (`invert_in`).
 """
 
 import dataclasses
-import hashlib
 import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 import flax.traverse_util
+import jax
 import numpy as np
+from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
-from brainjax.io import arrays as npz
-from brainjax.io import feature_folders, files
+from brainjax.io import arrays, feature_folders, files, provenance
 from brainjax.io.feature_folders import Layer
 from brainjax.io.files import PathLike
 from brainjax.linear import scaling
-from brainjax.methods.inversion import search as inversion
-from brainjax.methods.inversion.search import Generator, Settings
+from brainjax.methods.inversion import problem, search
+from brainjax.methods.inversion.problem import Generator, Settings
 from brainjax.networks import frozen
 from brainjax.pictures import operations
 from brainjax.training import hosts
 
 INDEX = 'inversion.json'
-TOGETHER = 8  # pictures of a block
+PICTURES = 'reconstructions.npz'
+TOGETHER = 8  # Pictures of a block.
+DECODED = 'inversion'  # Label of what was decoded from all voxels.
+
+
+def invert_in(
+    run: pathlib.Path,
+    label: str,
+    targets: Mapping[str, np.ndarray],
+    network: frozen.Network,
+    config: ConfigDict,
+) -> np.ndarray:
+    """Inverts features within the folder of a run, from and to files.
+
+    Args:
+      run: the folder, which gets 'decoded/LABEL' and 'LABEL'.
+      label: what these pictures are called.
+      targets: layer -> [n, height, width, channels] or [n, units].
+      network: whose features they are.
+      config: of the experiment.
+
+    Returns:
+      [n, size, size, 3] float32 in 0..1.
+    """
+    names = trial_names(len(next(iter(targets.values()))))
+    folder = run / 'decoded' / label
+
+    def write() -> None:
+        for layer, values in targets.items():
+            feature_folders.write_compact(
+                folder, layer, names, frozen.channels_first(values)
+            )
+
+    hosts.run_on_first(write)
+    hosts.wait_for_file(folder / feature_folders.INDEX)
+    with hosts.progress(label, None) as show:
+        invert(
+            feature_folders.open_layers(folder, list(targets)),
+            names,
+            network,
+            problem.from_config(config),
+            run / label,
+            together=config.inversion.together,
+            progress=lambda done, total: show(done, total=total),
+        )
+    return read_pictures(run, label, config.size)
+
+
+def read_pictures(run: pathlib.Path, label: str, size: int) -> np.ndarray:
+    """Returns what `invert_in` has found, [n, size, size, 3] in 0..1."""
+    images = arrays.read(run / label / PICTURES)['images']
+    if images.shape[1] == size:
+        return images
+    shape = (len(images), size, size, 3)
+    resized = jax.image.resize(images, shape, 'linear', antialias=True)
+    return np.asarray(resized).clip(0, 1)
+
+
+def read_features(
+    run: pathlib.Path, label: str, layers: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Returns the features that `invert_in` was given, channels last."""
+    found = feature_folders.open_layers(run / 'decoded' / label, layers)
+    return {
+        name: frozen.channels_last(feature_folders.read(layer, layer.names))
+        for name, layer in found.items()
+    }
+
+
+def trial_names(n: int) -> list[str]:
+    """What test trials are called in folders of features."""
+    return [f'trial-{i:05d}' for i in range(n)]
 
 
 def invert(
@@ -43,7 +117,7 @@ def invert(
     network: frozen.Network,
     settings: Settings,
     out: PathLike,
-    search: Generator | None = None,
+    generator: Generator | None = None,
     published_scales: bool = False,
     together: int = TOGETHER,
     progress: Callable[[int, int], None] | None = None,
@@ -53,7 +127,7 @@ def invert(
     Args:
       layers: from `features.open_layers`.
       names: of the pictures.
-      network, settings, search: as for `inversion.invert`.
+      network, settings, generator: as for `search.invert`.
       out: the folder to write.
       published_scales: whether features get the spread that Shen et al. 2019
         measured (`linear.scaling.about_zero`); only for their network.
@@ -73,7 +147,7 @@ def invert(
     for layer in layers.values():
         feature_folders.check_names(layer, names)
     out = pathlib.Path(out)
-    about = _about(layers, names, network, settings, search, together)
+    about = _about(layers, names, network, settings, generator, together)
     about['published_scales'] = published_scales
     hosts.run_on_first(lambda: _claim(files.writable_folder(out), about))
     hosts.wait_for_file(out / INDEX)
@@ -85,14 +159,14 @@ def invert(
     ours = hosts.my_items(blocks)
     for number, (path, chosen) in enumerate(ours):
         targets = _targets(layers, chosen, published_scales)
-        digest = _digest(targets)
+        digest = provenance.hash_tree(targets)
         if not _whole(path, chosen, digest):
-            found = inversion.invert(
+            found = search.invert(
                 targets,
                 chosen,
                 network,
                 settings,
-                search,
+                generator,
                 progress
                 and (
                     lambda done, number=number: progress(
@@ -100,7 +174,7 @@ def invert(
                     )
                 ),
             )
-            npz.write(path, **_part(found, chosen, digest))
+            arrays.write(path, **_part(found, chosen, digest))
         if progress:
             progress((number + 1) * steps, len(ours) * steps)
     hosts.barrier()
@@ -108,22 +182,25 @@ def invert(
     return hosts.run_on_first(lambda: _gather(out, about, paths, list(layers)))
 
 
-def _about(layers, names, network, settings, search, together) -> dict:
+def _about(layers, names, network, settings, generator, together) -> dict:
     about = {
         'names': list(names),
         'layers': list(layers),
         'network': frozen.provenance(network),
-        'weights': _digest(_flat(network.params)),
+        'weights': provenance.hash_tree(_flat(network.params)),
         'optimiser': type(settings.optimiser).__name__,
         'settings': dataclasses.asdict(settings),
         'generator': None,
         'together': together,
     }
-    if search:
-        arrays = _flat(search.params)
-        if search.upper is not None:
-            arrays['upper'] = search.upper
-        about['generator'] = {'name': search.name, 'sha256': _digest(arrays)}
+    if generator:
+        weights = _flat(generator.params)
+        if generator.upper is not None:
+            weights['upper'] = generator.upper
+        about['generator'] = {
+            'name': generator.name,
+            'sha256': provenance.hash_tree(weights),
+        }
     return json.loads(json.dumps(about))
 
 
@@ -168,16 +245,7 @@ def _flat(params) -> dict[str, np.ndarray]:
     return flax.traverse_util.flatten_dict(params, sep='.')
 
 
-def _digest(arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f'{name} {array.dtype} {array.shape}'.encode())
-        digest.update(array)
-    return digest.hexdigest()
-
-
-def _part(found: inversion.Inverted, names, digest) -> dict[str, np.ndarray]:
+def _part(found: search.Inverted, names, digest) -> dict[str, np.ndarray]:
     part = {
         'images': found.images,
         'losses': found.losses,
@@ -193,7 +261,7 @@ def _part(found: inversion.Inverted, names, digest) -> dict[str, np.ndarray]:
 def _whole(path, names, digest) -> bool:
     """Whether a block was written before, and is of these features."""
     try:
-        part = npz.read(path)
+        part = arrays.read(path)
         same = part['names'].tolist() == list(names)
         return same and str(part['targets']) == digest
     except (InputError, KeyError):
@@ -205,16 +273,14 @@ def _gather(out, about, paths, layers) -> dict[str, dict[str, float]]:
     parts = []
     for path in paths:
         hosts.wait_for_file(path)
-        parts.append(npz.read(path))
+        parts.append(arrays.read(path))
     names = [str(name) for part in parts for name in part['names']]
     images = np.concatenate([part['images'] for part in parts])
     clipped = images.clip(0, 1)
-    npz.write(
-        out / 'reconstructions.npz', images=clipped, names=np.array(names)
-    )
+    arrays.write(out / PICTURES, images=clipped, names=np.array(names))
     for folder, pictures in (
         ('images', clipped),
-        ('stretched', inversion.stretch(images)),
+        ('stretched', search.stretch(images)),
     ):
         for name, picture in zip(names, pictures):
             path = out / folder / f'{feature_folders.file_name(name)}.png'

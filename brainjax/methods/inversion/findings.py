@@ -1,4 +1,8 @@
-"""What deep image reconstruction tells beside its pictures."""
+"""What deep image reconstruction tells beside its pictures.
+
+How well features were decoded, what limits the pictures, and what comes from
+single regions and layers.
+"""
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -6,92 +10,30 @@ from ml_collections import ConfigDict
 from brainjax.evaluation import features as feature_scores
 from brainjax.evaluation import identification, pixels
 from brainjax.evaluation.scores import Score, make_score
-from brainjax.io import arrays, feature_folders
 from brainjax.methods.data import Data, Figure, Findings
-from brainjax.methods.inversion import subsets
-from brainjax.methods.inversion.data import (
-    Fitted,
-    invert,
-    resized,
-    trial_names,
-    true_features,
-)
-from brainjax.networks import frozen
-from brainjax.recordings import (
-    need_pictures,
-)
+from brainjax.methods.inversion import files, subsets
+from brainjax.methods.inversion.data import learned_from_test
+from brainjax.methods.inversion.method import Fitted
+from brainjax.methods.inversion.networks import true_features
 
 
 def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     """Scores the features `reconstruct` has decoded; shows the references."""
-    recording, test = data.recording, data.test
-    images = need_pictures(recording)[test.stimulus]
+    images = data.recording.stimuli.images[data.test.stimulus]
     true = true_features(fitted.network, images, config)
-    # As `reconstruct` has left them.
-    names = trial_names(len(images))
-    decoded = {
-        layer: frozen.channels_last(feature_folders.read(stored, names))
-        for layer, stored in feature_folders.open_layers(
-            fitted.folder / 'decoded' / 'inversion', list(true)
-        ).items()
-    }
-    scores, rows = {}, {}
-    for layer in true:
-        flat = [x.reshape(len(x), -1) for x in (decoded[layer], true[layer])]
-        profile = feature_scores.profile_correlation(*flat)
-        if not np.isnan(profile).all():
-            rows[layer] = float(np.nanmedian(profile))
-        similarity = feature_scores.pattern_similarity([flat])
-        scores[f'two_way_{layer}'] = _two_way(similarity, config.seed)
-    by_ridge = _pixel_ridge(fitted, test.fmri, config).reshape(images.shape)
+    decoded = files.read_features(fitted.folder, files.DECODED, list(true))
+    scores, notes = _feature_scores(decoded, true, config.seed)
+    by_ridge = _pixel_ridge(fitted, data.test.fmri, config).reshape(
+        images.shape
+    )
     matrix = identification.similarity(
         images.reshape(len(images), -1) / 255, by_ridge.reshape(len(images), -1)
     )
     scores['two_way_pixels_by_ridge'] = _two_way(matrix, config.seed)
-    n = min(config.inversion.recovered, len(images))
-    sheets, notes = [], []
-    if n:
-        recovered = invert(
-            fitted,
-            {layer: values[:n] for layer, values in true.items()},
-            config,
-            'recovery',
-        )
-        r = pixels.pixel_correlation(images[:n], recovered).mean()
-        notes.append(
-            f'Inverting the true features of {n} test pictures gives them '
-            f'back with a pixel correlation of {r:.2f}; decoded features '
-            'cannot do better.'
-        )
-        brain = arrays.read(
-            fitted.folder / 'inversion' / 'reconstructions.npz'
-        )['images'][:n]
-        sheets.append(
-            Figure(
-                'What limits the pictures',
-                'Seen; found from the true features; found from features '
-                'decoded from fMRI; direct ridge from voxels to pixels.',
-                'montage',
-                {
-                    'target': images[:n] / np.float32(255),
-                    'reconstructions': {
-                        'true features': recovered,
-                        'from fMRI': resized(brain, config.size),
-                        'pixel ridge': np.clip(by_ridge[:n], 0, 1),
-                    },
-                },
-            )
-        )
-    found = subsets.reconstruct(fitted, recording, decoded, config)
+    limits, figures = _limits(fitted, images, true, by_ridge, config)
+    found = subsets.reconstruct(fitted, data, decoded, config)
     scores |= subsets.score(images, found, config.seed)
-    sheets += subsets.sheets(images, found)
-    notes.append(
-        'Median correlation over units of decoded and true features: '
-        + ', '.join(f'{layer} {r:.2f}' for layer, r in rows.items())
-        + '.'
-    )
-    transductive = config.decoding.scaling.endswith('transductive')
-    if transductive:
+    if learned_from_test(config):
         notes.append(
             'Transductive: decoded features were standardised over the test '
             'pictures.'
@@ -100,12 +42,73 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         notes.append('The network has random weights.')
     return Findings(
         'deep image reconstruction (Shen et al. 2019; '
-        f'{config.network.family}, {len(true)} layers)',
-        transductive,
+        f'{fitted.network.architecture.family}, {len(true)} layers)',
+        learned_from_test(config),
         scores,
-        sheets,
-        notes,
+        [*figures, *subsets.sheets(images, found)],
+        [*limits, *notes],
     )
+
+
+def _feature_scores(
+    decoded: dict[str, np.ndarray], true: dict[str, np.ndarray], seed: int
+) -> tuple[dict[str, Score], list[str]]:
+    """Identifies pictures by their features, layer by layer."""
+    scores, medians = {}, []
+    for layer in true:
+        flat = [x.reshape(len(x), -1) for x in (decoded[layer], true[layer])]
+        profile = feature_scores.profile_correlation(*flat)
+        # Units that do not vary over the pictures have no correlation.
+        if not np.isnan(profile).all():
+            medians.append(f'{layer} {np.nanmedian(profile):.2f}')
+        similarity = feature_scores.pattern_similarity([flat])
+        scores[f'two_way_{layer}'] = _two_way(similarity, seed)
+    return scores, [
+        'Median correlation over units of decoded and true features: '
+        f'{", ".join(medians)}.'
+    ]
+
+
+def _limits(
+    fitted: Fitted,
+    images: np.ndarray,
+    true: dict[str, np.ndarray],
+    by_ridge: np.ndarray,
+    config: ConfigDict,
+) -> tuple[list[str], list[Figure]]:
+    """Inverts true features of some test pictures, beside the references."""
+    n = min(config.inversion.recovered, len(images))
+    if not n:
+        return [], []
+    recovered = files.invert_in(
+        fitted.folder,
+        'recovery',
+        {layer: values[:n] for layer, values in true.items()},
+        fitted.network,
+        config,
+    )
+    brain = files.read_pictures(fitted.folder, files.DECODED, config.size)
+    r = pixels.pixel_correlation(images[:n], recovered).mean()
+    note = (
+        f'Inverting the true features of {n} test pictures gives them back '
+        f'with a pixel correlation of {r:.2f}; decoded features cannot do '
+        'better.'
+    )
+    figure = Figure(
+        'What limits the pictures',
+        'Seen; found from the true features; found from features decoded from '
+        'fMRI; direct ridge from voxels to pixels.',
+        'montage',
+        {
+            'target': images[:n] / np.float32(255),
+            'reconstructions': {
+                'true features': recovered,
+                'from fMRI': brain[:n],
+                'pixel ridge': np.clip(by_ridge[:n], 0, 1),
+            },
+        },
+    )
+    return [note], [figure]
 
 
 def _pixel_ridge(

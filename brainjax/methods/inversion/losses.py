@@ -2,10 +2,11 @@
 
 Pure functions over one layer, [n, height, width, channels] or [n, units], that
 return one number a picture, [n]. Shen et al. 2019 use `squared`; the others
-are variants of the same group.
+are variants of the same group. An objective takes what is searched, `x`
+[n, ...], to one loss a picture, [n].
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from brainjax.errors import InputError, check_known
 
 Features = Mapping[str, jax.Array]
+Objective = Callable[[jax.Array], jax.Array]
 
 
 def _sum(x: jax.Array) -> jax.Array:
@@ -178,3 +180,18 @@ def channel_mask(channels: Sequence[int], count: int) -> jax.Array:
                 f'There is no channel {channel}; they are 0 to {count - 1}.'
             )
     return jnp.zeros(count).at[jnp.asarray(channels, int)].set(1.0)
+
+
+def value_and_gradient(
+    objective: Objective, x: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Returns the losses [n] and each one's gradient by its own x."""
+
+    def both(x):
+        loss = objective(x)
+        # A picture's loss depends on its own x alone: the gradient of the sum
+        # is the gradient of each.
+        return jnp.sum(loss), loss
+
+    (_, loss), gradient = jax.value_and_grad(both, has_aux=True)(x)
+    return loss, gradient

@@ -2,34 +2,45 @@
 
 A network's features are decoded from fMRI, unit by unit (`linear.ridge`), and
 given the spread of true ones (`linear.scaling`); then pictures are searched
-that have them (`inversion`). The same search from the test pictures' true
+that have them (`search`). The same search from the test pictures' true
 features shows what it could give at best, and direct ridge regression from
 voxels to pixels what a method without a network gives.
 """
 
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.errors import check_known
 from brainjax.io.files import PathLike
+from brainjax.linear import ridge
 from brainjax.methods.data import Data
-from brainjax.methods.inversion import subsets
-from brainjax.methods.inversion.data import (
-    SCALINGS,
-    Fitted,
-    build_network,
-    decode,
-    invert,
-    prepare,
-    true_features,
-)
+from brainjax.methods.inversion import files
+from brainjax.methods.inversion.data import check, training_data
+from brainjax.methods.inversion.networks import build_network, true_features
+from brainjax.methods.inversion.training import decode, fit_ridge
 from brainjax.networks import frozen
-from brainjax.recordings import (
-    average_repeats,
-    need_pictures,
-)
+
+
+class Fitted(NamedTuple):
+    """What reconstructs.
+
+    Attributes:
+      network: whose features are decoded.
+      features: layer -> true ones of the training stimuli, [stimuli, ...].
+      prepared: the ridge, from fMRI to any of their units.
+      pixels: [stimuli, height * width * 3] float32 in 0..1.
+      fmri: [stimuli, voxels], normalised and averaged over repeats.
+      folder: of the run.
+    """
+
+    network: frozen.Network
+    features: dict[str, np.ndarray]
+    prepared: ridge.Prepared
+    pixels: np.ndarray
+    fmri: np.ndarray
+    folder: pathlib.Path
 
 
 def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
@@ -40,25 +51,16 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
       config: see `inversion.config.shen2019`.
       workdir: gets 'decoded' and 'inversion', from which an interrupted run
         resumes.
-
-    Raises:
-      InputError: the recording, the network or a setting cannot be used.
     """
-    check_known('scaling', config.decoding.scaling, SCALINGS)
-    check_known('optimiser', config.inversion.optimiser, ('lbfgs', 'descent'))
-    subsets.check(data.recording, config)
+    check(config, data.recording)
     network = build_network(config)
-    if config.decoding.scaling == 'published':
-        frozen.check_scales(network)
-    train = data.normalised.train
-    averaged = average_repeats(train)
-    images = need_pictures(data.recording)[averaged.stimulus]
+    train = training_data(data)
     return Fitted(
         network,
-        true_features(network, images, config),
-        prepare(train, config),
-        images.reshape(len(images), -1) / np.float32(255),
-        averaged.fmri,
+        true_features(network, train.images, config),
+        fit_ridge(train.trials, config),
+        train.images.reshape(len(train.images), -1) / np.float32(255),
+        train.averaged.fmri,
         pathlib.Path(workdir),
     )
 
@@ -76,4 +78,7 @@ def reconstruct(
     Returns:
       [trials, size, size, 3] float32 in 0..1.
     """
-    return invert(fitted, decode(fitted, fmri, config), config, 'inversion')
+    decoded = decode(fitted.prepared, fitted.features, fmri, config)
+    return files.invert_in(
+        fitted.folder, files.DECODED, decoded, fitted.network, config
+    )

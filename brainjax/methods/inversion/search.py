@@ -13,38 +13,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from brainjax.methods.inversion import descent, quasi_newton
-from brainjax.methods.inversion import losses as inversion_losses
-from brainjax.methods.inversion.descent import CODE_DESCENT, Descent
-from brainjax.methods.inversion.networks import (
-    Data,
+from brainjax.methods.inversion import losses
+from brainjax.methods.inversion.problem import (
     Generator,
     Problem,
+    SearchData,
     Settings,
-    prepare,
-    refusing,
+    build_problem,
     render,
 )
-from brainjax.methods.inversion.quasi_newton import QuasiNewton
+from brainjax.methods.inversion.steps import OPTIMISERS
 from brainjax.networks import frozen
 
-__all__ = [
-    'CODE_DESCENT',
-    'Descent',
-    'Generator',
-    'Inverted',
-    'QuasiNewton',
-    'Settings',
-    'features',
-    'invert',
-    'recover',
-    'stretch',
-]
-
-STEPS_AT_A_TIME = 10  # between two reports of progress
+STEPS_AT_A_TIME = 10  # Between two marks of progress.
 
 
 class Inverted(NamedTuple):
@@ -68,7 +51,7 @@ def invert(
     names: Sequence[str],
     network: frozen.Network,
     settings: Settings,
-    search: Generator | None = None,
+    generator: Generator | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Inverted:
     """Searches pictures with given features, all at once.
@@ -82,19 +65,17 @@ def invert(
         the seed, not on its place.
       network: whose features they are.
       settings: how to search.
-      search: the generator whose codes are searched; None for pixels.
+      generator: whose codes are searched; None for pixels.
       progress: called with the steps done.
-
-    Raises:
-      InputError: a layer does not exist or has another shape, targets are not
-        finite, or a setting does not exist.
     """
-    problem, data, x = prepare(targets, names, network, settings, search)
-    start, _, _ = _OPTIMISERS[type(settings.optimiser)]
-    state = start(x, settings.optimiser)
+    problem, data, x = build_problem(
+        targets, names, network, settings, generator
+    )
+    optimiser = OPTIMISERS[type(settings.optimiser)]
+    state = optimiser.start(x, settings.optimiser)
     for step in range(0, settings.optimiser.steps, STEPS_AT_A_TIME):
         stop = min(step + STEPS_AT_A_TIME, settings.optimiser.steps)
-        state = _advance(problem, data, state, step, stop)
+        state = advance(problem, data, state, step, stop)
         jax.block_until_ready(state)
         if progress:
             progress(stop)
@@ -103,54 +84,8 @@ def invert(
         np.asarray(images),
         {layer: np.asarray(error) for layer, error in errors.items()},
         np.asarray(state.losses),
-        np.asarray(x) if search else None,
+        np.asarray(x) if generator else None,
     )
-
-
-def recover(
-    images: np.ndarray,
-    names: Sequence[str],
-    layers: Sequence[str],
-    network: frozen.Network,
-    settings: Settings,
-    search: Generator | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Inverted:
-    """Inverts the true features of pictures: the check that inversion works.
-
-    What this does not give back, no decoded features will.
-
-    Args:
-      images: [n, size, size, 3] float in 0..1.
-      layers: whose features are used.
-      names, network, settings, search, progress: as for `invert`.
-    """
-    found = features(network, images, layers)
-    return invert(found, names, network, settings, search, progress)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 3))
-def _features(architecture, params, images, layers):
-    with jax.default_matmul_precision('highest'):
-        return architecture.apply(params, images, layers)
-
-
-def features(
-    network: frozen.Network, images: np.ndarray, layers: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Computes features of [n, height, width, 3] pictures in 0..1.
-
-    Raises:
-      InputError: there is no such layer, or the pictures do not fit.
-    """
-    with refusing():
-        found = _features(
-            network.architecture,
-            network.params,
-            jnp.asarray(images),
-            tuple(layers),
-        )
-    return {layer: np.asarray(found[layer]) for layer in layers}
 
 
 def stretch(images: np.ndarray, percent: float = 4.0) -> np.ndarray:
@@ -167,30 +102,16 @@ def stretch(images: np.ndarray, percent: float = 4.0) -> np.ndarray:
     return ((images.clip(low, high) - low) / span).astype(np.float32)
 
 
-_OPTIMISERS = {
-    Descent: (
-        descent.start_descent,
-        descent.descend,
-        lambda state, codes: state.seen if codes else state.x,
-    ),
-    QuasiNewton: (
-        quasi_newton.start_quasi_newton,
-        quasi_newton.quasi_newton,
-        lambda state, codes: state.x,
-    ),
-}
-
-
 @functools.partial(jax.jit, static_argnums=0)
-def _advance(problem: Problem, data: Data, state, start, stop):
+def advance(problem: Problem, data: SearchData, state, start, stop):
     """Takes the steps from start to before stop."""
     settings = problem.settings
-    _, take, _ = _OPTIMISERS[type(settings.optimiser)]
+    take = OPTIMISERS[type(settings.optimiser)].step
 
     def objective(x):
         images = render(problem, data, x)
         found = problem.architecture.apply(data.params, images, data.targets)
-        return inversion_losses.total(
+        return losses.total(
             found, data.targets, data.weights, data.masks, settings.terms
         )
 
@@ -204,15 +125,15 @@ def _advance(problem: Problem, data: Data, state, start, stop):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _finish(problem: Problem, data: Data, state):
+def _finish(problem: Problem, data: SearchData, state):
     """Returns what was searched, its pictures and their relative errors."""
-    _, _, result = _OPTIMISERS[type(problem.settings.optimiser)]
-    x = result(state, problem.generator is not None)
+    optimiser = OPTIMISERS[type(problem.settings.optimiser)]
+    x = optimiser.result(state, problem.generator is not None)
     with jax.default_matmul_precision('highest'):
         images = render(problem, data, x)
         found = problem.architecture.apply(data.params, images, data.targets)
     errors = {
-        layer: inversion_losses.relative_error(found[layer], target)
+        layer: losses.relative_error(found[layer], target)
         for layer, target in data.targets.items()
     }
     return x, images, errors

@@ -6,56 +6,34 @@ al. 2019, reconstructions from single areas and single layers). Everything else
 stays as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.errors import InputError, suggestion
 from brainjax.evaluation import identification, statistics
 from brainjax.evaluation.scores import Score, make_score, pixel_scores
-from brainjax.methods.data import Figure
-from brainjax.methods.inversion.data import Fitted, decode, invert, prepare
-from brainjax.recordings import (
-    Recording,
-    average_repeats,
-    normalise,
-    roi_mask,
-    take_voxels,
-)
+from brainjax.methods.data import Data, Figure
+from brainjax.methods.inversion import files
+from brainjax.methods.inversion.data import layers_of
+from brainjax.methods.inversion.method import Fitted
+from brainjax.methods.inversion.training import decode, fit_ridge
+from brainjax.recordings import average_repeats, roi_mask, take_voxels
 
 SHOWN = 12  # Pictures of a sheet.
 
 
-def check(recording: Recording, config: ConfigDict) -> None:
-    """Checks that the ROIs and layers of `config.subsets` exist.
-
-    Raises:
-      InputError: one does not, or an ROI holds no voxel.
-    """
-    for roi in config.subsets.rois:
-        roi_mask(recording.rois, roi, recording.source)
-    for layers in config.subsets.layers:
-        for layer in _layers(layers):
-            if layer not in config.network.layers:
-                raise InputError(
-                    f'config.subsets.layers names {layer!r}, which is not in '
-                    'config.network.layers.'
-                    f'{suggestion(layer, config.network.layers)}'
-                )
-
-
 def reconstruct(
     fitted: Fitted,
-    recording: Recording,
+    data: Data,
     decoded: Mapping[str, np.ndarray],
     config: ConfigDict,
 ) -> dict[str, np.ndarray]:
     """Reconstructs the test stimuli from each subset.
 
     Args:
-      fitted: from `deep_reconstruction.fit`.
-      recording: as given to it.
+      fitted: from `method.fit`.
+      data: as given to it.
       decoded: layer -> features decoded from all voxels.
       config: of the experiment.
 
@@ -64,25 +42,40 @@ def reconstruct(
       order. A subset is called as in the config, with '+' for '|'.
     """
     found = {}
-    for roi in config.subsets.rois:
-        part = normalise(
-            take_voxels(
-                recording, roi_mask(recording.rois, roi, recording.source)
-            )
+    for text, targets in _targets(fitted, data, decoded, config):
+        name = text.replace('|', '+')
+        label = f'subsets/{name}'
+        found[name] = files.invert_in(
+            fitted.folder, label, targets, fitted.network, config
         )
-        here = fitted._replace(prepared=prepare(part.train, config))
-        features = decode(here, average_repeats(part.test).fmri, config)
-        name = roi.replace('|', '+')
-        found[name] = invert(fitted, features, config, f'subsets/{name}')
-    for layers in config.subsets.layers:
-        name = layers.replace('|', '+')
-        features = {layer: decoded[layer] for layer in _layers(layers)}
-        found[name] = invert(fitted, features, config, f'subsets/{name}')
     return found
 
 
-def _layers(text: str) -> list[str]:
-    return [layer.strip() for layer in text.split('|')]
+def _targets(
+    fitted: Fitted,
+    data: Data,
+    decoded: Mapping[str, np.ndarray],
+    config: ConfigDict,
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Yields each subset and its features, of which one set is held at a time.
+
+    All layers of VGG19 are 3 GB for 50 pictures.
+    """
+    for roi in config.subsets.rois:
+        mask = roi_mask(data.recording.rois, roi, data.recording.source)
+        # Voxels were normalised each for itself.
+        part = take_voxels(data.normalised, mask)
+        yield (
+            roi,
+            decode(
+                fit_ridge(part.train, config),
+                fitted.features,
+                average_repeats(part.test).fmri,
+                config,
+            ),
+        )
+    for text in config.subsets.layers:
+        yield text, {layer: decoded[layer] for layer in layers_of(text)}
 
 
 def score(

@@ -13,16 +13,17 @@ from tiny_inversion_files import LAYERS, NAMES, SETTINGS, network, run, tree
 
 from brainjax.errors import InputError
 from brainjax.io import arrays, feature_folders
-from brainjax.methods.inversion import files as inversion_files
-from brainjax.methods.inversion import search as inversion
-from brainjax.methods.inversion.search import Descent, Settings
+from brainjax.methods.inversion import files, search
+from brainjax.methods.inversion.networks import features
+from brainjax.methods.inversion.problem import Settings
+from brainjax.methods.inversion.steps import Descent
 from brainjax.networks import frozen
 
 
 @pytest.fixture
 def layers(tmp_path):
     images = np.random.default_rng(0).random((5, 16, 16, 3), np.float32)
-    found = inversion.features(network(), images, LAYERS)
+    found = features(network(), images, LAYERS)
     for layer, values in found.items():
         feature_folders.write_features(
             tmp_path / 'features', layer, NAMES, frozen.channels_first(values)
@@ -38,7 +39,7 @@ def test_files_hold_what_inversion_finds(tmp_path, layers):
         name: frozen.channels_last(feature_folders.read(layer, NAMES[:2]))
         for name, layer in layers.items()
     }
-    expected = inversion.invert(targets, NAMES[:2], network(), SETTINGS)
+    expected = search.invert(targets, NAMES[:2], network(), SETTINGS)
     held = arrays.read(tmp_path / 'out' / 'reconstructions.npz')
     assert held['names'].tolist() == NAMES
     np.testing.assert_array_equal(
@@ -53,7 +54,7 @@ def test_files_hold_what_inversion_finds(tmp_path, layers):
     assert index['about']['settings']['size'] == 16
     for folder, images in (
         ('images', expected.images.clip(0, 1)),
-        ('stretched', inversion.stretch(expected.images)),
+        ('stretched', search.stretch(expected.images)),
     ):
         found = Image.open(tmp_path / 'out' / folder / 'b.png')
         np.testing.assert_array_equal(found, np.round(images[1] * 255))
@@ -83,9 +84,9 @@ def test_blocks_that_are_done_are_not_searched_again(
     run(layers, out)
     whole = tree(out)
     searched = []
-    real = inversion.invert
+    real = search.invert
     monkeypatch.setattr(
-        inversion,
+        search,
         'invert',
         lambda targets, names, *rest: (
             searched.append(list(names)) or real(targets, names, *rest)
@@ -160,7 +161,7 @@ def test_published_scales_and_missing_pictures(tmp_path, layers):
     with pytest.raises(InputError, match='are those of vgg19_caffe'):
         run(layers, tmp_path / 'out', published_scales=True)
     with pytest.raises(InputError, match="no conv1_2 features of picture 'f'"):
-        inversion_files.invert(
+        files.invert(
             layers, [*NAMES, 'f'], network(), SETTINGS, tmp_path / 'out'
         )
 
@@ -168,7 +169,7 @@ def test_published_scales_and_missing_pictures(tmp_path, layers):
 def test_published_scales_give_the_spread(tmp_path, layers):
     from brainjax.linear import scaling
 
-    found = inversion_files._targets(layers, NAMES, True)
+    found = files._targets(layers, NAMES, True)
     for layer, values in found.items():
         np.testing.assert_allclose(
             scaling.deviation(frozen.channels_first(values)),

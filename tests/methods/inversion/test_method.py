@@ -13,8 +13,8 @@ from tiny_inversion import get_config
 from brainjax import experiment
 from brainjax.errors import InputError
 from brainjax.methods.data import prepare
-from brainjax.methods.inversion import findings as inversion_findings
-from brainjax.methods.inversion import method as deep_reconstruction
+from brainjax.methods.inversion.findings import findings
+from brainjax.methods.inversion.method import fit, reconstruct
 from brainjax.recordings import average_repeats, normalise
 
 
@@ -119,10 +119,10 @@ def test_what_uses_all_test_pictures_says_so(tmp_path):
     recording = tiny.subject()
     c = get_config(decoding__scaling='over_test_pictures_transductive')
     c.inversion.update(steps=2, recovered=0)
-    fitted = deep_reconstruction.fit(prepare(recording, None), c, tmp_path)
+    fitted = fit(prepare(recording, None), c, tmp_path)
     fmri = average_repeats(normalise(recording).test).fmri
-    deep_reconstruction.reconstruct(fitted, fmri, c)
-    found = inversion_findings.findings(fitted, prepare(recording, None), c)
+    reconstruct(fitted, fmri, c)
+    found = findings(fitted, prepare(recording, None), c)
     assert found.transductive
     assert any('Transductive' in note for note in found.notes)
 
@@ -138,7 +138,5 @@ def test_bad_settings_are_one_sentence(tmp_path):
         ({'subsets__layers': ('conv1_2|fc8',)}, "'fc8', which is not in"),
     ):
         with pytest.raises(InputError, match=words):
-            deep_reconstruction.fit(
-                prepare(recording, None), get_config(**change), tmp_path
-            )
+            fit(prepare(recording, None), get_config(**change), tmp_path)
     json.dumps(get_config().to_dict())

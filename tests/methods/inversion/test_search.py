@@ -8,15 +8,18 @@ import pytest
 import scipy.ndimage
 
 from brainjax.errors import InputError
-from brainjax.methods.inversion import losses as inversion_losses
-from brainjax.methods.inversion import search as inversion
-from brainjax.methods.inversion.networks import prepare, render
-from brainjax.methods.inversion.search import (
+from brainjax.methods.inversion import losses, search
+from brainjax.methods.inversion.networks import features
+from brainjax.methods.inversion.problem import (
+    Generator,
+    Settings,
+    build_problem,
+    render,
+)
+from brainjax.methods.inversion.steps import (
     CODE_DESCENT,
     Descent,
-    Generator,
     QuasiNewton,
-    Settings,
 )
 from brainjax.networks import frozen
 from brainjax.networks.backbones import generator
@@ -47,13 +50,9 @@ def pictures(n=2, size=32):
 
 
 def recover(settings, preprocessing='torchvision', layers=LAYERS, n=2):
-    return inversion.recover(
-        pictures()[:n],
-        ['a', 'b'][:n],
-        layers,
-        network(preprocessing),
-        settings,
-    )
+    held = network(preprocessing)
+    targets = features(held, pictures()[:n], layers)
+    return search.invert(targets, ['a', 'b'][:n], held, settings)
 
 
 @pytest.mark.parametrize('preprocessing', ['torchvision', 'caffe'])
@@ -65,8 +64,8 @@ def test_descent_recovers_true_features(preprocessing):
     for layer, bound in bounds.items():
         assert np.all(found.errors[layer] < bound), (layer, found.errors)
     # The errors are those of the pictures that are returned.
-    true = inversion.features(network(preprocessing), pictures(), DEEP)
-    seen = inversion.features(network(preprocessing), found.images, DEEP)
+    true = features(network(preprocessing), pictures(), DEEP)
+    seen = features(network(preprocessing), found.images, DEEP)
     for layer in DEEP:
         for i in range(2):
             error = np.sum((seen[layer][i] - true[layer][i]) ** 2)
@@ -92,14 +91,14 @@ def test_quasi_newton_recovers_true_features():
 
 def objective(settings):
     held = frozen.init_random(jax.random.key(0), 'vgg16', 1 / 8)
-    targets = inversion.features(held, pictures(), LAYERS)
-    problem, data, x = prepare(targets, ['a', 'b'], held, settings, None)
+    targets = features(held, pictures(), LAYERS)
+    problem, data, x = build_problem(targets, ['a', 'b'], held, settings, None)
 
     def loss(x):
         found = held.architecture.apply(
             held.params, render(problem, data, x), LAYERS
         )
-        return inversion_losses.total(
+        return losses.total(
             found, data.targets, data.weights, data.masks, settings.terms
         )
 
@@ -123,17 +122,17 @@ def test_gradient_agrees_with_differences():
 def test_noise_is_of_whole_numbers_and_belongs_to_the_name():
     settings = Settings(size=32)
     held = network('caffe')
-    targets = inversion.features(held, pictures(), LAYERS)
-    problem, data, x = prepare(targets, ['a', 'b'], held, settings, None)
+    targets = features(held, pictures(), LAYERS)
+    problem, data, x = build_problem(targets, ['a', 'b'], held, settings, None)
     pixels = 255 * render(problem, data, x)
     np.testing.assert_allclose(pixels, np.round(pixels), atol=1e-3)
     assert pixels.min() > -0.5 and pixels.max() < 255.5
     assert np.std(pixels) > 60
     other = {layer: t[::-1] for layer, t in targets.items()}
-    _, _, y = prepare(other, ['b', 'a'], held, settings, None)
+    _, _, y = build_problem(other, ['b', 'a'], held, settings, None)
     np.testing.assert_array_equal(x, y[::-1])
     changed = dataclasses.replace(settings, seed=1)
-    _, _, z = prepare(targets, ['a', 'b'], held, changed, None)
+    _, _, z = build_problem(targets, ['a', 'b'], held, changed, None)
     assert np.any(x != z)
 
 
@@ -149,7 +148,7 @@ def test_generator_codes():
     narrow = generator.init(jax.random.key(1), 'relu7', 1 / 64)
     code = generator.code_shape('relu7', narrow)
     upper = np.full(code, 3.0, np.float32)
-    search = Generator('relu7', narrow, upper)
+    held_generator = Generator('relu7', narrow, upper)
     true = jnp.abs(jax.random.normal(jax.random.key(2), (1, *code)))
     image = generator.apply(narrow, 'relu7', true.clip(0, 3))[:, 112:144]
     mean = np.float32([122.67891434, 116.66876762, 104.00698793])
@@ -163,8 +162,9 @@ def test_generator_codes():
         settings = Settings(
             optimiser, start='normal', size=32, boxed=True, seed=3
         )
-        found = inversion.recover(
-            image, ['a'], LAYERS, network('caffe'), settings, search
+        targets = features(network('caffe'), image, LAYERS)
+        found = search.invert(
+            targets, ['a'], network('caffe'), settings, held_generator
         )
         assert found.codes.reshape(1, -1).shape == (1, *code)
         assert found.codes.min() >= 0 and found.codes.max() <= 3
@@ -184,17 +184,17 @@ def test_descent_of_codes_returns_what_was_last_evaluated():
         boxed=True,
     )
     held = network('caffe')
-    targets = inversion.features(held, pictures(1), LAYERS)
-    search = Generator('relu7', narrow)
-    _, _, first = prepare(targets, ['a'], held, settings, search)
-    found = inversion.invert(targets, ['a'], held, settings, search)
+    targets = features(held, pictures(1), LAYERS)
+    held_generator = Generator('relu7', narrow)
+    _, _, first = build_problem(targets, ['a'], held, settings, held_generator)
+    found = search.invert(targets, ['a'], held, settings, held_generator)
     np.testing.assert_allclose(found.codes, first, atol=1e-6)
 
 
 def test_terms_weights_and_channels_change_the_search():
     base = Settings(Descent(steps=3), size=32)
     changes = [
-        {'terms': tuple((name, 1.0) for name in inversion_losses.LOSSES)},
+        {'terms': tuple((name, 1.0) for name in losses.LOSSES)},
         {'weights': 'equal'},
         {'weights': tuple((layer, 2.0) for layer in LAYERS)},
         {'channels': (('conv1_2', (0, 1)),)},
@@ -209,7 +209,7 @@ def test_terms_weights_and_channels_change_the_search():
 
 def test_stretch():
     images = pictures() * 0.2 + 0.5
-    found = inversion.stretch(images)
+    found = search.stretch(images)
     for raw, shown in zip(images, found):
         low, high = np.percentile(raw, [2, 98])
         np.testing.assert_allclose(
@@ -217,17 +217,17 @@ def test_stretch():
         )
     assert found.min() == 0 and found.max() == 1
     grey = np.full((1, 4, 4, 3), 0.5, np.float32)
-    assert not np.any(inversion.stretch(grey))
+    assert not np.any(search.stretch(grey))
 
 
 def test_what_cannot_be_inverted():
     settings = Settings(Descent(steps=1), size=32)
     held = network()
-    targets = inversion.features(held, pictures(), DEEP)
+    targets = features(held, pictures(), DEEP)
 
     def refused(message, targets=targets, names=('a', 'b'), **change):
         with pytest.raises(InputError, match=message):
-            inversion.invert(
+            search.invert(
                 targets, names, held, dataclasses.replace(settings, **change)
             )
 
@@ -246,7 +246,7 @@ def test_what_cannot_be_inverted():
     refused('no channel 8', channels=(('conv1_2', (8,)),))
     narrow = generator.init(jax.random.key(1), 'relu7', 1 / 64)
     with pytest.raises(InputError, match='one bound a unit'):
-        inversion.invert(
+        search.invert(
             targets,
             ('a', 'b'),
             held,
