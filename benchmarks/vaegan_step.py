@@ -24,7 +24,7 @@ from common import REPOSITORY, Side, cpu_name, write_result
 
 PUBLISHED_STEPS = 50_000
 PARTS = ('encoder', 'generator', 'discriminator')
-TERMS = ('kl', 'likeness', 'real', 'fake')
+TERMS = ('kl', 'reconstruction', 'real', 'fake')
 
 
 def get_config(options):
@@ -60,7 +60,7 @@ def jax_side(options):
     os.environ['NPROC'] = str(options['threads'])
     import jax
 
-    from brainjax.methods.faces import steps
+    from brainjax.methods.faces import networks, steps
     from brainjax.training import parallel
     from brainjax.training import state as training_state
 
@@ -68,7 +68,7 @@ def jax_side(options):
         raise SystemExit('The benchmark compares one device; hide the others.')
     jax.config.update('jax_default_matmul_precision', options['precision'])
     config = get_config(options)
-    variables = steps.initialise(config, jax.random.key(0))
+    variables = networks.initialise(config, jax.random.key(0))
     state = parallel.replicate(
         training_state.create(
             variables,
@@ -78,7 +78,7 @@ def jax_side(options):
         )
     )
     batch = parallel.shard({'images': pictures(options)})
-    step = parallel.parallel(steps.build_step(config))
+    step = parallel.parallel(steps.vaegan_step(config))
     draws = jax.vmap(
         lambda images: steps.draws(config, state, images),
         axis_name=parallel.AXIS,

@@ -20,7 +20,7 @@ Scores to expect, over four subjects (chance): pairwise recognition above .95
 full recognition .65 (.05), PCA .41, gender .70 (.5). Imagery (.84) is not
 scored from ds001761: its events do not tell which face was imagined.
 
-`methods/faces_config.py` names the source of every value.
+`brainjax/methods/faces/config.py` names the source of every value.
 """
 
 from brainjax.methods.faces.config import vanrullen2019

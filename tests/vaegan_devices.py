@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import tiny_faces
 
-from brainjax.methods.faces import training as vaegan_training
+from brainjax.methods.faces.training import fit_vaegan
 
 
 def get_config():
@@ -27,9 +27,7 @@ def get_config():
 def metrics():
     """Returns the history, one record a step."""
     with tempfile.TemporaryDirectory() as folder:
-        _, history = vaegan_training.fit(
-            tiny_faces.pictures(40), get_config(), folder
-        )
+        _, history = fit_vaegan(tiny_faces.pictures(40), get_config(), folder)
     return history
 
 
@@ -37,7 +35,7 @@ def run_until_killed(folder):
     """Trains in `folder` and says so after each epoch."""
     c = tiny_faces.get_config()
     c.training.update(epochs=10**6, steps=5)
-    vaegan_training.fit(tiny_faces.pictures(40), c, folder)
+    fit_vaegan(tiny_faces.pictures(40), c, folder)
 
 
 def fingerprint(variables):

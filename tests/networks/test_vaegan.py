@@ -6,7 +6,7 @@ import tiny_faces
 from jax import lax
 
 from brainjax.errors import InputError
-from brainjax.methods.faces import steps
+from brainjax.methods.faces.networks import initialise
 from brainjax.networks import layers, vaegan
 from brainjax.training import parallel
 
@@ -274,7 +274,7 @@ def test_norm_takes_its_statistics_over_devices():
 
 def test_no_faces_and_other_whole_numbers():
     config = tiny_faces.get_config()
-    variables = steps.initialise(config, jax.random.key(0))
+    variables = initialise(config, jax.random.key(0))
     none = np.empty((0, 16, 16, 3), np.uint8)
     assert vaegan.encode(variables, none).shape == (0, 6)
     assert vaegan.generate(variables, np.empty((0, 6))).shape == none.shape

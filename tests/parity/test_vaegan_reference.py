@@ -12,7 +12,9 @@ torch = pytest.importorskip('torch')
 import tiny_faces
 import vaegan_reference as reference
 
+from brainjax.methods.faces import networks as faces_networks
 from brainjax.methods.faces import steps
+from brainjax.methods.faces.networks import PARTS
 from brainjax.networks import vaegan
 from brainjax.training import parallel
 from brainjax.training import state as training_state
@@ -34,7 +36,7 @@ def build(config, variables):
         ),
         reference.DiscriminatorReference(config.size, c.discriminator_channels),
     )
-    for part, network in zip(steps.PARTS, networks):
+    for part, network in zip(PARTS, networks):
         reference.load(
             network,
             variables['params'][part],
@@ -58,7 +60,7 @@ def nchw(images):
 def check_running_means(networks, state):
     # After one step: the optimiser blows up the rounding of the gradient of
     # a bias before a batch norm, which is 0, and the mean follows the bias.
-    for part, network in zip(steps.PARTS[:2], networks):
+    for part, network in zip(PARTS[:2], networks):
         for i, layer in enumerate(network.layers, 1):
             norm = next(m for m in layer if isinstance(m, torch.nn.BatchNorm2d))
             ours = state.batch_stats[part][f'layer{i}']['norm']['mean']
@@ -72,7 +74,7 @@ def test_steps_are_the_references(game):
     config = tiny_faces.get_config()
     config.training.update(game=game, pixels=0.3, kl=0.7, mirror=False)
     config.training.update(margin=0.05)  # So narrow that gates shut.
-    variables = randomise(steps.initialise(config, jax.random.key(0)))
+    variables = randomise(faces_networks.initialise(config, jax.random.key(0)))
     # So that no logit is so high that 1 - D is 0 in PyTorch's float32.
     head = variables['params']['discriminator']['fc']
     head['kernel'] = head['kernel'] / 10
@@ -82,7 +84,7 @@ def test_steps_are_the_references(game):
     state = training_state.create(
         variables, optimizer, jax.random.key(1), steps.METRICS
     )
-    run = parallel.parallel(steps.build_step(config))
+    run = parallel.parallel(steps.vaegan_step(config))
     state = parallel.replicate(state)
     seen = set()
     for i in range(4):
@@ -110,7 +112,7 @@ def test_steps_are_the_references(game):
                 metrics[name], expected[name], rtol=3e-5, err_msg=f'{i} {name}'
             )
         after = jax.device_get(state.opt_state)
-        for part, network in zip(steps.PARTS, networks):
+        for part, network in zip(PARTS, networks):
             if expected.get(f'{part}_steps', True):
                 gradients = jax.tree.map(
                     lambda new, old: (new - np.float32(0.9) * old) * 10,
@@ -140,7 +142,7 @@ def test_encode_and_generate_at_the_published_size():
         generator_channels=generator_channels,
         discriminator_channels=channels,
     )
-    variables = randomise(steps.initialise(config, jax.random.key(0)))
+    variables = randomise(faces_networks.initialise(config, jax.random.key(0)))
     encoder, generator, discriminator = build(config, variables)
     encoder.eval(), generator.eval()
     images = np.random.default_rng(0).random((3, 128, 128, 3), np.float32)

@@ -129,11 +129,13 @@ def losses(
     divergence = -0.5 * (
         1 + 2 * log_sigma - mu**2 - torch.exp(2 * log_sigma)
     ).sum(1)
-    likeness = sum(
+    reconstruction = sum(
         0.5 * ((a - b) ** 2).flatten(1).sum(1)
         for a, b in list(zip(shown, seen))[first_feature:]
     )
-    likeness = likeness + pixels * 0.5 * ((rebuilt - x) ** 2).flatten(1).sum(1)
+    reconstruction = reconstruction + pixels * 0.5 * (
+        (rebuilt - x) ** 2
+    ).flatten(1).sum(1)
     gan = (
         torch.log(d_real + eps)
         + torch.log(1 - d_fake + eps)
@@ -148,11 +150,11 @@ def losses(
     }[game]
     return {
         'kl': divergence.mean(),
-        'likeness': likeness.mean(),
+        'reconstruction': reconstruction.mean(),
         'real': -torch.log(d_real + eps).mean(),
         'fake': -torch.log(1 - d_fake + eps).mean(),
-        'encoder': (kl * divergence + likeness).mean(),
-        'generator': (gamma * likeness + played).mean(),
+        'encoder': (kl * divergence + reconstruction).mean(),
+        'generator': (gamma * reconstruction + played).mean(),
         'discriminator': -gan.mean(),
     }
 

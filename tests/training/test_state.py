@@ -11,7 +11,7 @@ import tiny_selfsup
 from brainjax import evaluation
 from brainjax.errors import InputError
 from brainjax.methods.data import prepare
-from brainjax.methods.faces import data as faces_checks
+from brainjax.methods.faces import data as faces_data
 from brainjax.methods.faces import training as vaegan_training
 from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
@@ -153,7 +153,7 @@ def test_faces_likewise(tmp_path, monkeypatch):
             _, (given,) = run(
                 vaegan_training,
                 patch,
-                lambda c=c, dtype=dtype: vaegan_training.fit(
+                lambda c=c, dtype=dtype: vaegan_training.fit_vaegan(
                     tiny_faces.pictures(16), c, tmp_path / dtype
                 ),
             )
@@ -179,4 +179,4 @@ def test_unknown_type_is_one_sentence(tmp_path):
     c.compute_dtype = 'half'
     c.map.inversion = 'least_squares'
     with pytest.raises(InputError, match="no compute_dtype 'half'"):
-        faces_checks.check(tiny.subject(), c)
+        faces_data.check(tiny.subject(), c)

@@ -58,12 +58,13 @@ def vanrullen2019() -> ConfigDict:
     # learning rates go with the size of picture.
     c.training = ConfigDict()
     c.training.kl = 1.0
-    c.training.gamma = 0.5  # Of likeness, in the generator's loss.
-    # Discriminator layers, counted from 0, that measure likeness: this one
-    # and all after it.
+    c.training.gamma = 0.5  # Of reconstruction, in the generator's loss.
+    # Discriminator layers, counted from 0, whose features are compared for
+    # the reconstruction loss: this one and all after it.
     c.training.first_feature = 3
-    c.training.pixels = 0.0  # Ours: squared error of pixels, in likeness.
-    # What the generator adds to likeness. With L = (log D(x) +
+    # Ours: weight of the squared error of pixels in the reconstruction loss.
+    c.training.pixels = 0.0
+    # What the generator adds to reconstruction. With L = (log D(x) +
     # log(1 - D(x_rec)) + log(1 - D(x_prior))) / 3, which the discriminator
     # maximises: 'cadl' is -L, as CADL has it, which makes the generator help
     # the discriminator; 'minimax' is L, their game of Goodfellow et al. 2014;
@@ -134,7 +135,7 @@ def narrow() -> ConfigDict:
     # The published noise, 0.6 to 1.6, leaves so few latents too few bits.
     c.networks.log_sigma = (-2.5, 0.5)
     c.networks.brightness = 'clip'  # One bright pixel darkens no picture.
-    c.training.pixels = 4.0  # Nearly all of the likeness.
+    c.training.pixels = 4.0  # Nearly all of the reconstruction loss.
     c.training.first_feature = 2  # The last two of four layers.
     c.training.game = 'nonsaturating'  # 'cadl' has nothing to win.
     c.training.learning_rate = 2e-3

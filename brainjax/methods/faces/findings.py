@@ -1,6 +1,10 @@
-"""What the method for faces tells beside the pictures: scores and sheets."""
+"""What the method for faces tells beside its pictures.
 
-import functools
+How well latents of both kinds, decoded from fMRI, tell which face was seen or
+imagined, what limits the pictures, and how training went.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -8,195 +12,246 @@ from ml_collections import ConfigDict
 from brainjax.evaluation import recognition
 from brainjax.evaluation.scores import Score, pixel_scores
 from brainjax.methods.data import Data, Figure, Findings
-from brainjax.methods.faces import pictures
-from brainjax.methods.faces import voxels as faces_voxels
-from brainjax.methods.faces.data import fewest_voxels, roi_masks
-from brainjax.methods.faces.latents import Fitted, Space, decode
-from brainjax.recordings import (
-    Recording,
-    average_repeats,
-    need_pictures,
-)
+from brainjax.methods.faces.data import fewest_voxels, is_male, roi_masks
+from brainjax.methods.faces.latents import Space, decode, describe_choice
+from brainjax.methods.faces.method import Fitted
+from brainjax.recordings import Trials, average_repeats
+
+
+class _Faces(NamedTuple):
+    """What both kinds of latents are judged by, made once.
+
+    Attributes:
+      data: of the run.
+      images: [n, size, size, 3] uint8 of the test faces, as in `data.test`.
+      repeats: trials of a test face, on average.
+      imagery: averaged over the trials of a face; None without any.
+      imagery_repeats: trials of an imagined face, on average.
+      male: [stimuli] bool; None where gender is not scored.
+      shown: rows of the training faces among the stimuli.
+      regions: masks of the ROIs that are scored alone.
+      fewest: voxels that each of them gets.
+    """
+
+    data: Data
+    images: np.ndarray
+    repeats: float
+    imagery: Trials | None
+    imagery_repeats: float
+    male: np.ndarray | None
+    shown: np.ndarray
+    regions: dict[str, np.ndarray]
+    fewest: int
 
 
 def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     """Scores latents of both kinds, and shows what limits the pictures."""
-    recording, test, imagery = (
-        data.recording,
-        data.test,
-        data.normalised.imagery,
-    )
-    images = need_pictures(recording)
-    truth = images[test.stimulus]
-    scores: dict[str, Score] = {}
-    made = {'VAE-GAN ceiling': _rebuilt(fitted.vaegan, truth)}
-    imagined, notes = {}, []
+    seen = _faces(fitted, data, config)
+    target = seen.images
+    vaegan = fitted.vaegan
+    reconstructions = {
+        'VAE-GAN ceiling': vaegan.generate(vaegan.encode(target))
+    }
+    imagined, scores, notes = {}, {}, []
     for space, label, suffix in (
-        (fitted.vaegan, 'from fMRI', ''),
+        (vaegan, 'from fMRI', ''),
         (fitted.pca, 'PCA', '_pca'),
     ):
-        find = functools.partial(decode, space, config=config)
-        true = space.encode(truth)
-        decoded = find(test.fmri, repeats=fitted.repeats)
-        made[label] = space.generate(decoded)
-        pairwise = f'pairwise{suffix or "_latents"}'
-        found = recognition.recognise(true, decoded, seed=config.seed)
-        scores[pairwise] = found['pairwise']
-        scores[f'full_recognition{suffix}'] = found['full']
-        if config.gender:
-            male = pictures.labels(recording)
-            scores |= {
-                f'{name}{suffix}': each
-                for name, each in _gender(
-                    space.latents,
-                    male[fitted.shown],
-                    {'gender': decoded, 'gender_ceiling': true},
-                    male[test.stimulus],
-                    config.seed,
-                ).items()
-            }
-        if imagery is not None:
-            averaged = average_repeats(imagery)
-            repeats = len(imagery) / len(averaged)
-            guess = find(averaged.fmri, repeats=repeats, imagined=True)
-            imagined |= {
-                'imagined': images[averaged.stimulus] / np.float32(255)
-            }
+        encoded = space.encode(target)
+        decoded = decode(space, data.test.fmri, config, seen.repeats)
+        reconstructions[label] = space.generate(decoded)
+        scores |= _recognition(space, encoded, decoded, seen, config, suffix)
+        if seen.imagery is not None:
+            guess = decode(
+                space,
+                seen.imagery.fmri,
+                config,
+                seen.imagery_repeats,
+                imagined=True,
+            )
             imagined[label] = space.generate(guess)
             scores[f'imagery{suffix}'] = recognition.imagery(
-                true,
+                encoded,
                 guess,
-                np.searchsorted(test.stimulus, averaged.stimulus),
+                np.searchsorted(data.test.stimulus, seen.imagery.stimulus),
                 seed=config.seed,
             )
-        for name, voxels in _regions(space, recording, config).items():
-            alone = find(test.fmri, repeats=fitted.repeats, voxels=voxels)
-            found = recognition.recognise(true, alone, seed=config.seed)
-            scores[f'{pairwise}_{name}'] = found['pairwise']
+        scores |= _by_region(space, encoded, seen, config, suffix)
+        chosen = describe_choice(space.voxels, space.gain, data.recording.rois)
         ratio = decoded.std(axis=0).mean() / space.latents.std(axis=0).mean()
-        chosen = faces_voxels.describe(space.voxels, space.gain, recording.rois)
-        notes.append(f'{label}: {chosen}')
-        notes.append(
+        notes += [
+            f'{label}: {chosen}',
             f'{label}: decoded latents vary {ratio:.2f} times as much as '
-            'those of the training faces.'
-        )
+            'those of the training faces.',
+        ]
     for label, suffix in (('VAE-GAN ceiling', 'ceiling'), ('PCA', 'pca')):
         found, _ = pixel_scores(
-            truth, made[label], ('pixcorr', 'ssim_2d'), seed=config.seed
+            target,
+            reconstructions[label],
+            ('pixcorr', 'ssim_2d'),
+            seed=config.seed,
         )
         scores |= {f'{name}_{suffix}': each for name, each in found.items()}
     return Findings(
         'the VAE-GAN for faces (VanRullen & Reddy 2019; '
-        f'{fitted.vaegan.latents.shape[1]} latents)',
+        f'{vaegan.latents.shape[1]} latents)',
         False,
         scores,
-        _figures(fitted, recording, config, truth, made, imagined),
+        [
+            _ceiling(target, reconstructions),
+            *_imagery(seen, imagined),
+            *_gender(vaegan, seen),
+            *_training(fitted),
+        ],
         [*fitted.notes, *notes],
     )
 
 
-def _rebuilt(space: Space, images: np.ndarray) -> np.ndarray:
-    return space.generate(space.encode(images))
-
-
-def _gender(
-    known: np.ndarray,
-    male: np.ndarray,
-    judged: dict[str, np.ndarray],
-    truth: np.ndarray,
-    seed: int,
-) -> dict[str, Score]:
-    """Judges latents by the axis between training faces, standardised."""
-    by = recognition.spread(known)
-    axis = recognition.gender_axis(recognition.standardise(known, by), male)
-    return {
-        name: recognition.gender(
-            axis, recognition.standardise(found, by), truth, seed=seed
-        )
-        for name, found in judged.items()
-    }
-
-
-def _regions(
-    space: Space, recording: Recording, config: ConfigDict
-) -> dict[str, np.ndarray]:
-    """The voxels of each ROI that the latents explain best, equally many.
-
-    Each kind of latents has its own.
-    """
-    if not config.map.rois:
-        return {}
-    masks = roi_masks(recording, config)
-    return recognition.equal_sets(
-        space.gain,
-        masks,
-        fewest_voxels(masks, recording, config),
+def _faces(fitted: Fitted, data: Data, config: ConfigDict) -> _Faces:
+    recording, imagery = data.recording, data.normalised.imagery
+    averaged, repeats = None, 0.0
+    if imagery is not None:
+        averaged = average_repeats(imagery)
+        repeats = len(imagery) / len(averaged)
+    return _Faces(
+        data,
+        recording.stimuli.images[data.test.stimulus],
+        fitted.repeats,
+        averaged,
+        repeats,
+        is_male(recording) if config.gender else None,
+        fitted.shown,
+        roi_masks(recording, config),
+        fewest_voxels(recording, config),
     )
 
 
-def _figures(
-    fitted: Fitted,
-    recording: Recording,
+def _pairwise(suffix: str) -> str:
+    return f'pairwise{suffix or "_latents"}'
+
+
+def _recognition(
+    space: Space,
+    encoded: np.ndarray,
+    decoded: np.ndarray,
+    seen: _Faces,
     config: ConfigDict,
-    truth: np.ndarray,
-    made: dict[str, np.ndarray],
-    imagined: dict[str, np.ndarray],
-) -> list[Figure]:
-    """The sheets of a report."""
-    found = [
+    suffix: str,
+) -> dict[str, Score]:
+    """Which face was seen, and its gender, by decoded latents."""
+    found = recognition.recognise(encoded, decoded, seed=config.seed)
+    scores = {
+        _pairwise(suffix): found['pairwise'],
+        f'full_recognition{suffix}': found['full'],
+    }
+    if seen.male is None:
+        return scores
+    by = recognition.spread(space.latents)
+    axis = recognition.gender_axis(
+        recognition.standardise(space.latents, by), seen.male[seen.shown]
+    )
+    for name, latents in (('gender', decoded), ('gender_ceiling', encoded)):
+        scores[f'{name}{suffix}'] = recognition.gender(
+            axis,
+            recognition.standardise(latents, by),
+            seen.male[seen.data.test.stimulus],
+            seed=config.seed,
+        )
+    return scores
+
+
+def _by_region(
+    space: Space,
+    encoded: np.ndarray,
+    seen: _Faces,
+    config: ConfigDict,
+    suffix: str,
+) -> dict[str, Score]:
+    """Recognition by the voxels of each ROI that the latents explain best.
+
+    ROIs get equally many, and each kind of latents has its own.
+    """
+    if not seen.regions:
+        return {}
+    scores = {}
+    for name, voxels in recognition.equal_sets(
+        space.gain, seen.regions, seen.fewest
+    ).items():
+        decoded = decode(
+            space, seen.data.test.fmri, config, seen.repeats, voxels=voxels
+        )
+        found = recognition.recognise(encoded, decoded, seed=config.seed)
+        scores[f'{_pairwise(suffix)}_{name}'] = found['pairwise']
+    return scores
+
+
+def _ceiling(
+    target: np.ndarray, reconstructions: dict[str, np.ndarray]
+) -> Figure:
+    return Figure(
+        'What limits the pictures',
+        'Seen; made from its own latents, the best the VAE-GAN can do; '
+        'from latents decoded from fMRI; the same with principal '
+        'components.',
+        'montage',
+        {
+            'target': target / np.float32(255),
+            'reconstructions': reconstructions,
+        },
+    )
+
+
+def _imagery(seen: _Faces, imagined: dict[str, np.ndarray]) -> list[Figure]:
+    if seen.imagery is None:
+        return []
+    faces = seen.data.recording.stimuli.images[seen.imagery.stimulus]
+    return [
         Figure(
-            'What limits the pictures',
-            'Seen; made from its own latents, the best the VAE-GAN can do; '
-            'from latents decoded from fMRI; the same with principal '
-            'components.',
+            'Imagined faces',
+            'The face that was imagined, not seen; from fMRI; the same '
+            'with principal components.',
             'montage',
-            {'target': truth / np.float32(255), 'reconstructions': made},
+            {
+                'target': faces / np.float32(255),
+                'reconstructions': imagined,
+                'first': 'imagined',
+            },
         )
     ]
-    if imagined:
-        faces = imagined.pop('imagined')
-        found.append(
-            Figure(
-                'Imagined faces',
-                'The face that was imagined, not seen; from fMRI; the same '
-                'with principal components.',
-                'montage',
-                {
-                    'target': faces,
-                    'reconstructions': imagined,
-                    'first': 'imagined',
-                },
-            )
+
+
+def _gender(space: Space, seen: _Faces) -> list[Figure]:
+    if seen.male is None:
+        return []
+    known = space.latents
+    axis = recognition.gender_axis(known, seen.male[seen.shown])
+    walked, places = recognition.walk(known, axis[None])
+    images = space.generate(walked.reshape(-1, known.shape[1]))
+    return [
+        Figure(
+            'From female to male',
+            'A training face, moved along the axis between the mean '
+            'latents of female and male training faces.',
+            'picture_grid',
+            {
+                'images': images[None],
+                'labels': ['gender'],
+                'titles': [f'{place:+.1f} sd' for place in places],
+            },
         )
-    if config.gender:
-        known = fitted.vaegan.latents
-        male = pictures.labels(recording)[fitted.shown]
-        walked, places = recognition.walk(
-            known, recognition.gender_axis(known, male)[None]
+    ]
+
+
+def _training(fitted: Fitted) -> list[Figure]:
+    if not fitted.history:
+        return []
+    return [
+        Figure(
+            'Training of the VAE-GAN',
+            'Means over an epoch of training. real, fake: the '
+            "discriminator's cost on either; steps: the share of steps in "
+            'which a part was trained.',
+            'loss_curves',
+            {'history': fitted.history},
         )
-        images = fitted.vaegan.generate(walked.reshape(-1, known.shape[1]))
-        found.append(
-            Figure(
-                'From female to male',
-                'A training face, moved along the axis between the mean '
-                'latents of female and male training faces.',
-                'picture_grid',
-                {
-                    'images': images[None],
-                    'labels': ['gender'],
-                    'titles': [f'{place:+.1f} sd' for place in places],
-                },
-            )
-        )
-    if fitted.history:
-        found.append(
-            Figure(
-                'Training of the VAE-GAN',
-                'Means over an epoch of training. real, fake: the '
-                "discriminator's cost on either; steps: the share of steps in "
-                'which a part was trained.',
-                'loss_curves',
-                {'history': fitted.history},
-            )
-        )
-    return found
+    ]

@@ -1,9 +1,9 @@
 """The map and the patterns of a subject who saw faces, from time series.
 
-    subject = face_runs.find('ds001761', subject='01')
+    subject = faces_runs.find('ds001761', subject='01')
     z = vaegan.encode(variables, pictures_of(subject.train))
-    columns = Columns(z.shape[1], len(subject.test))
-    found = face_glm.fit(face_runs.read(subject, z), columns)
+    columns = faces_runs.Columns(z.shape[1], len(subject.test))
+    found = faces_glm.fit(faces_runs.read(subject, z), columns)
     chosen = glm.select(found.t, found.gain, least_t=3, percentile=50)
     decoded = latents.invert(found.weights[:, chosen], found.tests[:, chosen])
 
@@ -20,7 +20,7 @@ from brainjax.recordings.formats.faces.runs import Columns
 
 
 class Patterns(NamedTuple):
-    """What the runs tell of each voxel; NaN where one is no number.
+    """What the runs tell of each voxel; NaN where there is none.
 
     Attributes:
       weights: [K + 1, voxels] of latents and, last, the face constant: the W
@@ -52,11 +52,8 @@ def fit(runs: Iterable[glm.Run | tuple], columns: Columns) -> Patterns:
     latents, so that neither t nor gain says anything of them.
 
     Args:
-      runs: from `face_runs.read`, one at a time.
+      runs: from `formats.faces.runs.read`, one at a time.
       columns: what their regressors are.
-
-    Raises:
-      InputError: see `glm.accumulate` and `glm.solve`.
     """
     sums = glm.accumulate(glm.Run(*run) for run in runs)
     kept = np.arange(columns.count) >= columns.latents

@@ -10,21 +10,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from brainjax.errors import InputError, suggestion
 from brainjax.networks.vaegan import Posterior
 
 EPSILON = 1e-12
 
 
 class Logits(NamedTuple):
-    """Of pictures, reconstructions and pictures from the prior, [n] each."""
+    """Of pictures, their reconstructions and samples of the prior, [n] each."""
 
     real: jax.Array
-    rebuilt: jax.Array
-    drawn: jax.Array
+    reconstructed: jax.Array
+    sampled: jax.Array
 
 
-def divergence(posterior: Posterior) -> jax.Array:
+def kl_divergence(posterior: Posterior) -> jax.Array:
     """Returns KL(posterior || N(0, 1)), summed over latents, [n].
 
     -1/2 sum(1 + 2 log sigma - mu^2 - sigma^2).
@@ -35,60 +34,60 @@ def divergence(posterior: Posterior) -> jax.Array:
     )
 
 
-def half_square(x: jax.Array) -> jax.Array:
+def half_squared_norm(x: jax.Array) -> jax.Array:
     """Returns 1/2 ||x||^2 of each example, [n]."""
     return 0.5 * jnp.sum(x**2, axis=tuple(range(1, x.ndim)))
 
 
-def log_true(logits: jax.Array) -> jax.Array:
+def log_real(logits: jax.Array) -> jax.Array:
     """Returns log(D + 1e-12)."""
+    # By logits, for D itself is 0 or 1 in float32 where logits are large.
     return jnp.logaddexp(jax.nn.log_sigmoid(logits), math.log(EPSILON))
 
 
-def log_false(logits: jax.Array) -> jax.Array:
+def log_fake(logits: jax.Array) -> jax.Array:
     """Returns log(1 - D + 1e-12)."""
-    return log_true(-logits)
+    return log_real(-logits)
 
 
-def likelihood(logits: Logits) -> jax.Array:
-    """Returns what the discriminator maximises.
+def gan_objective(logits: Logits) -> jax.Array:
+    """Returns L_gan, what the discriminator maximises.
 
-    L = mean(log D(x) + log(1 - D(x_rec)) + log(1 - D(x_prior))) / 3.
+    mean(log D(x) + log(1 - D(x_rec)) + log(1 - D(x_prior))) / 3.
     """
     parts = (
-        log_true(logits.real),
-        log_false(logits.rebuilt),
-        log_false(logits.drawn),
+        log_real(logits.real),
+        log_fake(logits.reconstructed),
+        log_fake(logits.sampled),
     )
     return sum(part.mean() for part in parts) / 3
 
 
-def nonsaturating(logits: Logits) -> jax.Array:
-    """Returns -mean(log D(x_rec) + log D(x_prior)) / 3."""
-    return -(log_true(logits.rebuilt) + log_true(logits.drawn)).mean() / 3
+def nonsaturating_loss(logits: Logits) -> jax.Array:
+    """Returns -mean(log D(x_rec) + log D(x_prior)) / 3.
+
+    Goodfellow et al. 2014: its gradient does not vanish where the
+    discriminator is sure of generated pictures.
+    """
+    parts = log_real(logits.reconstructed) + log_real(logits.sampled)
+    return -parts.mean() / 3
 
 
-# What the generator adds to likeness; see `faces_config`.
+# The generator's loss in the game; see `config.training.game`.
 GAMES = {
-    'cadl': lambda logits: -likelihood(logits),
-    'minimax': likelihood,
-    'nonsaturating': nonsaturating,
+    'cadl': lambda logits: -gan_objective(logits),
+    'minimax': gan_objective,
+    'nonsaturating': nonsaturating_loss,
     'none': lambda logits: jnp.zeros([]),
 }
 
 
-def check_game(name: str) -> None:
-    """Raises InputError if there is no such game."""
-    if name not in GAMES:
-        raise InputError(
-            f'There is no config.training.game {name!r}.'
-            f'{suggestion(name, GAMES)} There are: {", ".join(GAMES)}.'
-        )
-
-
-def costs(logits: Logits) -> tuple[jax.Array, jax.Array]:
+def discriminator_costs(logits: Logits) -> tuple[jax.Array, jax.Array]:
     """Returns -mean log D(x) and -mean log(1 - D(x_rec))."""
-    return -log_true(logits.real).mean(), -log_false(logits.rebuilt).mean()
+    return (
+        -log_real(logits.real).mean(),
+        -log_fake(logits.reconstructed).mean(),
+    )
 
 
 def gates(
@@ -101,7 +100,7 @@ def gates(
     encoder never waits.
 
     Args:
-      real, fake: the costs, of the whole batch.
+      real, fake: the discriminator's costs, of the whole batch.
       equilibrium: of both costs; log 2 is that of a discriminator that
         guesses.
       margin: how far from it is well ahead.

@@ -1,14 +1,16 @@
 """Faces from the brain (VanRullen & Reddy 2019), from recording to pictures.
 
-A VAE-GAN learns pictures of faces (`vaegan_training`). Responses to training
-faces are fitted linearly from the faces' latents, and that map is inverted
-for responses to test faces (`linear.latents`); the generator turns the
-latents that come out into pictures. Principal components of the same
-pictures, as many, go the same way and are the baseline.
+A VAE-GAN learns pictures of faces. Responses to training faces are fitted
+linearly from the faces' latents, and that map is inverted for responses to
+test faces (`linear.latents`); the generator turns the latents that come out
+into pictures. Principal components, as many, go the same way and are the
+baseline.
 """
 
+import dataclasses
 import functools
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
@@ -16,11 +18,32 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from brainjax.io.files import PathLike
 from brainjax.linear import pca
 from brainjax.methods.data import Data
-from brainjax.methods.faces import pictures, training
-from brainjax.methods.faces.data import check, load_weights
-from brainjax.methods.faces.latents import Fitted, decode, map_voxels
+from brainjax.methods.faces import networks
+from brainjax.methods.faces.data import check, mean_response, without
+from brainjax.methods.faces.latents import Space, decode, fit_map
+from brainjax.methods.faces.training import fit_vaegan
 from brainjax.networks import vaegan
-from brainjax.recordings import Recording, need_pictures
+from brainjax.recordings import Recording
+from brainjax.training.loop import History
+
+
+class Fitted(NamedTuple):
+    """The VAE-GAN's latents, the baseline's, and how they came about.
+
+    Attributes:
+      vaegan, pca: the two kinds of latents.
+      shown: [training stimuli] their rows among the recording's stimuli.
+      repeats: trials of a test face, on average.
+      history: of the VAE-GAN's training; empty where it was loaded.
+      notes: sentences for the report.
+    """
+
+    vaegan: Space
+    pca: Space
+    shown: np.ndarray
+    repeats: float
+    history: History
+    notes: list[str]
 
 
 def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
@@ -38,19 +61,17 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
       Interrupted: SIGINT or SIGTERM came; the same call resumes.
     """
     config = FrozenConfigDict(config)
-    recording, unpaired = data.recording, data.pictures
+    recording = data.recording
     check(recording, config)
-    images = need_pictures(recording)
+    baseline = mean_response(recording, config)
+    images = recording.stimuli.images
     shown = np.unique(recording.train.stimulus)
-    kept = pictures.without(
-        unpaired, images[np.unique(recording.test.stimulus)]
-    )
-    notes = _notes(recording, config, len(unpaired) - len(kept))
+    kept = without(data.pictures, images[np.unique(recording.test.stimulus)])
     if config.networks.weights:
-        variables, history = load_weights(config), []
+        variables, history = networks.load(config), []
         basis = kept if len(kept) else images[shown]
     else:
-        variables, history = training.fit(
+        variables, history = fit_vaegan(
             kept, config, pathlib.Path(workdir, 'checkpoints', 'vaegan')
         )
         basis = kept
@@ -60,7 +81,9 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
         config.pca.whiten,
         config.seed,
     )
-    space = functools.partial(map_voxels, data, images[shown], config)
+    train = data.normalised.train
+    train = dataclasses.replace(train, fmri=np.asarray(train.fmri) + baseline)
+    space = functools.partial(fit_map, images[shown], train, baseline, config)
     return Fitted(
         space(
             functools.partial(vaegan.encode, variables),
@@ -75,9 +98,9 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
             functools.partial(pca.generate, components),
         ),
         shown,
-        len(recording.test) / len(np.unique(recording.test.stimulus)),
+        len(recording.test) / len(data.test),
         history,
-        notes,
+        _notes(recording, config, len(data.pictures) - len(kept)),
     )
 
 

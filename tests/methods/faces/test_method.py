@@ -232,7 +232,7 @@ def test_choice_of_voxels_sees_training_trials_alone(fitted, finished):
 
 def test_run_with_few_voxels_and_the_most_probable_latents(finished, tmp_path):
     config = tiny_faces.get_run_config()
-    variables, _ = faces.training.fit(
+    variables, _ = faces.fit_vaegan(
         experiment.open_data(config).pictures,
         config,
         finished[0] / 'checkpoints' / 'vaegan',
@@ -256,7 +256,7 @@ def test_run_with_few_voxels_and_the_most_probable_latents(finished, tmp_path):
 
 def test_trained_networks_are_loaded(fitted, finished, tmp_path):
     _, recording, config = fitted
-    variables, _ = faces.training.fit(
+    variables, _ = faces.fit_vaegan(
         experiment.open_data(config).pictures,
         config,
         finished[0] / 'checkpoints' / 'vaegan',

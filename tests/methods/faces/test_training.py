@@ -12,8 +12,10 @@ from conftest import TESTS
 from processes import environment, python
 
 from brainjax.errors import InputError
-from brainjax.methods.faces import steps, training
+from brainjax.methods.faces import networks, steps
 from brainjax.methods.faces.config import narrow, vanrullen2019
+from brainjax.methods.faces.data import check_config
+from brainjax.methods.faces.training import fit_vaegan
 from brainjax.networks import vaegan
 from brainjax.training.checkpoints import manager
 
@@ -28,8 +30,8 @@ def images():
 def test_parts_and_sizes():
     config = tiny_faces.get_config()
     config.networks.width = 1.5
-    variables = steps.initialise(config, jax.random.key(0))
-    assert set(variables['params']) == set(steps.PARTS)
+    variables = networks.initialise(config, jax.random.key(0))
+    assert set(variables['params']) == set(networks.PARTS)
     assert set(variables['batch_stats']) == {'encoder', 'generator'}
     for part, channels in (
         ('encoder', (6, 12)),
@@ -48,8 +50,8 @@ def test_rates_of_the_parts_and_warm_up():
     config.training.optimizer = 'sgd'  # Its first step is 1.9 times the rate.
     config.training.steps = 6
     update = steps.build_optimizer(config)
-    ones = {part: np.ones(1, np.float32) for part in steps.PARTS}
-    gates = dict.fromkeys(steps.PARTS, True)
+    ones = {part: np.ones(1, np.float32) for part in networks.PARTS}
+    gates = dict.fromkeys(networks.PARTS, True)
     first = update.init(ones)
     for step, factor in ((0, 0.25), (1, 0.5), (3, 1), (5, 1), (6, 0.1)):
         state = jax.tree.map(
@@ -59,7 +61,7 @@ def test_rates_of_the_parts_and_warm_up():
             first,
         )
         found, _ = update.update(ones, state, ones, gates=gates)
-        for part, rate in zip(steps.PARTS, (0.05, 0.1, 0.2)):
+        for part, rate in zip(networks.PARTS, (0.05, 0.1, 0.2)):
             np.testing.assert_allclose(
                 found[part], -1.9 * rate * factor, rtol=1e-5
             )
@@ -68,8 +70,8 @@ def test_rates_of_the_parts_and_warm_up():
 @pytest.mark.parametrize('make', [vanrullen2019, narrow])
 def test_given_settings_fit_together(make):
     config = make()
-    training.check(config, np.zeros((1, config.size, config.size, 3)))
-    encoder, generator, _ = steps.build(config)
+    check_config(config)
+    encoder, generator, _ = networks.build(config)
     assert generator.size == config.size == 4 * 2 ** len(encoder.channels)
     with pytest.raises(AttributeError):
         config.training.batches = 3
@@ -82,16 +84,16 @@ def test_training_lowers_the_error_of_held_out_pictures(tmp_path, images):
         epochs=3, steps=40, learning_rate=5e-3, pixels=1.0, game='minimax'
     )
     held_out = tiny_faces.pictures(16, seed=1)
-    variables, history = training.fit(images, config, tmp_path, held_out)
+    variables, history = fit_vaegan(images, config, tmp_path, held_out)
     errors = [record['validation_error'] for record in history]
     assert errors[-1] < 0.75 * errors[0]
-    rebuilt = training.reconstruct(config, variables, held_out)
-    error = np.mean((rebuilt - held_out / 255) ** 2)
+    reconstructed = networks.reconstruct(config, variables, held_out)
+    error = np.mean((reconstructed - held_out / 255) ** 2)
     np.testing.assert_allclose(errors[-1], error, rtol=1e-3)
     assert {'epoch', 'validation_score', 'validation_error'} | NAMES == set(
         history[0]
     )
-    assert history[-1]['likeness'] < history[0]['likeness']
+    assert history[-1]['reconstruction'] < history[0]['reconstruction']
     # What training leaves is on the host, and is all that is needed.
     assert all(isinstance(x, np.ndarray) for x in jax.tree.leaves(variables))
 
@@ -101,10 +103,10 @@ def test_a_gate_that_is_shut_leaves_the_discriminator_as_it_was(
 ):
     config = tiny_faces.get_config()
     config.training.update(epochs=1, equilibrium=50.0, margin=0.0)
-    first = steps.initialise(
+    first = networks.initialise(
         config, jax.random.split(jax.random.key(config.seed))[0]
     )
-    last, history = training.fit(images, config, tmp_path)
+    last, history = fit_vaegan(images, config, tmp_path)
     assert history[0]['discriminator_steps'] == 0
     assert history[0]['generator_steps'] == 1
     same = [
@@ -159,8 +161,8 @@ def test_run_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path, images):
         done = m.latest_step() // 5
     config = tiny_faces.get_config()
     config.training.epochs = done + 2
-    ours = training.fit(images, config, tmp_path / 'killed')
-    undisturbed = training.fit(images, config, tmp_path / 'undisturbed')
+    ours = fit_vaegan(images, config, tmp_path / 'killed')
+    undisturbed = fit_vaegan(images, config, tmp_path / 'undisturbed')
     assert ours[1] == undisturbed[1]
     assert len(ours[1]) == done + 2
     assert vaegan_devices.fingerprint(ours[0]) == vaegan_devices.fingerprint(
@@ -176,6 +178,7 @@ def saved(folder: pathlib.Path) -> bool:
     ('section', 'values', 'message'),
     [
         ('training', {'game': 'none!'}, "no config.training.game 'none!'"),
+        ('training', {'game': 'minmax'}, "'minmax'. Did you mean 'minimax'"),
         ('training', {'first_feature': 2}, 'has 2 layers, counted from 0'),
         ('networks', {'channels': (4,) * 5}, 'cannot be halved by 5 layers'),
         ('networks', {'brightness': 'mean'}, "no brightness 'mean'"),
@@ -186,12 +189,12 @@ def test_configs_that_cannot_be(tmp_path, images, section, values, message):
     config = tiny_faces.get_config()
     config[section].update(values)
     with pytest.raises(InputError, match=message):
-        training.fit(images, config, tmp_path)
+        fit_vaegan(images, config, tmp_path)
 
 
 def test_pictures_that_cannot_be(tmp_path, images):
     config = tiny_faces.get_config()
     with pytest.raises(InputError, match=r'are 16 x 8 px and config\.size'):
-        training.fit(images[:, :, :8], config, tmp_path)
+        fit_vaegan(images[:, :, :8], config, tmp_path)
     with pytest.raises(InputError, match='no pictures to train on'):
-        training.fit(images[:0], config, tmp_path)
+        fit_vaegan(images[:0], config, tmp_path)

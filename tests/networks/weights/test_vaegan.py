@@ -5,7 +5,7 @@ import tensorflow_writer as writer
 import tiny_faces
 
 from brainjax.errors import InputError
-from brainjax.methods.faces import steps as vaegan_steps
+from brainjax.methods.faces.networks import initialise
 from brainjax.networks import vaegan
 from brainjax.networks.weights import cache as weights
 from brainjax.networks.weights import vaegan as vaegan_weights
@@ -20,7 +20,7 @@ def variables():
     rng = np.random.default_rng(0)
     return jax.tree.map(
         lambda x: rng.random(x.shape, np.float32) - 0.4,
-        vaegan_steps.initialise(config, jax.random.key(0)),
+        initialise(config, jax.random.key(0)),
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brainjax.linear import glm, latents
-from brainjax.methods.faces import voxels as faces_voxels
+from brainjax.methods.faces import latents as faces_latents
 
 
 def simulate(seed, signal, trials=300, k=10):
@@ -17,7 +17,7 @@ def simulate(seed, signal, trials=300, k=10):
 
 def gain(x, y):
     noise = latents.residual_variance(latents.fit(x, y), x, y)
-    return faces_voxels.gain(noise, len(x))
+    return faces_latents.explained(noise, len(x))
 
 
 def test_gain_is_that_of_two_models():
@@ -38,14 +38,14 @@ def test_gain_is_that_of_two_models():
 def test_latents_that_explain_nothing_gain_nothing():
     x, y = simulate(1, np.zeros(400), trials=60, k=30)
     found = gain(x, y)
-    # Of R^2 = Beta(15, 14.5) the deviation is .09; adjusted it is .18.
+    # Of R^2 = Beta(15, 14.5) the standard deviation is .09; adjusted it is .18.
     assert abs(found.mean()) < 4 * 0.18 / 20
 
 
 def test_voxels_with_signal_are_chosen():
     signal = np.random.default_rng(2).permutation(np.repeat([0.0, 0.6], 40))
     found = gain(*simulate(3, signal))
-    chosen = faces_voxels.choose(found, 0.5)
+    chosen = faces_latents.choose_voxels(found, 0.5)
     np.testing.assert_array_equal(chosen, np.flatnonzero(signal))
 
 
@@ -59,23 +59,23 @@ def test_shares():
         (0.2, [0]),
         (1e-9, [0]),
     ):
-        found = faces_voxels.choose(gained, share)
+        found = faces_latents.choose_voxels(gained, share)
         np.testing.assert_array_equal(found, expected)
-    assert faces_voxels.number(1000, 0.07) == 70
+    assert faces_latents.number_of_voxels(1000, 0.07) == 70
 
 
 @pytest.mark.parametrize('more', [0, 9])
 def test_the_sentence(more):
     gained = np.array([0.3, 0.1, 0.3, 0.2, -0.1])
     chosen = np.array([0, 2])
-    assert faces_voxels.describe(np.arange(5), gained, {}) == (
+    assert faces_latents.describe_choice(np.arange(5), gained, {}) == (
         'all 5 voxels are used.'
     )
     rois = {
         'V1': np.array([True, False, False, True, False]),
         'FFA': np.array([True, False, True, False, False]),
     } | {f'other {i}': np.zeros(5, bool) for i in range(more)}
-    found = faces_voxels.describe(chosen, gained, rois)
+    found = faces_latents.describe_choice(chosen, gained, rois)
     assert found.startswith('2 of 5 voxels were chosen by training trials (')
     assert 'FFA 2 of 2, V1 1 of 2' in found
     assert ('and 3 more ROIs)' in found) == bool(more)

@@ -5,7 +5,7 @@ from conftest import shared_data
 from PIL import Image
 
 from brainjax.errors import InputError
-from brainjax.methods.faces import pictures as face_pictures
+from brainjax.methods.faces import data as faces_data
 
 
 def test_a_square_of_the_centre_is_cut(tmp_path):
@@ -16,42 +16,41 @@ def test_a_square_of_the_centre_is_cut(tmp_path):
     config = tiny_faces.get_config()
     config.pictures.path = str(tmp_path)
     assert config.pictures.crop == 0.8
-    images, names = face_pictures.load(config)
+    images, names = faces_data.load_faces(config)
     assert names == ['one.png'] and images.shape == (1, 16, 16, 3)
     assert images.dtype == np.uint8 and images[0, 1:-1, 1:-1].min() == 255
     config.pictures.crop = 1.0
-    images, _ = face_pictures.load(config)
+    images, _ = faces_data.load_faces(config)
     assert images[0, 0].max() == 0 and images[0, 8, 8].min() == 255
 
 
 def test_what_is_wrong():
     config = tiny_faces.get_config()
     with pytest.raises(InputError, match=r'config.pictures.path is empty: na'):
-        face_pictures.load(config)
+        faces_data.load_faces(config)
     config.pictures.path = 'somewhere'
     for crop in (0.0, 1.2):
         config.pictures.crop = crop
         with pytest.raises(InputError, match=r'config.pictures.crop is'):
-            face_pictures.load(config)
+            faces_data.load_faces(config)
 
 
 def test_real_faces():
     config = tiny_faces.get_config()
     config.pictures.path = str(shared_data('faces_6k.tar'))
     config.pictures.update(number=8, crop=1.0)
-    images, names = face_pictures.load(config)
+    images, names = faces_data.load_faces(config)
     assert images.shape == (8, 16, 16, 3) and len(set(names)) == 8
     assert 20 < images.std() < 120
 
 
 def test_test_faces_are_for_nobody_else():
     config = tiny_faces.get_run_config()
-    recording = face_pictures.subject(config)
+    recording, pictures = faces_data.load(config)
     assert len(recording.train) == 40
     test = np.unique(recording.test.stimulus)
     kinds = [recording.stimuli.categories[i] for i in test]
     assert sorted(kinds) == ['female'] * 3 + ['male'] * 3
-    pictures = face_pictures.load_pictures(config)
     assert len(pictures) == 60 - 6
     known = {image.tobytes() for image in pictures}
     images = recording.stimuli.images
@@ -62,9 +61,9 @@ def test_test_faces_are_for_nobody_else():
 def test_near_copies_of_test_faces_are_left_out():
     images = tiny_faces.pictures(30)
     copy = np.uint8(np.clip(0.9 * images[[4]] + 3, 0, 255))
-    kept = face_pictures.without(images, copy)
+    kept = faces_data.without(images, copy)
     np.testing.assert_array_equal(kept, np.delete(images, 4, axis=0))
-    assert face_pictures.without(images[:0], copy).shape == (0, 16, 16, 3)
+    assert faces_data.without(images[:0], copy).shape == (0, 16, 16, 3)
 
 
 @pytest.mark.parametrize(
@@ -77,16 +76,16 @@ def test_near_copies_of_test_faces_are_left_out():
     ],
 )
 def test_names_tell_gender(names, expected):
-    assert face_pictures.genders(names) == expected
+    assert faces_data.genders(names) == expected
 
 
 def test_pictures_of_a_recording_are_cut_like_the_others(tmp_path):
     config = tiny_faces.get_run_config()
-    recording = face_pictures.subject(config)
-    assert face_pictures.cut_stimuli(recording, config) is recording
+    recording, _ = faces_data.simulate(config)
+    assert faces_data.cut_stimuli(recording, config) is recording
     config.pictures.crop = 0.8
     config.size = round(0.8 * 16)
-    small = face_pictures.cut_stimuli(recording, config).stimuli.images
+    small = faces_data.cut_stimuli(recording, config).stimuli.images
     assert small.shape[1:] == (13, 13, 3)
     np.testing.assert_array_equal(
         small, recording.stimuli.images[:, 1:14, 1:14]
