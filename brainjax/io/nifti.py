@@ -238,6 +238,8 @@ def _stated(path: pathlib.Path) -> nibabel.Nifti1Header:
             break
     else:
         raise InputError(f'{path} is no NIfTI file; convert it to one.')
+    if len(block) < kind.sizeof_hdr:
+        raise EOFError('it ends in its header')
     found = kind(block[: kind.sizeof_hdr])
     if not found['magic'].item().startswith(b'n+'):
         raise InputError(

@@ -13,6 +13,7 @@ MAX_GIB = 'BRAINJAX_MAX_GIB'  # Environment variable: a bound for every file.
 _MOST_PACKED = 100
 _SMALL = 64 * 2**20
 _DEFAULT_GIB = 64.0
+_LONGEST = 160  # Characters of a reason.
 
 _DAMAGE = (
     ArithmeticError,
@@ -54,7 +55,9 @@ def check_size(path: str | os.PathLike, declared: int, what: str) -> None:
 
 def first_line(error: BaseException) -> str:
     """Returns what an error says, in one line."""
-    return str(error).partition('\n')[0].rstrip(':') or type(error).__name__
+    text = str(error).partition('\n')[0].rstrip(':') or type(error).__name__
+    # Python's zipfile tells whole headers.
+    return text if len(text) <= _LONGEST else f'{text[:_LONGEST]} ...'
 
 
 def _stated_bound() -> int:
