@@ -28,9 +28,9 @@ import safetensors.numpy
 import scipy.io
 import tensorflow_writer
 import torch_writer
+from bdata_files import write_matlab73
 from damage import DAMAGES, MESSAGE, flip
 from PIL import Image
-from bdata_files import write_matlab73
 
 from brainjax.errors import InputError
 from brainjax.evaluation import folders
@@ -92,7 +92,9 @@ def _zip(path):
 
 def _npz(path):
     with open(path, 'wb') as stream:
-        np.savez_compressed(stream, images=IMAGES, names=np.array(['a', 'b', 'c']))
+        np.savez_compressed(
+            stream, images=IMAGES, names=np.array(['a', 'b', 'c'])
+        )
 
 
 def _npy(path):
@@ -121,9 +123,13 @@ def _matlab(path, **options):
 
 
 def _nifti(path):
-    image = nibabel.Nifti1Image((IMAGES[..., 0] > 99).astype(np.int16), np.eye(4))
+    image = nibabel.Nifti1Image(
+        (IMAGES[..., 0] > 99).astype(np.int16), np.eye(4)
+    )
     content = image.to_bytes()
-    path.write_bytes(gzip.compress(content) if path.suffix == '.gz' else content)
+    path.write_bytes(
+        gzip.compress(content) if path.suffix == '.gz' else content
+    )
 
 
 def _series(path):

@@ -24,8 +24,19 @@ SEED = int(os.environ.get('BRAINJAX_DAMAGE_SEED', 0))
 
 
 def test_damaged_files_are_refused_in_one_sentence(tmp_path):
+    ended = _in_little_memory('damage.py', tmp_path)
+    assert {x['format'] for x in ended} == {*FORMATS}
+
+
+def test_damaged_files_of_every_kind_are_refused_in_one_sentence(tmp_path):
+    ended = _in_little_memory('damaged_files.py', tmp_path)
+    assert {x['file'] for x in ended} >= {'a.webp', 'a.pth', 'a.nii', 'a.tsv'}
+
+
+def _in_little_memory(program, folder):
+    """Runs a program of this folder that damages NUMBER files."""
     process = subprocess.run(
-        [sys.executable, TESTS / 'damage.py', tmp_path, str(SEED), str(NUMBER)],
+        [sys.executable, TESTS / program, folder, str(SEED), str(NUMBER)],
         env={**os.environ, 'PYTHONPATH': f'{TESTS.parent}:{TESTS}'},
         capture_output=True,
         text=True,
@@ -40,7 +51,7 @@ def test_damaged_files_are_refused_in_one_sentence(tmp_path):
     # Damage is found more often than not; in pixels and voxels it cannot be.
     endings = collections.Counter(x['ending'] for x in ended)
     assert endings['refused'] > NUMBER // 3
-    assert {x['format'] for x in ended} == {*FORMATS}
+    return ended
 
 
 def test_bombs_are_refused_before_they_are_unpacked(tmp_path):

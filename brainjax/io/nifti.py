@@ -240,7 +240,10 @@ def _stated(path: pathlib.Path) -> nibabel.Nifti1Header:
         raise InputError(f'{path} is no NIfTI file; convert it to one.')
     if len(block) < kind.sizeof_hdr:
         raise EOFError('it ends in its header')
-    found = kind(block[: kind.sizeof_hdr])
+    with (
+        nibabel.imageglobals.LoggingOutputSuppressor()
+    ):  # What it mends, it logs.
+        found = kind(block[: kind.sizeof_hdr])
     if not found['magic'].item().startswith(b'n+'):
         raise InputError(
             f'{path} is no NIfTI file of one piece; convert it to .nii.gz.'

@@ -189,7 +189,8 @@ def _array(
         )
     named = names is not None
     if names is None:
-        names = np.array([f'{key}-{i:04d}' for i in range(1, len(images) + 1)])
+        numbers = range(1, len(images) + 1)
+        names = np.array([f'{key}-{i:04d}' for i in numbers], str)
     if names.shape != images.shape[:1] or names.dtype.kind != 'U':
         raise InputError(
             f'{path}: names are {names.dtype} of shape {names.shape} and the '

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.io import untrusted
 
 _DEEPEST = 16
 
@@ -87,7 +88,8 @@ def load(
     except Exception as error:
         raise InputError(
             f'{where} is damaged or not a file of weights '
-            f'({type(error).__name__}: {error}); get it again.'
+            f'({type(error).__name__}: {untrusted.first_line(error)}); get it '
+            'again.'
         ) from error
 
 

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.io import untrusted
 from brainjax.io.files import PathLike
 from brainjax.networks.weights import pickles
 
@@ -146,7 +147,7 @@ def read(path: PathLike, prefix: str = '') -> dict[str, np.ndarray]:
         zlib.error,
     ) as error:
         raise InputError(
-            f'{path} is damaged ({error}); get it again.'
+            f'{path} is damaged ({untrusted.first_line(error)}); get it again.'
         ) from error
 
 
