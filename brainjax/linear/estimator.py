@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known
 from brainjax.linear import latents, ridge
+from brainjax.linear.arrays import as_numbers
 
 
 class _Estimator:
@@ -18,18 +19,11 @@ class _Estimator:
         return {name: getattr(self, name) for name in self._parameters()}
 
     def set_params(self, **params: Any) -> Any:
-        """Changes arguments of the constructor.
-
-        Raises:
-          InputError: there is no such argument.
-        """
+        """Changes arguments of the constructor."""
         for name, value in params.items():
-            if name not in self._parameters():
-                raise InputError(
-                    f'{type(self).__name__} has no parameter {name!r}, only '
-                    f'{", ".join(self._parameters())}.'
-                    f'{suggestion(name, self._parameters())}'
-                )
+            check_known(
+                f'parameter of {type(self).__name__}', name, self._parameters()
+            )
             setattr(self, name, value)
         return self
 
@@ -102,9 +96,6 @@ class VoxelSelectingRidge(_Estimator):
           y: [trials] or [trials, ...units] features; [stimuli, ...units] if
             `stimulus` is given.
           stimulus: [trials] int, the row of y that each trial showed.
-
-        Raises:
-          InputError: shapes or values that cannot be used.
         """
         prepared = ridge.prepare(
             X,
@@ -115,7 +106,7 @@ class VoxelSelectingRidge(_Estimator):
             normalise=self.normalise,
             dtype=self.dtype,
         )
-        y = np.asarray(y)
+        y = as_numbers(y, 'the features')
         self._shape = y.shape[1:]
         features = y.reshape(len(y), -1)
         voxels = len(prepared.mean)
@@ -137,14 +128,10 @@ class VoxelSelectingRidge(_Estimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predicts [trials, ...units] from fMRI [trials, voxels].
-
-        Raises:
-          InputError: nothing was fitted, or other voxels are given.
-        """
+        """Predicts [trials, ...units] from fMRI [trials, voxels]."""
         if not hasattr(self, 'coef_'):
             raise InputError('nothing was fitted yet; call fit first.')
-        X = np.asarray(X)
+        X = as_numbers(X, 'the fMRI to decode')
         if X.ndim != 2 or X.shape[1] != self.n_features_in_:
             raise InputError(
                 f'the fMRI to decode has shape {X.shape}; give [trials, '
@@ -157,7 +144,7 @@ class VoxelSelectingRidge(_Estimator):
 
     def score(self, X: Any, y: Any) -> float:
         """Returns R^2, averaged over units that vary."""
-        y = np.asarray(y).reshape(len(X), -1)
+        y = as_numbers(y, 'the features').reshape(len(X), -1)
         residual = y - self.predict(X).reshape(y.shape)
         total = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
         varies = total > 0
@@ -196,11 +183,7 @@ class LatentMap(_Estimator):
         self.voxels_at_a_time = voxels_at_a_time
 
     def fit(self, X: Any, y: Any) -> 'LatentMap':
-        """Fits fMRI y [trials, voxels] to latents X [trials, K].
-
-        Raises:
-          InputError: see `latents.fit`.
-        """
+        """Fits fMRI y [trials, voxels] to latents X [trials, K]."""
         self._weights = latents.fit(
             X,
             y,
@@ -212,24 +195,16 @@ class LatentMap(_Estimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Returns the fMRI of latents, [n, voxels].
-
-        Raises:
-          InputError: nothing was fitted, or other latents are given.
-        """
+        """Returns the fMRI of latents, [n, voxels]."""
         if np.shape(X)[1:] != (len(self._fitted()) - 1,):
             raise InputError(
                 f'the latents have shape {np.shape(X)}; give [n, '
                 f'{self.n_features_in_}], as those that were fitted.'
             )
-        return latents.predict(self._weights, np.asarray(X))
+        return latents.predict(self._weights, as_numbers(X, 'the latents'))
 
     def invert(self, y: Any) -> np.ndarray:
-        """Returns the latents of fMRI, [n, K].
-
-        Raises:
-          InputError: nothing was fitted, or see `latents.invert`.
-        """
+        """Returns the latents of fMRI, [n, K]."""
         return latents.invert(self._fitted(), y)
 
     def _fitted(self) -> np.ndarray:

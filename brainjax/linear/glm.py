@@ -21,8 +21,10 @@ from scipy import linalg
 from brainjax.errors import InputError
 
 VOXELS_AT_A_TIME = 2048
-_LOST = 1e-12  # Share of a regressor's squares below which none is left.
-_DISTINCT = 1e-10  # Least eigenvalue of the regressors' correlations.
+# Share of a regressor's squares below which the nuisance has explained it all.
+_LOST = 1e-12
+# Least eigenvalue of the regressors' correlations; below it they are collinear.
+_DISTINCT = 1e-10
 
 
 class Run(NamedTuple):
@@ -60,7 +62,7 @@ class Fit(NamedTuple):
 
     Attributes:
       betas: [regressors, voxels] float32; NaN for a regressor that is 0 in
-        all runs, and for a voxel with a value that is no number.
+        all runs, and for a voxel with a NaN or infinite value.
       variance: [voxels] float32 of the residuals, unbiased.
       covariance: [regressors, regressors] (X'X)^-1, float64; times a voxel's
         `variance` it is the covariance of its betas.
@@ -83,9 +85,6 @@ def accumulate(
     Args:
       runs: any number, for example a generator that reads files.
       voxels_at_a_time: how many voxels of a run are copied at once.
-
-    Raises:
-      InputError: there are no runs, or one does not fit the others.
     """
     gram = cross = squares = None
     degrees = 0
@@ -129,7 +128,7 @@ def _without_nuisance(run: Run, number: int) -> tuple[np.ndarray, np.ndarray]:
     nuisance = np.asarray(run.nuisance, np.float64)
     if not (np.isfinite(x).all() and np.isfinite(nuisance).all()):
         raise InputError(
-            f'run {number}: a regressor holds a value that is no number; '
+            f'run {number}: a regressor holds NaN or infinity; '
             'check its events, latents and confounds.'
         )
     size = np.linalg.norm(nuisance, axis=0)
@@ -151,10 +150,6 @@ def solve(sums: Sums, kept: np.ndarray | None = None) -> Fit:
 
     Returns:
       The fit, its regressors those that are kept, in order.
-
-    Raises:
-      InputError: regressors cannot be told apart, or there are too few
-        volumes.
     """
     kept = np.ones(len(sums.gram), bool) if kept is None else kept
     index = np.flatnonzero(kept)
@@ -166,7 +161,7 @@ def solve(sums: Sums, kept: np.ndarray | None = None) -> Fit:
     degrees = sums.degrees - len(rows)
     if degrees < 1 or linalg.eigvalsh(correlations)[0] < _DISTINCT:
         raise InputError(
-            f'{len(rows)} regressors cannot be told apart in volumes with '
+            f'{len(rows)} regressors are collinear in volumes with '
             f'{sums.degrees} degrees of freedom; use more runs or fewer '
             'latents.'
         )
@@ -197,11 +192,9 @@ def t_statistic(fit: Fit, contrast: np.ndarray) -> np.ndarray:
     used = np.flatnonzero(contrast)
     c = np.asarray(contrast, np.float64)[used]
     spread = np.sqrt(c @ fit.covariance[np.ix_(used, used)] @ c)
-    deviation = spread * np.sqrt(np.float64(fit.variance))
+    error = spread * np.sqrt(np.float64(fit.variance))  # The standard error.
     effect = c @ fit.betas[used]
-    return np.divide(
-        effect, deviation, out=np.zeros_like(effect), where=deviation != 0
-    )
+    return np.divide(effect, error, out=np.zeros_like(effect), where=error != 0)
 
 
 def gain(full: Fit, reduced: Fit) -> np.ndarray:
@@ -228,7 +221,7 @@ def select(
     least_t: float,
     percentile: float,
 ) -> np.ndarray:
-    """Chooses voxels that respond, and whose response tells stimuli apart.
+    """Chooses voxels that respond, and differently to different stimuli.
 
     Args:
       t: [voxels] of stimulus versus rest.
@@ -238,9 +231,6 @@ def select(
 
     Returns:
       [voxels] bool; False where t or gain is NaN.
-
-    Raises:
-      InputError: no voxel is left.
     """
     known = np.isfinite(t) & np.isfinite(gained)
     chosen = np.zeros(len(t), bool)

@@ -10,22 +10,21 @@ the bias' coefficient being estimated with them and dropped:
     [x c] = y W' (W W')^-1
 
 Gram matrices are computed in float64, other products in float32 and summed in
-float64. Source: faces spec section 4, there
-equations (1) and (2) of the paper. For direct ridge regression from voxels to
-latents, the other way round, see `linear.estimator.VoxelSelectingRidge` with
-`k=0`; for the spread of decoded latents `linear.scaling`.
+float64. These are equations (1) and (2) of the paper. For direct ridge
+regression from voxels to latents, the other way round, see
+`linear.estimator.VoxelSelectingRidge` with `k=0`; for the spread of decoded
+latents `linear.scaling`.
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 from scipy import linalg
 
 from brainjax.errors import InputError
+from brainjax.linear.arrays import as_numbers, blocks, gram, product
 
 VOXELS_AT_A_TIME = 4096
-TRIALS_AT_A_TIME = 4096
-_DISTINCT = 1e-10  # Of directions of float32 numbers; eigenvalues, relative.
+# Eigenvalues below this part of the greatest are rounding of float32 numbers.
+_DISTINCT = 1e-10
 _VARIES = 1e-10  # Least variance of latents, as a part of the greatest.
 
 
@@ -49,10 +48,6 @@ def fit(
 
     Returns:
       [K + 1, voxels] float32, the bias last.
-
-    Raises:
-      InputError: shapes that do not fit, values that are not finite, or
-        without `ridge` not more trials than latents.
     """
     design = with_bias(_checked(latents, 'latents'))
     if np.ndim(fmri) != 2 or len(fmri) != len(design):
@@ -63,14 +58,14 @@ def fit(
     trials, rows = design.shape
     if trials < rows and not ridge:
         raise InputError(
-            f'{trials} trials cannot tell {rows - 1} latents and a bias apart; '
+            f'{trials} trials cannot determine {rows - 1} latents and a bias; '
             'use fewer latents, more trials, or a ridge penalty.'
         )
     inverse = inverse_gram(design, ridge)
     weights = np.empty((rows, fmri.shape[1]), np.float32)
     for part in blocks(fmri.shape[1], voxels_at_a_time):
         responses = _checked(fmri[:, part], 'fMRI')
-        weights[:, part] = inverse @ _product(design, responses)
+        weights[:, part] = inverse @ product(design, responses)
     return weights
 
 
@@ -87,7 +82,7 @@ def inverse_gram(design: np.ndarray, ridge: float = 0.0) -> np.ndarray:
     """
     penalty = np.full(design.shape[1], float(ridge))
     penalty[-1] = 0
-    return _inverse(_gram(design) + np.diag(penalty))
+    return _inverse(gram(design) + np.diag(penalty))
 
 
 def predict(weights: np.ndarray, latents: np.ndarray) -> np.ndarray:
@@ -134,20 +129,16 @@ def invert(weights: np.ndarray, fmri: np.ndarray) -> np.ndarray:
 
     Returns:
       [n, K] float32. Latents that no voxel carries are 0.
-
-    Raises:
-      InputError: shapes that do not fit, values that are not finite, or not
-        more voxels than latents.
     """
     patterns = _patterns(weights, fmri)
     if weights.shape[1] < len(weights):
         raise InputError(
-            f'{weights.shape[1]} voxels cannot tell {len(weights) - 1} latents '
-            'and a bias apart; use more voxels or fewer latents, or give their '
-            'prior (`invert_map`).'
+            f'{weights.shape[1]} voxels cannot determine {len(weights) - 1} '
+            'latents and a bias; use more voxels or fewer latents, or give '
+            'their prior (`invert_map`).'
         )
-    inverse = _inverse(_gram(weights.T))
-    found = _product(patterns.T, weights.T) @ inverse
+    inverse = _inverse(gram(weights.T))
+    found = product(patterns.T, weights.T) @ inverse
     return np.float32(found[:, :-1])
 
 
@@ -158,7 +149,7 @@ def invert_map(
     precision: float | np.ndarray = 0.0,
     mean: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Finds the most probable latents, given noise and prior.
+    """Finds the maximum a posteriori latents, given noise and prior.
 
     x = m + (y - b - m W) S^-1 W' (W S^-1 W' + P)^-1: generalised least squares
     with the bias known, and a normal prior.
@@ -173,9 +164,6 @@ def invert_map(
 
     Returns:
       [n, K] float32.
-
-    Raises:
-      InputError: shapes that do not fit, or values that cannot be used.
     """
     patterns = _patterns(weights, fmri)
     noise = np.asarray(noise)
@@ -191,9 +179,9 @@ def invert_map(
         prior = np.diag(np.broadcast_to(prior, len(rows)))
     weighted = rows / np.float32(noise)
     root = np.float64(rows) / np.sqrt(np.float64(noise))
-    inverse = _inverse(_gram(root.T) + prior)
+    inverse = _inverse(gram(root.T) + prior)
     left = patterns - bias - np.float32(mean) @ rows
-    return np.float32(mean + _product(left.T, weighted.T) @ inverse)
+    return np.float32(mean + product(left.T, weighted.T) @ inverse)
 
 
 def most_probable(
@@ -204,11 +192,11 @@ def most_probable(
     *,
     find_constant: bool = False,
 ) -> np.ndarray:
-    """Finds the most probable latents, given those of known pictures.
+    """Finds the maximum a posteriori latents, given those of known pictures.
 
     `invert_map` with the mean m and the covariance C of the known latents as
     prior; it is solved in units of that prior, x = m + z C^(1/2), so that
-    directions in which they hardly vary do no harm.
+    nearly collinear latents do no harm.
 
     Args:
       weights: [K + 1, voxels], the bias last, from `fit`; any number of
@@ -222,13 +210,10 @@ def most_probable(
 
     Returns:
       [n, K] float32.
-
-    Raises:
-      InputError: as `invert_map`.
     """
     mean = known.mean(axis=0, dtype=np.float64)
     centred = np.float32(known - mean)
-    variances, axes = linalg.eigh(_gram(centred) / len(known))
+    variances, axes = linalg.eigh(gram(centred) / len(known))
     varies = variances > _VARIES * variances[-1]
     root = (axes[:, varies] * np.sqrt(variances[varies])).T
     rows = np.float32(root @ weights[:-1])
@@ -248,12 +233,6 @@ def most_probable(
     return np.float32(found[:, -1:] * mean + found[:, :-1] @ root)
 
 
-def blocks(n: int, size: int) -> Iterator[slice]:
-    """Yields slices of at most `size` that cover 0 to n."""
-    for start in range(0, n, size):
-        yield slice(start, min(start + size, n))
-
-
 def _patterns(weights, fmri):
     patterns = _checked(fmri, 'fMRI')
     if weights.ndim != 2 or patterns.shape[1] != weights.shape[1]:
@@ -265,7 +244,7 @@ def _patterns(weights, fmri):
 
 
 def _checked(values, what):
-    values = np.asarray(values, np.float32)
+    values = np.asarray(as_numbers(values, f'the {what}'), np.float32)
     if values.ndim != 2 or not np.isfinite(values).all():
         raise InputError(
             f'the {what} have shape {values.shape}, and must be two-'
@@ -274,30 +253,13 @@ def _checked(values, what):
     return values
 
 
-def _gram(a: np.ndarray) -> np.ndarray:
-    """Returns a' a, in float64 throughout."""
-    total = np.zeros((a.shape[1], a.shape[1]))
-    for part in blocks(len(a), TRIALS_AT_A_TIME):
-        rows = np.float64(a[part])
-        total += rows.T @ rows
-    return total
-
-
-def _inverse(gram: np.ndarray) -> np.ndarray:
+def _inverse(matrix: np.ndarray) -> np.ndarray:
     """Pseudo-inverse that leaves out what only rounding has put there.
 
     Whatever the units of the rows, directions are compared after each row has
     been brought to length 1.
     """
-    length = np.sqrt(np.diagonal(gram))
+    length = np.sqrt(np.diagonal(matrix))
     length = np.where(length > 0, length, 1)
     scale = np.outer(length, length)
-    return linalg.pinvh(gram / scale, rtol=_DISTINCT) / scale
-
-
-def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns a' b, float32 within blocks of rows and float64 over them."""
-    total = np.zeros((a.shape[1], b.shape[1]))
-    for part in blocks(len(a), TRIALS_AT_A_TIME):
-        total += a[part].T @ b[part]
-    return total
+    return linalg.pinvh(matrix / scale, rtol=_DISTINCT) / scale

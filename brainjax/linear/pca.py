@@ -15,7 +15,7 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.pictures.operations import check_kind
 
-_CHUNK = 256  # Pictures held as floats at once.
+_BATCH = 256  # Pictures held as floats at once.
 
 
 class Pca(NamedTuple):
@@ -25,14 +25,14 @@ class Pca(NamedTuple):
       mean: [size, size, 3] float32.
       components: [k, size, size, 3] float32, orthonormal, by falling
         variance; the largest weight of each is positive.
-      deviation: [k] float32, of the training scores (n - 1).
-      scale: [k] float32 by which scores are divided: `deviation` if they are
+      std: [k] float32, standard deviation of the training scores (n - 1).
+      scale: [k] float32 by which scores are divided: `std` if they are
         whitened, else ones.
     """
 
     mean: np.ndarray
     components: np.ndarray
-    deviation: np.ndarray
+    std: np.ndarray
     scale: np.ndarray
 
 
@@ -60,10 +60,6 @@ def fit(
         is that of the first few.
       seed: of the directions that the iteration begins with.
       iterations: times that they go through the pictures and back.
-
-    Raises:
-      InputError: there are not more pictures than components, or they are
-        whitened and the pictures differ in fewer ways.
     """
     n, shape = len(images), images.shape[1:]
     if not 0 < components < min(n, np.prod(shape) + 1):
@@ -90,10 +86,11 @@ def fit(
     values, vectors = np.linalg.eigh(squares)
     order = np.argsort(values)[::-1][:components]
     found = np.float32((basis @ vectors[:, order]).T)
+    # A component's sign is arbitrary; fixed, the same run gives the same.
     largest = np.abs(found).argmax(axis=1)
     found *= np.sign(found[np.arange(components), largest])[:, None]
-    deviation = np.float32(np.sqrt(values[order].clip(0) / (n - 1)))
-    if whiten and deviation[-1] < 1e-6 * deviation[0]:
+    std = np.float32(np.sqrt(values[order].clip(0) / (n - 1)))
+    if whiten and std[-1] < 1e-6 * std[0]:
         raise InputError(
             f'{n} pictures do not differ in {components} ways, so that their '
             'components cannot be whitened; ask for fewer, or give other '
@@ -102,8 +99,8 @@ def fit(
     return Pca(
         mean.reshape(shape),
         found.reshape(-1, *shape),
-        deviation,
-        deviation.clip(1e-12) if whiten else np.ones_like(deviation),
+        std,
+        std.clip(1e-12) if whiten else np.ones_like(std),
     )
 
 
@@ -148,8 +145,8 @@ def _flat(images):
 
 def _parts(images: np.ndarray) -> Iterator[np.ndarray]:
     """Yields pictures as rows of floats in 0..1."""
-    for start in range(0, len(images), _CHUNK):
-        part = _flat(images[start : start + _CHUNK])
+    for start in range(0, len(images), _BATCH):
+        part = _flat(images[start : start + _BATCH])
         check_kind(part)
         if part.dtype == np.uint8:
             part = part * np.float32(1 / 255)

@@ -16,24 +16,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known
 
 
 class Reference(NamedTuple):
     """What is known of the true features of a layer.
 
     Attributes:
-      deviation: their `deviation`, averaged over many pictures.
+      std: their `picture_std`, averaged over many pictures.
       mean: [...] of each unit over the training pictures.
-      unit_deviation: [...] of each unit over the training pictures.
+      unit_std: [...] of each unit over the training pictures.
     """
 
-    deviation: float
+    std: float
     mean: np.ndarray
-    unit_deviation: np.ndarray
+    unit_std: np.ndarray
 
 
-# deviation(features, ddof=0), averaged over 10,000 pictures. Only for VGG-19
+# picture_std(features, ddof=0), averaged over 10,000 pictures. Only for VGG-19
 # with the weights of its Caffe release and BGR pictures in 0..255.
 CAFFE_VGG19 = {
     'conv1_1': 54.19003,
@@ -58,11 +58,11 @@ CAFFE_VGG19 = {
 }
 
 
-def deviation(features: np.ndarray, ddof: int = 0) -> np.ndarray:
-    """Returns the spread of each picture's features, [pictures] float64.
+def picture_std(features: np.ndarray, ddof: int = 0) -> np.ndarray:
+    """Returns the standard deviation of each picture's features, [pictures].
 
-    Of a convolution the standard deviation over places, averaged over
-    channels; of a fully connected layer that over units.
+    Of a convolution that over places, averaged over channels; of a fully
+    connected layer that over units; float64.
     """
     axes = tuple(range(2, features.ndim)) or (1,)
     spread = features.std(axis=axes, ddof=ddof, dtype=np.float64)
@@ -74,11 +74,11 @@ def reference(features: np.ndarray, ddof: int = 0) -> Reference:
 
     Args:
       features: of as many pictures as there are; the paper took 10,000.
-      ddof: of `deviation`; 0 for 'about_zero' and 'about_training_mean', 1
+      ddof: of `picture_std`; 0 for 'about_zero' and 'about_training_mean', 1
         for the corrections that re-centre.
     """
     return Reference(
-        float(deviation(features, ddof).mean()),
+        float(picture_std(features, ddof).mean()),
         features.mean(axis=0, dtype=np.float64),
         features.std(axis=0, ddof=1, dtype=np.float64),
     )
@@ -86,14 +86,14 @@ def reference(features: np.ndarray, ddof: int = 0) -> Reference:
 
 def about_zero(decoded: np.ndarray, known: Reference) -> np.ndarray:
     """(a) f s0 / s: what the paper did."""
-    return decoded * _per_picture(known.deviation, deviation(decoded), decoded)
+    return decoded * _per_picture(known.std, picture_std(decoded), decoded)
 
 
 def about_grand_mean(decoded: np.ndarray, known: Reference) -> np.ndarray:
     """(b) (f - m) s0 / s + m, with m the mean of all of a picture's units."""
     mean = decoded.mean(axis=_units(decoded), keepdims=True, dtype=np.float64)
-    spread = deviation(decoded, ddof=1)
-    factor = _per_picture(known.deviation, spread, decoded)
+    spread = picture_std(decoded, ddof=1)
+    factor = _per_picture(known.std, spread, decoded)
     return (decoded - mean) * factor + mean
 
 
@@ -117,7 +117,7 @@ def over_test_pictures(decoded: np.ndarray, known: Reference) -> np.ndarray:
     mean = decoded.mean(axis=0, dtype=np.float64)
     spread = decoded.std(axis=0, ddof=1, dtype=np.float64)
     spread = np.where(spread > 0, spread, np.inf)
-    return (decoded - mean) / spread * known.unit_deviation + known.mean
+    return (decoded - mean) / spread * known.unit_std + known.mean
 
 
 Scaling = Callable[[np.ndarray, Reference], np.ndarray]
@@ -132,7 +132,7 @@ SCALINGS: dict[str, Scaling] = {
 }
 # These look at all test pictures at once, which a report must say.
 TRANSDUCTIVE = frozenset({'over_test_pictures'})
-# Degrees of freedom that the deviation of `reference` takes for each.
+# Degrees of freedom that the std of `reference` takes for each.
 DDOF = {
     'about_grand_mean': 1,
     'about_training_mean_recentred': 1,
@@ -146,27 +146,19 @@ def scale(decoded: np.ndarray, known: Reference, how: str) -> np.ndarray:
 
     Args:
       decoded: [pictures, ...].
-      known: of the true features; for 'about_zero' only its deviation counts.
+      known: of the true features; for 'about_zero' only its std counts.
       how: a key of `SCALINGS`.
 
     Returns:
       [pictures, ...] of the type of `decoded`.
-
-    Raises:
-      InputError: there is no such correction, or it cannot be made of one
-        picture, or of features at one place.
     """
-    if how not in SCALINGS:
-        raise InputError(
-            f'there is no scaling {how!r}, only {", ".join(SCALINGS)}.'
-            f'{suggestion(how, SCALINGS)}'
-        )
+    check_known('scaling', how, SCALINGS)
     if how == 'over_test_pictures' and len(decoded) < 2:
         raise InputError(
             f'scaling {how} takes the spread over pictures and there is one; '
             'give two or more, or another scaling.'
         )
-    if how in DDOF and not np.isfinite(known.deviation):
+    if how in DDOF and not np.isfinite(known.std):
         raise InputError(
             f'scaling {how} takes the spread over places or units, of which a '
             'picture has one; leave that layer out, or take another scaling.'

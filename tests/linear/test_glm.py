@@ -166,5 +166,5 @@ def test_what_cannot_be_fitted():
         run._replace(regressors=np.concatenate([run.regressors] * 2, axis=1))
         for run in runs
     ]
-    with pytest.raises(InputError, match='10 regressors cannot be told apart'):
+    with pytest.raises(InputError, match='10 regressors are collinear'):
         glm.solve(glm.accumulate(twice))

@@ -215,16 +215,19 @@ def test_what_cannot_be_solved_is_one_sentence():
     x, y, _ = simulate(10, trials=30, k=20, voxels=20)
     weights = latents.fit(x, y)
     for call, words in (
-        (lambda: latents.fit(x[:20], y[:20]), '20 trials cannot tell 20'),
+        (lambda: latents.fit(x[:20], y[:20]), '20 trials cannot determine 20'),
         (lambda: latents.fit(x, y[:9]), 'of 30 trials'),
         (lambda: latents.fit(x * np.nan, y), 'latents have shape'),
         (lambda: latents.fit(x, y * np.inf), 'fMRI have shape'),
-        (lambda: latents.invert(weights, y), '20 voxels cannot tell 20'),
+        (lambda: latents.invert(weights, y), '20 voxels cannot determine 20'),
         (lambda: latents.invert(weights, y[:, :9]), 'that were fitted'),
         (lambda: latents.invert_map(weights, y, np.zeros(20)), 'positive'),
         (lambda: LatentMap().predict(x), 'call fit first'),
         (lambda: LatentMap().fit(x, y).predict(x[:, :3]), 'give'),
-        (lambda: LatentMap().set_params(alpha=1), "no parameter 'alpha'"),
+        (
+            lambda: LatentMap().set_params(alpha=1),
+            "no parameter of LatentMap 'alpha'",
+        ),
     ):
         with pytest.raises(InputError, match=words):
             call()

@@ -32,7 +32,7 @@ def test_components_are_those_of_scikit_learn(images, exact):
     np.testing.assert_allclose(fitted.mean.ravel(), model.mean_, atol=1e-6)
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
     np.testing.assert_allclose(
-        fitted.deviation**2, model.explained_variance_, rtol=1e-5
+        fitted.std**2, model.explained_variance_, rtol=1e-5
     )
     np.testing.assert_allclose(ours @ ours.T, np.eye(20), atol=1e-5)
     largest = np.abs(ours).argmax(1)
@@ -59,7 +59,7 @@ def test_whitened_scores_have_unit_variance_and_the_same_pictures(images):
     raw, white = (pca.fit(images, 20, whiten=w) for w in (False, True))
     scores = pca.encode(white, images)
     np.testing.assert_allclose(scores.std(0, ddof=1), 1, rtol=1e-4)
-    assert pca.encode(raw, images).std(0)[0] > 3 * raw.deviation[-1]
+    assert pca.encode(raw, images).std(0)[0] > 3 * raw.std[-1]
     np.testing.assert_allclose(
         pca.generate(white, scores),
         pca.generate(raw, pca.encode(raw, images)),
@@ -101,4 +101,4 @@ def test_more_components_than_ways_to_differ_cannot_be_whitened():
     images = few[rng.integers(0, 5, 30)]
     with pytest.raises(InputError, match='do not differ in 10 ways'):
         pca.fit(images, 10, whiten=True)
-    assert pca.fit(images, 4, whiten=True).deviation.min() > 0
+    assert pca.fit(images, 4, whiten=True).std.min() > 0

@@ -5,8 +5,8 @@ import pytest
 
 from brainjax.errors import InputError
 from brainjax.linear import ridge
-from brainjax.linear.estimator import VoxelSelectingRidge
-from brainjax.linear.ridge.choice import select_alpha_k
+from brainjax.linear.estimator import LatentMap, VoxelSelectingRidge
+from brainjax.linear.ridge import device as accelerator
 
 UNITS = 7
 
@@ -93,6 +93,83 @@ def test_an_accelerator_gives_the_same():
         )
 
 
+@pytest.mark.parametrize('alpha', [0.01, 1.0, 1000.0])
+@pytest.mark.parametrize('voxels_of_a_unit', [24, 30, 31, 36, 55, 90, 0])
+@pytest.mark.parametrize('normalise', [True, False])
+@pytest.mark.parametrize('on_device', [False, True])
+def test_float32_is_float64_where_trials_are_few(
+    voxels_of_a_unit, alpha, normalise, on_device
+):
+    import jax
+
+    fmri, stimulus, features, test = data(voxels=120, repeats=(1, 2))
+    predicted = [
+        ridge.decode(
+            ridge.prepare(
+                fmri,
+                stimulus,
+                k=voxels_of_a_unit,
+                alpha=alpha,
+                normalise=normalise,
+                dtype=dtype,
+            ),
+            test,
+            features,
+            devices=jax.devices() if on_device and dtype == 'float32' else [],
+        )
+        for dtype in ('float32', 'float64')
+    ]
+    assert predicted[0].dtype == np.float32
+    off = np.abs(predicted[0] - predicted[1]) / features.std(axis=0)
+    assert off.max() < 1e-5
+    if normalise:
+        wanted = written_out(
+            fmri, stimulus, features, test, voxels_of_a_unit, alpha
+        )
+        assert np.abs(predicted[1] - wanted).max() < 1e-7
+
+
+def test_units_of_a_block_are_solved_in_parts_on_a_device(monkeypatch):
+    import jax
+
+    fmri, stimulus, features, test = data(voxels=120, repeats=(1, 2))
+    prepared = ridge.prepare(fmri, stimulus, k=50)
+    whole = ridge.decode(prepared, test, features, devices=jax.devices())
+    monkeypatch.setattr(accelerator, 'NUMBERS_AT_A_TIME', 2 * 30 * 50)
+    jax.clear_caches()
+    parts = ridge.decode(prepared, test, features, devices=jax.devices())
+    np.testing.assert_allclose(parts, whole, rtol=1e-6)
+
+
+def test_truth_values_are_numbers():
+    fmri, stimulus, features, test = data()
+    fmri, features, test = fmri > 5, features > 3, test > 5
+    found = ridge.decode(ridge.prepare(fmri, stimulus, k=8), test, features)
+    np.testing.assert_array_equal(
+        found,
+        ridge.decode(
+            ridge.prepare(np.float64(fmri), stimulus, k=8),
+            np.float64(test),
+            np.float64(features),
+        ),
+    )
+    model = VoxelSelectingRidge(k=8).fit(fmri, features, stimulus)
+    np.testing.assert_allclose(model.predict(test), found, atol=1e-5)
+    assert model.score(fmri, features[stimulus]) > 0
+
+
+@pytest.mark.parametrize(
+    'bad', [np.ones((30, 4), complex), np.full((30, 4), 'a'), [[1], [1, 2]]]
+)
+def test_what_is_no_real_number_is_one_sentence(bad):
+    good = np.random.default_rng(0).normal(size=(30, 4))
+    for arguments in ((bad, good), (good, bad)):
+        with pytest.raises(InputError, match=r'real numbers|array of numbers'):
+            VoxelSelectingRidge(k=2).fit(*arguments)
+    with pytest.raises(InputError, match=r'real numbers|array of numbers'):
+        LatentMap().fit(bad, good)
+
+
 def test_devices_take_turns():
     import jax
 
@@ -176,7 +253,7 @@ def test_estimator_keeps_the_shape_of_features_and_can_be_cloned():
     assert found.shape == (len(test), UNITS, 2)
     wanted = written_out(fmri, stimulus, features, test, 6, 10.0)
     np.testing.assert_allclose(found[..., 0], wanted, atol=1e-9)
-    with pytest.raises(InputError, match='no parameter'):
+    with pytest.raises(InputError, match='no parameter of Voxel'):
         model.set_params(alpa=2)
 
 
@@ -184,7 +261,7 @@ def test_k_and_alpha_are_chosen_on_training_trials():
     fmri, stimulus, features, _ = data(stimuli=60)
     rng = np.random.default_rng(5)
     noise = rng.normal(size=(len(fmri), 200)) * 3
-    choice = select_alpha_k(
+    choice = ridge.select_alpha_k(
         np.hstack([fmri, noise]),
         stimulus,
         features,
@@ -195,7 +272,7 @@ def test_k_and_alpha_are_chosen_on_training_trials():
     assert choice.alpha == 1.0 and choice.scores.shape == (2, 2)
     assert choice.scores[0, 0] > 0.5
     with pytest.raises(InputError, match='folds'):
-        select_alpha_k(fmri, stimulus, features, folds=100)
+        ridge.select_alpha_k(fmri, stimulus, features, folds=100)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_each_correction_follows_its_formula(shape):
         ddof = scaling.DDOF.get(how, 0)
         known = scaling.reference(true, ddof)
         s0 = np.mean([spread(x, ddof) for x in true])
-        assert known.deviation == pytest.approx(s0)
+        assert known.std == pytest.approx(s0)
         mu = true.mean(0)
         found = scaling.scale(decoded, known, how)
         for f, got in zip(decoded, found):

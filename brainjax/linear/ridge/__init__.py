@@ -17,10 +17,12 @@ equations of FastL2LiR). Three identities make this cheap:
   penalty of b is that of one more trial (see `Prepared`).
 
 Nothing here holds weights of more units than one block; fourteen million units
-are decoded in a few gigabytes. The work is done by `host` on a CPU and
-by `device`, in JAX, on accelerators.
+are decoded in a few gigabytes. `equations` holds what all units share,
+`decoding` goes through the units, which `host` solves on a CPU and `device`,
+in JAX, on accelerators; `choice` finds k and alpha by cross-validation.
 """
 
+from brainjax.linear.ridge.choice import Choice, select_alpha_k
 from brainjax.linear.ridge.decoding import (
     UNITS_AT_A_TIME,
     Weights,
@@ -40,6 +42,7 @@ from brainjax.linear.ridge.equations import (
 __all__ = [
     'UNITS_AT_A_TIME',
     'Bias',
+    'Choice',
     'Prepared',
     'Units',
     'Weights',
@@ -49,4 +52,5 @@ __all__ = [
     'prepare',
     'scale_fmri',
     'scale_units',
+    'select_alpha_k',
 ]

@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.linear import correlation, ridge
+from brainjax.linear import correlation
+from brainjax.linear.ridge.decoding import decode
+from brainjax.linear.ridge.equations import prepare
 
 ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 KS = (100, 500, 1000)
@@ -57,9 +59,6 @@ def select_alpha_k(
       seed: of the folds.
       **options: `bias`, `normalise` and `dtype` of `ridge.prepare`, `threads`
         of `ridge.decoder`.
-
-    Raises:
-      InputError: too few stimuli or runs, or as `ridge.prepare`.
     """
     threads = options.pop('threads', None)
     parts = _folds(stimulus, run, folds, seed)
@@ -72,10 +71,10 @@ def select_alpha_k(
         averaged /= np.bincount(index)[:, None]
         for i, k in enumerate(ks):
             for j, alpha in enumerate(alphas):
-                prepared = ridge.prepare(
+                prepared = prepare(
                     fmri[train], rows, k=k, alpha=alpha, **options
                 )
-                decoded = ridge.decode(
+                decoded = decode(
                     prepared, averaged, features[shown], threads=threads
                 )
                 scores[i, j] += _correlation(decoded, features[held_out])

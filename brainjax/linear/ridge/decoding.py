@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.linear.ridge import device as ridge_device
+from brainjax.linear.ridge import device as accelerator
 from brainjax.linear.ridge import host
 from brainjax.linear.ridge.equations import (
     Prepared,
@@ -34,7 +34,7 @@ class Weights(NamedTuple):
 
 
 def fitter(
-    prepared: Prepared, threads: int | None = None, device: Any = None
+    prepared: Prepared, threads: int | None = None
 ) -> Callable[[np.ndarray], Weights]:
     """Returns a function from `Units.values` [stimuli, units] to `Weights`.
 
@@ -44,16 +44,12 @@ def fitter(
     Args:
       prepared: from `prepare`.
       threads: of the CPU; all that this process may use if None.
-      device: a JAX device to work on in place of the CPU's threads.
     """
-    if device is None:
-        solve = host.solver(prepared, threads)
-    else:
-        solve = ridge_device.solver(prepared, device)
+    solve = host.solver(prepared, threads)
     shrinkage = prepared.shrinkage
 
     def fit(values: np.ndarray) -> Weights:
-        voxels = np.asarray(solve(values))
+        voxels = solve(values)
         if not np.isfinite(voxels).all():
             raise not_solvable(prepared)
         bias = shrinkage * (prepared.weight @ values)
@@ -78,7 +74,7 @@ def decoder(
     be called for one portion of the units after the other. Memory beyond what
     was given: the Gram matrix [voxels, voxels], and of a block the features
     and the weights [units, voxels]; on an accelerator also k^2 numbers a
-    unit.
+    unit, or half a gigabyte where there are fewer trials than k.
 
     Args:
       prepared: from `prepare`.
@@ -87,9 +83,6 @@ def decoder(
       threads: as `fitter`.
       devices: JAX devices that take turns; by default all accelerators, or
         where there are none the threads of the CPU.
-
-    Raises:
-      InputError: as `scale_fmri`; the function as `scale_units` and `fitter`.
     """
     scaled = scale_fmri(prepared, fmri)
     if devices is None and jax.default_backend() != 'cpu':
@@ -98,7 +91,7 @@ def decoder(
         predictors = [_shared_predictor(prepared, scaled, threads)]
     elif devices:
         predictors = [
-            ridge_device.predictor(prepared, scaled, device)
+            accelerator.predictor(prepared, scaled, device)
             for device in devices
         ]
     else:
@@ -113,7 +106,7 @@ def decoder(
             values = np.asarray(predicted) * units.scale + units.mean
             if not np.isfinite(values).all():
                 raise not_solvable(prepared)
-            yield values.astype(scaled.dtype)
+            yield values.astype(prepared.dtype)
 
     return decode
 
@@ -128,9 +121,6 @@ def decode(
       fmri: [trials, voxels] to decode, as measured.
       features: [stimuli, units] of the training stimuli.
       **options: of `decoder`.
-
-    Raises:
-      InputError: as `decoder`, or there are no units.
     """
     features = np.asarray(features)
     if features.ndim != 2 or not features.size:

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse
 
 from brainjax.errors import InputError
+from brainjax.linear.arrays import as_numbers, check_finite
 
 SMALLEST_VARIANCE = 1e-8  # As FastL2LiR; below it a voxel is not selected.
 
@@ -24,8 +25,8 @@ class Prepared(NamedTuple):
     Attributes:
       rows: [rows, voxels] the trials, centred, z-scored if asked.
       trials: how many of the rows are trials, the first ones.
-      spread: sparse [rows, stimuli], 1 where a row showed a stimulus.
-      sums: [voxels, stimuli] rows^T spread.
+      shown: sparse [rows, stimuli] E, 1 where a row showed a stimulus.
+      sums: [voxels, stimuli] rows^T shown.
       selection: [voxels, stimuli]; |selection @ y| ranks the voxels of a unit
         as their correlation does.
       mean: [voxels] subtracted from fMRI.
@@ -37,11 +38,12 @@ class Prepared(NamedTuple):
       k: voxels of each unit; the number of voxels if all are used.
       alpha: the penalty.
       normalise: whether voxels and units are z-scored.
+      dtype: of the results; the arrays above may be wider.
     """
 
     rows: np.ndarray
     trials: int
-    spread: scipy.sparse.csr_array
+    shown: scipy.sparse.csr_array
     sums: np.ndarray
     selection: np.ndarray
     mean: np.ndarray
@@ -52,6 +54,7 @@ class Prepared(NamedTuple):
     k: int
     alpha: float
     normalise: bool
+    dtype: np.dtype
 
 
 class Units(NamedTuple):
@@ -92,40 +95,39 @@ def prepare(
       normalise: z-scores voxels over trials and units over stimuli, with
         division by n - 1; False takes both as they are.
       dtype: float32 or float64, of the results.
-
-    Raises:
-      InputError: a shape, number or value that cannot be used.
     """
     fmri, stimulus = _checked(fmri, stimulus, k, alpha, bias)
     trials, voxels = fmri.shape
+    k = k if 0 < k < voxels else voxels
+    results, dtype = np.dtype(dtype), _solve_type(trials, k, dtype)
     mean = fmri.mean(axis=0, dtype=np.float64)
     variance = fmri.var(axis=0, ddof=1, dtype=np.float64)
     constant = np.ptp(fmri, axis=0) == 0
-    deviation = np.where(constant, np.inf, np.sqrt(variance))
-    deviation[deviation == 0] = np.inf  # Too small to be told from 0.
-    scale = deviation if normalise else np.where(constant, np.inf, 1.0)
+    std = np.where(constant, np.inf, np.sqrt(variance))
+    std[std == 0] = np.inf  # Too small to be told from 0.
+    scale = std if normalise else np.where(constant, np.inf, 1.0)
     rows = ((fmri - mean) / scale).astype(dtype)
-    spread = scipy.sparse.csr_array(
+    shown = scipy.sparse.csr_array(
         (np.ones(trials, dtype), (np.arange(trials), stimulus))
     )
     weight = np.bincount(stimulus) / trials
-    sums = selection = np.ascontiguousarray((spread.T @ rows).T)
+    sums = selection = np.ascontiguousarray((shown.T @ rows).T)
     origin = np.zeros(voxels) if normalise else mean
     if not normalise:
-        divisor = np.where(variance < SMALLEST_VARIANCE, np.inf, deviation)
+        divisor = np.where(variance < SMALLEST_VARIANCE, np.inf, std)
         selection = (sums / divisor[:, None]).astype(dtype)
     if not normalise and bias == 'penalised':
         root = np.sqrt(trials * alpha / (trials + alpha))
         more = (root * np.where(constant, 0, mean)).astype(dtype)
         rows = np.vstack([rows, more])
-        spread = scipy.sparse.vstack(
-            [spread, (root * weight[None]).astype(dtype)], format='csr'
+        shown = scipy.sparse.vstack(
+            [shown, (root * weight[None]).astype(dtype)], format='csr'
         )
-        sums = np.ascontiguousarray((spread.T @ rows).T)
+        sums = np.ascontiguousarray((shown.T @ rows).T)
     return Prepared(
         rows=rows,
         trials=trials,
-        spread=spread,
+        shown=shown,
         sums=sums,
         selection=selection,
         mean=mean,
@@ -133,55 +135,84 @@ def prepare(
         origin=np.where(constant, 0, origin).astype(dtype),
         weight=weight.astype(dtype),
         shrinkage=trials / (trials + alpha) if bias == 'penalised' else 1.0,
-        k=k if 0 < k < voxels else voxels,
+        k=k,
         alpha=float(alpha),
         normalise=normalise,
+        dtype=results,
     )
 
 
-def scale_fmri(prepared: Prepared, fmri: np.ndarray) -> np.ndarray:
-    """Normalises other trials [trials, voxels] as the training trials were.
+def _solve_type(
+    trials: int, k: int, dtype: np.typing.DTypeLike
+) -> np.typing.DTypeLike:
+    """Returns the type to solve in, float64 for few trials.
 
-    Raises:
-      InputError: there are other voxels, or values that are not finite.
+    As the numbers of trials and voxels near each other, the smallest eigenvalue
+    of X_J^T X_J goes to 0, and where there are fewer trials alpha is all there
+    is. With alpha 0.01 float32 then misses float64 by up to .04 standard
+    deviations of a unit; with two trials a voxel by up to .001, with alpha 1 by
+    1e-4. A system in float64 takes twice the time.
     """
-    fmri = np.asarray(fmri)
+    return np.float64 if trials < 2 * k else dtype
+
+
+def scale_fmri(prepared: Prepared, fmri: np.ndarray) -> np.ndarray:
+    """Normalises other trials [trials, voxels] as the training trials were."""
+    fmri = as_numbers(fmri, 'the fMRI to decode')
     if fmri.ndim != 2 or fmri.shape[1:] != prepared.mean.shape:
         raise InputError(
             f'the fMRI to decode has shape {fmri.shape}; the ridge was fitted '
             f'to {len(prepared.mean)} voxels, so give [trials, '
             f'{len(prepared.mean)}].'
         )
-    _check_finite(fmri, 'the fMRI to decode', 'trial', 'voxel')
+    check_finite(fmri, 'the fMRI to decode', 'trial', 'voxel')
     dtype = prepared.rows.dtype
     return ((fmri - prepared.mean) / prepared.scale).astype(dtype)
 
 
 def scale_units(prepared: Prepared, features: np.ndarray) -> Units:
-    """Normalises features [stimuli, units] over the stimuli.
-
-    Raises:
-      InputError: there are other stimuli, or values that are not finite.
-    """
+    """Normalises features [stimuli, units] over the stimuli."""
+    features = as_numbers(features, 'the features')
     stimuli = len(prepared.weight)
     if features.ndim != 2 or len(features) != stimuli:
         raise InputError(
             f'the features have shape {features.shape}; give [{stimuli}, '
             'units], one row for each stimulus of the training trials.'
         )
-    _check_finite(features, 'the features', 'stimulus', 'unit')
+    check_finite(features, 'the features', 'stimulus', 'unit')
     dtype = prepared.rows.dtype
     units = features.shape[1]
     if not prepared.normalise:
         return Units(features.astype(dtype), np.zeros(units), np.ones(units))
     mean = features.mean(axis=0, dtype=np.float64)
     values = features - mean
-    deviation = np.sqrt((values**2).sum(axis=0) / (stimuli - 1))
-    dead = (deviation == 0) | (np.ptp(features, axis=0) == 0)
-    values /= np.where(dead, np.inf, deviation)
+    std = np.sqrt((values**2).sum(axis=0) / (stimuli - 1))
+    dead = (std == 0) | (np.ptp(features, axis=0) == 0)
+    values /= np.where(dead, np.inf, std)
     # Of a dead unit the mean may differ from its one value by rounding.
     mean = np.where(dead, features[0], mean)
-    return Units(values.astype(dtype), mean, np.where(dead, 0, deviation))
+    return Units(values.astype(dtype), mean, np.where(dead, 0, std))
+
+
+def is_dual(prepared: Prepared) -> bool:
+    """Whether there are fewer equations of rows than of voxels.
+
+    With fewer rows than voxels X_J^T X_J is singular, and only alpha makes it
+    solvable. The dual form w = X_J^T (X_J X_J^T + alpha)^-1 E y is smaller and
+    has the same solution.
+    """
+    return len(prepared.rows) < prepared.k
+
+
+def dual_targets(prepared: Prepared, values: np.ndarray) -> np.ndarray:
+    """Returns values [stimuli, ...] for each row, centred over the trials.
+
+    The voxels are centred, so that X_J X_J^T is 0 in the direction of the ones:
+    what rounding leaves there of the targets would be divided by alpha alone.
+    """
+    targets = prepared.shown @ values
+    targets[: prepared.trials] -= targets[: prepared.trials].mean(axis=0)
+    return targets
 
 
 def not_solvable(prepared: Prepared) -> InputError:
@@ -196,13 +227,13 @@ def _checked(
     fmri: Any, stimulus: Any, k: int, alpha: float, bias: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns fMRI and stimulus as arrays that can be used."""
-    fmri = np.asarray(fmri)
+    fmri = as_numbers(fmri, 'the fMRI')
     if fmri.ndim != 2 or len(fmri) < 2 or not fmri.shape[1]:
         raise InputError(
             f'the fMRI has shape {fmri.shape}; the ridge needs [trials, '
             'voxels] with at least two trials.'
         )
-    _check_finite(fmri, 'the fMRI', 'trial', 'voxel')
+    check_finite(fmri, 'the fMRI', 'trial', 'voxel')
     if stimulus is None:
         stimulus = np.arange(len(fmri))
     stimulus = np.asarray(stimulus)
@@ -231,16 +262,3 @@ def _checked(
     if bias not in ('penalised', 'free'):
         raise InputError(f'there is no bias {bias!r}; it is penalised or free.')
     return fmri, stimulus
-
-
-def _check_finite(
-    values: np.ndarray, where: str, row: str, column: str
-) -> None:
-    finite = np.isfinite(values)
-    if not finite.all():
-        i, j = np.argwhere(~finite)[0]
-        raise InputError(
-            f'{where}: {column} {j} is {values[i, j]} in {row} {i} '
-            f'({int((~finite).any(axis=0).sum())} such {column}s); leave '
-            f'those {column}s or {row}s out.'
-        )

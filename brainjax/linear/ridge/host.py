@@ -1,9 +1,14 @@
 """The ridge on a CPU: LAPACK and one thread a core; see `ridge`.
 
 A thread solves whole units. Cutting one decomposition of 500 x 500 up between
-threads costs more than it gains.
+threads costs more than it gains. SciPy's own wrappers of LAPACK keep Python's
+lock while they work, so that threads wait for each other; the same routines,
+called through the pointers that `scipy.linalg.cython_lapack` offers to other
+languages, do not.
 """
 
+import ctypes
+import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +16,19 @@ from functools import partial
 
 import numpy as np
 import scipy.linalg
+from scipy.linalg import cython_lapack
 from threadpoolctl import threadpool_limits
 
-from brainjax.linear.lapack import solve_positive
-from brainjax.linear.ridge.equations import Prepared, not_solvable
+from brainjax.linear.ridge.equations import (
+    Prepared,
+    dual_targets,
+    is_dual,
+    not_solvable,
+)
 
 # Rows of the Gram matrix gathered at a time, so that they stay in the cache.
 GATHERED_AT_A_TIME = 50
+ROUTINES = {np.dtype(np.float32): 'sposv', np.dtype(np.float64): 'dposv'}
 
 
 def solver(
@@ -48,10 +59,10 @@ def projection(
     threads = threads or _cores()
     factor = _factor(prepared, threads)
     with threadpool_limits(threads):
-        if _few_rows(prepared):
+        if is_dual(prepared):
             half = _apply(factor, prepared.rows @ fmri.T)
             half[: prepared.trials] -= half[: prepared.trials].mean(axis=0)
-            return (prepared.spread.T @ half).T
+            return (prepared.shown.T @ half).T
         return _apply(factor, fmri.T).T @ prepared.sums
 
 
@@ -59,21 +70,15 @@ def _solve_all(
     prepared: Prepared, factor: np.ndarray, threads: int, values: np.ndarray
 ) -> np.ndarray:
     with threadpool_limits(threads):
-        if _few_rows(prepared):
-            dual = _apply(factor, _targets(prepared, values))
+        if is_dual(prepared):
+            dual = _apply(factor, dual_targets(prepared, values))
             return dual.T @ prepared.rows
         return _apply(factor, prepared.sums @ values).T
 
 
-def _few_rows(prepared: Prepared) -> bool:
-    """Whether equations of rows are smaller than those of voxels."""
-    rows, voxels = prepared.rows.shape
-    return rows < voxels
-
-
 def _factor(prepared: Prepared, threads: int) -> np.ndarray:
     """Cholesky factor of X X^T + alpha or X^T X + alpha, the smaller one."""
-    x = prepared.rows if _few_rows(prepared) else prepared.rows.T
+    x = prepared.rows if is_dual(prepared) else prepared.rows.T
     with threadpool_limits(threads):
         matrix = x @ x.T
         matrix.flat[:: len(matrix) + 1] += prepared.alpha
@@ -131,13 +136,9 @@ def _unit_solver(prepared: Prepared, threads: int) -> Callable[..., bool]:
     It solves one unit with its voxels [k], ascending, from its values
     [stimuli] and its right-hand side [voxels], and writes weights [voxels].
     """
-    rows = len(prepared.rows)
-    if 2 * rows < prepared.k:
-        return partial(
-            _solve_by_rows,
-            np.ascontiguousarray(prepared.rows.T),
-            prepared,
-        )
+    if is_dual(prepared):
+        columns = np.ascontiguousarray(prepared.rows.T)
+        return partial(_solve_by_rows, columns, prepared)
     with threadpool_limits(threads):
         gram = prepared.rows.T @ prepared.rows
     gram.flat[:: len(gram) + 1] += prepared.alpha
@@ -159,27 +160,58 @@ def _solve_by_voxels(gram, voxels, values, right, weights, room) -> bool:
 
 
 def _solve_by_rows(
-    voxel_rows, prepared, voxels, values, right, weights, room
+    columns, prepared, voxels, values, right, weights, room
 ) -> bool:
     """Solves (X_J X_J^T + alpha) v = E y for w = X_J^T v."""
     del right, room
-    chosen = voxel_rows[voxels]
+    chosen = columns[voxels]
     kernel = chosen.T @ chosen
     kernel.flat[:: len(kernel) + 1] += prepared.alpha
-    solution = _targets(prepared, values)
+    solution = dual_targets(prepared, values)
     solved = solve_positive(kernel, solution)
     weights[voxels] = chosen @ solution
     return solved
 
 
-def _targets(prepared: Prepared, values: np.ndarray) -> np.ndarray:
-    """Returns values [stimuli, ...] for each row, centred over the trials.
+def solve_positive(matrix: np.ndarray, right: np.ndarray) -> bool:
+    """Solves matrix @ x = right in place, by Cholesky's decomposition.
 
-    Centring changes nothing but rounding, as the voxels are centred.
+    Args:
+      matrix: [n, n] symmetric, C-contiguous, float32 or float64; only the
+        upper triangle is read, and it is overwritten.
+      right: [n] of the same type, contiguous; becomes x.
+
+    Returns:
+      False if the matrix is not positive definite; `right` is then useless.
     """
-    targets = prepared.spread @ values
-    targets[: prepared.trials] -= targets[: prepared.trials].mean(axis=0)
-    return targets
+    n, one, status = (ctypes.c_int(value) for value in (len(matrix), 1, 0))
+    # An upper triangle by rows is a lower triangle by columns, which OpenBLAS
+    # decomposes a fifth faster than the other.
+    triangle = ctypes.c_char(b'L')
+    _routine(matrix.dtype)(
+        ctypes.byref(triangle),
+        ctypes.byref(n),
+        ctypes.byref(one),
+        matrix.ctypes.data,
+        ctypes.byref(n),
+        right.ctypes.data,
+        ctypes.byref(n),
+        ctypes.byref(status),
+    )
+    return status.value == 0
+
+
+@functools.cache
+def _routine(dtype: np.dtype) -> Callable[..., None]:
+    """Returns LAPACK's routine for a type; it does not hold Python's lock."""
+    capsule = cython_lapack.__pyx_capi__[ROUTINES[dtype]]
+    name = ctypes.pythonapi.PyCapsule_GetName
+    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype = ctypes.c_void_p
+    pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    signature = ctypes.CFUNCTYPE(None, *8 * [ctypes.c_void_p])
+    return signature(pointer(capsule, name(capsule)))
 
 
 def _cores() -> int:

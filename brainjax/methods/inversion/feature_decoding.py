@@ -22,7 +22,6 @@ import numpy as np
 from brainjax.io import feature_folders, files
 from brainjax.io.files import PathLike
 from brainjax.linear import ridge
-from brainjax.linear.ridge.choice import select_alpha_k
 from brainjax.methods.data import hash_trials
 from brainjax.methods.inversion.manifest import Manifest
 from brainjax.networks import frozen
@@ -186,7 +185,7 @@ def _choose(
         ]
     )
     step = math.ceil(sample.shape[1] / CHOSEN_ON)
-    choice = select_alpha_k(
+    choice = ridge.select_alpha_k(
         fmri, rows, sample[:, ::step], ks=ks, alphas=alphas, threads=threads
     )
     return choice.k, choice.alpha

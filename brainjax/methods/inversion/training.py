@@ -54,7 +54,7 @@ def decode(
             frozen.channels_first(true), scaling.DDOF.get(how, 0)
         )
         if config.decoding.scaling == 'published':
-            known = known._replace(deviation=scaling.CAFFE_VGG19[layer])
+            known = known._replace(std=scaling.CAFFE_VGG19[layer])
         found[layer] = frozen.channels_last(
             scaling.scale(frozen.channels_first(decoded), known, how)
         )
@@ -76,7 +76,7 @@ def _by_ridge(
     # Whole blocks, so that the numbers are those of one host.
     width = block * math.ceil(units / block / hosts.count())
     ours = true[:, hosts.index() * width :][:, :width]
-    decoded = np.zeros((len(fmri), width), prepared.rows.dtype)
+    decoded = np.zeros((len(fmri), width), prepared.dtype)
     if ours.size:
         decoded[:, : ours.shape[1]] = np.hstack([*decode_units(ours)])
     return np.hstack([*hosts.all_gather(decoded)])[:, :units]

@@ -172,7 +172,7 @@ def test_published_scales_give_the_spread(tmp_path, layers):
     found = files._targets(layers, NAMES, True)
     for layer, values in found.items():
         np.testing.assert_allclose(
-            scaling.deviation(frozen.channels_first(values)),
+            scaling.picture_std(frozen.channels_first(values)),
             scaling.CAFFE_VGG19[layer],
             rtol=1e-4,
         )
