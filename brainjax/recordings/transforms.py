@@ -54,9 +54,9 @@ def roi_mask(
     parts = [part.strip() for part in name.split('|')]
     for part in parts:
         if part not in rois:
+            known = f', only {", ".join(rois)}' if rois else ' nor any other'
             raise InputError(
-                f'{where} has no ROI {part!r}, only '
-                f'{", ".join(rois) or "none at all"}.{suggestion(part, rois)}'
+                f'{where} has no ROI {part!r}{known}.{suggestion(part, rois)}'
             )
     mask = np.any([rois[part] for part in parts], axis=0)
     if not mask.any():

@@ -123,7 +123,8 @@ def _matches(
     if found:
         return found
     raise InputError(
-        f'{where} has no key {pattern!r}, only {", ".join(rows) or "none"}.'
+        f'{where} has no key {pattern!r}'
+        f'{", only " + ", ".join(rows) if rows else " nor any other"}.'
         f'{suggestion(pattern, rows)}'
     )
 

@@ -5,17 +5,19 @@ voxels chosen by a mask come in the order of `volume[mask]`.
 """
 
 import csv
+import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError
 from brainjax.io import hdf5, matlab, nifti
 from brainjax.io.files import PathLike, visible
+from brainjax.recordings.transforms import roi_mask
 
 BRICK = 'nsddata_stimuli/stimuli/nsd/nsd_stimuli.hdf5'
 DESIGN = 'nsddata/experiments/nsd/nsd_expdesign.mat'
@@ -213,8 +215,9 @@ def volume(path: pathlib.Path) -> np.ndarray:
     return nifti.volume(path)[0]
 
 
-class Regions(NamedTuple):
-    """The ROIs of a subject.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Regions(Mapping[str, np.ndarray]):
+    """The ROIs of a subject: name -> [x, y, z] bool, made when asked for.
 
     Attributes:
       volumes: file name without suffix -> [x, y, z] labels.
@@ -224,10 +227,15 @@ class Regions(NamedTuple):
     volumes: Mapping[str, np.ndarray]
     names: Mapping[str, tuple[str, tuple[int, ...]]]
 
-    def mask(self, name: str) -> np.ndarray:
-        """Voxels of a region, [x, y, z] bool."""
+    def __getitem__(self, name: str) -> np.ndarray:
         file, labels = self.names[name]
         return np.isin(self.volumes[file], labels)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def regions(layout: Layout) -> Regions:
@@ -284,22 +292,7 @@ def chosen_voxels(
     """
     if not roi:
         return volume(layout.functional / 'brainmask.nii.gz') > 0
-    masks = []
-    for name in map(str.strip, roi.split('|')):
-        if name not in found.names:
-            raise InputError(
-                f'{layout.functional / "roi"} has no ROI {name!r}, only '
-                f'{", ".join(found.names) or "none at all"}.'
-                f'{suggestion(name, found.names)}'
-            )
-        masks.append(found.mask(name))
-    mask = np.any(masks, axis=0)
-    if not mask.any():
-        raise InputError(
-            f'{layout.functional / "roi"}: ROI {roi!r} holds no voxel; choose '
-            'another.'
-        )
-    return mask
+    return roi_mask(found, roi, str(layout.functional / 'roi'))
 
 
 def _label_names(layout: Layout, file: str) -> dict[int, str]:

@@ -118,9 +118,9 @@ def read(
     if snr is not None:
         snr = snr[keep]
     rois = {
-        name: values[mask][keep]
-        for name in regions.names
-        if (values := regions.mask(name))[mask][keep].any()
+        name: kept
+        for name, region in regions.items()
+        if (kept := region[mask][keep]).any()
     }
     numbers = np.unique(shown.picture)
     stimulus = np.searchsorted(numbers, shown.picture).astype(np.int32)

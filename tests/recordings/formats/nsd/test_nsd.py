@@ -526,7 +526,7 @@ DAMAGE = [
     ),
     (
         lambda root: (root / ROIS / 'nsdgeneral.nii.gz').unlink(),
-        "has no ROI 'nsdgeneral', only none at all",
+        "has no ROI 'nsdgeneral' nor any other",
     ),
     (
         lambda root: write_volume(
