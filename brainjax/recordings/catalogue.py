@@ -157,6 +157,7 @@ def fetch(
     """
     check_known('recording', name, SOURCES)
     source = SOURCES[name]
+    # The terms of an article are shown once, not with each of its sources.
     seen = files.cache_folder('recordings', 'terms', str(source.article))
     if not seen.exists():
         show_terms(source.terms)

@@ -69,12 +69,14 @@ def differences(first: Recording, again: Recording) -> Iterator[str]:
     """Yields what of a recording another does not hold just so."""
     if again.subject != first.subject:
         yield 'the subject'
+    # The reverse is no loss: some formats cannot say what was measured.
     if first.simulated and not again.simulated:
         yield 'that it is simulated'
     if again.voxels != first.voxels:
         yield f'{first.voxels - again.voxels} of {first.voxels} voxels'
         return
-    pairs: set[tuple[int, int]] = set()  # One stimulus in both.
+    # Formats order stimuli otherwise, so that trials say which is which.
+    pairs: set[tuple[int, int]] = set()
     for part, word in (('train', 'training'), ('test', 'test')):
         a, b = getattr(first, part), getattr(again, part)
         if len(a) != len(b):

@@ -152,6 +152,7 @@ def identical(recording: Recording) -> list[tuple[int, int]]:
         return []
     known: dict[int, list[int]] = {}
     for i in np.unique(recording.train.stimulus).tolist():
+        # Hashes of 8 bytes; equality is checked below.
         known.setdefault(hash(images[i].tobytes()), []).append(i)
     return [
         (i, j)
@@ -254,6 +255,7 @@ def near_duplicates(
         near = np.zeros((len(part), len(train)), bool)
         for step in (1, -1):  # As it is, and mirrored.
             seen = [image[:, ::step] for image in part]
+            # Signs agree in (64 + product) / 2 places.
             near |= (_blurred(seen) @ blurred.T >= correlation) & (
                 fingerprints(seen) @ signs.T >= 64 - 2 * bits
             )

@@ -47,7 +47,7 @@ def open_table(path: PathLike) -> Table:
     try:
         with open(path, 'rb') as stream:
             version = np.lib.format.read_magic(stream)
-            if version != (1, 0):
+            if version != (1, 0):  # What `np.save` writes for plain arrays.
                 raise ValueError(f'its version is {version}')
             shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
             start = stream.tell()
@@ -100,6 +100,7 @@ class StoredFmri:
     def __post_init__(self):
         kinds = [np.iinfo(table.dtype) for table in self.tables]
         largest = max((max(-k.min, k.max) for k in kinds), default=0)
+        # A scale is 1 / std: infinite, or nearly, for a constant voxel.
         size = abs(self.scale) * largest + abs(self.offset)
         if not (size < np.finfo(np.float32).max).all():
             raise InputError(
@@ -169,7 +170,7 @@ class StoredFmri:
 
     def _announce(self, handles, places) -> None:
         """Lets the system fetch all rows at once, in the disk's order."""
-        if not hasattr(os, 'posix_fadvise'):
+        if not hasattr(os, 'posix_fadvise'):  # As on macOS.
             return
         for t, row in places:
             table = self.tables[t]
@@ -197,7 +198,7 @@ class StoredFmri:
                     'again.'
                 )
             numbers = np.frombuffer(content, table.dtype)
-            if not whole:
+            if not whole:  # Indexing by all columns would copy the row.
                 numbers = numbers[self.column]
             np.multiply(numbers, scale[t], out=out[i], casting='same_kind')
             out[i] += offset[t]
@@ -249,11 +250,12 @@ def stimulus_blocks(
       The block's place among the stimuli in ascending order, its trials
       sorted by stimulus, and where among these each stimulus starts.
     """
+    # Stable, so that sums do not depend on how the sort breaks ties.
     order = np.argsort(stimulus, kind='stable')
     _, start = np.unique(stimulus[order], return_index=True)
     ends = np.append(start, len(order))
     first = 0
-    while first < len(start):
+    while first < len(start):  # A stimulus of more than `rows` stays whole.
         after = np.searchsorted(ends, ends[first] + rows, side='right') - 1
         last = max(first + 1, int(after))
         yield (
@@ -295,6 +297,7 @@ def mean_and_std(fmri: Fmri) -> tuple[np.ndarray, np.ndarray]:
         total += block.sum(axis=0)
         squares += np.einsum('tv,tv->v', block, block)
     mean = total / len(fmri)
+    # Rounding may leave a little below 0 for a constant voxel.
     variance = np.maximum(squares / len(fmri) - mean**2, 0)
     return shift + mean, np.sqrt(variance)
 

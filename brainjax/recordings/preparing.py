@@ -138,6 +138,7 @@ def select_voxels(
         return recording
     check_known('measure of voxels', measure, MEASURES)
     values = MEASURES[measure](recording.train)
+    # 0 / 0 of a voxel without signal or noise; it is chosen last.
     values = np.where(np.isnan(values), -np.inf, values)
     order = np.argsort(-values, kind='stable')[:n]
     if least is not None:

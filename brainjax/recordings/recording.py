@@ -121,28 +121,35 @@ def check(recording: Recording) -> None:
         parts['imagery'] = recording.imagery
     for part, trials in parts.items():
         _check_trials(trials, len(stimuli), f'{where}: {part}')
+    fmri = {f'the {part} fMRI': trials.fmri for part, trials in parts.items()}
+    if recording.unpaired_fmri is not None:
+        fmri['the unpaired fMRI'] = recording.unpaired_fmri
+        check_fmri(recording.unpaired_fmri, f'{where}: the unpaired fMRI')
     voxels = recording.voxels
-    for part, trials in parts.items():
-        if trials.fmri.shape[1] != voxels:
+    for what, values in fmri.items():
+        if values.shape[1] != voxels:
             raise InputError(
-                f'{where}: {voxels} voxels in the training trials and '
-                f'{trials.fmri.shape[1]} in the {part} trials; both must '
-                'come from one mask.'
+                f'{where}: {what} has {values.shape[1]} voxels and the '
+                f'training fMRI {voxels}; both must come from one mask.'
             )
+    _check_voxels(recording, voxels, where)
+    shared = np.intersect1d(recording.train.stimulus, recording.test.stimulus)
+    if len(shared):  # What was trained on is remembered, not decoded.
+        raise InputError(
+            f'{where}: picture {stimuli.names[shared[0]]!r} was shown in '
+            f'training and in test trials ({len(shared)} such pictures); '
+            'test on pictures that training never saw.'
+        )
+
+
+def _check_voxels(recording: Recording, voxels: int, where: str) -> None:
+    """Checks what is said of each voxel, and that each varies."""
     constant = np.flatnonzero(constant_voxels(recording.train.fmri))
-    if len(constant):
+    if len(constant):  # z-scoring would divide by 0.
         raise InputError(
             f'{where}: voxel {constant[0]} has the same value in every '
             f'training trial ({len(constant)} such voxels); leave them out.'
         )
-    if recording.unpaired_fmri is not None:
-        check_fmri(recording.unpaired_fmri, f'{where}: the unpaired fMRI')
-        if recording.unpaired_fmri.shape[1] != voxels:
-            raise InputError(
-                f'{where}: the unpaired fMRI has '
-                f'{recording.unpaired_fmri.shape[1]} voxels, the trials '
-                f'{voxels}; both must come from one mask.'
-            )
     for name, mask in recording.rois.items():
         if mask.shape != (voxels,) or mask.dtype != bool:
             raise InputError(
@@ -156,13 +163,6 @@ def check(recording: Recording) -> None:
                 f'{where}: {what} has shape {values.shape}; it must be '
                 f'({voxels},), one value a voxel.'
             )
-    shared = np.intersect1d(recording.train.stimulus, recording.test.stimulus)
-    if len(shared):
-        raise InputError(
-            f'{where}: picture {stimuli.names[shared[0]]!r} was shown in '
-            f'training and in test trials ({len(shared)} such pictures); '
-            'test on pictures that training never saw.'
-        )
 
 
 def _check_stimuli(stimuli: Stimuli, where: str) -> None:
@@ -238,7 +238,7 @@ def check_fmri(fmri: Fmri, where: str) -> None:
     if not np.issubdtype(fmri.dtype, np.floating):
         raise InputError(f'{where} is {fmri.dtype}; it must be floating point.')
     if not isinstance(fmri, np.ndarray):
-        return  # Stored fMRI is finite.
+        return  # Whole numbers with finite scales are finite.
     finite = np.isfinite(fmri)
     if not finite.all():
         trial, voxel = np.argwhere(~finite)[0]

@@ -53,7 +53,7 @@ def ncsnr_from_repeats(trials: Trials) -> np.ndarray:
     averaged, within, count = _repeats(trials)
     noise = (within * count[:, None]).sum(axis=0) / (count - 1).sum()
     signal = averaged.var(axis=0, ddof=1) - noise * (1 / count).mean()
-    signal = np.maximum(signal, 0)
+    signal = np.maximum(signal, 0)  # Unbiased, and so negative by chance.
     with np.errstate(divide='ignore', invalid='ignore'):
         ratio = np.where(signal > 0, np.sqrt(signal / noise), 0)
     return ratio.astype(np.float32)
@@ -133,6 +133,7 @@ def split_half(trials: Trials, splits: int = 20, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     rank = np.empty((splits, len(trials)), np.int64)
     for turn in rank:
+        # By stimulus, in random order within each.
         order = np.lexsort((random.random(len(trials)), place))
         turn[order] = np.arange(len(trials)) - first[place[order]]
     half = (count // 2)[place]
@@ -174,6 +175,7 @@ def _half_correlations(
             for total, values in zip(sums[:, split], products):
                 total += values.sum(axis=0)
     a, b, aa, bb, ab = sums / stimuli
+    # What rounding leaves of a constant average is no variance.
     va, vb = (
         np.where(square - mean**2 > 1e-12 * square, square - mean**2, 0)
         for mean, square in ((a, aa), (b, bb))

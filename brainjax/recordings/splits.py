@@ -97,6 +97,7 @@ def folds(
         of = dict(zip(recording.stimuli.names, categories))
         rank = np.unique([of[name] for name in groups], return_inverse=True)[1]
         order = order[np.argsort(rank[order], kind='stable')]
+    # Every k-th, so that each category is dealt out to all folds in turn.
     return [
         _divide(recording, trials, np.isin(label, groups[order[i::k]]), by)
         for i in range(k)
@@ -127,6 +128,7 @@ def cluster(
         )
     std = features.std(axis=0)
     varying = std > 0
+    # More clusters than different stimuli would leave some empty.
     distinct = len(np.unique(features, axis=0))
     if not 2 <= clusters <= distinct:
         raise InputError(
@@ -190,7 +192,7 @@ def default_split(
     for name in names:
         members.setdefault(category[name], []).append(name)
     if all(len(group) == 1 for group in members.values()):
-        members = {'': names}
+        members = {'': names}  # Categories that tell nothing, such as names.
     out = [
         name
         for group in members.values()

@@ -56,7 +56,7 @@ def join(
                 'bear the stimulus names.'
             )
         taken: dict[int, str] = {}
-        for name in names:
+        for name in names:  # Two of either kind would be a guess.
             first = places[name][0]
             if len(places[name]) > 1:
                 raise InputError(

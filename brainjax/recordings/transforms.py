@@ -29,6 +29,7 @@ def take_voxels(recording: Recording, voxels: np.ndarray) -> Recording:
     """
     index = np.arange(recording.voxels)[voxels]
 
+    # The last axis is voxels in fMRI, masks and values alike.
     def take(values: Fmri | None) -> Fmri | None:
         return None if values is None else values.take(index, axis=-1)
 

@@ -62,7 +62,10 @@ BAD = [
     (train(fmri=TRAIN.fmri[:, 0]), 'must be .trials, voxels.'),
     (train(fmri=TRAIN.fmri[:0]), 'at least one of each'),
     (train(fmri=TRAIN.fmri.astype(int)), 'int64; it must be floating'),
-    (held_out(fmri=TEST.fmri[:, :4]), '5 voxels in the training trials and 4'),
+    (
+        held_out(fmri=TEST.fmri[:, :4]),
+        'test fMRI has 4 voxels and the training fMRI 5',
+    ),
     (
         train(stimulus=np.int32([0, 2, 1, 0, 2, 5])),
         'trial 5 has label 5, but there are 5 pictures',

@@ -41,6 +41,7 @@ class Format(NamedTuple):
     whole: Mapping[str, Any] = types.MappingProxyType({})
 
 
+# In this order: NSD is a folder too, and BData may be a MATLAB v5 file.
 FORMATS = {
     'nsd': Format(nsd.looks_like, nsd.read, nsd.write, whole={'zscore': False}),
     'bdata': Format(
@@ -89,7 +90,7 @@ def open_recording(path: PathLike, **options: Any) -> Recording:
 
 def format_of(path: PathLike) -> str:
     """Returns the name of a recording's format."""
-    whole = os.path.exists(path)
+    whole = os.path.exists(path)  # A name may hold a comma.
     for part in [path] if whole else os.fspath(path).split(','):
         if not os.path.exists(part):
             raise InputError(f'{part} does not exist; check the path.')

@@ -156,6 +156,7 @@ def _rois(
             f'{path}: {_ROI_MASKS} must hold volumes of one size, of 0 and 1.'
         )
     volumes = {
+        # Y's columns follow MATLAB's order of the voxels.
         name.removesuffix('.nii'): mask.ravel(order='F') > 0
         for name, mask in zip(names, masks)
     }

@@ -94,6 +94,7 @@ def read(
         images, problems = _pictures(pictures, len(train), len(test))
         if size:
             images = operations.resize(images, size)
+    # The authors set voxels without a signal to NaN.
     usable, found = kept_voxels(
         unusable_voxels(train, test), drop, os.fspath(path)
     )

@@ -91,6 +91,7 @@ def read(
     def selected(name: str) -> np.ndarray | None:
         if name not in arrays:
             return None
+        # Popped, so that float64 and its selection are not held for long.
         values = np.take(arrays.pop(name), keep, axis=-1)
         return values.astype(np.float32, copy=False)
 
@@ -358,7 +359,7 @@ def _read_pictures(path: PathLike) -> tuple[np.ndarray, np.ndarray]:
 def _eight_bit(name: str, path: PathLike) -> np.ndarray:
     """Loads pictures; floats in 0..1 are multiplied by 255 and truncated."""
     values = npz.load(path, [name])[name]
-    if values.dtype == np.uint8:
+    if values.dtype == np.uint8:  # As others write the same layout.
         return values
     # A little overshoot, as bicubic resizing leaves it, is clipped.
     if values.size and not (values.min() > -0.05 and values.max() < 1.05):

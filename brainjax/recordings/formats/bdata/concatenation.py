@@ -112,6 +112,7 @@ def _renumbered(part: BData, before: Sequence[BData]) -> BData:
     dataset = part.dataset.copy()
     vmap = {}
     for key in part.keys:
+        # A key with texts in some parts and numbers in others means nothing.
         known = [key in data.vmap for data in (*before, part)]
         if not any(known):
             continue
@@ -131,6 +132,7 @@ def _renumbered(part: BData, before: Sequence[BData]) -> BData:
                 changes[number], free = free, free + 1
         vmap[key] = {changes[n]: text for n, text in part.vmap[key].items()}
         mine = part.values[part.keys.index(key)] == 1
+        # Read from the old and written to the new: numbers may swap.
         old, new = part.dataset[:, mine], dataset[:, mine]
         for number, change in changes.items():
             new[old == number] = change

@@ -323,6 +323,7 @@ def _stimuli(
     rows: Rows, used: np.ndarray, where: str
 ) -> tuple[tuple[str, ...], tuple[str, ...] | None, list[str]]:
     """Returns names and categories of the stimuli used, and what is odd."""
+    # By the files' numbers, so that the order is that of their lists.
     order = np.flatnonzero(used)[np.argsort(rows.numbers[used], kind='stable')]
     categories: dict[str, str] = {}
     for name, category in zip(rows.names[order], rows.categories[order]):
@@ -339,6 +340,7 @@ def _stimuli(
 def _trials(rows: Rows, which: np.ndarray, names: Sequence[str]) -> Trials:
     place = {name: i for i, name in enumerate(names)}
     numbers = (
+        # Some trials without a run leave all without: int32 has no NaN.
         None if np.isnan(values).any() else values.astype(np.int32)
         for values in (rows.run[which], rows.session[which])
     )

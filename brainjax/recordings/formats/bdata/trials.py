@@ -114,6 +114,7 @@ def join(parts: Sequence[Rows]) -> Rows:
     def succeeding(part: Rows, what: str) -> np.ndarray:
         numbers = getattr(part, what)
         before = np.concatenate([getattr(other, what) for other in done])
+        # A file may count from 0 or from 1; fmin passes NaN over.
         lowest = np.nan_to_num(np.fmin.reduce(numbers))
         return numbers - lowest + np.nan_to_num(np.fmax.reduce(before)) + 1
 
@@ -134,7 +135,7 @@ def _kind_of_file(data: BData) -> str:
     ):
         if not shown.isdisjoint(names):
             return kind
-    if 'evaluation' in data.keys:  # How vivid it was.
+    if 'evaluation' in data.keys:  # How vivid the image was.
         return 'imagery'
     name = os.path.basename(data.source)
     for kind, pattern in _BY_NAME.items():
@@ -248,6 +249,7 @@ def _runs(
     pairs, which = np.unique(
         np.stack([apart, run[known]], axis=1), axis=0, return_inverse=True
     )
+    # Numbers that are unique stay as the file has them.
     if len(pairs) > len(np.unique(run[known])):
         run[known] = 1.0 + which.ravel()
     return run, session

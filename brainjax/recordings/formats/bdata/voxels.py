@@ -44,6 +44,7 @@ def read(data: BData, roi: str | None) -> Voxels:
         for key in data.keys
         if key.startswith(ROI)
     }
+    # Shen et al. 2019 call V4 what their files call hV4.
     renamed = 'hV4' in rois and 'V4' not in rois
     if renamed:
         rois = {'V4' if k == 'hV4' else k: mask for k, mask in rois.items()}

@@ -127,6 +127,7 @@ def read_events(
     )
     if not preset.repeats:
         return found
+    # What follows itself stays a regressor: it evokes a response as well.
     before = [None, *(event.stimulus for event in found)]
     return [
         event._replace(stimulus='') if event.stimulus == last else event
@@ -228,7 +229,7 @@ def _kamitani(
         return Event(onset, duration, '', '', part)
     if part == 'imagery':
         name = imagined(row, where)
-        if name == stimulus_names.FIXATION:
+        if name == stimulus_names.FIXATION:  # Nothing was imagined.
             return Event(onset, duration, '', '', part)
     else:
         name = _stimulus(row, part, where)
@@ -367,6 +368,7 @@ PRESETS = {
     ),
     # Volumes 3 and 4 of 2 s after onset, as the authors take them.
     'ds001499': Preset(_bold5000, (4.0, 8.0), ('ImgName',)),
+    # Volume i was made of trial i, and must come back as it was.
     'brainjax': Preset(_written, (0.0, None), high_pass=0, zscore_runs=False),
     'generic': Preset(_generic, (4.0, 12.0), ()),
 }

@@ -178,6 +178,7 @@ def find_runs(
 
 def tops(root: pathlib.Path, subject: str) -> list[pathlib.Path]:
     """Returns a data set and, if it is a derivative, the ones around it."""
+    # Above DATASET/derivatives/fmriprep there are no more than these.
     around = [*root.absolute().parents][:3]
     return [root, *(top for top in around if (top / subject).is_dir())]
 
@@ -322,6 +323,7 @@ def _images(folder: pathlib.Path) -> Iterator[Run]:
             and entities.get('desc', 'preproc') == 'preproc'
             and entities.get('part', 'mag') == 'mag'
         ):
+            # Raw images have no desc.
             done = 'desc' in entities or suffix == 'bold_preproc'
             yield Run(path, entities, done)
 
@@ -342,7 +344,7 @@ def _keep(
 
 
 def _order(run: Run) -> tuple:
-    number = run.entities.get('run', '')
+    number = run.entities.get('run', '')  # 10 comes after 9, padded or not.
     return (
         run.entities.get('ses', ''),
         run.entities.get('task', ''),

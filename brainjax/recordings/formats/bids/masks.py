@@ -79,6 +79,7 @@ def read_masks(
         sources[name].append(path)
         volumes[name] = volume.ravel() | volumes.get(name, False)
     volumes |= _joined(volumes)
+    # Without a choice, every voxel that some region holds.
     chosen = (
         roi_mask(volumes, roi, str(folder))
         if roi

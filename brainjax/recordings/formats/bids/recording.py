@@ -291,7 +291,7 @@ def _recording(
     run = np.repeat(_run_numbers([part.run for part in parts]), repeat)
     sessions = [part.run.entities.get('ses') for part in parts]
     session = None
-    if all(sessions):
+    if all(sessions):  # A run without one could be of any.
         session = np.repeat(np.int32(_numbers(sessions)), repeat)
     stimulus = np.array([event.stimulus for event in shown])
     train, tested, found = sets.split(

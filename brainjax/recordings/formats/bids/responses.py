@@ -139,10 +139,10 @@ def separate_weights(
     """
     trials, others = _design(events, timing, high_pass, confounds)
     basis, strength, _ = np.linalg.svd(others, full_matrices=False)
-    basis = basis[:, strength > 1e-10 * strength[0]]
+    basis = basis[:, strength > 1e-10 * strength[0]]  # Of collinear ones.
     size = (trials**2).sum(axis=0)
     own = (trials - basis @ (basis.T @ trials)).T
-    rest = own.sum(axis=0) - own
+    rest = own.sum(axis=0) - own  # One regressor for all other trials.
     aa, bb, ab = (
         (x * y).sum(1) for x, y in ((own, own), (rest, rest), (own, rest))
     )
@@ -242,7 +242,7 @@ def _design(
     """Returns the regressors of the trials, and all others."""
     first_level = need_nilearn('nilearn.glm.first_level')
     pandas = need_nilearn('pandas')
-    names = _names(events.trial)
+    names = _names(events.trial)  # nilearn sorts columns by name.
     table = pandas.DataFrame(
         {
             'onset': events.onset,
@@ -250,7 +250,7 @@ def _design(
             'trial_type': names,
         }
     )
-    if confounds is not None:
+    if confounds is not None:  # The constant is in the model already.
         confounds = confounds - confounds.mean(axis=0)
     design = first_level.make_first_level_design_matrix(
         timing.times,

@@ -127,6 +127,7 @@ def read_run(
         image, voxels.grid, 'masks must be on the grid of the images'
     )
     timing = files.timing(run, root, image.volumes, image.seconds)
+    # Before the images: a table is read in no time, a run in seconds.
     confounds = confounds_of(run, root, how.confounds, image.volumes)
     series = nifti.series(image, voxels.voxels)
     unusable = unusable_voxels(series)
@@ -138,7 +139,7 @@ def read_run(
             f'{run.bold} holds no signal in any of the {count} voxels of the '
             'masks; check that both belong together.'
         )
-    if not usable.all():
+    if not usable.all():  # nilearn would spread a NaN.
         series = series[:, usable]
     try:
         weights, kept = _weights(events, timing, confounds, how)
@@ -253,6 +254,7 @@ def confounds_of(
     try:
         values = np.array(
             [
+                # fMRIPrep has no derivative of the first volume.
                 [0.0 if row[n] == 'n/a' else float(row[n]) for n in wanted]
                 for row in rows
             ]

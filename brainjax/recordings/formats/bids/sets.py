@@ -128,7 +128,7 @@ def split(
                 'such as ses-02.'
             )
         train = ~tested
-    if not train.any():
+    if not train.any():  # No trial is said to be for training.
         train = (part == '') & ~tested
     if not train.any():
         raise InputError(

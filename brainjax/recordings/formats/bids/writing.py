@@ -13,6 +13,7 @@ from brainjax.recordings.recording import Recording, Trials
 
 SIMULATED = 'brainjax, simulated subject'
 
+# Of no brain: the voxels of a recording have no places.
 _AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 _COLUMNS = (
     'onset',
@@ -40,6 +41,7 @@ def write(recording: Recording, path: PathLike) -> None:
         raise InputError(f'{root} holds subjects already; name another folder.')
     for name in (*recording.stimuli.names, *recording.rois):
         _check_name(name, recording.source)
+    # An entity's value has letters and digits alone.
     letters = ''.join(c for c in recording.subject if c.isalnum())
     subject = f'sub-{letters or "01"}'
     write_json(

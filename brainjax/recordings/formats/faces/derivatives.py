@@ -84,7 +84,7 @@ def read_patterns(
             f'{path}: the patterns have shape {values.shape}; volumes of three '
             'dimensions are needed, or several along a fourth.'
         )
-    flattened = values.reshape(-1, count, order='F')
+    flattened = values.reshape(-1, count, order='F')  # As MATLAB counts.
     if places.min(initial=0) < 0 or places.max(initial=0) >= len(flattened):
         raise InputError(
             f'{path}: volumes of {len(flattened)} voxels have no place '
@@ -157,6 +157,7 @@ def read_pca(path: PathLike, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
         )
     found = _read(path, (*components, *means))
     basis = _single(_numbers(path, components[0], found[components[0]], 2))
+    # Which way round is not published.
     basis = basis.T if basis.shape[0] == values else basis
     mean = _single(_numbers(path, means[0], found[means[0]]))
     if not (np.isfinite(basis).all() and np.isfinite(mean).all()):

@@ -228,6 +228,7 @@ def design(
     weights = np.zeros((len(begun), columns.count))
     for row, event in zip(weights, begun):
         if not event.stimulus:
+            # A repeat knows its set; imagery has none.
             row[columns.repeat if event.part else columns.imagery] = 1
         elif event.part == 'test':
             row[tests[event.stimulus]] = 1
@@ -262,6 +263,7 @@ def _responses(events: Sequence[Event], timing: Timing) -> np.ndarray:
     first_level = need_nilearn('nilearn.glm.first_level')
     found = np.empty((timing.volumes, len(events)))
     for i, event in enumerate(events):
+        # events.tsv states 3 s, the time to the next face.
         duration = FACE_SECONDS if event.part else event.duration
         once = np.array([[event.onset], [duration], [1.0]])
         found[:, i] = first_level.compute_regressor(once, 'spm', timing.times)[

@@ -83,6 +83,7 @@ def _extract(
     x, y, z = np.nonzero(mask)
     with hdf5.opened(file) as opened:
         betas = hdf5.dataset(opened, 'betas', 'i')
+        # HDF5 holds [trials, z, y, x], the masks are [x, y, z].
         if betas.ndim != 4 or betas.shape[:0:-1] != mask.shape:
             raise InputError(
                 f'{file}: betas have shape {betas.shape}; [trials, z, y, x] '
@@ -125,7 +126,7 @@ def _steps(betas) -> tuple[int, int]:
 
 
 def _stamp(file: pathlib.Path) -> tuple[str, int, int]:
-    stat = file.stat()
+    stat = file.stat()  # Not a hash: a session is a gigabyte.
     return os.fspath(file.absolute()), stat.st_size, stat.st_mtime_ns
 
 

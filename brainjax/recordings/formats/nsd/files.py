@@ -132,6 +132,7 @@ def design(layout: Layout) -> Design:
     wanted = ('masterordering', 'subjectim', 'sharedix')
     if hdf5.looks_like(path):
         with hdf5.opened(path) as file:
+            # MATLAB 7.3 stores the dimensions reversed.
             content = {name: hdf5.read(file, name).T for name in wanted}
     else:
         content = matlab.read(path, wanted)
@@ -158,6 +159,7 @@ def design(layout: Layout) -> Design:
         raise InputError(
             f'{path}: subjectim must count pictures from 1; it is damaged.'
         )
+    # masterordering counts the columns of subjectim from 1.
     return Design(mine[order - 1], np.unique(shared))
 
 
@@ -192,7 +194,7 @@ def runs(
             f'columns {", ".join(names)} ({error!r}); copy or download it '
             'again.'
         ) from error
-    stride = max(RUNS, run.max(initial=0))
+    stride = max(RUNS, run.max(initial=0))  # Runs count anew each session.
     result = np.empty(picture.shape, np.int32)
     for place, number in enumerate(sessions):
         mine = session == number

@@ -125,6 +125,7 @@ def read(
     numbers = np.unique(shown.picture)
     stimulus = np.searchsorted(numbers, shown.picture).astype(np.int32)
     seen = np.bincount(stimulus)[stimulus]
+    # A shared picture seen once or twice gives no average of three.
     in_test = shared & ((test == 'shared') | (seen >= REPEATS))
     for which, what in ((in_test, 'shared'), (~shared, 'unshared')):
         if not which.any():

@@ -178,7 +178,7 @@ def _write_session(path, recording, trials, side, place) -> None:
                     recording.test.fmri[rows[rows >= first] - first],
                 ]
             )
-            limits = np.iinfo(np.int16)
+            limits = np.iinfo(np.int16)  # +-109 % of signal change.
             numbers = np.rint(fmri * np.float64(PERCENT))
             part = np.zeros((len(rows), side, side, side), np.int16)
             part[:, z, y, x] = numbers.clip(limits.min, limits.max)

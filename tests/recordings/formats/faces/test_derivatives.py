@@ -114,7 +114,11 @@ def change(path, name, values):
         ('validindices', np.full((1, VOXELS), np.nan), 'different whole num'),
         ('validindices', 1 + np.arange(VOXELS - 1.0)[None], 'must be of the'),
         ('invcovW', np.eye(LATENTS), 'must be of the same'),
-        ('invcovW', np.full((LATENTS + 1,) * 2, np.nan), 'are no numbers'),
+        (
+            'invcovW',
+            np.full((LATENTS + 1,) * 2, np.nan),
+            'hold NaN or infinite',
+        ),
         ('W', np.zeros((2, 2, 2)), 'W must hold numbers in 2 dimensions'),
     ],
 )
