@@ -1,8 +1,8 @@
 """What training sees, and what is wrong with a config before it begins."""
 
+import functools
 from typing import Any, NamedTuple
 
-import flax.traverse_util
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,13 +11,14 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError, check_known
 from brainjax.methods.data import Data
 from brainjax.methods.selfsup.networks import (
-    BACKBONES,
+    backbone_features,
     build_decoder,
     build_encoder,
     load_backbone,
 )
 from brainjax.methods.selfsup.steps import build_optimizer
 from brainjax.networks import weights
+from brainjax.networks.backbones import backbone
 from brainjax.recordings import (
     Recording,
     Trials,
@@ -41,10 +42,8 @@ CHOICES = {
     'compute_dtype': COMPUTE_TYPES,
     'voxel_snr': ('encoder', 'repeats', 'uniform', 'transductive_source'),
     'encoder.kind': ('separable', 'dense'),
-    'encoder.backbone': tuple(BACKBONES),
     'encoder.map_padding': ('reflect', 'symmetric'),
     'encoder.select': ('validation', 'last'),
-    'image_loss.backbone': tuple(BACKBONES),
     'image_loss.distance': ('cosine', 'absolute'),
     'decoder.dense_neighbours': (4, 8),
     'decoder.dense_padding': ('reflect', 'symmetric'),
@@ -222,14 +221,13 @@ def _check_encoder(config: ConfigDict, voxels: int) -> None:
 def _features(config: ConfigDict, name: str) -> dict[str, Any]:
     """Shapes of a section's taps for one picture."""
     section = config[name]
-    apply = BACKBONES[section.backbone]
     picture = jax.ShapeDtypeStruct(
         (1, config.size, config.size, 3), jnp.float32
     )
     try:
         return jax.eval_shape(
-            lambda params, images: apply(params, images, section.taps),
-            _shapes(section, name),
+            functools.partial(backbone_features, section),
+            _shapes(section, name, config.size),
             picture,
         )
     except InputError:
@@ -239,25 +237,27 @@ def _features(config: ConfigDict, name: str) -> dict[str, Any]:
         raise InputError(f'config.{name}.taps: {sentence}') from error
 
 
-def _shapes(section: ConfigDict, name: str) -> Any:
-    """Shapes of a backbone's weights.
-
-    Raises:
-      InputError: they are not those of the backbone, or not there.
-    """
-    published = section.backbone.split('_')[0]
+def _shapes(section: ConfigDict, name: str, size: int) -> Any:
+    """Shapes of a backbone's weights, which must be its own and be there."""
+    backbone(section.backbone, 'encoder')
+    family = section.backbone.removesuffix('_stride2')
+    published = [
+        each
+        for each, source in weights.SOURCES.items()
+        if source.backbone == family
+    ]
     check_known(
-        f'config.{name}.weights', section.weights, ('random', published)
+        f'config.{name}.weights', section.weights, ('random', *published)
     )
     if section.weights == 'random':
-        return jax.eval_shape(lambda: load_backbone(section, 0))
-    if not weights.path(published).exists():
-        weights.load(published)  # Says how to get them.
-    flat = {
-        key: jax.ShapeDtypeStruct(shape, jnp.float32)
-        for key, shape in weights.shapes(published).items()
-    }
-    return flax.traverse_util.unflatten_dict(flat, sep='.')
+        return jax.eval_shape(lambda: load_backbone(section, 0, size=size))
+    if not weights.path(section.weights).exists():
+        weights.load(section.weights)  # Says how to get them.
+    return jax.tree.map(
+        lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32),
+        weights.shapes(section.weights),
+        is_leaf=lambda shape: isinstance(shape, tuple),
+    )
 
 
 def learned_from_test(config: ConfigDict) -> bool:

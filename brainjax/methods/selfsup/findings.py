@@ -15,7 +15,7 @@ from brainjax.methods.data import Data, Figure, Findings
 from brainjax.methods.selfsup.data import learned_from_test
 from brainjax.methods.selfsup.method import Fitted
 from brainjax.methods.selfsup.networks import (
-    BACKBONES,
+    backbone_features,
     build_encoder,
     feature_shapes,
     predict,
@@ -178,10 +178,8 @@ def biology(fitted: Fitted, images: np.ndarray, config: ConfigDict) -> Biology:
     *weights, _ = encoder.fold(
         variables['params'], feature_shapes(config, backbone)
     )
-    features = BACKBONES[config.encoder.backbone](
-        backbone,
-        jnp.float32(images[:PICTURES]) / 255,
-        config.encoder.taps,
+    features = backbone_features(
+        config.encoder, backbone, jnp.float32(images[:PICTURES]) / 255
     )
     _, seen = encoder.apply(
         variables,

@@ -67,7 +67,9 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     folder = pathlib.Path(workdir, 'checkpoints')
     check(config, data.recording)
     parts = split(data, config)
-    backbone = load_backbone(config.encoder, config.seed, config.compute_dtype)
+    backbone = load_backbone(
+        config.encoder, config.seed, config.compute_dtype, config.size
+    )
     encoder = build_encoder(config, data.recording.voxels)
     encoder_variables, encoder_history = fit_encoder(
         config, encoder, backbone, parts, folder / 'encoder'

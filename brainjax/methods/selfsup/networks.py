@@ -8,23 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.networks import backbones, weights
-from brainjax.networks.backbones import alexnet, vgg
+from brainjax.networks import weights
+from brainjax.networks.backbones import backbone
 from brainjax.networks.decoder import Decoder
 from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
 from brainjax.training import parallel
 from brainjax.training.batches import map_batches
 from brainjax.training.state import cast
-
-BACKBONES = {
-    'vgg16': vgg.apply,
-    'vgg19': vgg.apply,
-    'alexnet': alexnet.apply,
-    # Beliy et al. 2019 read the first layer at stride 2.
-    'alexnet_stride2': functools.partial(
-        alexnet.apply, stride=2, padding='SAME'
-    ),
-}
 
 
 def to_float(images: jax.Array) -> jax.Array:
@@ -33,7 +23,7 @@ def to_float(images: jax.Array) -> jax.Array:
 
 
 def load_backbone(
-    section: ConfigDict, seed: int, dtype: str = 'float32'
+    section: ConfigDict, seed: int, dtype: str = 'float32', size: int = 0
 ) -> Any:
     """Returns the frozen parameters that a config section names.
 
@@ -41,16 +31,32 @@ def load_backbone(
       section: `config.encoder` or `config.image_loss`.
       seed: of random ones.
       dtype: what they are cast to, once; the network then computes in it.
-
-    Raises:
-      InputError: published weights are asked for and not there.
+      size: of the pictures, in pixels; CLIP's parameters depend on it.
     """
     if section.weights != 'random':
-        params = jax.device_put(weights.load(section.weights))
-    else:
-        known = backbones.BACKBONES[section.backbone]
-        params = known.init(jax.random.key(seed), section.width)
-    return cast(params, dtype)
+        return cast(jax.device_put(weights.load(section.weights)), dtype)
+    known = backbone(section.backbone, 'encoder')
+    # Only CLIP wants the size: fully connected layers are of no use here.
+    options = {'size': size} if section.backbone == 'clip' else {}
+    key = jax.random.key(seed)
+    return cast(known.init(key, width=section.width, **options), dtype)
+
+
+def backbone_features(
+    section: ConfigDict, params: Any, images: jax.Array
+) -> dict[str, jax.Array]:
+    """Returns a section's taps, {tap: [n, height, width, channels]}.
+
+    Args:
+      section: `config.encoder` or `config.image_loss`.
+      params: of `load_backbone`.
+      images: [n, size, size, 3] in 0..1.
+    """
+    known = backbone(section.backbone, 'encoder')
+    preprocessing = known.preprocessing[0]
+    if section.weights != 'random':
+        preprocessing = weights.SOURCES[section.weights].preprocessing
+    return known.apply(params, images, section.taps, preprocessing)
 
 
 def build_encoder(config: ConfigDict, voxels: int):
@@ -94,16 +100,13 @@ def build_decoder(config: ConfigDict) -> Decoder:
     )
 
 
-def feature_shapes(config: ConfigDict, backbone: Any) -> dict[str, Any]:
+def feature_shapes(config: ConfigDict, params: Any) -> dict[str, Any]:
     """Shapes of the encoder's taps for one picture."""
     picture = jax.ShapeDtypeStruct(
         (1, config.size, config.size, 3), jnp.float32
     )
-    apply = BACKBONES[config.encoder.backbone]
     return jax.eval_shape(
-        lambda backbone, images: apply(backbone, images, config.encoder.taps),
-        backbone,
-        picture,
+        functools.partial(backbone_features, config.encoder), params, picture
     )
 
 
@@ -146,8 +149,8 @@ def encode(config, encoder, frozen, images, keys=None):
     Returns:
       [n, voxels].
     """
-    features = BACKBONES[config.encoder.backbone](
-        frozen['encoder_backbone'], images, config.encoder.taps
+    features = backbone_features(
+        config.encoder, frozen['encoder_backbone'], images
     )
     options = {'keys': keys}
     if keys is None and 'encoder_folded' in frozen:
@@ -158,8 +161,8 @@ def encode(config, encoder, frozen, images, keys=None):
 
 def loss_features(config, frozen, images) -> dict[str, jax.Array]:
     """The features that the image loss compares, float32; images in 0..1."""
-    c = config.image_loss
-    found = BACKBONES[c.backbone](frozen['loss_backbone'], images, c.taps)
+    params = frozen['loss_backbone']
+    found = backbone_features(config.image_loss, params, images)
     return cast(found, 'float32')
 
 

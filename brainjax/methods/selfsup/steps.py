@@ -19,7 +19,7 @@ from brainjax.methods.selfsup.losses import (
     weighted_picture_loss,
 )
 from brainjax.methods.selfsup.networks import (
-    BACKBONES,
+    backbone_features,
     computing,
     encode,
     loss_features,
@@ -72,7 +72,7 @@ def encoder_step(
             shift_keys, to_float(batch['images']), c.shift
         )
         features = jax.lax.stop_gradient(
-            BACKBONES[c.backbone](frozen['encoder_backbone'], images, c.taps)
+            backbone_features(c, frozen['encoder_backbone'], images)
         )
 
         def objective(params):

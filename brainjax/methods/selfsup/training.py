@@ -173,7 +173,7 @@ def fit_decoder(
     c = config.decoder
     decoder = build_decoder(config)
     loss_backbone = load_backbone(
-        config.image_loss, config.seed + 1, config.compute_dtype
+        config.image_loss, config.seed + 1, config.compute_dtype, config.size
     )
     frozen = frozen | {
         'loss_backbone': loss_backbone,
