@@ -3,8 +3,6 @@
 import importlib
 from typing import Any
 
-__all__ = ['load']
-
 
 def __getattr__(name: str) -> Any:
     """Gives `load` on demand: networks need arithmetic, not HDF5."""

@@ -70,6 +70,7 @@ def picture_loss(config, frozen, prediction, target, target_features=None):
 
 
 def weighted_picture_loss(config, frozen, prediction, target, features, truth):
+    """`picture_loss` where the features of both are known."""
     c = config.image_loss
     return losses.image_loss(
         prediction,

@@ -36,10 +36,8 @@ def load_backbone(
     if section.weights != 'random':
         return cast(jax.device_put(weights.load(section.weights)), dtype)
     known = backbone(section.backbone, 'encoder')
-    # Only CLIP wants the size: fully connected layers are of no use here.
-    options = {'size': size} if section.backbone == 'clip' else {}
     key = jax.random.key(seed)
-    return cast(known.init(key, width=section.width, **options), dtype)
+    return cast(known.init(key, section.width, size or None), dtype)
 
 
 def backbone_features(
