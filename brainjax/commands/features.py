@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import pathlib
 import sys
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +14,6 @@ from brainjax.io import feature_folders, files
 from brainjax.io.progress import progress
 from brainjax.pictures import decoding, loading
 from brainjax.pictures.sources import open_source, stem
-
-_ABOUT = 'pictures.json'  # Beside the features: how pictures became inputs.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,8 +63,9 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         found = open_source(known.pictures, None, stack)
         names = _stems(found.names, known.pictures)
         out = files.writable_folder(known.out)
-        frozen.write_provenance(out, network)
-        _claim(out, {'size': known.size, 'fit': fit, **rules._asdict()})
+        frozen.write_provenance(
+            out, network, {'size': known.size, 'fit': fit, **rules._asdict()}
+        )
         show = stack.enter_context(
             progress('features', len(names), unit='pictures')
         )
@@ -90,22 +88,6 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     for note in (*found.notes, *told):
         print(note, file=sys.stderr)
     print(out)
-
-
-def _claim(out: pathlib.Path, about: dict[str, Any]) -> None:
-    """Notes how pictures become inputs, or checks that it is as before."""
-    path = out / _ABOUT
-    if not path.exists():
-        files.write_json(path, about)
-        return
-    before = files.read_json(path, 'name another folder')
-    for name, value in about.items():
-        if before.get(name) != value:
-            raise InputError(
-                f'{out} holds features of pictures with {name} '
-                f'{before.get(name)!r}, and here it is {value!r}; name '
-                'another folder, as such features do not mix.'
-            )
 
 
 def _stems(names: list[str], source: str) -> list[str]:

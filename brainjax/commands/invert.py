@@ -81,7 +81,7 @@ def _run(known: argparse.Namespace) -> int:
     from brainjax.training import hosts
 
     network = network_flags.load(known)
-    frozen.check_provenance(known.features, network)
+    frozen.check_provenance(known.features, network, known.size)
     layers = feature_folders.open_layers(
         known.features,
         network_flags.layers(known),

@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import pathlib
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ WRITTEN = (
     *('checkpoints', 'images', 'audit'),
 )
 _ROWS = 1024  # Hashed at a time: rows may lie on disk.
+_short = reprlib.Repr()  # Lists of names can be long; a hash is 64 letters.
+_short.maxstring = 72
 
 
 def versions() -> dict[str, str]:
@@ -63,6 +66,12 @@ def hash_tree(arrays: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def hash_file(path: files.PathLike) -> dict[str, Any]:
+    """Returns the size of a file in bytes, and its SHA-256."""
+    size = pathlib.Path(path).stat().st_size
+    return {'bytes': size, 'sha256': files.sha256(path)}
+
+
 def add_rows(digest: Any, rows: Any) -> None:
     """Adds the bytes of rows to a `hashlib` digest, some at a time."""
     for start in range(0, len(rows), _ROWS):
@@ -81,6 +90,52 @@ def difference(
         if new.get(name) != old.get(name):
             return name, old.get(name), new.get(name)
     return None
+
+
+def check_same(
+    path: files.PathLike,
+    theirs: Mapping[str, Any],
+    ours: Mapping[str, Any],
+    what: str,
+    remedy: str = 'name another folder',
+) -> None:
+    """Refuses files that were made from something else than is at hand.
+
+    Args:
+      path: of the manifest.
+      theirs: what it says.
+      ours: what is at hand, what tells most coming first; what the manifest
+        says besides makes no difference.
+      what: the files are, for the message.
+      remedy: what to do, likewise.
+    """
+    for name, value in files.json_ready(ours).items():
+        found = difference({name: theirs.get(name)}, {name: value})
+        if found:
+            name, *both = found
+            old, new = map(_short.repr, both)
+            raise InputError(
+                f'{path} tells of {what} with {name} {old}, and here it is '
+                f'{new}; {remedy}.'
+            )
+
+
+def claim(
+    path: pathlib.Path,
+    ours: Mapping[str, Any],
+    what: str,
+    remedy: str = 'name another folder',
+) -> None:
+    """Writes a manifest, or checks that the one that is there says the same.
+
+    Args:
+      path, ours, what, remedy: see `check_same`.
+    """
+    if path.exists():
+        theirs = files.read_json(path, remedy)
+        check_same(path, theirs, ours, what, remedy)
+    else:
+        files.write_json(path, ours)
 
 
 @contextlib.contextmanager

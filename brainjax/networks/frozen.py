@@ -11,14 +11,16 @@ beside the features (`write_provenance`), and a mixture is refused.
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
+import flax.traverse_util
 import jax
 import numpy as np
 
 from brainjax.errors import InputError, check_known
 from brainjax.io import files
+from brainjax.io import provenance as manifests
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
 from brainjax.networks.backbones import (
@@ -31,6 +33,10 @@ from brainjax.networks.backbones import (
 PROVENANCE = 'network.json'
 # The scales of Shen et al. (2019), `linear.scaling.CAFFE_VGG19`, are theirs.
 SCALED = 'vgg19_caffe'
+_REMEDY = (
+    'name that network and size or extract the features again, as those of '
+    'other weights, preprocessing or options have other scales'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,43 +175,57 @@ def provenance(network: Network) -> dict[str, str | float]:
     }
 
 
-def write_provenance(root: PathLike, network: Network) -> None:
-    """Writes ROOT/network.json beside the features of a network."""
-    check_provenance(root, network)
-    files.write_json(pathlib.Path(root, PROVENANCE), provenance(network))
+def hash_weights(params: feedforward.Params) -> str:
+    """Returns the SHA-256 of a network's parameters."""
+    return manifests.hash_tree(flax.traverse_util.flatten_dict(params, sep='.'))
 
 
-def check_provenance(root: PathLike, network: Network) -> None:
-    """Checks that features are of this network, where the folder says it."""
+def write_provenance(
+    root: PathLike, network: Network, pictures: Mapping[str, Any]
+) -> None:
+    """Writes ROOT/network.json beside the features of a network.
+
+    Args:
+      root: the folder, whose features must be of the same network.
+      network: whose features they are.
+      pictures: how pictures became inputs: 'size', 'fit' and so on.
+    """
+    about = provenance(network) | {'weights': hash_weights(network.params)}
+    path = pathlib.Path(root, PROVENANCE)
+    manifests.claim(path, {**about, **pictures}, 'features', _REMEDY)
+
+
+def check_provenance(root: PathLike, network: Network, size: int) -> None:
+    """Checks that features are of this network, where the folder says it.
+
+    Args:
+      root: the folder.
+      network: whose features they should be.
+      size: of the pictures, in pixels.
+    """
     path = pathlib.Path(root, PROVENANCE)
     if not path.exists():
         return
     found = files.read_json(path, 'extract the features again')
-    ours = provenance(network)
-    for name, value in ours.items():
-        if found.get(name) != value:
-            raise InputError(
-                f'{path} says that the features have {name} '
-                f'{found.get(name)!r} and the network that was asked for has '
-                f'{value!r}; features of other weights, preprocessing or '
-                'options have other scales, so name that network or extract '
-                'the features again.'
-            )
+    ours = provenance(network) | {'size': size}
+    if 'weights' in found:
+        ours['weights'] = hash_weights(network.params)
+    # Older folders say less.
+    ours = {name: value for name, value in ours.items() if name in found}
+    manifests.check_same(path, found, ours, 'features', _REMEDY)
+
+
+def read_provenance(root: PathLike) -> dict[str, Any] | None:
+    """Returns what a folder says of its features, or None."""
+    path = pathlib.Path(root, PROVENANCE)
+    return files.read_json(path) if path.exists() else None
 
 
 def copy_provenance(source: PathLike, out: PathLike) -> None:
     """Says of features made from others what is said of those."""
-    path = pathlib.Path(source, PROVENANCE)
-    if not path.exists():
-        return
-    text = path.read_text(encoding='utf-8')
-    there = pathlib.Path(out, PROVENANCE)
-    if there.exists() and there.read_text(encoding='utf-8') != text:
-        raise InputError(
-            f'{there} says that the features there are of another network '
-            f'than those of {source}; name another folder.'
-        )
-    files.write_text(there, text)
+    found = read_provenance(source)
+    if found is not None:
+        manifests.claim(pathlib.Path(out, PROVENANCE), found, 'features')
 
 
 def check_scales(network: Network) -> None:

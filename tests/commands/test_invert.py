@@ -129,9 +129,9 @@ def test_what_is_refused_is_one_sentence(tmp_path, pictures, capsys):
     (folder / frozen.PROVENANCE).write_text(
         json.dumps({'network': 'vgg19_caffe', 'preprocessing': 'caffe'})
     )
-    refused("have network 'vgg19_caffe'", 'invert', folder, *network)
+    refused("with network 'vgg19_caffe'", 'invert', folder, *network)
     refused(
-        "have network 'vgg19_caffe'",
+        "with network 'vgg19_caffe'",
         *('features', pictures, '--network', 'squeezenet', '--out', folder),
     )
     (pictures / 'more').mkdir()
@@ -150,8 +150,8 @@ def test_features_of_other_sizes_or_crops_do_not_mix(
     assert extract(pictures, folder) == 0
     assert extract(pictures, folder) == 0
     for more, words in (
-        (('--size', '40'), 'pictures with size 32, and here it is 40'),
-        (('--centre',), "pictures with fit 'whole', and here it is 'centre'"),
+        (('--size', '40'), 'features with size 32, and here it is 40'),
+        (('--centre',), "features with fit 'whole', and here it is 'centre'"),
         (('--alpha', 'white'), "with alpha 'grey', and here it is 'white'"),
         (('--as-stored',), 'with upright True, and here it is False'),
     ):
@@ -204,7 +204,7 @@ def test_decoded_features_say_of_which_network_they_are(tmp_path):
     recording = tiny.subject()
     write_true(tmp_path / 'true', recording)
     network = frozen.load('squeezenet')
-    frozen.write_provenance(tmp_path / 'true', network)
+    frozen.write_provenance(tmp_path / 'true', network, {'size': 4})
     for _ in range(2):  # The second goes on.
         feature_decoding.decode(
             recording,
@@ -214,7 +214,7 @@ def test_decoded_features_say_of_which_network_they_are(tmp_path):
             setting=SETTING,
         )
     assert (tmp_path / 'out' / frozen.PROVENANCE).exists()
-    frozen.check_provenance(tmp_path / 'out', network)
+    frozen.check_provenance(tmp_path / 'out', network, 4)
     (tmp_path / 'out' / frozen.PROVENANCE).write_text('{}')
-    with pytest.raises(InputError, match='of another network'):
+    with pytest.raises(InputError, match='with network None, and'):
         frozen.copy_provenance(tmp_path / 'true', tmp_path / 'out')

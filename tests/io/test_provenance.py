@@ -178,3 +178,28 @@ def test_versions_name_what_results_depend_on():
     found = provenance.versions()
     assert {'brainjax', 'jax', 'flax', 'numpy', 'devices'} <= found.keys()
     assert found['devices'].startswith('1 x ')
+
+
+def test_a_manifest_says_what_differs(tmp_path):
+    path = tmp_path / 'about.json'
+    ours = {'names': ['a'] * 99, 'size': (4, 4), 'net': {'b': 1, 'c': 'x' * 64}}
+    for _ in range(2):  # The second compares.
+        provenance.claim(path, ours, 'pictures')
+    kept = path.read_bytes()
+    for change, words in (
+        ({'size': (4, 5)}, 'size [4, 4], and here it is [4, 5]'),
+        ({'net': {'b': 1}}, f"net.c '{'x' * 64}', and here it is None"),
+        ({'names': []}, "names ['a', 'a', 'a', 'a', 'a', 'a', ...], and"),
+        ({'size': 3, 'more': 4}, 'size [4, 4], and here it is 3'),
+        ({'more': 4}, 'more None, and here it is 4'),
+    ):
+        with pytest.raises(InputError) as caught:
+            provenance.claim(path, ours | change, 'pictures', 'take others')
+        assert f'{path} tells of pictures with {words}' in str(caught.value)
+        assert str(caught.value).endswith('; take others.')
+    # What it says besides makes no difference.
+    provenance.claim(path, {'size': (4, 4)}, 'pictures')
+    assert path.read_bytes() == kept
+    path.write_text('{')
+    with pytest.raises(InputError, match='damaged'):
+        provenance.claim(path, ours, 'pictures')

@@ -183,9 +183,16 @@ def test_published_scales_hold_for_the_caffe_network_only():
 
 def test_features_of_another_network_are_refused(tmp_path):
     network = frozen.init_random(jax.random.key(0), 'vgg16', 1 / 16)
-    frozen.check_provenance(tmp_path, network)  # Nothing is said there.
-    frozen.write_provenance(tmp_path, network)
-    frozen.check_provenance(tmp_path, network)
+    pictures = {'size': 32, 'fit': 'whole'}
+    frozen.check_provenance(tmp_path, network, 32)  # Nothing is said there.
+    frozen.write_provenance(tmp_path, network, pictures)
+    frozen.write_provenance(tmp_path, network, pictures)
+    frozen.check_provenance(tmp_path, network, 32)
+    with pytest.raises(InputError, match='with size 32, and here it is 48'):
+        frozen.check_provenance(tmp_path, network, 48)
+    drawn = frozen.init_random(jax.random.key(1), 'vgg16', 1 / 16)
+    with pytest.raises(InputError, match=r'with weights .* other scales'):
+        frozen.check_provenance(tmp_path, drawn, 32)
     for change, word in (
         ({'preprocessing': 'caffe'}, 'preprocessing'),
         ({'pool': 'average'}, 'pool'),
@@ -194,18 +201,23 @@ def test_features_of_another_network_are_refused(tmp_path):
         kind = frozen.Architecture(
             **{**network.architecture.__dict__, **change}
         )
-        with pytest.raises(InputError, match=f'have {word} .* other scales'):
+        with pytest.raises(InputError, match=f'with {word} .* other scales'):
             frozen.check_provenance(
-                tmp_path, network._replace(architecture=kind)
+                tmp_path, network._replace(architecture=kind), 32
             )
-    with pytest.raises(InputError, match='have network'):
-        frozen.write_provenance(tmp_path, network._replace(name='vgg16'))
+    for other, changed, words in (
+        (network._replace(name='vgg16'), {}, "'random', and here it is 'vgg"),
+        (network, {'size': 48}, 'size 32, and here it is 48'),
+        (network, {'fit': 'centre'}, "fit 'whole', and here it is 'centre'"),
+    ):
+        with pytest.raises(InputError, match=words):
+            frozen.write_provenance(tmp_path, other, {**pictures, **changed})
     (tmp_path / frozen.PROVENANCE).write_text('{')
     with pytest.raises(InputError, match=r'network\.json is damaged'):
-        frozen.check_provenance(tmp_path, network)
+        frozen.check_provenance(tmp_path, network, 32)
     (tmp_path / frozen.PROVENANCE).write_text(json.dumps([1]))
     with pytest.raises(InputError, match='no JSON object'):
-        frozen.check_provenance(tmp_path, network)
+        frozen.check_provenance(tmp_path, network, 32)
 
 
 def test_unknown_network_and_option():

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainjax.io import feature_folders, files
+from brainjax.errors import InputError
+from brainjax.io import feature_folders, files, provenance
 from brainjax.io.files import PathLike
 from brainjax.linear import ridge
 from brainjax.methods.data import hash_trials
@@ -104,7 +105,10 @@ def decode(
     manifest = Manifest(
         out / f'{feature_folders.file_name(recording.subject)}-'
         f'{feature_folders.file_name(roi)}.json',
-        _origin(recording, setting, names),
+        {
+            **_origin(recording, setting, names),
+            'network': frozen.read_provenance(true),
+        },
     )
     fmri = np.asarray(recording.train.fmri)
 
@@ -205,13 +209,27 @@ def _decode_blocks(
         stop = min(start + step, layer.shape[0])
         paths[start, stop] = unfinished / f'{start}-{stop}.npy'
     for (start, stop), path in hosts.my_items([*paths.items()]):
-        if not path.exists():
+        if not _is_whole(path):
             true = feature_folders.read(layer, names, start, stop)
             values = np.hstack([*decoder(true.reshape(len(names), -1))])
             with files.atomic(path) as part, open(part, 'wb') as stream:
                 np.save(stream, values.astype(np.float32))
+            files.write_json(_checksum(path), provenance.hash_file(path))
         progress(stop * each)
     return [*paths.values()]
+
+
+def _checksum(block: pathlib.Path) -> pathlib.Path:
+    """Returns the file that is written when a block is whole."""
+    return block.with_suffix('.json')
+
+
+def _is_whole(block: pathlib.Path) -> bool:
+    """Whether a block is there as it was written."""
+    try:
+        return files.read_json(_checksum(block)) == provenance.hash_file(block)
+    except (InputError, OSError):
+        return False
 
 
 def _write(
@@ -222,7 +240,7 @@ def _write(
 ) -> None:
     """Writes a file a picture, some pictures at a time."""
     for path in blocks:
-        hosts.wait_for_file(path)
+        hosts.wait_for_file(_checksum(path))
     decoded = [np.load(path, mmap_mode='r') for path in blocks]
     step = max(1, _WRITTEN_AT_A_TIME // (4 * layer.units))
     for i in range(0, len(labels), step):

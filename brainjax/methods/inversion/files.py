@@ -16,11 +16,9 @@ that were found from them (`invert_in`).
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
-import flax.traverse_util
 import jax
 import numpy as np
 from ml_collections import ConfigDict
@@ -183,44 +181,38 @@ def invert(
 
 
 def _about(layers, names, network, settings, generator, together) -> dict:
+    """Returns all that the pictures depend on but for the features' values."""
     about = {
         'names': list(names),
         'layers': list(layers),
         'network': frozen.provenance(network),
-        'weights': provenance.hash_tree(_flat(network.params)),
+        'weights': frozen.hash_weights(network.params),
         'optimiser': type(settings.optimiser).__name__,
         'settings': dataclasses.asdict(settings),
         'generator': None,
         'together': together,
     }
     if generator:
-        weights = _flat(generator.params)
+        parts = dict(generator.params)
         if generator.upper is not None:
-            weights['upper'] = generator.upper
+            parts['upper'] = generator.upper
         about['generator'] = {
             'name': generator.name,
-            'sha256': provenance.hash_tree(weights),
+            'sha256': frozen.hash_weights(parts),
         }
-    return json.loads(json.dumps(about))
+    return about
 
 
 def _claim(out: pathlib.Path, about: dict) -> None:
     """Writes what is being done, or checks that it is what was done before."""
-    path = out / INDEX
-    if path.exists():
-        before = files.read_json(path, 'name another folder').get('about')
-        if not isinstance(before, dict):
-            raise InputError(f'{path} is damaged; name another folder.')
-        if before != about:
-            other = next(
-                name for name in about if before.get(name) != about[name]
-            )
-            raise InputError(
-                f'{path.parent} holds pictures inverted with another '
-                f'{other}; name another folder.'
-            )
+    path, remedy = out / INDEX, 'name another folder'
+    if not path.exists():
+        files.write_json(path, {'about': about})
         return
-    files.write_json(path, {'about': about})
+    before = files.read_json(path, remedy).get('about')
+    if not isinstance(before, dict):
+        raise InputError(f'{path} is damaged; {remedy}.')
+    provenance.check_same(path, before, about, 'pictures', remedy)
 
 
 def _targets(layers, names, published_scales) -> dict[str, np.ndarray]:
@@ -239,10 +231,6 @@ def _targets(layers, names, published_scales) -> dict[str, np.ndarray]:
             found = scaling.scale(found, known, 'about_zero')
         targets[name] = frozen.channels_last(found)
     return targets
-
-
-def _flat(params) -> dict[str, np.ndarray]:
-    return flax.traverse_util.flatten_dict(params, sep='.')
 
 
 def _part(found: search.Inverted, names, digest) -> dict[str, np.ndarray]:

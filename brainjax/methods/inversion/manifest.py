@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brainjax.errors import InputError
-from brainjax.io import files
+from brainjax.io import files, provenance
 from brainjax.training import hosts
 
 INFORMATION = frozenset({'recording'})  # May differ: a file that has moved.
@@ -24,16 +24,13 @@ class Manifest:
     Args:
       path: of the file.
       origin: what all layers are made from, ready for JSON.
-
-    Raises:
-      InputError: the file is damaged, or tells of another origin.
     """
 
     def __init__(self, path: pathlib.Path, origin: Mapping[str, Any]):
         self._path = path
         there = hosts.run_on_first(lambda: _open(path, origin))
         hosts.wait_for_file(path)
-        self._compare(there['made_from'], origin, 'features')
+        self._check(there['made_from'], origin, 'features')
         self._content = {**there, 'made_from': dict(origin)}
 
     def whole(
@@ -41,18 +38,17 @@ class Manifest:
     ) -> bool:
         """True if every file of a layer is there as it was written.
 
-        Raises:
-          InputError: the layer was decoded from other true features.
+        A layer that was decoded from other true features is refused.
         """
         entry = self._content['layers'].get(layer)
         if entry is None:
             return False
-        self._compare(entry['made_from'], origin, layer)
+        self._check(entry['made_from'], origin, layer)
         return hosts.run_on_first(
             lambda: all(
                 (folder / name).is_file()
-                and _fingerprint(folder / name) == fingerprint
-                for name, fingerprint in entry['files'].items()
+                and provenance.hash_file(folder / name) == known
+                for name, known in entry['files'].items()
             )
         )
 
@@ -98,7 +94,9 @@ class Manifest:
             self._content['layers'][layer] = {
                 'made_from': dict(origin),
                 'files': {
-                    f'{label}.mat': _fingerprint(folder / f'{label}.mat')
+                    f'{label}.mat': provenance.hash_file(
+                        folder / f'{label}.mat'
+                    )
                     for label in labels
                 },
             }
@@ -106,16 +104,11 @@ class Manifest:
 
         hosts.run_on_first(write)
 
-    def _compare(
+    def _check(
         self, theirs: Mapping[str, Any], ours: Mapping[str, Any], what: str
     ) -> None:
-        for name, value in ours.items():
-            if name not in INFORMATION and theirs.get(name) != value:
-                raise InputError(
-                    f'{self._path} tells of {what} decoded otherwise ({name} '
-                    f'is {theirs.get(name)!r} there and {value!r} here); name '
-                    'another folder.'
-                )
+        ours = {k: v for k, v in ours.items() if k not in INFORMATION}
+        provenance.check_same(self._path, theirs, ours, what)
 
 
 def _open(path: pathlib.Path, origin: Mapping[str, Any]) -> dict[str, dict]:
@@ -136,7 +129,3 @@ def _open(path: pathlib.Path, origin: Mapping[str, Any]) -> dict[str, dict]:
         return {'made_from': dict(content['made_from']), 'layers': layers}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f'{path} is damaged ({error}); {remedy}.') from error
-
-
-def _fingerprint(path: pathlib.Path) -> dict[str, Any]:
-    return {'bytes': path.stat().st_size, 'sha256': files.sha256(path)}

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 import tiny
@@ -17,6 +18,7 @@ from brainjax.errors import InputError
 from brainjax.io import feature_folders
 from brainjax.linear import ridge
 from brainjax.methods.inversion import feature_decoding
+from brainjax.networks import frozen
 from brainjax.recordings import average_repeats
 from brainjax.recordings.formats import weizmann
 
@@ -149,6 +151,67 @@ def test_a_damaged_or_missing_file_is_decoded_again(tmp_path):
         assert contents(tmp_path / 'out') == before
 
 
+def test_a_damaged_block_is_decoded_again(tmp_path):
+    recording = tiny.subject()
+    write_true(tmp_path / 'true', recording)
+
+    class Cut(Exception):
+        pass
+
+    def cut(done, *_):
+        if done >= 24:
+            raise Cut
+
+    def decode(out, **options):
+        feature_decoding.decode(
+            recording,
+            tmp_path / 'true',
+            tmp_path / out,
+            layers=['fc'],
+            setting=SETTING,
+            units_at_a_time=12,
+            **options,
+        )
+
+    decode('whole')
+    whole = contents(tmp_path / 'whole')
+    for number, damage in enumerate(
+        (
+            lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],
+            lambda data: data[:100],
+            lambda data: data,
+        )
+    ):
+        out = tmp_path / f'out{number}'
+        with pytest.raises(Cut):
+            decode(out.name, progress=cut)
+        block, *_ = out.rglob('0-12.npy')
+        block.write_bytes(damage(block.read_bytes()))
+        decode(out.name)
+        assert contents(out) == whole
+
+
+def test_decoded_features_belong_to_the_weights_of_their_network(tmp_path):
+    recording = tiny.subject()
+    write_true(tmp_path / 'true', recording)
+    arguments = recording, tmp_path / 'true', tmp_path / 'out'
+    network = frozen.init_random(jax.random.key(0), 'vgg16', 1 / 16)
+    frozen.write_provenance(tmp_path / 'true', network, {'size': 8})
+    feature_decoding.decode(*arguments, setting=SETTING)
+    manifest = json.loads((tmp_path / 'out' / 'tiny-all.json').read_text())
+    said = manifest['made_from']['network']
+    assert said['weights'] == frozen.hash_weights(network.params)
+    assert said['size'] == 8
+    (tmp_path / 'true' / frozen.PROVENANCE).unlink()
+    other = frozen.init_random(jax.random.key(1), 'vgg16', 1 / 16)
+    frozen.write_provenance(tmp_path / 'true', other, {'size': 8})
+    with pytest.raises(InputError, match='features with weights '):
+        feature_decoding.decode(*arguments, setting=SETTING)
+    (tmp_path / 'out' / frozen.PROVENANCE).unlink()
+    with pytest.raises(InputError, match=r'features with network\.weights '):
+        feature_decoding.decode(*arguments, setting=SETTING)
+
+
 def test_blocks_of_another_run_are_not_taken_for_its_own(tmp_path):
     recording = tiny.subject()
     for name in ('one', 'two'):
@@ -188,7 +251,7 @@ def test_blocks_of_another_run_are_not_taken_for_its_own(tmp_path):
         'fc',
         'tiny-all.json',
     ]
-    with pytest.raises(InputError, match='fc decoded otherwise'):
+    with pytest.raises(InputError, match='tells of fc with true_features'):
         decode('one', 'out', 7)
 
 
@@ -227,7 +290,7 @@ def test_what_cannot_be_decoded_is_one_sentence(tmp_path):
         )
     arguments = recording, tmp_path / 'true', tmp_path / 'out'
     feature_decoding.decode(*arguments, setting=SETTING)
-    with pytest.raises(InputError, match='k is 10 there and 11 here'):
+    with pytest.raises(InputError, match='with k 10, and here it is 11'):
         feature_decoding.decode(*arguments, setting=SETTING._replace(k=11))
     manifest = tmp_path / 'out' / 'tiny-all.json'
     manifest.write_text(manifest.read_text()[:40])

@@ -148,9 +148,9 @@ def test_what_was_inverted_otherwise_is_refused(tmp_path, layers):
         ({'settings': Settings(Descent(steps=3), size=16)}, 'settings'),
         ({'together': 3}, 'together'),
     ):
-        with pytest.raises(InputError, match=f'inverted with another {word}'):
+        with pytest.raises(InputError, match=f'pictures with {word}'):
             run(layers, out, **change)
-    with pytest.raises(InputError, match='with another layers'):
+    with pytest.raises(InputError, match='pictures with layers'):
         run({'conv1_2': layers['conv1_2']}, out)
     (out / 'inversion.json').write_text('{}')
     with pytest.raises(InputError, match=r'inversion\.json is damaged'):
