@@ -1,4 +1,4 @@
-"""Files of features: MATLAB v7.3, v5 and plain HDF5.
+"""Files of features: MATLAB v7.3, v5, plain HDF5 and bdpy's sparse arrays.
 
 A file holds the features of one picture in one layer, under the key `feat`:
 (1, channels, height, width) of a convolution, (1, units) of a fully connected
@@ -13,10 +13,11 @@ import h5py
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.io import hdf5, matlab, matlab73
+from brainjax.io import hdf5, matlab, matlab73, untrusted
 from brainjax.io.files import PathLike
 
 KEY = 'feat'
+_SPARSE = '__bdpy_sparse_arrray'  # As bdpy spells it.
 
 
 def write(path: PathLike, features: np.ndarray) -> None:
@@ -41,6 +42,8 @@ def shape(path: PathLike) -> tuple[int, ...]:
     if _is_version_5(path):
         return read(path).shape
     with hdf5.opened(path) as file:
+        if _is_sparse(file):
+            return _sparse(path).shape
         data = hdf5.dataset(file, KEY, kinds='f')
         return _stripped(data.shape[:: _order(data)])
 
@@ -68,6 +71,8 @@ def read(path: PathLike, start: int = 0, stop: int | None = None) -> np.ndarray:
             )
         return features.reshape(_stripped(features.shape))[start:stop]
     with hdf5.opened(path) as file:
+        if _is_sparse(file):
+            return _sparse(path)[start:stop]
         data = hdf5.dataset(file, KEY, kinds='f')
         order = _order(data)
         whole = data.shape[::order]
@@ -82,6 +87,24 @@ def _is_version_5(path: PathLike) -> bool:
     if not pathlib.Path(path).is_file():
         raise InputError(f'{path} does not exist; check the path.')
     return matlab.looks_like(path)
+
+
+def _is_sparse(file: h5py.File) -> bool:
+    return hdf5.inside(file, f'{KEY}/{_SPARSE}')
+
+
+def _sparse(path: PathLike) -> np.ndarray:
+    """Reads what bdpy's `save_array(..., sparse=True)` wrote."""
+    held = matlab73.read(path, [KEY])[KEY]
+    with untrusted.as_input_error(path, 'file of sparse features'):
+        whole = tuple(int(np.ravel(n)[0]) for n in np.ravel(held['shape']))
+        values = held['value'].ravel()
+        untrusted.check_size(path, math.prod(whole) * values.itemsize, KEY)
+        index = [np.ravel(axis) for axis in np.ravel(held['index'])]
+        flat = np.ravel_multi_index(index, whole)  # Refuses what lies outside.
+        dense = np.full(math.prod(whole), held['background'], values.dtype)
+        dense[flat] = values
+    return dense.reshape(_stripped(whole))
 
 
 def _order(data: h5py.Dataset) -> int:

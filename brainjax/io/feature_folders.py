@@ -3,7 +3,9 @@
 Three layouts are read, and told apart by what is there:
 
     ROOT/LAYER/PICTURE.mat                 true features, the field's layout
-    ROOT/LAYER/SUBJECT/ROI/PICTURE.mat     decoded features, likewise
+    ROOT/LAYER/SUBJECT/ROI/PICTURE.mat     decoded features, likewise, also in
+                                           decoded_features/ or, by folds, in
+                                           FOLD/decoded_features/ below
     ROOT/features.json, ROOT/LAYER.npy     our compact layout
 
 In the compact layout an array holds [pictures, ...] of one layer, and
@@ -13,6 +15,7 @@ to read in portions. All shapes are those of the field, channels first.
 
 import math
 import pathlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -78,7 +81,7 @@ def open_layers(
         else sorted(
             path.name
             for path in root.iterdir()
-            if files.visible(path / subject / roi, '*.mat')
+            if _inside(path / subject / roi)
         )
     )
     if not there:
@@ -97,7 +100,7 @@ def open_layers(
     return {
         layer: _compact_layer(root, layer, names)
         if compact
-        else _folder_layer(root / layer / subject / roi, layer)
+        else _folder_layer(root, layer, subject, roi)
         for layer in layers or there
     }
 
@@ -221,9 +224,45 @@ def file_name(name: str) -> str:
     return name
 
 
-def _folder_layer(folder: pathlib.Path, name: str) -> Layer:
-    paths = {path.stem: path for path in files.visible(folder, '*.mat')}
-    paths.pop('feature_index', None)
+def _inside(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the features of pictures in a folder, or below as bdpy does."""
+    for below in ('', 'decoded_features/', '*/decoded_features/'):
+        found = files.visible(folder, f'{below}*.mat')
+        # Which units were drawn, of features that keep only some.
+        found = [path for path in found if path.stem != 'feature_index']
+        if found:
+            return found
+    return []
+
+
+def _picture_names(stems: Sequence[str], told: Sequence[str]) -> list[str]:
+    """Returns file names without what they say of layer, subject and ROI.
+
+    Published decoded features are called as their layer besides, so that no
+    picture would have one name in all layers.
+    """
+    names = [*stems]
+    for word in filter(None, told):
+        said = re.compile(rf'(^|[-_.]+){re.escape(word)}(?=[-_.]|$)')
+        shorter = [said.sub('', name, count=1).lstrip('-_.') for name in names]
+        if all(map(said.search, names)) and all(shorter):
+            names = shorter
+    return names
+
+
+def _folder_layer(
+    root: pathlib.Path, name: str, subject: str, roi: str
+) -> Layer:
+    found = _inside(root / name / subject / roi)
+    paths: dict[str, pathlib.Path] = {}
+    stems = _picture_names([x.stem for x in found], (name, subject, roi))
+    for picture, path in zip(stems, found):
+        if picture in paths:
+            raise InputError(
+                f'{paths[picture]} and {path} are features of one picture; '
+                'leave one of them.'
+            )
+        paths[picture] = path
     return Layer(
         name, feature_files.shape(next(iter(paths.values()))), paths, {}
     )

@@ -4,6 +4,8 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+from bdata_files import write_matlab73
+from recording_files import cell
 
 from brainjax.errors import InputError
 from brainjax.io import feature_files, feature_folders
@@ -84,6 +86,70 @@ def test_decoded_features_lie_deeper(tmp_path):
     )
     with pytest.raises(InputError, match='holds no features'):
         feature_folders.open_layers(tmp_path, subject='S2', roi='VC')
+
+
+def write_sparse(path, array, **changes):
+    """As bdpy's save_array(..., sparse=True)."""
+    index = np.nonzero(array)
+    held = {
+        '__bdpy_sparse_arrray': np.array([[1]], np.uint8),
+        'index': cell([axis[None] for axis in index]),
+        'value': array[index][None],
+        'shape': cell([np.array([[n]]) for n in array.shape]),
+        'background': np.array([[0]]),
+    }
+    write_matlab73(path, {'feat': held | changes})
+
+
+@pytest.mark.parametrize('shape', [(4, 3, 2), (7,)])
+def test_sparse_files(tmp_path, shape):
+    array = made(shape)[0]
+    array[array < 0.2] = 0
+    path = tmp_path / 'a.mat'
+    write_sparse(path, array[None])
+    assert feature_files.shape(path) == shape
+    found = feature_files.read(path)
+    np.testing.assert_array_equal(found, array)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(feature_files.read(path, 1, 3), array[1:3])
+    huge = cell([np.array([[10**6]])] * (1 + len(shape)))
+    write_sparse(path, array[None], shape=huge)
+    with pytest.raises(InputError, match=r'feat declares|complete file of'):
+        feature_files.read(path)
+    write_sparse(path, array[None], value=np.ones((1, 2), np.float32))
+    with pytest.raises(InputError, match='not a complete file of'):
+        feature_files.read(path)
+    small = cell([np.array([[1]])] * (1 + len(shape)))
+    write_sparse(path, array[None], shape=small)
+    with pytest.raises(InputError, match='not a complete file of sparse'):
+        feature_files.read(path)
+
+
+def test_folders_and_names_as_bdpy_writes_them(tmp_path):
+    arrays = {'conv1_1': made((4, 3, 2)), 'fc6': made((7,))}
+    for layer, array in arrays.items():
+        for i, (name, picture) in enumerate(zip(NAMES, array)):
+            folder = tmp_path / layer / 'S1' / 'VC' / f'cv-fold{i % 2}'
+            file = f'{layer}-S1-VC-{name}.mat'
+            feature_files.write(folder / 'decoded_features' / file, picture)
+    (tmp_path / 'fc6' / 'feature_index.mat').write_bytes(b'')
+    layers = feature_folders.open_layers(tmp_path, subject='S1', roi='VC')
+    assert [*layers] == ['conv1_1', 'fc6']
+    for layer, array in arrays.items():
+        assert sorted(layers[layer].names) == sorted(NAMES)
+        found = feature_folders.read(layers[layer], NAMES)
+        np.testing.assert_array_equal(found, array)
+    one = tmp_path / 'fc6/S1/VC/cv-fold0/decoded_features'
+    other = tmp_path / 'fc6/S1/VC/cv-fold1/decoded_features'
+    file = f'fc6-S1-VC-{NAMES[0]}.mat'
+    (other / file).write_bytes((one / file).read_bytes())
+    with pytest.raises(InputError, match='are features of one picture'):
+        feature_folders.open_layers(tmp_path, subject='S1', roi='VC')
+    one.rename(tmp_path / 'fc6/S1/VC/decoded_features')
+    layers = feature_folders.open_layers(
+        tmp_path, ['fc6'], subject='S1', roi='VC'
+    )
+    assert len(layers['fc6'].names) == 2
 
 
 def test_what_is_wrong_is_one_sentence(tmp_path):
