@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 
 from brainjax.errors import InputError, suggestion
 from brainjax.io.files import PathLike
-from brainjax.pictures.sources import is_picture, open_source
+from brainjax.pictures.sources import is_picture, open_source, stem
 from brainjax.recordings import stimulus_names
 from brainjax.recordings.formats.bids.files import Row
 
 NOTHING = ('n/a', '')
+_UNKNOWN = ('na', 'nan', 'none')  # As other software writes n/a.
 REST = ('rest', 'fix', 'fixation', 'baseline', 'null', 'blank', 'iti')
 # Of two columns that fit, the one named first here is taken.
 _USUAL = (
@@ -112,8 +113,13 @@ def known_pictures(source: PathLike) -> Callable[[str], bool]:
 
 
 def shows(value: str) -> bool:
-    """True for a value that names a stimulus, and not rest or nothing."""
-    return value not in NOTHING and value.lower() not in REST
+    """True for a value that names a stimulus, and not rest or nothing.
+
+    'stimuli/fix.png' is rest as well.
+    """
+    if value.lower() in (*NOTHING, *_UNKNOWN):
+        return False
+    return stem(value.rpartition('/')[2]).lower() not in REST
 
 
 def _judge(

@@ -253,7 +253,7 @@ def _imagined_picture(row: Row, where: str) -> str:
 def _stimulus(row: Row, part: str, where: str) -> str:
     text = _first(row, 'stimulus_name', 'stim_file', 'stim_name')
     if text and not _NUMBER.fullmatch(text):
-        return stem(text.rpartition('/')[2])
+        return stem(stimulus_names.path(text).rpartition('/')[2])
     text = text or _first(row, 'stimulus_id', 'stim_id', 'image_index')
     return stimulus_names.name(_as_number(text, where), part, where)
 

@@ -127,11 +127,11 @@ def subject_masks(
     """
     if folder is not None:
         folder = pathlib.Path(folder)
-        return read_masks(folder, inside(folder), roi)
+        return read_masks(folder, _of_space(inside(folder), bold), roi)
     for top in tops(root, subject):
         for pattern in FOLDERS:
             if found := inside(top / pattern.format(subject=subject)):
-                return read_masks(root, found, roi)
+                return read_masks(root, _of_space(found, bold), roi)
     brain = bold.name.replace('desc-preproc_bold', 'desc-brain_mask')
     brain = brain.replace('_preproc.', '_brainmask.')  # Before fMRIPrep 1.2.
     there = brain != bold.name and bold.with_name(brain).is_file()
@@ -145,6 +145,22 @@ def inside(folder: pathlib.Path) -> list[pathlib.Path]:
         for path in visible(folder, '*.nii*')
         if not re.search(r'_(bold|T1w|T2w|boldref)\.nii', path.name)
     ]
+
+
+def _of_space(
+    files: list[pathlib.Path], bold: pathlib.Path
+) -> list[pathlib.Path]:
+    """Leaves out masks whose names state another space than the images'."""
+    images = parse(bold.name).entities
+
+    def fits(path: pathlib.Path) -> bool:
+        mask = parse(path.name).entities
+        return all(
+            mask.get(key, images.get(key)) == images.get(key)
+            for key in ('space', 'res')
+        )
+
+    return [path for path in files if fits(path)] or files
 
 
 def _region(path: pathlib.Path) -> str:

@@ -143,6 +143,19 @@ def test_rows_without_a_picture_are_no_stimuli(tmp_path):
     assert said(recording, '2 of the 6 rows', 'button, feedback')
 
 
+def test_pictures_of_rest_are_no_stimuli(tmp_path):
+    events = """
+    onset duration stim_file
+    2     1        stimuli/a.png
+    16    1        stimuli/Fixation.png
+    30    1        stimuli/b.png
+    44    1        N/A
+    58    1        stimuli/c.png
+    """
+    small = bids_files.data_set(tmp_path, {'task-see_run-1': events})
+    assert {*read(small).stimuli.names} == {*'abc'}
+
+
 def test_a_column_may_be_asked_for(tmp_path):
     bids_files.data_set(tmp_path, {'task-see_run-1': NOD_COCO})
     recording = read(tmp_path, stimulus='trial_type')

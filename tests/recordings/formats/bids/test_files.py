@@ -240,6 +240,21 @@ def test_versions_of_a_run_are_chosen(tmp_path):
     assert read(root, echo='1').voxels == 18
 
 
+def test_masks_of_another_space_are_passed_by(tmp_path):
+    name = 'task-see_run-1_space-MNI_res-2_desc-preproc'
+    bids_files.data_set(tmp_path, {name: None})
+    bids_files.table(tmp_path / 'task-see_events.tsv', EVENTS)
+    folder = tmp_path / 'masks/sub-01'
+    (folder / 'V1.nii.gz').unlink()
+    for i, version in enumerate(('MNI_res-1', 'MNI_res-2', 'T1w')):
+        mask = np.arange(18).reshape(bids_files.SHAPE) <= i
+        bids_files.image(
+            folder / f'sub-01_space-{version}_label-V1_mask.nii.gz',
+            mask.astype('u1'),
+        )
+    assert read(tmp_path).voxels == 2
+
+
 def test_images_in_a_derivative_alone_are_found(tmp_path):
     """Some hand on the events and fMRIPrep's images only."""
     bids_files.data_set(
