@@ -118,9 +118,6 @@ def match(
 
     Returns:
       [n] indices of reconstructions, in the order of `target`.
-
-    Raises:
-      InputError: a name is in one of them only.
     """
     places = {name: i for i, name in enumerate(reconstructions.names)}
     missing = [name for name in target.names if name not in places]

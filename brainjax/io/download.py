@@ -62,10 +62,6 @@ def download(
 
     Returns:
       `path`.
-
-    Raises:
-      InputError: the server cannot be reached or refuses, the size, the hash
-        or the name are wrong, or the file cannot be written.
     """
     if not is_url(url):
         raise InputError(f'{url} is not an http or https address; check it.')

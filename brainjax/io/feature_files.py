@@ -34,11 +34,7 @@ def write(path: PathLike, features: np.ndarray) -> None:
 
 
 def shape(path: PathLike) -> tuple[int, ...]:
-    """Returns the shape of a file's features, without the leading 1.
-
-    Raises:
-      InputError: as `read`.
-    """
+    """Returns the shape of a file's features, without the leading 1."""
     if _is_version_5(path):
         return read(path).shape
     with hdf5.opened(path) as file:
@@ -58,9 +54,6 @@ def read(path: PathLike, start: int = 0, stop: int | None = None) -> np.ndarray:
 
     Returns:
       [stop - start, ...] of the type that they are stored in.
-
-    Raises:
-      InputError: the file is missing, damaged, or holds no features.
     """
     if _is_version_5(path):
         features = matlab.read(path, [KEY]).get(KEY)

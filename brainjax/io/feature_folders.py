@@ -67,9 +67,6 @@ def open_layers(
       root: the folder.
       layers: which, in this order; all of them, by name, if None.
       subject, roi: of decoded features.
-
-    Raises:
-      InputError: there are no features, or not of these layers.
     """
     root = pathlib.Path(root)
     if not root.is_dir():
@@ -120,9 +117,6 @@ def read(
 
     Returns:
       [pictures, stop - start, ...] float32.
-
-    Raises:
-      InputError: a picture is missing, or a file is damaged or another shape.
     """
     check_names(layer, names)
     start, stop, _ = slice(start, stop).indices(layer.shape[0])
@@ -146,11 +140,7 @@ def read(
 
 
 def check_names(layer: Layer, names: Iterable[str]) -> None:
-    """Checks that a layer has the features of all pictures.
-
-    Raises:
-      InputError: naming the first that is missing.
-    """
+    """Checks that a layer has the features of all pictures."""
     missing = [name for name in names if name not in layer.paths]
     if missing:
         folder = next(iter(layer.paths.values())).parent
@@ -172,9 +162,6 @@ def write_features(
       names: of the pictures.
       features: [pictures, channels, height, width] or [pictures, units],
         written as float32.
-
-    Raises:
-      InputError: a name cannot be that of a file.
     """
     folder = pathlib.Path(root, layer)
     for name, picture in zip(names, features, strict=True):
@@ -193,9 +180,6 @@ def write_compact(
       layer: its name.
       names: of the pictures, the same for every layer.
       features: [pictures, ...], written as float32.
-
-    Raises:
-      InputError: the folder holds features of other pictures.
     """
     root = pathlib.Path(root)
     if (root / INDEX).exists():
@@ -211,11 +195,7 @@ def write_compact(
 
 
 def file_name(name: str) -> str:
-    """Returns a picture's name, if a file can bear it.
-
-    Raises:
-      InputError: it cannot.
-    """
+    """Returns a picture's name, if a file can bear it."""
     if not name or '/' in name or '\\' in name or name.startswith('.'):
         raise InputError(
             f'{name!r} cannot be the name of a file; name pictures and layers '

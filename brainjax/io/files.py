@@ -27,9 +27,6 @@ def atomic(path: PathLike) -> Iterator[pathlib.Path]:
 
     If the body raises, the temporary file is removed and an older file at
     `path` stays as it was.
-
-    Raises:
-      InputError: the folder cannot be written to.
     """
     path = pathlib.Path(path)
     try:
@@ -62,7 +59,7 @@ def write_text(path: PathLike, text: str) -> None:
 
 
 def write_json(path: PathLike, value: Any) -> None:
-    """Writes `value` as indented JSON; what is no number becomes null."""
+    """Writes `value` as indented JSON; NaN and infinity become null."""
     text = json.dumps(json_ready(value), indent=2, allow_nan=False)
     write_text(path, text + '\n')
 
@@ -117,11 +114,7 @@ def sha256(path: PathLike) -> str:
 
 
 def writable_folder(path: PathLike) -> pathlib.Path:
-    """Makes a folder if need be and returns its absolute path.
-
-    Raises:
-      InputError: it cannot be made or written to.
-    """
+    """Makes a folder if need be and returns its absolute path."""
     path = pathlib.Path(path).absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -166,9 +159,6 @@ def exclusive_lock(folder: PathLike) -> Iterator[None]:
 
     A process that is killed leaves nothing behind. Where the file system knows
     no locks nobody is kept out.
-
-    Raises:
-      InputError: another process is at work there.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -38,9 +38,6 @@ def opened(path: PathLike) -> Iterator[h5py.File]:
     """Yields a file for reading, and tells of damage in one sentence.
 
     What h5py raises inside the body counts as damage.
-
-    Raises:
-      InputError: the file is missing, damaged or no HDF5 file.
     """
     with (
         untrusted.as_input_error(path, 'HDF5 file', AttributeError),
@@ -57,10 +54,6 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
       name: of the array, with '/' for groups.
       kinds: NumPy kinds its dtype may have; 'S' also allows text of variable
         length and 'R' references.
-
-    Raises:
-      InputError: there is no such array, it is of another kind, lies outside
-        the file or declares more than the file can hold.
     """
     path = group.file.filename
     found = group.get(name) if inside(group, name) else None
@@ -92,11 +85,7 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
 
 
 def read(group: h5py.Group, name: str, kinds: str = 'biuf') -> np.ndarray:
-    """Reads a whole array; see `dataset`.
-
-    Raises:
-      InputError: as `dataset`.
-    """
+    """Reads a whole array; see `dataset`."""
     return dataset(group, name, kinds)[()]
 
 

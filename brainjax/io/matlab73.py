@@ -41,10 +41,6 @@ def read(path: PathLike, wanted: Sequence[str]) -> dict[str, Any]:
       The wanted variables that the file holds: numbers as arrays, text as
       str, cells as object arrays of these, a structure as dict from field to
       content. The fields of several structures are object arrays.
-
-    Raises:
-      InputError: the file is missing, damaged, or declares more than it can
-        hold; or a wanted variable is of another class.
     """
     with hdf5.opened(path) as file:
         most = untrusted.most_bytes(os.path.getsize(path))

@@ -177,9 +177,6 @@ def check_grid(file: Header, like: Header, what: str) -> None:
       file: what is checked.
       like: what it must be like.
       what: what to do where it is not, for the message.
-
-    Raises:
-      InputError: naming both.
     """
     if file.shape != like.shape:
         raise InputError(
@@ -207,9 +204,6 @@ def write(
       values: [x, y, z] or [x, y, z, volumes], stored as they are.
       affine: [4, 4].
       seconds: from one volume to the next.
-
-    Raises:
-      InputError: the folder cannot be written to.
     """
     large = values.ndim == 4 and values.shape[3] > _MOST_NIFTI1
     kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
@@ -278,7 +272,7 @@ def _check_size(file: Header) -> None:
     if total > packed * there:
         raise InputError(
             f'{file.path} declares {total / 2**20:.1f} MiB and has '
-            f'{there / 2**20:.1f} MiB on disk; it is cut off or damaged, so '
+            f'{there / 2**20:.1f} MiB on disk; it is truncated or damaged, so '
             'copy or download it again.'
         )
     untrusted.check_size(file.path, file.offset + volume, 'one volume')

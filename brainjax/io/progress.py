@@ -31,7 +31,7 @@ def progress(
     Args:
       label: what is being done.
       total: how much there is to do; None if not known yet.
-      start: how much of it was done before, by a run that was cut off.
+      start: how much of it was done before, by a run that was interrupted.
       unit: of `total`, for the rate.
     """
     console = Console(stderr=True)

@@ -98,7 +98,7 @@ def test_headers_that_say_what_cannot_be(tmp_path):
         with pytest.raises(InputError, match=words):
             nifti.volume(path)
     path.write_bytes(whole[:-1])
-    with pytest.raises(InputError, match='it is cut off or damaged'):
+    with pytest.raises(InputError, match='it is truncated or damaged'):
         nifti.volume(path)
     packed = write(tmp_path / 'v.nii.gz', volume())
     packed.write_bytes(packed.read_bytes()[:-6])
