@@ -51,6 +51,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # The reader, such as `head`, has gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError:
+        print(
+            'brainjax: the memory is used up; give the process more, or take '
+            'fewer voxels, pictures or a smaller batch.',
+            file=sys.stderr,
+        )
+        return 2
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        print(
+            'brainjax: the system starts no more threads; raise its limit '
+            '(ulimit -u) or run less beside it.',
+            file=sys.stderr,
+        )
+        return 2
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from brainjax.commands import recording_flags
+from brainjax.commands import flags
 from brainjax.recordings import conversion, open_recording
 
 
@@ -16,13 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'one of {", ".join(conversion.writable())}; by default the '
         'suffix of OUT tells',
     )
-    recording_flags.add_arguments(parser)
+    flags.add_recording(parser)
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
     to = conversion.format_for(known.out, known.to)
-    recording = open_recording(known.path, **recording_flags.options(known))
+    recording = open_recording(known.path, **flags.recording_options(known))
     written, lost = conversion.convert(recording, known.out, to)
     for path in written:
         print(path)

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from brainjax.commands import recording_flags
+from brainjax.commands import flags
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.methods.inversion import feature_decoding
 from brainjax.recordings import open_recording
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='decode each test trial, not the average of its stimulus',
     )
-    recording_flags.add_arguments(parser)
+    flags.add_recording(parser)
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> int:
@@ -53,7 +53,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
 
 def _run(known: argparse.Namespace) -> int:
     recording = open_recording(
-        known.recording, **recording_flags.options(known)
+        known.recording, **flags.recording_options(known)
     )
     with hosts.progress('decode', None, unit='units') as show:
         folders = feature_decoding.decode(

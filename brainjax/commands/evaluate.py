@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from brainjax.commands import recording_flags
+from brainjax.commands import flags
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
 
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='R',
         help='the recording, for its training stimuli and categories',
     )
-    recording_flags.add_arguments(parser)
+    flags.add_recording(parser)
     parser.add_argument('--method', default='unknown', metavar='NAME')
     parser.add_argument(
         '--simulated', action='store_true', help='no brain was measured'
@@ -119,7 +119,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                 known.train_pictures,
                 known.audit,
                 known.recording,
-                recording_flags.options(known),
+                flags.recording_options(known),
                 known.method,
                 known.simulated,
                 known.transductive,

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from brainjax.commands import network_flags
+from brainjax.commands import flags
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
 from brainjax.io import feature_folders, files
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'pictures', metavar='PICTURES', help='a folder or an archive'
     )
-    network_flags.add_arguments(parser)
+    flags.add_network(parser)
     parser.add_argument('--out', required=True, metavar='DIR')
     parser.add_argument(
         '--centre',
@@ -52,8 +52,8 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     from brainjax.methods.inversion.networks import features
     from brainjax.networks import frozen
 
-    network = network_flags.load(known)
-    layers = network_flags.layers(known) or list(frozen.layers(network))
+    network = flags.load_network(known)
+    layers = flags.network_layers(known) or list(frozen.layers(network))
     if min(known.together, known.size) < 1:
         raise InputError('--together and --size must be at least 1.')
     rules = decoding.Rules(known.alpha, not known.as_stored)

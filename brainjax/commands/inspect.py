@@ -4,7 +4,7 @@ import argparse
 import json
 import pathlib
 
-from brainjax.commands import recording_flags
+from brainjax.commands import flags
 from brainjax.errors import InputError
 from brainjax.io import files
 from brainjax.recordings import description, leakage
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='compare the pictures, names, categories, runs and sessions of '
         'training and test trials',
     )
-    recording_flags.add_arguments(parser)
+    flags.add_recording(parser)
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
@@ -32,7 +32,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     if known.plot and pathlib.Path(known.plot).suffix.lower() != '.png':
         raise InputError(f'{known.plot} must be named FILE.png.')
     recordings = description.open_all(
-        known.paths, **recording_flags.options(known)
+        known.paths, **flags.recording_options(known)
     )
     found, texts = [], []
     for i, recording in enumerate(recordings, 1):

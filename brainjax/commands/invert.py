@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from brainjax.commands import network_flags
+from brainjax.commands import flags
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError, check_known
 from brainjax.io import feature_folders
@@ -14,7 +14,7 @@ from brainjax.io import feature_folders
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('features', metavar='FEATURES')
-    network_flags.add_arguments(parser)
+    flags.add_network(parser)
     parser.add_argument('--out', required=True, metavar='DIR')
     parser.add_argument(
         '--subject', default='', help='of decoded features', metavar='S'
@@ -80,11 +80,11 @@ def _run(known: argparse.Namespace) -> int:
     from brainjax.networks import frozen
     from brainjax.training import hosts
 
-    network = network_flags.load(known)
+    network = flags.load_network(known)
     frozen.check_provenance(known.features, network, known.size)
     layers = feature_folders.open_layers(
         known.features,
-        network_flags.layers(known),
+        flags.network_layers(known),
         subject=known.subject,
         roi=known.roi,
     )

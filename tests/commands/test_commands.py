@@ -23,7 +23,7 @@ from PIL import Image
 from recording_files import write_digits, write_weizmann
 
 from brainjax.__main__ import main
-from brainjax.commands import information
+from brainjax.commands import info
 from brainjax.networks import weights
 from brainjax.networks.backbones import BACKBONES
 from brainjax.training.checkpoints import manager
@@ -551,7 +551,7 @@ def test_info(tmp_path, monkeypatch):
     assert found['versions']['jax'] == jax.__version__
     assert len(found['devices']) == jax.device_count()
     assert found['weights'] == []
-    assert found['missing'].keys() == information.NEEDED_FOR.keys()
+    assert found['missing'].keys() == info.NEEDED_FOR.keys()
     assert 'brainjax fetch vgg19' in found['missing']['vgg19']
     (tmp_path / 'weights').mkdir()
     (tmp_path / 'weights' / 'vgg16.safetensors').write_text('')
@@ -696,3 +696,21 @@ def test_convert(tmp_path):
         *command('convert', out, tmp_path / 'x.npz', '--option', 'roi'),
         'write NAME=VALUE',
     )
+
+
+@pytest.mark.parametrize(
+    ('error', 'words'),
+    [
+        (MemoryError(), 'the memory is used up'),
+        (RuntimeError("can't start new thread"), 'no more threads'),
+    ],
+)
+def test_what_the_machine_lacks_is_a_sentence(
+    error, words, tmp_path, monkeypatch, capsys
+):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr('brainjax.recordings.description.open_all', fail)
+    assert main(['inspect', str(tmp_path)]) == 2
+    assert words in capsys.readouterr().err

@@ -1,0 +1,77 @@
+"""The flags that several commands have: of a recording, of a network."""
+
+import argparse
+from typing import Any
+
+from brainjax.recordings import parse_options
+
+
+def add_recording(parser: argparse.ArgumentParser) -> None:
+    """Adds those that say how a recording is read."""
+    parser.add_argument(
+        '--pictures', metavar='P', help='the file or folder of the pictures'
+    )
+    parser.add_argument(
+        '--roi',
+        metavar='R',
+        help="one ROI or several joined by '|'; '' for all voxels",
+    )
+    parser.add_argument(
+        '--option',
+        metavar='NAME=VALUE',
+        action='append',
+        default=[],
+        help='another option of the format, such as test=imagery',
+    )
+
+
+def recording_options(known: argparse.Namespace) -> dict[str, Any]:
+    """Returns the options of `open_recording` that were given."""
+    found = parse_options(known.option)
+    for name in ('pictures', 'roi'):
+        if getattr(known, name) is not None:
+            found[name] = getattr(known, name)
+    return found
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """Adds those that name a frozen network."""
+    # Here, as commands without a network need no JAX.
+    from brainjax.networks import weights
+    from brainjax.networks.backbones import feedforward
+
+    names = ', '.join(weights.networks())
+    parser.add_argument('--network', required=True, metavar='NAME', help=names)
+    parser.add_argument(
+        '--layers', metavar='A,B', help='by default all before their ReLU'
+    )
+    parser.add_argument(
+        '--pool',
+        choices=tuple(feedforward.POOLS),
+        default='max',
+        help='of a VGG (default %(default)s; the paper: average for imagery)',
+    )
+    parser.add_argument(
+        '--slope',
+        type=float,
+        default=0.0,
+        help="of a VGG's ReLU below 0 (default 0; the paper: 0.2 for imagery)",
+    )
+    parser.add_argument(
+        '--size',
+        type=int,
+        default=224,
+        help='pixels of a side (default %(default)s)',
+    )
+
+
+def load_network(known: argparse.Namespace) -> Any:
+    """Returns the network that was named, see `frozen.load`."""
+    from brainjax.networks import frozen
+
+    return frozen.load(known.network, known.pool, known.slope)
+
+
+def network_layers(known: argparse.Namespace) -> list[str] | None:
+    """Returns the layers that were named, or None."""
+    return known.layers.split(',') if known.layers else None
