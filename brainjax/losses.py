@@ -1,9 +1,16 @@
 """Losses and regularisers of the self-supervised method: pure functions.
 
-Every function returns a scalar. Means run over all axes unless said
-otherwise; the coefficients of the papers only make sense with these
-reductions. `Gaziv` is Gaziv et al. 2022 (values of the PyTorch release
-unless said otherwise), `Beliy` is Beliy et al. 2019.
+Every function returns a scalar, and is differentiable wherever its arguments
+are finite. Means run over all axes unless said otherwise; the coefficients of
+the papers only make sense with these reductions.
+
+References:
+  Gaziv: Gaziv et al. 2022, Self-supervised natural image reconstruction and
+    large-scale semantic classification from brain activity. NeuroImage 254.
+    Values are those of the PyTorch release unless said otherwise; 'Keras' is
+    the authors' other release.
+  Beliy: Beliy et al. 2019, From voxels to pixels and back: self-supervision in
+    natural-image reconstruction from fMRI. NeurIPS 32.
 """
 
 from collections.abc import Mapping
@@ -21,6 +28,8 @@ def _safe_sqrt(x: jax.Array) -> jax.Array:
 
 
 def _unit(features: jax.Array) -> jax.Array:
+    # Both constants are the releases': where all channels are 0, the result
+    # and its derivative stay finite.
     norm = jnp.sqrt(jnp.sum(features**2, axis=-1, keepdims=True) + 1e-10)
     return features / (norm + 1e-10)
 
@@ -42,22 +51,20 @@ def pixel_loss(
     Args:
       prediction, target: [n, height, width, 3] in 0..1.
       scale: [3], the mean absolute pixel of each channel over the training
-        pictures (`pixel_scale`), or 1.
+        pictures, or 1.
       distance: 'absolute' (all releases) or 'squared'.
 
-    Raises:
-      InputError: no such distance.
+        >>> grey, white = jnp.full((1, 2, 2, 3), 0.5), jnp.ones((1, 2, 2, 3))
+        >>> float(pixel_loss(grey, white, scale=jnp.array([1.0, 0.5, 0.5])))
+        0.8333333730697632
+        >>> float(pixel_loss(grey, white, distance='squared'))
+        0.25
     """
     check_known('pixel_distance', distance, ('absolute', 'squared'))
     difference = (prediction - target) / scale
     if distance == 'squared':
         return jnp.mean(difference**2)
     return jnp.mean(jnp.abs(difference))
-
-
-def pixel_scale(images: jax.Array) -> jax.Array:
-    """Mean absolute pixel of each channel, at least 1e-6; images -> [3]."""
-    return jnp.maximum(jnp.mean(jnp.abs(images), axis=(0, 1, 2)), 1e-6)
 
 
 def cosine_feature_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
@@ -67,6 +74,12 @@ def cosine_feature_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
 
     Args:
       prediction, target: [n, height, width, channels].
+
+        >>> features = jnp.array([[[[3.0, 0.0], [0.0, 2.0]]]])
+        >>> round(float(cosine_feature_loss(features, 7 * features)), 5)
+        0.0
+        >>> round(float(cosine_feature_loss(features, features[..., ::-1])), 5)
+        1.0
     """
     return jnp.mean(1 - jnp.sum(_unit(prediction) * _unit(target), axis=-1))
 
@@ -74,7 +87,16 @@ def cosine_feature_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
 def absolute_feature_loss(
     prediction: jax.Array, target: jax.Array, scale: jax.Array | float = 1.0
 ) -> jax.Array:
-    """mean |prediction - target| / scale, scale [channels] (Beliy)."""
+    """mean |prediction - target| / scale (Beliy).
+
+    Args:
+      prediction, target: [n, height, width, channels].
+      scale: [channels], mean absolute features of the training pictures.
+
+        >>> zero, one = jnp.zeros((1, 2, 2, 2)), jnp.ones((1, 2, 2, 2))
+        >>> float(absolute_feature_loss(zero, one, jnp.array([1.0, 2.0])))
+        0.75
+    """
     return jnp.mean(jnp.abs(prediction - target) / scale)
 
 
@@ -83,11 +105,20 @@ def total_variation(images: jax.Array) -> jax.Array:
 
     Differences are taken against the bottom-right pixel, over the
     [height - 1, width - 1] pixels that have both neighbours.
+
+    Args:
+      images: [n, height, width, channels].
+
+        >>> edge = jnp.zeros((1, 3, 3, 1)).at[:, 2].set(1.0)
+        >>> float(total_variation(edge))  # It is in one of two rows.
+        0.5
     """
     corner = images[:, 1:, 1:]
     vertical = corner - images[:, :-1, 1:]
     horizontal = corner - images[:, 1:, :-1]
     square = vertical**2 + horizontal**2
+    # As `_safe_sqrt`: where a picture is flat, 0 ** .25 would have the
+    # derivative NaN.
     positive = square > 0
     return jnp.mean(
         jnp.where(positive, jnp.where(positive, square, 1.0) ** 1.25, 0.0)
@@ -120,6 +151,13 @@ def image_loss(
       feature_scales: tap -> [channels]: if given, features are compared with
         `absolute_feature_loss` (Beliy), else with `cosine_feature_loss`.
       pixel_distance: of `pixel_loss`.
+
+        >>> black, grey = jnp.zeros((1, 4, 4, 3)), jnp.full((1, 4, 4, 3), 0.5)
+        >>> taps = {'pool1': jnp.ones((1, 2, 2, 8))}
+        >>> pairs = black, grey, taps, taps
+        >>> weights = {'feature_weights': {'pool1': 10}, 'variation_weight': 0}
+        >>> round(float(image_loss(*pairs, pixel_weight=2, **weights)), 5)
+        1.0
     """
     loss = pixel_weight * pixel_loss(prediction, target, scale, pixel_distance)
     for tap, weight in feature_weights.items():
@@ -140,7 +178,12 @@ def image_loss(
 
 
 def cosine(prediction: jax.Array, target: jax.Array) -> jax.Array:
-    """Mean over trials of the cosine over voxels; both [trials, voxels]."""
+    """Mean over trials of the cosine over voxels; both [trials, voxels].
+
+    >>> fmri = jnp.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> float(cosine(fmri, jnp.array([[2.0, 0.0], [0.0, -1.0]])))
+    0.0
+    """
     dot = jnp.sum(prediction * target, axis=-1)
     squares = jnp.sum(prediction**2, axis=-1) * jnp.sum(target**2, axis=-1)
     return jnp.mean(dot / jnp.maximum(_safe_sqrt(squares), 1e-8))
@@ -153,6 +196,14 @@ def fmri_loss(
 
     The Keras release and Beliy write -0.1 cos: weight 0.2 here, which differs
     by a constant.
+
+    Args:
+      prediction, target: [trials, voxels].
+      cosine_weight: 0.3 (Gaziv).
+
+        >>> fmri = jnp.array([[1.0, -1.0]])
+        >>> round(float(fmri_loss(-fmri, fmri)), 5)  # 4 + .3
+        4.3
     """
     return (
         jnp.mean((prediction - target) ** 2)
@@ -170,18 +221,17 @@ def fmri_cycle_loss(
 
     Args:
       prediction, target: [trials, voxels].
-      snr: [voxels], divided by its mean (`scaled`).
+      snr: [voxels], divided by its mean.
       cosine_weight: 0.2 in all releases.
+
+        >>> fmri, snr = jnp.array([[1.0, 1.0]]), jnp.array([0.5, 1.5])
+        >>> float(fmri_cycle_loss(2 * fmri, fmri, snr))
+        1.0
     """
     return (
         jnp.mean(snr * jnp.abs(prediction - target))
         + cosine_weight * (1 - cosine(prediction, target)) / 2
     )
-
-
-def scaled(values: jax.Array) -> jax.Array:
-    """Divides by the mean, as both SNR weights of the papers are."""
-    return values / jnp.mean(values)
 
 
 # Regularisers.
@@ -223,7 +273,11 @@ def neighbour_group_sparsity(
       absolute, group: the two coefficients.
       neighbours: 4 or 8.
       padding: 'reflect' or 'symmetric', as NumPy.
-      inverse_snr: [voxels], `scaled`; or 1.
+      inverse_snr: [voxels], divided by its mean; or 1.
+
+        >>> weights = jnp.ones((5, 4, 4, 3))
+        >>> float(neighbour_group_sparsity(weights, absolute=40, group=400))
+        440.0
     """
     if not isinstance(inverse_snr, (int, float)):
         inverse_snr = inverse_snr[:, None, None, None]
@@ -243,6 +297,12 @@ def second_moment(space: jax.Array) -> jax.Array:
 
     Args:
       space: [d * d, voxels].
+
+        >>> point = jnp.zeros((9, 1)).at[4].set(1.0)
+        >>> float(second_moment(point))
+        0.0
+        >>> float(second_moment(point.at[5].set(1.0)))  # 2 (1/2)^2 / (2 d)
+        0.0833333358168602
     """
     d = round(space.shape[0] ** 0.5)
     p = (space**2).reshape(d, d, -1)
@@ -275,6 +335,12 @@ def map_sparsity(
       space: [d * d, voxels].
       absolute, neighbour: the two coefficients.
       padding: 'reflect' (PyTorch release) or 'symmetric' (Keras release).
+
+        >>> point = jnp.zeros((25, 1)).at[12].set(2.0)
+        >>> float(map_sparsity(point, absolute=1.0, neighbour=0.0))
+        2.0
+        >>> float(map_sparsity(point, absolute=0.0, neighbour=1.0))  # 4 (2 / 2)
+        4.0
     """
     d = round(space.shape[0] ** 0.5)
     square = (space**2).T.reshape(-1, d, d)
@@ -284,12 +350,22 @@ def map_sparsity(
 
 
 def sum_absolute(tree) -> jax.Array:
-    """Sum of absolute values over all leaves."""
+    """sum |x| over all leaves: the L1 penalty.
+
+    >>> float(sum_absolute({'a': jnp.array([-1.0, 2.0]), 'b': 3 * jnp.eye(2)}))
+    9.0
+    """
     return sum(jnp.sum(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree))
 
 
 def convolution_kernels(params) -> list[jax.Array]:
-    """All convolution kernels [h, w, in, out] of a parameter tree."""
+    """All convolution kernels [h, w, in, out] of a parameter tree.
+
+    >>> layer = {'kernel': jnp.ones((3, 3, 1, 8)), 'bias': jnp.ones(8)}
+    >>> dense = {'kernel': jnp.ones((8, 2))}
+    >>> [x.shape for x in convolution_kernels({'c': layer, 'd': dense})]
+    [(3, 3, 1, 8)]
+    """
     return [
         leaf
         for path, leaf in jax.tree_util.tree_leaves_with_path(params)

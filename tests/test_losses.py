@@ -1,5 +1,8 @@
 """Each loss against the formula of the paper, written again in NumPy."""
 
+import doctest
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -112,10 +115,24 @@ def numpy_map_sparsity(space, absolute, neighbour, mode):
 # Pictures.
 
 
+def test_examples_of_the_docstrings():
+    """Every loss shows what it gives for numbers that one can check."""
+    found = doctest.testmod(losses)
+    assert found.failed == 0
+    shown = [
+        function
+        for name, function in vars(losses).items()
+        if inspect.isfunction(function)
+        and function.__module__ == losses.__name__
+        and not name.startswith('_')
+    ]
+    assert len(shown) > 10
+    assert all('>>>' in function.__doc__ for function in shown)
+
+
 def test_pixel_loss_and_its_scale():
     prediction, target = pictures(1), pictures(2)
-    scale = losses.pixel_scale(target)
-    np.testing.assert_allclose(scale, target.mean((0, 1, 2)), rtol=1e-6)
+    scale = target.mean((0, 1, 2))
     expected = np.mean(
         [
             abs(prediction[..., c] - target[..., c]).mean() / float(scale[c])
@@ -125,9 +142,6 @@ def test_pixel_loss_and_its_scale():
     agrees(losses.pixel_loss(prediction, target, scale), expected)
     agrees(
         losses.pixel_loss(prediction, target), abs(prediction - target).mean()
-    )
-    np.testing.assert_allclose(
-        losses.pixel_scale(np.zeros((1, 2, 2, 3))), 1e-6, rtol=1e-6
     )
 
 
@@ -251,11 +265,9 @@ def test_fmri_losses():
         ((prediction - target) ** 2).mean() + 0.3 * (1 - cosine) / 2,
     )
     snr = np.float32(np.random.default_rng(0).random(9) + 0.1)
-    scaled = losses.scaled(snr)
-    np.testing.assert_allclose(scaled, snr / snr.mean(), rtol=1e-6)
     difference = abs(prediction - target).mean(0)
     agrees(
-        losses.fmri_cycle_loss(prediction, target, scaled),
+        losses.fmri_cycle_loss(prediction, target, snr / snr.mean()),
         sum(difference * snr / snr.mean()) / 9 + 0.2 * (1 - cosine) / 2,
     )
 

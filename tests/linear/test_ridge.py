@@ -1,10 +1,12 @@
 """The ridge, against the equations written out unit by unit."""
 
+import doctest
+
 import numpy as np
 import pytest
 
 from brainjax.errors import InputError
-from brainjax.linear import ridge
+from brainjax.linear import estimator, ridge
 from brainjax.linear.estimator import LatentMap, VoxelSelectingRidge
 from brainjax.linear.ridge import device as accelerator
 
@@ -168,6 +170,11 @@ def test_what_is_no_real_number_is_one_sentence(bad):
             VoxelSelectingRidge(k=2).fit(*arguments)
     with pytest.raises(InputError, match=r'real numbers|array of numbers'):
         LatentMap().fit(bad, good)
+
+
+def test_examples_of_the_docstrings():
+    found = doctest.testmod(estimator)
+    assert found.failed == 0 and found.attempted > 10
 
 
 def test_devices_take_turns():
