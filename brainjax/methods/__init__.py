@@ -14,6 +14,7 @@ from brainjax.methods.faces import data as faces_data
 from brainjax.methods.faces import findings as faces_findings
 from brainjax.methods.faces import method as faces
 from brainjax.methods.inversion import config as inversion_config
+from brainjax.methods.inversion import data as inversion_data
 from brainjax.methods.inversion import findings as inversion_findings
 from brainjax.methods.inversion import method as inversion
 from brainjax.methods.selfsup import config as selfsup_config
@@ -52,7 +53,7 @@ METHODS = {
     ),
     'inversion': Method(
         inversion_config.shen2019,
-        data.load_whole,
+        inversion_data.load,
         inversion.fit,
         inversion.reconstruct,
         inversion_findings.findings,

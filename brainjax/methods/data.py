@@ -121,11 +121,6 @@ def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
     return load_recording(config), load_pictures(config)
 
 
-def load_whole(config: ConfigDict) -> tuple[Recording, np.ndarray]:
-    """The same, with whole pictures in place of centres (Shen et al. 2019)."""
-    return load_recording(config, 'whole'), load_pictures(config)
-
-
 def load_recording(config: ConfigDict, fit: str = 'centre') -> Recording:
     """Opens the recording that a config names, or simulates a subject."""
     if config.recording.path:

@@ -106,13 +106,13 @@ FITS: dict[str, Callable[[Image.Image, int], Image.Image]] = {
 }
 
 
-def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """Resizes [n, height, width, 3] uint8 by `centre_bilinear`."""
+def resize(images: np.ndarray, size: int, fit: str = 'centre') -> np.ndarray:
+    """Resizes [n, height, width, 3] uint8 by one of FITS."""
     if images.shape[1:3] == (size, size):
         return images
     out = np.empty((len(images), size, size, 3), np.uint8)
     for i, image in enumerate(images):
-        out[i] = centre_bilinear(Image.fromarray(image), size)
+        out[i] = FITS[fit](Image.fromarray(image), size)
     return out
 
 

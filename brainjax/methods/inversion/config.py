@@ -23,6 +23,9 @@ def shen2019() -> ConfigDict:
     c.network.family = 'vgg19'
     c.network.width = 1.0  # Factor on channels of a random network.
     c.network.size = 224  # Pixels that the network sees.
+    # How pictures come to a size: 'whole', all of them by the bicubic filter,
+    # or 'centre', their centre square by the bilinear one.
+    c.network.fit = 'whole'
     c.network.pool = 'max'  # Imagery: 'average', with slope 0.2.
     c.network.slope = 0.0
     c.network.layers = (
@@ -46,7 +49,7 @@ def shen2019() -> ConfigDict:
     c.inversion.optimiser = 'lbfgs'  # Or 'descent'.
     c.inversion.steps = 200
     c.inversion.start = 'mean'  # Descent: 'noise'.
-    c.inversion.loss = 'squared'  # Of `inversion_losses.LOSSES`.
+    c.inversion.loss = 'squared'  # Of `losses.LOSSES`.
     c.inversion.weights = 'inverse_square'  # Of layers; or 'equal'.
     c.inversion.boxed = True  # Pixels within 0 and 255. Descent: False.
     c.inversion.blur = (2.0, 0.5)  # Descent only, pixels.

@@ -7,8 +7,9 @@ from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known, suggestion
 from brainjax.linear import scaling
-from brainjax.methods.data import Data
+from brainjax.methods.data import Data, load_pictures, load_recording
 from brainjax.methods.inversion import problem
+from brainjax.pictures import operations
 from brainjax.recordings import (
     Recording,
     Trials,
@@ -44,6 +45,12 @@ class TrainingData(NamedTuple):
     images: np.ndarray
 
 
+def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
+    """Opens or simulates what a config names: recording, unpaired pictures."""
+    recording = load_recording(config, config.network.fit)
+    return recording, load_pictures(config)
+
+
 def training_data(data: Data) -> TrainingData:
     """Returns the training trials and the pictures of their stimuli."""
     train = data.normalised.train
@@ -56,6 +63,7 @@ def check(config: ConfigDict, recording: Recording) -> None:
     """Checks names and numbers of a config, and that its subsets exist."""
     check_known('scaling', config.decoding.scaling, SCALINGS)
     check_known('optimiser', config.inversion.optimiser, ('lbfgs', 'descent'))
+    check_known('way to fit pictures', config.network.fit, operations.FITS)
     problem.check(problem.from_config(config))
     for roi in config.subsets.rois:
         roi_mask(recording.rois, roi, recording.source)

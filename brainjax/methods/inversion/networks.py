@@ -103,10 +103,13 @@ def features(
 def true_features(
     network: frozen.Network, images: np.ndarray, config: ConfigDict
 ) -> dict[str, np.ndarray]:
-    """Computes the config's layers of uint8 pictures of any size."""
+    """Computes the config's layers of uint8 pictures of any size.
+
+    They are those of the files, by `brainjax features`, where `config.size` is
+    `config.network.size`; else the pictures came to the former before.
+    """
+    c = config.network
     return map_batches(
-        lambda part: features(
-            network, np.float32(part) / 255, config.network.layers
-        ),
-        operations.resize(images, config.network.size),
+        lambda part: features(network, np.float32(part) / 255, c.layers),
+        operations.resize(images, c.size, c.fit),
     )

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.io import hdf5, matlab73
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
@@ -49,6 +49,7 @@ def read(
     roi: str | None = None,
     size: int | None = None,
     drop: Sequence[str] = UNUSABLE,
+    fit: str = 'centre',
 ) -> Recording:
     """Reads one subject.
 
@@ -68,7 +69,9 @@ def read(
       size: of the pictures, in pixels; None keeps their 128.
       drop: which voxels to leave out: 'nan', 'infinite' or 'constant' in some
         trial; others are refused.
+      fit: how pictures come to the size, see `pictures.load`.
     """
+    check_known('way to fit pictures', fit, operations.FITS)
     drop = options.kinds('drop', drop, UNUSABLE)
     beside = pathlib.Path(path).with_name('Stimuli.mat')
     if not pictures and beside.exists():
@@ -93,7 +96,7 @@ def read(
     if pictures:
         images, problems = _pictures(pictures, len(train), len(test))
         if size:
-            images = operations.resize(images, size)
+            images = operations.resize(images, size, fit)
     # The authors set voxels without a signal to NaN.
     usable, found = kept_voxels(
         unusable_voxels(train, test), drop, os.fspath(path)

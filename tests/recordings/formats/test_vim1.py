@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 from recording_files import write_vim1
 
 from brainjax.errors import InputError
@@ -71,6 +72,13 @@ def test_options(tmp_path):
     assert other.subject == 'S3'
     assert other.voxels == (other.rois['V1'] | other.rois['LatOcc']).sum() > 0
     assert other.stimuli.images.shape == (9, 4, 4, 3)
+    found = vim1.read(path).stimuli.images[0]
+    for fit, how in (('centre', 'BILINEAR'), ('whole', 'BICUBIC')):
+        image = Image.fromarray(found).resize((9, 9), Image.Resampling[how])
+        resized = vim1.read(path, size=9, fit=fit).stimuli.images[0]
+        np.testing.assert_array_equal(resized, image)
+    with pytest.raises(InputError, match="fit pictures 'hole'"):
+        vim1.read(path, fit='hole')
     with pytest.raises(InputError, match='no subject 2, only 1, 3; choose'):
         vim1.read(path, subject=2)
     with pytest.raises(InputError, match="has no ROI 'V5', only V1"):
