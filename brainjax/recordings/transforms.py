@@ -135,6 +135,15 @@ def kept_voxels(
     ]
 
 
+def keep_voxels(fmri: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Returns fMRI of the voxels to keep, [trials, kept].
+
+    The very array where all are kept: rounding depends on its layout in
+    memory, which indexing by a mask would transpose.
+    """
+    return fmri if keep.all() else fmri[:, keep]
+
+
 def average_repeats(trials: Trials) -> Trials:
     """Averages the trials of each stimulus.
 

@@ -26,6 +26,7 @@ from brainjax.recordings import options
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.recordings.transforms import (
     UNUSABLE,
+    keep_voxels,
     kept_voxels,
     select_roi,
     unusable_voxels,
@@ -87,7 +88,7 @@ def read(
     usable, problems = kept_voxels(
         unusable_voxels(fmri[~held_out], fmri[held_out]), drop, os.fspath(path)
     )
-    fmri = fmri[:, usable]
+    fmri = keep_voxels(fmri, usable)
     recording = Recording(
         subject='digits69',
         train=Trials(fmri[~held_out], rows[~held_out]),

@@ -33,6 +33,7 @@ from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.recordings.transforms import (
     UNUSABLE,
     average_repeats,
+    keep_voxels,
     kept_voxels,
     need_pictures,
     roi_mask,
@@ -99,7 +100,7 @@ def read(
     usable, dropped = kept_voxels(
         unusable_voxels(train, test), drop, os.fspath(path), keep
     )
-    train, test = train[:, usable], test[:, usable]
+    train, test = (keep_voxels(fmri, usable) for fmri in (train, test))
     keep = keep[usable]
     stated = selected('arr_2')
     train_images, test_images = _read_pictures(pictures)

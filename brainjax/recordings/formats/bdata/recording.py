@@ -37,6 +37,7 @@ from brainjax.recordings.formats.bdata.trials import Rows
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.recordings.transforms import (
     UNUSABLE,
+    keep_voxels,
     kept_voxels,
     need_pictures,
     unusable_voxels,
@@ -129,7 +130,7 @@ def read(
     why = unusable_voxels(rows.fmri[train], rows.fmri[tested | unpaired])
     usable, found = kept_voxels(why, drop, where)
     problems += found
-    rows = rows._replace(fmri=rows.fmri[:, usable])
+    rows = rows._replace(fmri=keep_voxels(rows.fmri, usable))
     return Recording(
         subject=_subject(files),
         train=_trials(rows, train, names),

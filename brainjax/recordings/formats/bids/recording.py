@@ -44,6 +44,7 @@ from brainjax.recordings.formats.bids.writing import SIMULATED
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.recordings.transforms import (
     UNUSABLE,
+    keep_voxels,
     kept_voxels,
     unusable_voxels,
 )
@@ -361,7 +362,7 @@ def _usable(
     rois = {name: mask[kept] for name, mask in voxels.rois.items()}
     if not kept.all():  # An empty mask stays empty where nothing is left out.
         rois = {name: mask for name, mask in rois.items() if mask.any()}
-    return fmri[:, kept], rois, found
+    return keep_voxels(fmri, kept), rois, found
 
 
 def _numbers(texts: Sequence[str]) -> list[int]:
