@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.networks import layers
 from brainjax.pictures.operations import check_kind
 from brainjax.training.batches import map_batches
@@ -195,7 +195,7 @@ class Discriminator(nn.Module):
 def grid(size: int, layers: int) -> int:
     """Returns the width of the grid that is left of a picture."""
     base = size // 2**layers
-    if base == 0 or base * 2**layers != size:
+    if layers == 0 or base == 0 or base * 2**layers != size:
         raise InputError(
             f'A picture of {size} px cannot be halved by {layers} layers; '
             f'choose a size that is a multiple of {2**layers}, or other '
@@ -205,12 +205,8 @@ def grid(size: int, layers: int) -> int:
 
 
 def check_brightness(brightness: str) -> None:
-    """Raises InputError unless `displayed` knows it."""
-    if brightness not in ('maximum', 'clip'):
-        raise InputError(
-            f"There is no brightness {brightness!r}; choose 'maximum' or "
-            "'clip'."
-        )
+    """Refuses what `displayed` does not know."""
+    check_known('brightness', brightness, ('maximum', 'clip'))
 
 
 def displayed(images: jax.Array, brightness: str = 'maximum') -> jax.Array:

@@ -5,20 +5,21 @@ here before anything is trained.
 """
 
 import dataclasses
-import re
+import operator
 from collections.abc import Sequence
 
 import numpy as np
+from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known
 from brainjax.methods.data import no_pictures, open_at_size
+from brainjax.methods.faces import pictures
 from brainjax.methods.faces.latents import number_of_voxels
 from brainjax.methods.faces.losses import GAMES
-from brainjax.methods.faces.networks import build
+from brainjax.methods.faces.networks import PARTS, build
 from brainjax.methods.faces.steps import build_optimizer
 from brainjax.networks import vaegan
-from brainjax.pictures import loading
 from brainjax.recordings import Recording, Stimuli, need_pictures, roi_mask
 from brainjax.recordings.on_disk import mean_and_std
 from brainjax.simulation.face_scenes import KINDS, faces
@@ -28,82 +29,64 @@ from brainjax.training.state import COMPUTE_TYPES
 
 INVERSIONS = ('published', 'least_squares', 'most_probable')
 
-# How names tell gender: UTKFace (age_gender_race_date), VanRullen & Reddy
-# (F123.jpg), and `face_scenes`.
-_UTKFACE = re.compile(r'(?:^|/)\d+_([01])_\d_\d+')
-_DS001761 = re.compile(r'(?:^|[/_-])([MF])\d+(?:\.\w+)?$')
-_WORD = re.compile(r'(?:^|[/_-])(male|female)(?:\.\w+)?$')
-_KNOWN = {'0': 'male', '1': 'female', 'M': 'male', 'F': 'female'}
-
-# Two pictures whose pixels correlate so much are one, cut or decoded anew.
-_COPY = 0.99
+# What the numbers of a config have to be, of a tuple each.
+BOUNDS = (
+    (
+        (operator.ge, 1, 'a whole number from 1'),
+        (
+            *('checkpoint_every', 'training.epochs', 'training.steps'),
+            *('networks.latents', 'networks.channels'),
+            *('networks.generator_channels', 'networks.discriminator_channels'),
+        ),
+    ),
+    (
+        (operator.gt, 0, 'a number above 0'),
+        ('training.learning_rate', 'training.drops', 'networks.width'),
+    ),
+    (
+        (operator.ge, 0, 'a number from 0'),
+        (
+            *('training.kl', 'training.gamma', 'training.pixels'),
+            *('training.margin', 'training.warmup', 'training.rates'),
+            *('map.ridge', 'pca.components'),
+        ),
+    ),
+)
+# Parts of something: above 0 and up to 1.
+SHARES = {
+    'pictures.crop': 'a part of the short side',
+    'map.voxels': 'the share of voxels to use',
+}
 
 
 def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
     """Opens or simulates what a config names: recording, unpaired faces.
 
     Returns:
-      The recording, and pictures [n, size, size, 3] uint8. With a simulated
-      subject they are all but its test faces; others cannot be told from real
-      stimuli here, see `without`.
+      The recording, and pictures [n, size, size, 3] uint8 for the VAE-GAN:
+      none where it is loaded. With a simulated subject they are all but its
+      test faces; others cannot be told from real stimuli here, see
+      `pictures.without`.
     """
+    check_config(config)  # Reading CelebA and simulating take minutes.
+    learns = config.pictures.number and not config.networks.weights
     if not config.recording.path:
-        return simulate(config)
-    recording = cut_stimuli(open_at_size(config, whole(config)), config)
-    if not config.pictures.number:
-        return recording, no_pictures(config)
-    return recording, load_faces(config)[0]
-
-
-def load_faces(config: ConfigDict) -> tuple[np.ndarray, list[str]]:
-    """Loads `config.pictures`, cut from the centre and brought to size.
-
-    A square of `crop` times the short side is cut from the centre. Pillow's
-    bilinear filter resizes; the authors' code cuts first and interpolates
-    without a filter, so that its pictures differ slightly.
-
-    Returns:
-      [n, size, size, 3] uint8, and n names.
-    """
-    c = config.pictures
-    if not c.path:
-        raise InputError(
-            'config.pictures.path is empty: name a folder or .tar of faces, '
-            "or 'tfds:celeb_a/train'."
-        )
-    images, names = loading.load(
-        c.path, whole(config), limit=c.number, seed=config.seed
-    )
-    return cut(images, config.size), names
-
-
-def whole(config: ConfigDict) -> int:
-    """Returns the size to load pictures at, before `cut`."""
-    crop = config.pictures.crop
-    if not 0 < crop <= 1:
-        raise InputError(
-            f'config.pictures.crop is {crop}; choose a part of the short '
-            'side, above 0 and not above 1.'
-        )
-    return round(config.size / crop)
-
-
-def cut(images: np.ndarray, size: int) -> np.ndarray:
-    """Cuts [n, size, size, 3] from the centre of wider pictures."""
-    start = (images.shape[1] - size) // 2
-    part = slice(start, start + size)
-    return np.ascontiguousarray(images[:, part, part])
+        recording, unpaired = simulate(config)
+        return recording, unpaired if learns else no_pictures(config)
+    recording = open_at_size(config, pictures.whole(config))
+    unpaired = pictures.load_faces(config)[0] if learns else no_pictures(config)
+    return cut_stimuli(recording, config), unpaired
 
 
 def cut_stimuli(recording: Recording, config: ConfigDict) -> Recording:
     """Cuts a recording's pictures as `load_faces` does, if they are so wide."""
-    images, wide = recording.stimuli.images, whole(config)
+    images, wide = recording.stimuli.images, pictures.whole(config)
     if wide == config.size or images is None:
         return recording
     if images.shape[1:3] != (wide, wide):
         return recording
     stimuli = dataclasses.replace(
-        recording.stimuli, images=cut(images, config.size)
+        recording.stimuli, images=pictures.cut(images, config.size)
     )
     return dataclasses.replace(recording, stimuli=stimuli)
 
@@ -115,14 +98,14 @@ def simulate(config: ConfigDict) -> tuple[Recording, np.ndarray]:
       The recording, and all faces that are not its test faces.
     """
     if config.pictures.path:
-        images, names = load_faces(config)
+        images, names = pictures.load_faces(config)
     else:
         images, names, _ = faces(
             config.pictures.number, config.size, config.seed
         )
-    kinds = genders(names) if config.gender else None
+    kinds = pictures.genders(names) if config.gender else None
     if config.gender and kinds is None:
-        raise InputError(_unknown(config.pictures.path))
+        raise InputError(pictures.unknown_gender(config.pictures.path))
     test, rest = _split(config, kinds, len(images))
     c = dict(config.simulated)
     train = rest[: c.pop('n_train')]
@@ -167,63 +150,6 @@ def _split(
     return test, order[~np.isin(order, test)]
 
 
-def without(images: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Leaves out pictures that nearly are test faces.
-
-    A picture goes if its pixels correlate by .99 or more with a test face,
-    such as the same file decoded or cut a little differently.
-
-    Args:
-      images: [n, size, size, 3] uint8.
-      test: [m, size, size, 3] uint8.
-    """
-    keep = np.ones(len(images), bool)
-    known = _standardised(test)
-    for start in range(0, len(images), 256):
-        part = slice(start, start + 256)
-        correlation = _standardised(images[part]) @ known.T
-        keep[part] = correlation.max(axis=1) < _COPY
-    return images if keep.all() else images[keep]
-
-
-def _standardised(images: np.ndarray) -> np.ndarray:
-    """Pictures as rows of mean 0 and length 1; constant ones as zeros."""
-    rows = np.float32(images.reshape(len(images), -1))
-    rows -= rows.mean(axis=1, keepdims=True)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-6)
-
-
-def genders(names: Sequence[str]) -> tuple[str, ...] | None:
-    """Reads 'male' or 'female' from names; None if one does not tell."""
-    found = []
-    for name in names:
-        for pattern in (_UTKFACE, _DS001761, _WORD):
-            if match := pattern.search(name):
-                found.append(_KNOWN.get(match[1], match[1]))
-                break
-        else:
-            return None
-    return tuple(found)
-
-
-def is_male(recording: Recording) -> np.ndarray:
-    """Returns whether each stimulus is a male face, [stimuli] bool."""
-    stimuli = recording.stimuli
-    kinds = stimuli.categories
-    if kinds is None or not set(kinds) <= set(KINDS):
-        kinds = genders(stimuli.names)
-    if kinds is None:
-        raise InputError(_unknown(recording.source))
-    return np.array(kinds) == 'male'
-
-
-def _unknown(where: str) -> str:
-    return (
-        f'{where}: the names do not tell male from female faces; set '
-        'config.gender=False to leave that score out.'
-    )
-
-
 def roi_masks(
     recording: Recording, config: ConfigDict
 ) -> dict[str, np.ndarray]:
@@ -248,6 +174,7 @@ def check_config(config: ConfigDict) -> None:
     check_known('compute_dtype', config.compute_dtype, COMPUTE_TYPES)
     check_known('config.training.game', c.game, GAMES)
     vaegan.check_brightness(config.networks.brightness)
+    _check_values(config)
     build(config)
     build_optimizer(config)
     layers = len(config.networks.discriminator_channels)
@@ -258,10 +185,31 @@ def check_config(config: ConfigDict) -> None:
             'them.'
         )
     parallel.check_batch(c.batch, 'config.training.batch')
-    if not 0 < config.map.voxels <= 1:
+
+
+def _check_values(config: ConfigDict) -> None:
+    """Refuses numbers without sense."""
+    flat = flatten_dict(config.to_dict(), sep='.')
+    flat['training.drops'] = tuple(
+        factor for _, factor in config.training.drops
+    )
+    for (holds, bound, wanted), names in BOUNDS:
+        for name in names:
+            values = np.atleast_1d(flat[name])
+            # NaN is refused too, for nothing holds of it.
+            if not (holds(values, bound) & (values < np.inf)).all():
+                shown = ', '.join(f'{value:g}' for value in values)
+                raise InputError(f'config.{name} is {shown}; give {wanted}.')
+    for name, what in SHARES.items():
+        if not 0 < flat[name] <= 1:
+            raise InputError(
+                f'config.{name} is {flat[name]:g}; give {what}, above 0 and '
+                'up to 1.'
+            )
+    if len(config.training.rates) != len(PARTS):
         raise InputError(
-            f'config.map.voxels is {config.map.voxels:g}; give the share of '
-            'voxels to use, above 0 and up to 1.'
+            f'config.training.rates is {config.training.rates}; give a factor '
+            f'for each of {", ".join(PARTS)}.'
         )
 
 
@@ -298,7 +246,8 @@ def check(recording: Recording, config: ConfigDict) -> None:
             'test faces; leave those trials out.'
         )
     if config.gender:
-        male = is_male(recording)[np.unique(recording.train.stimulus)]
+        trained = np.unique(recording.train.stimulus)
+        male = pictures.is_male(recording)[trained]
         if male.all() or not male.any():
             raise InputError(
                 f'{recording.source}: all training faces have one gender; '
@@ -320,9 +269,15 @@ def _check_numbers(recording: Recording, config: ConfigDict) -> None:
             "config.map.inversion='most_probable'."
         )
     faces_seen = len(np.unique(recording.train.stimulus))
+    if faces_seen <= latents:
+        raise InputError(
+            f'{recording.source}: {faces_seen} training faces do not have '
+            f'{latents} principal components; give more faces or lower '
+            'config.networks.latents and config.pca.components.'
+        )
     # The variance that the map leaves is divided by faces - latents - 1.
     judged = c.voxels < 1 or c.inversion == 'most_probable'
-    if faces_seen <= latents + 1 and (judged or not c.ridge):
+    if faces_seen == latents + 1 and (judged or not c.ridge):
         raise InputError(
             f'{recording.source}: {faces_seen} training faces cannot '
             f'determine the weights of {latents} latents'

@@ -12,9 +12,10 @@ from ml_collections import ConfigDict
 from brainjax.evaluation import recognition
 from brainjax.evaluation.scores import Score, pixel_scores
 from brainjax.methods.data import Data, Figure, Findings
-from brainjax.methods.faces.data import fewest_voxels, is_male, roi_masks
+from brainjax.methods.faces.data import fewest_voxels, roi_masks
 from brainjax.methods.faces.latents import Space, decode, describe_choice
 from brainjax.methods.faces.method import Fitted
+from brainjax.methods.faces.pictures import is_male
 from brainjax.recordings import Trials, average_repeats
 
 

@@ -3,8 +3,8 @@
 A VAE-GAN learns pictures of faces. Responses to training faces are fitted
 linearly from the faces' latents, and that map is inverted for responses to
 test faces (`linear.latents`); the generator turns the latents that come out
-into pictures. Principal components, as many, go the same way and are the
-baseline.
+into pictures. Principal components of the training faces, as many, go the same
+way and are the baseline.
 """
 
 import dataclasses
@@ -19,8 +19,9 @@ from brainjax.io.files import PathLike
 from brainjax.linear import pca
 from brainjax.methods.data import Data
 from brainjax.methods.faces import networks
-from brainjax.methods.faces.data import check, mean_response, without
+from brainjax.methods.faces.data import check, mean_response
 from brainjax.methods.faces.latents import Space, decode, fit_map
+from brainjax.methods.faces.pictures import without
 from brainjax.methods.faces.training import fit_vaegan
 from brainjax.networks import vaegan
 from brainjax.recordings import Recording
@@ -69,14 +70,13 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     kept = without(data.pictures, images[np.unique(recording.test.stimulus)])
     if config.networks.weights:
         variables, history = networks.load(config), []
-        basis = kept if len(kept) else images[shown]
     else:
         variables, history = fit_vaegan(
             kept, config, pathlib.Path(workdir, 'checkpoints', 'vaegan')
         )
-        basis = kept
+    # Of the faces that the subject saw, as published: a basis each subject.
     components = pca.fit(
-        basis,
+        images[shown],
         config.pca.components or config.networks.latents,
         config.pca.whiten,
         config.seed,

@@ -14,7 +14,9 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from brainjax.io import provenance
 from brainjax.io.files import PathLike
+from brainjax.methods.data import made_from
 from brainjax.methods.faces import steps
 from brainjax.methods.faces.data import check_config, check_pictures
 from brainjax.methods.faces.networks import initialise, reconstruct
@@ -22,6 +24,9 @@ from brainjax.training import parallel
 from brainjax.training import state as training_state
 from brainjax.training.batches import indices
 from brainjax.training.loop import History, train
+
+# What a VAE-GAN depends on beside its pictures.
+KEYS = ('seed', 'size', 'compute_dtype', 'networks', 'training')
 
 
 def fit_vaegan(
@@ -83,6 +88,9 @@ def fit_vaegan(
         label='vaegan',
         validate=None if held_out is None else validate,
         checkpoint_every=config.checkpoint_every,
+        made_from=made_from(
+            {'pictures': provenance.hash_arrays(images)}, config, KEYS
+        ),
     )
     variables = {'params': state.params, 'batch_stats': state.batch_stats}
     return jax.device_get(variables), history

@@ -1,47 +1,71 @@
+import math
+
 import numpy as np
 import pytest
 import tiny_faces
-from conftest import shared_data
-from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.methods.faces import data as faces_data
+from brainjax.recordings import conversion
 
 
-def test_a_square_of_the_centre_is_cut(tmp_path):
-    """White inside of what is cut, black outside."""
-    image = np.zeros((60, 40, 3), np.uint8)
-    image[14:46, 4:36] = 255  # 0.8 times the short side.
-    Image.fromarray(image).save(tmp_path / 'one.png')
+@pytest.mark.parametrize(
+    ('name', 'value', 'message'),
+    [
+        ('pictures.crop', 0.0, 'is 0; give a part of the short side, above 0'),
+        ('pictures.crop', 1.2, 'is 1.2; give a part of the short side'),
+        ('training.epochs', 0, 'is 0; give a whole number from 1'),
+        ('training.epochs', -3, 'is -3; give a whole number from 1'),
+        ('training.steps', 0, 'is 0; give a whole number from 1'),
+        ('training.batch', 0, 'is 0, which does not divide'),
+        ('training.learning_rate', -1.0, 'is -1; give a number above 0'),
+        ('training.learning_rate', math.nan, 'is nan; give a number above 0'),
+        ('training.learning_rate', math.inf, 'is inf; give a number above 0'),
+        ('training.rates', (1.0, -1.0, 1.0), 'is 1, -1, 1; give a number from'),
+        ('training.rates', (1.0, 1.0), 'encoder, generator, discriminator'),
+        ('training.drops', ((1, 0.3), (2, 0.0)), 'is 0.3, 0; give a number'),
+        ('training.warmup', -1, 'is -1; give a number from 0'),
+        ('training.kl', -0.1, 'is -0.1; give a number from 0'),
+        ('networks.latents', 0, 'is 0; give a whole number from 1'),
+        ('networks.width', 0.0, 'is 0; give a number above 0'),
+        ('networks.channels', (4, 0), 'is 4, 0; give a whole number from 1'),
+        ('map.ridge', -1.0, 'is -1; give a number from 0'),
+        ('map.voxels', math.nan, 'is nan; give the share of voxels'),
+        ('pca.components', -1, 'is -1; give a number from 0'),
+        ('checkpoint_every', 0, 'is 0; give a whole number from 1'),
+    ],
+)
+def test_values_without_sense_are_refused_first(name, value, message):
     config = tiny_faces.get_config()
-    config.pictures.path = str(tmp_path)
-    assert config.pictures.crop == 0.8
-    images, names = faces_data.load_faces(config)
-    assert names == ['one.png'] and images.shape == (1, 16, 16, 3)
-    assert images.dtype == np.uint8 and images[0, 1:-1, 1:-1].min() == 255
-    config.pictures.crop = 1.0
-    images, _ = faces_data.load_faces(config)
-    assert images[0, 0].max() == 0 and images[0, 8, 8].min() == 255
+    config.update_from_flattened_dict({name: value})
+    config.recording.path = 'nowhere'  # It is not even looked for.
+    with pytest.raises(InputError, match=message) as error:
+        faces_data.load(config)
+    assert name in str(error.value) and '\n' not in str(error.value)
 
 
-def test_what_is_wrong():
+def test_networks_without_layers():
     config = tiny_faces.get_config()
+    config.networks.channels = ()
+    with pytest.raises(InputError, match='cannot be halved by 0 layers'):
+        faces_data.check_config(config)
+
+
+def test_a_vaegan_that_is_loaded_wants_no_pictures(tmp_path):
+    """Neither a path nor, for a simulated subject, what is left over."""
+    config = tiny_faces.get_run_config()
+    recording, _ = faces_data.load(config)
+    path, _ = conversion.convert(recording, tmp_path / 'faces.h5', 'bdata')[0]
+    config.networks.weights = 'vaegan_celeba.ckpt'
+    _, pictures = faces_data.load(config)
+    assert pictures.shape == (0, 16, 16, 3)
+    config.recording.path = str(path)
+    config.recording.images = str(tmp_path / 'faces_pictures')
+    opened, pictures = faces_data.load(config)
+    assert len(opened.train) == 40 and pictures.shape == (0, 16, 16, 3)
+    config.networks.weights = ''  # Trained: it says what it wants.
     with pytest.raises(InputError, match=r'config.pictures.path is empty: na'):
-        faces_data.load_faces(config)
-    config.pictures.path = 'somewhere'
-    for crop in (0.0, 1.2):
-        config.pictures.crop = crop
-        with pytest.raises(InputError, match=r'config.pictures.crop is'):
-            faces_data.load_faces(config)
-
-
-def test_real_faces():
-    config = tiny_faces.get_config()
-    config.pictures.path = str(shared_data('faces_6k.tar'))
-    config.pictures.update(number=8, crop=1.0)
-    images, names = faces_data.load_faces(config)
-    assert images.shape == (8, 16, 16, 3) and len(set(names)) == 8
-    assert 20 < images.std() < 120
+        faces_data.load(config)
 
 
 def test_test_faces_are_for_nobody_else():
@@ -56,27 +80,6 @@ def test_test_faces_are_for_nobody_else():
     images = recording.stimuli.images
     assert not known & {image.tobytes() for image in images[test]}
     assert known > {image.tobytes() for image in images[:40]}
-
-
-def test_near_copies_of_test_faces_are_left_out():
-    images = tiny_faces.pictures(30)
-    copy = np.uint8(np.clip(0.9 * images[[4]] + 3, 0, 255))
-    kept = faces_data.without(images, copy)
-    np.testing.assert_array_equal(kept, np.delete(images, 4, axis=0))
-    assert faces_data.without(images[:0], copy).shape == (0, 16, 16, 3)
-
-
-@pytest.mark.parametrize(
-    ('names', 'expected'),
-    [
-        (['faces/50_0_0_2017.jpg', '24_1_4_2017.jpg'], ('male', 'female')),
-        (['sub/F12.jpg', 'train_M3.jpg'], ('female', 'male')),
-        (['face-0-00000-male', 'x/female.png'], ('male', 'female')),
-        (['F12.jpg', 'somebody.jpg'], None),
-    ],
-)
-def test_names_tell_gender(names, expected):
-    assert faces_data.genders(names) == expected
 
 
 def test_pictures_of_a_recording_are_cut_like_the_others(tmp_path):

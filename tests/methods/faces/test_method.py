@@ -255,7 +255,7 @@ def test_run_with_few_voxels_and_the_most_probable_latents(finished, tmp_path):
 
 
 def test_trained_networks_are_loaded(fitted, finished, tmp_path):
-    _, recording, config = fitted
+    trained, recording, config = fitted
     variables, _ = faces.fit_vaegan(
         experiment.open_data(config).pictures,
         config,
@@ -272,11 +272,12 @@ def test_trained_networks_are_loaded(fitted, finished, tmp_path):
     np.testing.assert_array_equal(
         fit.vaegan.encode(images), vaegan.encode(variables, images)
     )
-    # Without pictures, the baseline is of the training stimuli.
+    # The baseline is of the training stimuli, however the networks came.
     basis = pca.fit(images[fit.shown], 6, seed=config.seed)
-    np.testing.assert_array_equal(
-        fit.pca.encode(images), pca.encode(basis, images)
-    )
+    for each in (fit, trained):
+        np.testing.assert_array_equal(
+            each.pca.encode(images), pca.encode(basis, images)
+        )
     config.networks.latents = 5
     with pytest.raises(InputError, match='16 px and 6 latents; set'):
         faces.fit(prepare(recording, none), config, tmp_path)
@@ -338,6 +339,8 @@ def test_number_of_devices_changes_nothing_but_rounding(finished, tmp_path):
     [
         ({'networks.latents': 40}, '20 voxels, or as many in the smallest'),
         ({'simulated.n_train': 7}, '7 training faces cannot'),
+        ({'simulated.n_train': 6}, 'do not have 6 principal components'),
+        ({'training.epochs': 0}, r'config\.training\.epochs is 0; give'),
         ({'simulated.n_train': 55}, '60 faces are too few for 55 training'),
         ({'simulated.n_test': 1}, 'too few'),
         ({'map.inversion': 'publishe'}, "Did you mean 'published'"),

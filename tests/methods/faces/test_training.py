@@ -192,6 +192,20 @@ def test_configs_that_cannot_be(tmp_path, images, section, values, message):
         fit_vaegan(images, config, tmp_path)
 
 
+def test_a_checkpoint_belongs_to_pictures_and_settings(tmp_path, images):
+    config = tiny_faces.get_config()
+    config.training.epochs = 1
+    fit_vaegan(images, config, tmp_path)
+    with pytest.raises(InputError, match='trained with another pictures'):
+        fit_vaegan(images[::-1], config, tmp_path)
+    config.training.kl = 0.5
+    with pytest.raises(InputError, match=r'another config\.training\.kl'):
+        fit_vaegan(images, config, tmp_path)
+    # A longer training goes on from a shorter one.
+    config.training.update(kl=1.0, epochs=2)
+    assert len(fit_vaegan(images, config, tmp_path)[1]) == 2
+
+
 def test_pictures_that_cannot_be(tmp_path, images):
     config = tiny_faces.get_config()
     with pytest.raises(InputError, match=r'are 16 x 8 px and config\.size'):
