@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from brainjax.errors import InputError, check_known
+from brainjax.errors import InputError
 from brainjax.io import files
 from brainjax.io.files import PathLike, atomic, cache_folder
 from brainjax.pictures import operations
@@ -64,7 +64,8 @@ def load(
         have changed, or when it was damaged.
       fit: 'centre' (Gaziv et al. 2022), or all of a picture, whatever its
         proportions: 'whole' by Pillow's bicubic filter (Shen et al. 2019),
-        'lanczos' by that one.
+        'lanczos' by that one; or 'inner:PART', the centre's square of that
+        part of the short side (VanRullen & Reddy 2019).
       alpha, upright: see `decoding.Rules`.
       tell: takes a sentence on what was skipped or filled in.
 
@@ -136,11 +137,11 @@ def _decoded(
 ) -> tuple[np.ndarray, int]:
     """Decodes into memory, or into the cache unless they are there."""
     rules.check()
-    check_known('way to fit pictures', fit, operations.FITS)
+    way = operations.find_fit(fit)
     shape = (len(chosen), size, size, 3)
     if not cached:
         images = np.empty(shape, np.uint8)
-        return images, _fill(images, found, chosen, source, fit, rules)
+        return images, _fill(images, found, chosen, source, way, rules)
     names = [found.names[i] for i in chosen]
     key = [_DECODER, found.version, names, size, fit, rules]
     path = _cache_path(key)
@@ -149,7 +150,7 @@ def _decoded(
         return kept
     with atomic(path) as temporary:
         images = np.lib.format.open_memmap(temporary, 'w+', np.uint8, shape)
-        transparent = _fill(images, found, chosen, source, fit, rules)
+        transparent = _fill(images, found, chosen, source, way, rules)
         images.flush()
         checksum = _checksum(temporary)
     files.write_json(
@@ -207,7 +208,7 @@ def _fill(
     found: Source,
     chosen: np.ndarray,
     source: PathLike,
-    fit: str,
+    fit: operations.Fit,
     rules: Rules,
 ) -> int:
     """Decodes pictures into `images`, in threads; counts transparent ones."""
@@ -217,7 +218,7 @@ def _fill(
         name = found.names[chosen[place]]
         decoded = decode(picture, name, source, rules)
         try:
-            images[place] = operations.FITS[fit](decoded.image, size)
+            images[place] = fit(decoded.image, size)
         except ValueError as error:
             raise InputError(f'{source}: picture {name}: {error}.') from error
         return decoded.transparent

@@ -5,13 +5,14 @@ so that each paper's way has a function of its own. All use Pillow, whose
 filters smooth before they shrink.
 """
 
+import functools
 import io
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.io.files import PathLike, atomic
 
 _FILTERS = {
@@ -87,6 +88,17 @@ def whole_lanczos(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.LANCZOS)
 
 
+def inner_bilinear(image: Image.Image, size: int, part: float) -> Image.Image:
+    """The centre's square of `part` of the short side (VanRullen & Reddy 2019).
+
+    It is cut before it is resized, so that no pixel beside it is mixed in.
+    """
+    side = round(part * min(image.size))
+    left, top = ((whole - side) // 2 for whole in image.size)
+    square = image.crop((left, top, left + side, top + side))
+    return square.resize((size, size), Image.Resampling.BILINEAR)
+
+
 def unchanged(image: Image.Image, size: int) -> Image.Image:
     """The picture itself, which must have that size."""
     if image.size != (size, size):
@@ -97,8 +109,10 @@ def unchanged(image: Image.Image, size: int) -> Image.Image:
     return image
 
 
+Fit = Callable[[Image.Image, int], Image.Image]
+
 # How pictures are brought to a size, by name.
-FITS: dict[str, Callable[[Image.Image, int], Image.Image]] = {
+FITS: dict[str, Fit] = {
     'centre': centre_bilinear,
     'whole': whole_bicubic,
     'lanczos': whole_lanczos,
@@ -106,13 +120,31 @@ FITS: dict[str, Callable[[Image.Image, int], Image.Image]] = {
 }
 
 
+def find_fit(name: str) -> Fit:
+    """Returns one of FITS, or for 'inner:PART' `inner_bilinear` of a part."""
+    if name.startswith('inner:'):
+        try:
+            part = float(name.removeprefix('inner:'))
+        except ValueError:
+            part = 0.0
+        if not 0 < part <= 1:
+            raise InputError(
+                f'{name} is no way to fit pictures; give a part of the short '
+                "side, above 0 and up to 1, as in 'inner:0.8'."
+            )
+        return functools.partial(inner_bilinear, part=part)
+    check_known('way to fit pictures', name, (*FITS, 'inner:PART'))
+    return FITS[name]
+
+
 def resize(images: np.ndarray, size: int, fit: str = 'centre') -> np.ndarray:
-    """Resizes [n, height, width, 3] uint8 by one of FITS."""
+    """Resizes [n, height, width, 3] uint8; see `find_fit`."""
     if images.shape[1:3] == (size, size):
         return images
+    way = find_fit(fit)
     out = np.empty((len(images), size, size, 3), np.uint8)
     for i, image in enumerate(images):
-        out[i] = FITS[fit](Image.fromarray(image), size)
+        out[i] = way(Image.fromarray(image), size)
     return out
 
 

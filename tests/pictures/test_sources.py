@@ -165,3 +165,13 @@ def test_ways_to_fit(tmp_path, name):
     np.testing.assert_array_equal(image, np.asarray(expected))
     with pytest.raises(InputError, match="way to fit pictures 'wohle'"):
         load(tmp_path, 10, fit='wohle')
+
+
+def test_inner_squares(tmp_path):
+    wide = np.random.default_rng(1).integers(0, 256, (20, 31, 3), np.uint8)
+    Image.fromarray(wide).save(tmp_path / 'a.png')
+    [image], _ = load(tmp_path, 10, fit='inner:0.5')
+    np.testing.assert_array_equal(image, wide[5:15, 10:20])
+    for wrong in ('inner:', 'inner:two', 'inner:0', 'inner:1.1', 'inner:nan'):
+        with pytest.raises(InputError, match=f'{wrong} is no way .* above 0'):
+            load(tmp_path, 10, fit=wrong)

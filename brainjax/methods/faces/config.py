@@ -35,8 +35,8 @@ def vanrullen2019() -> ConfigDict:
     # Pictures to train on; '' generates faces for the simulated subject.
     c.pictures.number = 202_599  # Greatest number to use. Code: CelebA, all.
     # Side of the square that is cut from a picture's centre, as a part of
-    # its short side. Code: of CelebA's 178 px a tenth less a fraction, 17 px,
-    # goes on each side.
+    # its short side. Code: a tenth of the side, rounded down, is left out on
+    # each side, which leaves 144 of CelebA's 178 px.
     c.pictures.crop = 144 / 178
 
     c.networks = ConfigDict()

@@ -4,7 +4,6 @@ Everything that can be wrong with a config, or with a recording for it, is told
 here before anything is trained.
 """
 
-import dataclasses
 import operator
 from collections.abc import Sequence
 
@@ -73,22 +72,9 @@ def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
     if not config.recording.path:
         recording, unpaired = simulate(config)
         return recording, unpaired if learns else no_pictures(config)
-    recording = open_at_size(config, pictures.whole(config))
+    recording = open_at_size(config, config.size, pictures.fit_name(config))
     unpaired = pictures.load_faces(config)[0] if learns else no_pictures(config)
-    return cut_stimuli(recording, config), unpaired
-
-
-def cut_stimuli(recording: Recording, config: ConfigDict) -> Recording:
-    """Cuts a recording's pictures as `load_faces` does, if they are so wide."""
-    images, wide = recording.stimuli.images, pictures.whole(config)
-    if wide == config.size or images is None:
-        return recording
-    if images.shape[1:3] != (wide, wide):
-        return recording
-    stimuli = dataclasses.replace(
-        recording.stimuli, images=pictures.cut(images, config.size)
-    )
-    return dataclasses.replace(recording, stimuli=stimuli)
+    return recording, unpaired
 
 
 def simulate(config: ConfigDict) -> tuple[Recording, np.ndarray]:

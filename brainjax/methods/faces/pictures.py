@@ -25,10 +25,8 @@ _COPY = 0.99
 def load_faces(config: ConfigDict) -> tuple[np.ndarray, list[str]]:
     """Loads `config.pictures`, cut from the centre and brought to size.
 
-    A square of `crop` times the short side, to half a pixel of the result, is
-    cut from the centre. Pillow's bilinear filter resizes; the authors' code
-    cuts first and interpolates without a filter, so that its pictures differ
-    slightly.
+    Pillow's bilinear filter resizes; the authors' code interpolates without a
+    filter, so that its pictures differ slightly.
 
     Returns:
       [n, size, size, 3] uint8, and n names.
@@ -39,22 +37,18 @@ def load_faces(config: ConfigDict) -> tuple[np.ndarray, list[str]]:
             'config.pictures.path is empty: name a folder or .tar of faces, '
             "or 'tfds:celeb_a/train'."
         )
-    images, names = loading.load(
-        c.path, whole(config), limit=c.number, seed=config.seed
+    return loading.load(
+        c.path,
+        config.size,
+        limit=c.number,
+        seed=config.seed,
+        fit=fit_name(config),
     )
-    return cut(images, config.size), names
 
 
-def whole(config: ConfigDict) -> int:
-    """Returns the size to load pictures at, before `cut`."""
-    return round(config.size / config.pictures.crop)
-
-
-def cut(images: np.ndarray, size: int) -> np.ndarray:
-    """Cuts [n, size, size, 3] from the centre of wider pictures."""
-    start = (images.shape[1] - size) // 2
-    part = slice(start, start + size)
-    return np.ascontiguousarray(images[:, part, part])
+def fit_name(config: ConfigDict) -> str:
+    """Returns how pictures are brought to size; see `pictures.load`."""
+    return f'inner:{config.pictures.crop!r}'
 
 
 def without(images: np.ndarray, test: np.ndarray) -> np.ndarray:

@@ -3,9 +3,11 @@ import math
 import numpy as np
 import pytest
 import tiny_faces
+from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.methods.faces import data as faces_data
+from brainjax.pictures import operations
 from brainjax.recordings import conversion
 
 
@@ -55,12 +57,11 @@ def test_a_vaegan_that_is_loaded_wants_no_pictures(tmp_path):
     """Neither a path nor, for a simulated subject, what is left over."""
     config = tiny_faces.get_run_config()
     recording, _ = faces_data.load(config)
-    path, _ = conversion.convert(recording, tmp_path / 'faces.h5', 'bdata')[0]
+    written, _ = conversion.convert(recording, tmp_path / 'faces.h5', 'bdata')
     config.networks.weights = 'vaegan_celeba.ckpt'
     _, pictures = faces_data.load(config)
     assert pictures.shape == (0, 16, 16, 3)
-    config.recording.path = str(path)
-    config.recording.images = str(tmp_path / 'faces_pictures')
+    config.recording.path, config.recording.images = map(str, written)
     opened, pictures = faces_data.load(config)
     assert len(opened.train) == 40 and pictures.shape == (0, 16, 16, 3)
     config.networks.weights = ''  # Trained: it says what it wants.
@@ -85,11 +86,16 @@ def test_test_faces_are_for_nobody_else():
 def test_pictures_of_a_recording_are_cut_like_the_others(tmp_path):
     config = tiny_faces.get_run_config()
     recording, _ = faces_data.simulate(config)
-    assert faces_data.cut_stimuli(recording, config) is recording
-    config.pictures.crop = 0.8
-    config.size = round(0.8 * 16)
-    small = faces_data.cut_stimuli(recording, config).stimuli.images
-    assert small.shape[1:] == (13, 13, 3)
-    np.testing.assert_array_equal(
-        small, recording.stimuli.images[:, 1:14, 1:14]
-    )
+    written, _ = conversion.convert(recording, tmp_path / 'faces.h5', 'bdata')
+    config.recording.path, config.recording.images = map(str, written)
+    config.pictures.path = config.recording.images
+    config.pictures.crop = 0.75
+    opened, faces = faces_data.load(config)
+    whole = recording.stimuli.images
+    inner = operations.FITS['centre']
+    expected = {
+        np.asarray(inner(Image.fromarray(image[2:14, 2:14]), 16)).tobytes()
+        for image in whole
+    }
+    assert {image.tobytes() for image in opened.stimuli.images} == expected
+    assert {image.tobytes() for image in faces} == expected
