@@ -17,6 +17,7 @@ from brainjax.errors import InputError, check_known, suggestion
 from brainjax.evaluation import pixels
 from brainjax.networks import weights
 from brainjax.networks.backbones import BACKBONES, backbone
+from brainjax.training.batches import map_batches
 
 
 class Node(NamedTuple):
@@ -25,10 +26,14 @@ class Node(NamedTuple):
     Attributes:
       weights: their name, one of `weights.SOURCES`.
       apply: (params, images) -> features [n, ...].
+      size: height and width of the pictures that the network sees.
+      distance: whether it compares picture by picture; the others identify.
     """
 
     weights: str
     apply: Callable[[Mapping, jax.Array], jax.Array]
+    size: int = 224
+    distance: bool = False
 
 
 def _tap(network: str, name: str, params: Any, images: Any) -> Any:
@@ -37,21 +42,20 @@ def _tap(network: str, name: str, params: Any, images: Any) -> Any:
     return known.apply(params, images, (name,), source.preprocessing)[name]
 
 
-def _node(network: str, tap: str) -> Node:
-    return Node(network, functools.partial(_tap, network, tap))
+def _node(network: str, tap: str, *options: Any) -> Node:
+    return Node(network, functools.partial(_tap, network, tap), *options)
 
 
+# The sizes are those of Scotti et al. 2024.
 NODES = {
-    'alexnet2': _node('alexnet', 'relu2'),
-    'alexnet5': _node('alexnet', 'relu5'),
-    'inception': _node('inception', 'avgpool'),
-    'clip': _node('clip', 'embedding'),
-    'efficientnet': _node('efficientnet_b1_v2', 'avgpool'),
-    'efficientnet_v1': _node('efficientnet_b1_v1', 'avgpool'),
-    'swav': _node('swav', 'avgpool'),
+    'alexnet2': _node('alexnet', 'relu2', 256),
+    'alexnet5': _node('alexnet', 'relu5', 256),
+    'inception': _node('inception', 'avgpool', 342),
+    'clip': _node('clip', 'embedding', 224),
+    'efficientnet': _node('efficientnet_b1_v2', 'avgpool', 255, True),
+    'efficientnet_v1': _node('efficientnet_b1_v1', 'avgpool', 255, True),
+    'swav': _node('swav', 'avgpool', 224, True),
 }
-# Compared picture by picture, by a distance; the others identify.
-DISTANCES = ('efficientnet', 'efficientnet_v1', 'swav')
 
 
 def node(name: str) -> Node:
@@ -97,12 +101,13 @@ def extract(
       [n, units] float32.
     """
     apply = _compiled(node(name).apply)
-    parts = []
-    for start in range(0, len(images), batch):
-        part = pixels.unit_range(images[start : start + batch])
-        features = np.asarray(apply(params, part.astype(np.float32)))
-        parts.append(features.reshape(len(part), -1).astype(np.float32))
-    return np.concatenate(parts)
+
+    def features(part: np.ndarray) -> jax.Array:
+        return apply(params, pixels.unit_range(part).astype(np.float32))
+
+    # A rest filled up to a batch would have other rounding.
+    found = map_batches(features, images, batch, fill=False)
+    return found.reshape(len(images), -1).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=32)
@@ -128,25 +133,14 @@ def of_size(
     return features
 
 
-SIZES = {
-    'alexnet2': 256,
-    'alexnet5': 256,
-    'inception': 342,
-    'clip': 224,
-    'efficientnet': 255,
-    'efficientnet_v1': 255,
-    'swav': 224,
-}
-
-
 def in_cache() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Name -> function of the features whose weights are in the cache.
 
-    Pictures are resized to the sizes of Scotti et al. 2024, antialiased.
-    Those compared by a distance are left out.
+    Pictures are resized to the sizes of the nodes, antialiased. Those compared
+    by a distance are left out.
     """
     return {
-        name: of_size(name, weights.load(each.weights), SIZES[name])
+        name: of_size(name, weights.load(each.weights), each.size)
         for name, each in NODES.items()
-        if name not in DISTANCES and fetched(name)
+        if not each.distance and fetched(name)
     }

@@ -58,12 +58,12 @@ class Protocol(NamedTuple):
 
 # EfficientNet's two sets of weights go by one name in what is published.
 SIZES = {
-    name: size
-    for name, size in network_features.SIZES.items()
+    name: node.size
+    for name, node in network_features.NODES.items()
     if name != 'efficientnet_v1'
 }
 SIZES_224 = {
-    name: 224 for name in network_features.SIZES if name != 'efficientnet'
+    name: 224 for name in network_features.NODES if name != 'efficientnet'
 }
 
 
@@ -196,7 +196,7 @@ def _by_features(name, pairs, protocol, options):
         for images in pairs
     )
     matrix = identification.similarity(*rows)
-    if name in network_features.DISTANCES:
+    if network_features.node(name).distance:
         distance = 1 - np.nan_to_num(matrix)
         return {f'distance_{name}': distance_score(distance, **options)}
     return identification_scores(name, matrix, **options) | retrieval_scores(

@@ -77,7 +77,10 @@ def prefetch(
 
 
 def map_batches(
-    function: Callable, array: np.ndarray, batch: int = BATCH
+    function: Callable,
+    array: np.ndarray,
+    batch: int = BATCH,
+    fill: bool = True,
 ) -> Any:
     """Applies a compiled function to a batch of rows at a time.
 
@@ -85,6 +88,8 @@ def map_batches(
       function: [batch, ...] -> arrays [batch, ...], in any pytree.
       array: [n, ...]; n may be 0.
       batch: rows at a time, which bounds the memory.
+      fill: whether a rest is filled up to a batch, so that it is not compiled
+        anew. A batch of another size may be rounded otherwise.
 
     Returns:
       The pytree of the function, of NumPy arrays [n, ...].
@@ -98,8 +103,7 @@ def map_batches(
     results = []
     for start in range(0, len(array), batch):
         part = array[start : start + batch]
-        # A last batch of another size would be compiled anew.
-        missing = batch - len(part) if len(array) > batch else 0
+        missing = batch - len(part) if fill and len(array) > batch else 0
         padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
         result = jax.device_get(function(padded))
         n = len(part)

@@ -217,7 +217,9 @@ def test_distances_and_lpips(monkeypatch):
         assert scored.scores[f'two_way_{name}']['value'] == 1
     weights.path('lpips_alexnet').unlink()
     # A network that is compared by distance, here a small stand-in.
-    node = network_features.Node('alexnet', lambda params, x: x.mean((1, 2)))
+    node = network_features.Node(
+        'alexnet', lambda params, x: x.mean((1, 2)), distance=True
+    )
     monkeypatch.setitem(network_features.NODES, 'swav', node)
     scored = presets.score(TRUTH, MADE, networks=['swav'], draws=10)
     entry = scored.scores['distance_swav']

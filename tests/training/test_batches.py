@@ -1,10 +1,11 @@
 import threading
 import time
 
+import jax
 import numpy as np
 import pytest
 
-from brainjax.training.batches import indices, prefetch
+from brainjax.training.batches import indices, map_batches, prefetch
 
 
 def test_every_example_comes_once_a_round():
@@ -88,3 +89,22 @@ def test_closing_stops_the_thread(taken):
     assert threading.active_count() == before + 1
     batches.close()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize('n', [0, 1, 4, 5, 11])
+@pytest.mark.parametrize('fill', [True, False])
+def test_a_function_over_batches(n, fill):
+    sizes = set()
+
+    @jax.jit
+    def function(x):
+        sizes.add(len(x))  # Once a compilation.
+        return {'twice': 2 * x, 'sum': x.sum(axis=1)}
+
+    array = np.arange(3 * n, dtype=np.float32).reshape(n, 3)
+    found = map_batches(function, array, batch=4, fill=fill)
+    np.testing.assert_array_equal(found['twice'], 2 * array)
+    np.testing.assert_array_equal(found['sum'], array.sum(1))
+    assert max(sizes) <= max(1, min(n, 4))
+    if fill and n > 4:
+        assert sizes == {4}
