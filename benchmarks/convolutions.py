@@ -12,15 +12,13 @@ least. A trick that gains less than 5 % of a step is not worth its lines.
 
 import argparse
 import contextlib
-import json
-import os
 import pathlib
 import sys
 import time
 from unittest import mock
 
 import numpy as np
-from sides import REPOSITORY, cpu_name
+from common import write_result
 
 # What is replaced, and the steps whose networks use it.
 TRICKS = {
@@ -37,7 +35,7 @@ def without(trick: str):
     """Takes one trick out of what is compiled meanwhile."""
     import jax
 
-    from brainjax.methods.inversion import networks
+    from brainjax.methods.inversion import problem
     from brainjax.networks import encoder, layers
     from brainjax.networks.backbones import feedforward
 
@@ -75,7 +73,7 @@ def without(trick: str):
             (feedforward, 'max_pool', max_pool),
             (encoder, 'max_pool', max_pool),
         ],
-        'winograd': [(networks, '_quick', jax.device_put)],
+        'winograd': [(problem, '_fast', jax.device_put)],
     }
     with contextlib.ExitStack() as stack:
         for module, name, value in replaced.get(trick, []):
@@ -147,11 +145,11 @@ def vaegan(options):
 
 
 def inversion(options, optimiser: str):
-    """Returns what compiles ten iterations of an inversion."""
+    """Returns what compiles iterations of an inversion, one at full size."""
     import jax
 
-    from brainjax.methods.inversion import search
-    from brainjax.methods.inversion.networks import prepare
+    from brainjax.methods.inversion import networks, search, steps
+    from brainjax.methods.inversion.problem import Settings, build_problem
     from brainjax.networks import frozen
 
     family, width, size, count = 'vgg16', 0.25, 48, 10
@@ -162,22 +160,21 @@ def inversion(options, optimiser: str):
     if options.full:
         layers = frozen.layers(network)
     images = np.random.default_rng(0).random((count, size, size, 3), np.float32)
-    targets = search.features(network, images, layers)
-    optimiser = {
-        'inversion': search.Descent,
-        'quasi_newton': search.QuasiNewton,
-    }[optimiser](steps=200)
-    settings = search.Settings(optimiser, size=size)
+    targets = networks.features(network, images, layers)
+    chosen = {'inversion': steps.Descent, 'quasi_newton': steps.QuasiNewton}
+    settings = Settings(chosen[optimiser](steps=200), size=size)
     names = [f'picture{i}' for i in range(count)]
+    stop = 1 if options.full else 10
 
     def build():
-        problem, data, x = prepare(targets, names, network, settings, None)
-        start, _, _ = search._OPTIMISERS[type(optimiser)]
-        state = start(x, optimiser)
-        steps = 1 if options.full else 10
+        problem, data, x = build_problem(
+            targets, names, network, settings, None
+        )
+        start = steps.OPTIMISERS[type(settings.optimiser)].start
+        state = start(x, settings.optimiser)
 
         def advance(data, state):
-            return search._advance.__wrapped__(problem, data, state, 0, steps)
+            return search.advance.__wrapped__(problem, data, state, 0, stop)
 
         run = jax.jit(advance).lower(data, state).compile()
         return lambda: jax.block_until_ready(run(data, state))
@@ -185,8 +182,8 @@ def inversion(options, optimiser: str):
     return build
 
 
-def measure(options) -> dict:
-    """Returns step -> trick -> seconds with and without it."""
+def measure(options) -> list[dict]:
+    """Returns the seconds of each step with and without each trick."""
     import jax
 
     makers = {
@@ -196,7 +193,7 @@ def measure(options) -> dict:
         'inversion': lambda: inversion(options, 'inversion'),
         'quasi_newton': lambda: inversion(options, 'quasi_newton'),
     }
-    rows = {}
+    rows = []
     for name in options.rows or makers:
         build = makers[name]()
         tricks = [trick for trick, used in TRICKS.items() if name in used]
@@ -211,11 +208,17 @@ def measure(options) -> dict:
                 times[trick].append(timed(run))
         best = {trick: min(each) for trick, each in times.items()}
         for trick in tricks:
-            rows[f'{name} {trick}'] = row = {
+            row = {
+                'name': f'convolutions_{name}_{trick}',
+                'unit': 'seconds a step, the fastest of the rounds',
                 'ours': best[''],
                 'peer': best[trick],
+                'peer_name': "JAX's own in its place",
                 'ratio': best[trick] / best[''],
+                'ratio_meaning': 'peer / ours: above 1, the trick gains',
+                'full': options.full,
             }
+            rows.append(row)
             print(
                 f'{name:14s} {trick:20s} {1e3 * row["ours"]:8.1f} ms with, '
                 f'{1e3 * row["peer"]:8.1f} without: {row["ratio"]:.2f}',
@@ -238,23 +241,7 @@ def main() -> None:
     parser.add_argument('--rows', nargs='*', help='steps; by default all')
     parser.add_argument('--full', action='store_true', help='published sizes')
     options = parser.parse_args()
-    sys.path.insert(0, str(REPOSITORY))
-    rows = measure(options)
-    least = min(rows, key=lambda name: rows[name]['ratio'])
-    result = {
-        'name': 'convolutions',
-        'unit': 'seconds a step, the fastest of the rounds',
-        **rows[least],
-        'peer_name': f"JAX's own in its place, where that costs least: {least}",
-        'ratio_meaning': 'without / with: above 1, the trick gains',
-        'accuracy': None,
-        'rows': rows,
-        'full': options.full,
-        'threads': os.cpu_count(),
-        'device': cpu_name(),
-    }
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2) + '\n')
+    write_result(options.json, measure(options))
 
 
 if __name__ == '__main__':

@@ -7,7 +7,10 @@ import pytest
 
 from brainjax.errors import InputError
 from brainjax.evaluation import network_features
-from brainjax.methods.inversion import search
+from brainjax.methods.inversion.networks import features
+from brainjax.methods.inversion.problem import Settings
+from brainjax.methods.inversion.search import invert
+from brainjax.methods.inversion.steps import Descent
 from brainjax.networks import frozen, weights
 from brainjax.networks.backbones import BACKBONES, ROLES, backbone
 from brainjax.networks.encoder import SeparableEncoder
@@ -80,12 +83,12 @@ def test_target_of_an_inversion(name):
     known = BACKBONES[name]
     assert frozen.layers(network) == known.layers
     layers = known.layers[:2]  # Deep ones take long to compile.
-    wanted = search.features(network, pictures(name), layers)
-    found = search.invert(
+    wanted = features(network, pictures(name), layers)
+    found = invert(
         wanted,
         ['a', 'b'],
         network,
-        search.Settings(search.Descent(steps=1), size=size_of(name)),
+        Settings(Descent(steps=1), size=size_of(name)),
     )
     assert found.images.shape == pictures(name).shape
     assert np.isfinite(found.images).all() and found.images.std() > 0
