@@ -16,6 +16,7 @@ from brainjax.networks.backbones import BACKBONES, ROLES, backbone
 from brainjax.networks.encoder import SeparableEncoder
 
 WIDTH = 1 / 32
+NAMES = tuple(BACKBONES)  # Before a page of the documentation adds some.
 
 
 def size_of(name):
@@ -133,7 +134,8 @@ def test_network_that_scores(name):
 
 
 def test_what_a_network_cannot_be_is_told_in_a_sentence():
-    for name, known in BACKBONES.items():
+    for name in NAMES:
+        known = BACKBONES[name]
         for role in ROLES:
             if role not in known.unfit:
                 assert backbone(name, role) is known
@@ -146,7 +148,7 @@ def test_what_a_network_cannot_be_is_told_in_a_sentence():
 
 def test_every_network_has_weights_or_says_where_they_are():
     published = {weights.SOURCES[name].backbone for name in weights.networks()}
-    assert {*published, 'alexnet_stride2'} == BACKBONES.keys()
+    assert {*published, 'alexnet_stride2'} == set(NAMES)
     for name in weights.networks():
         source = weights.SOURCES[name]
         known = BACKBONES[source.backbone].preprocessing
