@@ -2,6 +2,8 @@
 
 import contextlib
 import http.server
+import itertools
+import socketserver
 import threading
 
 
@@ -46,6 +48,11 @@ def serve(
             self.send_response(status)
             if length:
                 self.send_header('Content-Length', str(len(body)))
+            if status == 206:
+                end = len(content)
+                self.send_header(
+                    'Content-Range', f'bytes {start}-{end - 1}/{end}'
+                )
             if tag:
                 self.send_header('ETag', tag)
             if filename:
@@ -70,3 +77,40 @@ def serve(
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextlib.contextmanager
+def answer(*replies):
+    """Sends raw replies, one a connection, the last for all afterwards.
+
+    Args:
+      *replies: bytes, or what gives them piece by piece.
+
+    Yields:
+      The address, and the requests' texts.
+    """
+    left, requests = [*replies], []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            lines = itertools.takewhile(
+                lambda line: line.strip(), iter(self.rfile.readline, b'')
+            )
+            requests.append(b''.join(lines).decode())
+            reply = left.pop(0) if len(left) > 1 else left[0]
+            with contextlib.suppress(OSError):
+                for piece in [reply] if isinstance(reply, bytes) else reply():
+                    self.wfile.write(piece)
+
+    with socketserver.ThreadingTCPServer(('127.0.0.1', 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(
+            target=server.serve_forever, kwargs={'poll_interval': 0.01}
+        )
+        thread.start()
+        try:
+            port = server.server_address[1]
+            yield f'http://127.0.0.1:{port}/file.pth', requests
+        finally:
+            server.shutdown()
+            thread.join()

@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import os
 import pathlib
+import re
 import shutil
 import time
 import urllib.error
@@ -11,12 +12,26 @@ import urllib.request
 from collections.abc import Callable, Mapping
 
 from brainjax.errors import InputError
-from brainjax.io import files
+from brainjax.io import files, untrusted
 
 Progress = Callable[[int, int | None], None]
 
 _CHUNK = 1 << 20
 _ELSEWHERE = 'or download the file elsewhere and give its path'
+
+
+class _Redirect(urllib.request.HTTPRedirectHandler):
+    """Follows to http and https alone; Python would to ftp as well."""
+
+    def redirect_request(self, request, stream, code, text, headers, url):
+        if not is_url(url):
+            raise InputError(
+                f'{request.full_url} leads to {url}, which is not an http or '
+                f'https address; check it, {_ELSEWHERE}.'
+            )
+        return super().redirect_request(
+            request, stream, code, text, headers, url
+        )
 
 
 class _CutError(Exception):
@@ -67,16 +82,19 @@ def download(
         raise InputError(f'{url} is not an http or https address; check it.')
     path = pathlib.Path(path)
     part = path.with_name(f'{path.name}.part')
+    hashes = {'sha256': sha256, 'md5': md5}
+    checked = any(hashes.values())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not (sha256 or md5 or _tag(part).exists()):
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(path.parent, error) from error
     failures, furthest = 0, _length(part)
     while True:
+        if not (checked or _tag(part).exists()):
+            # Nothing could tell whether two parts are of one version.
+            _drop(part)
         try:
-            _receive(url, part, size, progress, timeout, filename)
+            _receive(url, part, size, checked, progress, timeout, filename)
             break
         except _CutError as error:
             reached = _length(part)
@@ -89,7 +107,7 @@ def download(
                     'on from there.'
                 ) from error
             time.sleep(pause * 2 ** (failures - 1))
-    _verify(url, part, size, {'sha256': sha256, 'md5': md5})
+    _verify(url, part, size, hashes)
     part.replace(path)
     _tag(part).unlink(missing_ok=True)
     return path
@@ -114,6 +132,7 @@ def _receive(
     url: str,
     part: pathlib.Path,
     size: int | None,
+    checked: bool,
     progress: Progress | None,
     timeout: float,
     filename: str | None,
@@ -123,36 +142,98 @@ def _receive(
     if have and have == size:
         return
     with _open(url, part, have, timeout) as response:
-        if response.status != 206:
-            have = 0
-            _keep_tag(part, response.headers.get('ETag') or '')
-        named = response.headers.get_filename()
-        if filename and named and named != filename:
+        try:
+            have, total = _check(response, part, have, size, checked, filename)
+        except InputError as error:
             _drop(part)
             raise InputError(
-                f'{url} is a file named {named}, not {filename}; check the '
-                f'address, {_ELSEWHERE}.'
-            )
-        left = response.headers.get('Content-Length')
-        total = size if left is None else have + int(left)
-        if None not in (size, total) and total != size:
-            _drop(part)
-            raise InputError(
-                f'{url} has {total} bytes where {size} were expected; it is '
-                f'another file: check the address, {_ELSEWHERE}.'
-            )
+                f'{url} {error}; check the address, {_ELSEWHERE}.'
+            ) from error
         _check_space(part, (total or 0) - have)
         try:
             with open(part, 'ab' if have else 'wb') as stream:
                 while chunk := _read(response):
-                    stream.write(chunk)
                     have += len(chunk)
+                    if total is not None and have > total:
+                        break
+                    stream.write(chunk)
                     if progress is not None:
                         progress(have, total)
         except OSError as error:
             raise _unwritable(part, error) from error
+    if total is not None and have > total:
+        _drop(part)
+        raise InputError(
+            f'{url} sends more than the {total} bytes that were expected; it '
+            f'is another file: check the address, {_ELSEWHERE}.'
+        )
     if total is not None and have < total:
         raise _CutError(f'{total - have} of {total} bytes are missing')
+
+
+def _check(
+    response: http.client.HTTPResponse,
+    part: pathlib.Path,
+    have: int,
+    size: int | None,
+    checked: bool,
+    filename: str | None,
+) -> tuple[int, int | None]:
+    """Checks what a server says before its bytes are believed.
+
+    Returns:
+      How many bytes are there already, and how many there are in all, if known.
+
+    Raises:
+      InputError: a predicate, for a sentence.
+    """
+    headers = response.headers
+    if response.status not in (200, 206):
+        raise InputError(f'came with status {response.status} and no file')
+    if headers.get('Content-Encoding', 'identity').lower() != 'identity':
+        raise InputError('came encoded, though it was asked for as it is')
+    named = headers.get_filename()
+    if filename and named and named != filename:
+        raise InputError(f'is a file named {named}, not {filename}')
+    if not checked and headers.get_content_type() == 'text/html':
+        raise InputError('came as a web page, perhaps one to log in')
+    tag = headers.get('ETag') or ''
+    if response.status == 206:
+        whole = _whole_size(headers, part, have, tag)
+    else:
+        have, whole = 0, None
+        _keep_tag(part, tag)
+    stated = headers.get('Content-Length')
+    if stated is not None and not stated.strip().isdecimal():
+        raise InputError(f'states the length {stated!r}')
+    if stated is None and not (checked or size or response.chunked):
+        raise InputError(
+            'does not say how long it is, so that a cut would go unnoticed'
+        )
+    sizes = {size, whole, None if stated is None else have + int(stated)}
+    sizes.discard(None)
+    if len(sizes) > 1:
+        other = max(sizes - {size})
+        raise InputError(
+            f'has {other} bytes where {size} were expected'
+            if size
+            else f'states two lengths, {min(sizes)} and {max(sizes)} bytes'
+        )
+    return have, next(iter(sizes), None)
+
+
+def _whole_size(
+    headers: http.client.HTTPMessage, part: pathlib.Path, have: int, tag: str
+) -> int | None:
+    """Checks that a part goes on where the one that is there ends."""
+    stated = headers.get('Content-Range', '')
+    found = re.fullmatch(r'bytes (\d+)-\d+/(\d+|\*)', stated.strip())
+    known = _tag(part)
+    ours = known.read_text(encoding='latin-1') if known.exists() else ''
+    if not have or not found or int(found[1]) != have or (ours and tag != ours):
+        _drop(part)
+        raise _CutError(f'a part came that is not the next: {stated!r}')
+    return None if found[2] == '*' else int(found[2])
 
 
 def _keep_tag(part: pathlib.Path, tag: str) -> None:
@@ -174,14 +255,15 @@ def _open(
     url: str, part: pathlib.Path, have: int, timeout: float
 ) -> http.client.HTTPResponse:
     """Asks for the bytes from `have` on."""
-    headers = {'User-Agent': 'brainjax'}
+    headers = {'User-Agent': 'brainjax', 'Accept-Encoding': 'identity'}
     if have:
         headers['Range'] = f'bytes={have}-'
         if _tag(part).exists():  # All of it again, if it has changed.
             headers['If-Range'] = _tag(part).read_text(encoding='latin-1')
     try:
         request = urllib.request.Request(url, headers=headers)
-        return urllib.request.urlopen(request, timeout=timeout)
+        opener = urllib.request.build_opener(_Redirect)
+        return opener.open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         if error.code == 416:
             # What we have is no beginning of this file.
@@ -189,9 +271,10 @@ def _open(
             raise _CutError('the part did not fit the file') from error
         if error.code in (408, 429) or error.code >= 500:
             raise _CutError(f'status {error.code}') from error
+        reason = untrusted.first_line(error.reason)
         raise InputError(
-            f'{url} was refused by its server ({error.code} {error.reason}); '
-            f'check the address, {_ELSEWHERE}.'
+            f'{url} was refused by its server ({error.code} {reason}); check '
+            f'the address, {_ELSEWHERE}.'
         ) from error
     except urllib.error.URLError as error:
         if isinstance(error.reason, TimeoutError | ConnectionResetError):
@@ -205,14 +288,14 @@ def _open(
             f'{url} is not an address ({error}); check it.'
         ) from error
     except (OSError, http.client.HTTPException) as error:
-        raise _CutError(str(error)) from error
+        raise _CutError(untrusted.first_line(error)) from error
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
     try:
         return response.read1(_CHUNK)
     except (OSError, http.client.HTTPException) as error:
-        raise _CutError(str(error) or type(error).__name__) from error
+        raise _CutError(untrusted.first_line(error)) from error
 
 
 def _check_space(part: pathlib.Path, needed: int) -> None:

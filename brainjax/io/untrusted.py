@@ -55,7 +55,7 @@ def check_size(path: str | os.PathLike, declared: int, what: str) -> None:
 
 def first_line(error: BaseException) -> str:
     """Returns what an error says, in one line."""
-    text = str(error).partition('\n')[0].rstrip(':') or type(error).__name__
+    text = str(error).partition('\n')[0].rstrip(': \r') or type(error).__name__
     # Python's zipfile tells whole headers.
     return text if len(text) <= _LONGEST else f'{text[:_LONGEST]} ...'
 
