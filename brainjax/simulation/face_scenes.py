@@ -1,9 +1,9 @@
 """Generated faces: ellipses for head, hair, eyes, nose and mouth.
 
 They stand in for photographs of faces wherever none may be shipped. Some
-thirty numbers make a face; of two kinds, 'female' and 'male', the numbers are
-drawn around other means, with so much overlap that no single one tells them
-apart.
+thirty numbers make a face; the numbers of the two kinds, 'female' and 'male',
+are drawn around different means, with so much overlap that no single one
+separates them.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from brainjax.simulation.scenes import check
 
 KINDS = ('male', 'female')
 
-_CHUNK = 64  # Faces drawn at once.
+_BATCH = 64  # Faces drawn at once.
 # Mean, standard deviation, and what is added for 'female' and taken away for
 # 'male'. Lengths are in picture widths.
 _TRAITS = {
@@ -70,15 +70,12 @@ def faces(
     Returns:
       images [n, size, size, 3] uint8, their names ('face-SEED-INDEX-KIND')
       and their kinds.
-
-    Raises:
-      InputError: `n`, `size` or `seed` is too small.
     """
     check('faces', n, size, seed)
     images = np.empty((n, size, size, 3), np.uint8)
-    for start in range(0, n, _CHUNK):
-        indices = range(start, min(start + _CHUNK, n))
-        images[start : start + _CHUNK] = _draw(_traits(indices, seed), size)
+    for start in range(0, n, _BATCH):
+        indices = range(start, min(start + _BATCH, n))
+        images[start : start + _BATCH] = _draw(_traits(indices, seed), size)
     kinds = tuple(KINDS[i % 2] for i in range(n))
     names = tuple(f'face-{seed}-{i:05d}-{kind}' for i, kind in enumerate(kinds))
     return images, names, kinds
@@ -86,7 +83,7 @@ def faces(
 
 def _traits(indices: range, seed: int) -> dict[str, np.ndarray]:
     """Draws the numbers that make faces, [m, 1, 1] each."""
-    mean, deviation, shift = np.float32([*_TRAITS.values()]).T
+    mean, std, shift = np.float32([*_TRAITS.values()]).T
     drawn = np.stack(
         [
             np.random.default_rng([seed, 2, i]).standard_normal(
@@ -96,8 +93,8 @@ def _traits(indices: range, seed: int) -> dict[str, np.ndarray]:
         ]
     )
     female = np.float32([2 * (i % 2) - 1 for i in indices])[:, None]
-    # No monsters.
-    values = mean + deviation * drawn.clip(-2.5, 2.5) + shift * female
+    # Cut off, as the tails hold no faces.
+    values = mean + std * drawn.clip(-2.5, 2.5) + shift * female
     return dict(zip(_TRAITS, values.T[..., None, None]))
 
 

@@ -36,7 +36,7 @@ class FaceVoxels(NamedTuple):
       filters: [parts, 32 * 32 * 3] of the faces' parts.
       pairs: [FFA voxels, pairs, 2] which parts drive a voxel together.
       weights: [FFA voxels, pairs] of their products.
-      mean, deviation: [voxels] of the raw responses over faces.
+      mean, std: [voxels] of the raw responses over faces.
     """
 
     area: np.ndarray
@@ -45,7 +45,7 @@ class FaceVoxels(NamedTuple):
     pairs: np.ndarray
     weights: np.ndarray
     mean: np.ndarray
-    deviation: np.ndarray
+    std: np.ndarray
 
 
 def face_voxels(
@@ -58,9 +58,6 @@ def face_voxels(
         mean 0 and variance 1.
       seed: of the subject.
       voxels: area -> number of voxels; 'FFA' and areas of `voxels.AREAS`.
-
-    Raises:
-      InputError: an area that is not known, or no voxel.
     """
     early = {name: n for name, n in voxels.items() if name != 'FFA'}
     late = voxels.get('FFA', 0)
@@ -82,13 +79,13 @@ def face_voxels(
         np.float32(1),
     )
     found = face_responses(images, raw)
-    deviation = found.std(axis=0)
-    if not deviation.all():
+    std = found.std(axis=0)
+    if not std.all():
         raise InputError(
             'simulated subject: the faces do not differ for some voxels; '
             'give pictures that differ.'
         )
-    return raw._replace(mean=found.mean(axis=0), deviation=deviation)
+    return raw._replace(mean=found.mean(axis=0), std=std)
 
 
 def face_responses(images: np.ndarray, voxels: FaceVoxels) -> np.ndarray:
@@ -104,7 +101,7 @@ def face_responses(images: np.ndarray, voxels: FaceVoxels) -> np.ndarray:
     late = _fusiform(images, voxels)
     if voxels.early is not None:
         late = np.concatenate([responses(images, voxels.early), late], axis=1)
-    return (late - voxels.mean) / voxels.deviation
+    return (late - voxels.mean) / voxels.std
 
 
 def simulate_faces(
@@ -137,9 +134,6 @@ def simulate_faces(
 
     Returns:
       A recording, marked as simulated, with imagery trials.
-
-    Raises:
-      InputError: a number out of its range.
     """
     if not 0 <= imagined <= len(test) or not 0 <= imagery_gain <= 1:
         raise InputError(

@@ -13,7 +13,7 @@ import scipy.fft
 from brainjax.errors import InputError
 from brainjax.simulation.silhouettes import CATEGORIES, distances
 
-_CHUNK = 32  # pictures drawn at once
+_BATCH = 32  # pictures drawn at once
 _LEAVES = 44
 _DRAWS = 9 * _LEAVES + 64  # random numbers for one picture
 _BAND = 64  # the textures hold up to half as many cycles a picture
@@ -41,15 +41,12 @@ def scenes(
     Returns:
       images [n, size, size, 3] uint8, their names ('scene-SEED-INDEX-CATEGORY')
       and their categories.
-
-    Raises:
-      InputError: `n`, `size` or `seed` is too small.
     """
     check('scenes', n, size, seed)
     kinds = _kinds(n, seed)
     images = np.empty((n, size, size, 3), np.uint8)
-    for start in range(0, n, _CHUNK):
-        part = slice(start, min(start + _CHUNK, n))
+    for start in range(0, n, _BATCH):
+        part = slice(start, min(start + _BATCH, n))
         images[part] = _draw(
             range(part.start, part.stop), kinds[part], size, seed
         )
@@ -62,7 +59,7 @@ def scenes(
 
 
 def check(which: str, n: int, size: int, seed: int) -> None:
-    """Raises InputError if pictures of such numbers cannot be drawn.
+    """Refuses numbers of which no pictures can be drawn.
 
     Args:
       which: what they are called in messages.

@@ -1,7 +1,7 @@
 """Simulated subjects: recordings whose truth is known.
 
-`voxel_parameters` draws a subject's voxels and `responses` is the whole truth
-about their signal; `simulate` shows pictures and adds noise, and
+`voxels.voxel_parameters` draws a subject's voxels and `voxels.responses` is the
+whole truth about their signal; `simulate` shows pictures and adds noise, and
 `simulated_subject` shows generated scenes. Every result follows from its
 arguments alone.
 """
@@ -14,27 +14,14 @@ from brainjax.errors import InputError
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.simulation.scenes import scenes
 from brainjax.simulation.voxels import (
-    AREAS,
     VOXELS,
     Voxels,
-    receptive_fields,
     responses,
     voxel_parameters,
 )
 
-__all__ = [
-    'AREAS',
-    'VOXELS',
-    'Voxels',
-    'receptive_fields',
-    'responses',
-    'simulate',
-    'simulated_subject',
-    'unpaired_scenes',
-    'voxel_parameters',
-]
-
-_PARTS = ('train', 'test', 'unpaired fMRI', 'unpaired pictures')
+# Pictures of these come from seeds of their own: none is in two of them.
+_SETS = ('train', 'test', 'unpaired fMRI', 'unpaired pictures')
 _SOURCES = 6  # of the noise that voxels share
 
 
@@ -83,23 +70,17 @@ def simulate(
       of the response over scenes and N of the noise of one trial,
       noise_ceiling = sqrt(S / (S + N / test_repeats)) and snr = S / N. Its
       ROIs are the areas, LVC (V1 to V3) and VC (all voxels).
-
-    Raises:
-      InputError: a number out of its range, or an area without a noise
-        ceiling.
     """
-    for what, value in (
-        ('the number of training pictures', len(train)),
-        ('the number of test pictures', len(test)),
-        ('train_repeats', train_repeats),
-        ('test_repeats', test_repeats),
-        ('unpaired_repeats', unpaired_repeats),
-        ('trials_per_run', trials_per_run),
-    ):
-        if value < 1:
-            raise InputError(
-                f'simulated subject: {what} is {value}; it must be 1 or more.'
-            )
+    _check_counts(
+        {
+            'the number of training pictures': len(train),
+            'the number of test pictures': len(test),
+            'train_repeats': train_repeats,
+            'test_repeats': test_repeats,
+            'unpaired_repeats': unpaired_repeats,
+            'trials_per_run': trials_per_run,
+        }
+    )
     if not 0 <= shared_noise <= 1:
         raise InputError(
             f'simulated subject: shared_noise is {shared_noise}; it must lie '
@@ -107,18 +88,7 @@ def simulate(
         )
     ceiling = _ceilings(voxels, noise_ceiling, seed)
     variance = test_repeats * (ceiling**-2.0 - 1)
-    loadings = np.random.default_rng([seed, 2]).standard_normal(
-        (_SOURCES, len(ceiling))
-    )
-    loadings *= np.sqrt(shared_noise * variance) / np.linalg.norm(
-        loadings, axis=0
-    )
-    own = np.sqrt((1 - shared_noise) * variance)
-
-    def noisy(fmri, random):
-        shared = random.standard_normal((len(fmri), _SOURCES)) @ loadings
-        noise = random.standard_normal(fmri.shape, np.float32) * own + shared
-        return (fmri + noise).astype(np.float32)
+    noisy = _noise(variance, shared_noise, seed)
 
     def trials(images, repeats, stream, first_stimulus, first_run):
         random = np.random.default_rng([seed, stream])
@@ -186,9 +156,6 @@ def simulated_subject(
       n_unpaired_fmri: number of responses to pictures that are not known.
       voxels: area -> number of voxels.
       **options: of `simulate`.
-
-    Raises:
-      InputError: as `simulate`, `scenes` and `voxel_parameters`.
     """
     train, test = (
         Stimuli(*scenes(n, size, _scene_seed(seed, part)))
@@ -220,6 +187,40 @@ def unpaired_scenes(
     return scenes(n, size, _scene_seed(seed, 'unpaired pictures'))
 
 
+def _check_counts(counts: Mapping[str, int]) -> None:
+    for what, value in counts.items():
+        if value < 1:
+            raise InputError(
+                f'simulated subject: {what} is {value}; it must be 1 or more.'
+            )
+
+
+def _noise(
+    variance: np.ndarray, shared_noise: float, seed: int
+) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """Returns noisy(fmri [trials, voxels], random) -> fmri with noise.
+
+    Args:
+      variance: [voxels] of a trial's noise.
+      shared_noise: the part of it that comes from sources that all share.
+      seed: of what each source does to each voxel.
+    """
+    loadings = np.random.default_rng([seed, 2]).standard_normal(
+        (_SOURCES, len(variance))
+    )
+    loadings *= np.sqrt(shared_noise * variance) / np.linalg.norm(
+        loadings, axis=0
+    )
+    independent = np.sqrt((1 - shared_noise) * variance)
+
+    def noisy(fmri, random):
+        shared = random.standard_normal((len(fmri), _SOURCES)) @ loadings
+        noise = random.standard_normal(fmri.shape, np.float32) * independent
+        return (fmri + (noise + shared)).astype(np.float32)
+
+    return noisy
+
+
 def _ceilings(voxels: Voxels, noise_ceiling, seed: int) -> np.ndarray:
     """Draws each voxel's noise ceiling around its area's."""
     if not isinstance(noise_ceiling, Mapping):
@@ -241,4 +242,4 @@ def _areas(voxels: Voxels) -> list[str]:
 
 
 def _scene_seed(seed: int, part: str) -> int:
-    return 10 * seed + 1 + _PARTS.index(part)
+    return 10 * seed + 1 + _SETS.index(part)

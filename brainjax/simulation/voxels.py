@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, check_known
 from brainjax.simulation.scenes import scenes
 from brainjax.simulation.visual_features import FAMILIES, GRID, features
 
@@ -83,16 +83,9 @@ def voxel_parameters(
     Args:
       seed: of the subject.
       voxels: area -> number of voxels; areas of AREAS.
-
-    Raises:
-      InputError: an area that is not known, or no voxel.
     """
     for name in voxels:
-        if name not in AREAS:
-            raise InputError(
-                f'simulated subject: there is no area {name!r}.'
-                f'{suggestion(name, AREAS)} Known are {", ".join(AREAS)}.'
-            )
+        check_known('area of a simulated subject', name, AREAS)
     if min(voxels.values(), default=0) < 1:
         raise InputError(
             f'simulated subject: voxels is {dict(voxels)}; give each area '
@@ -201,9 +194,9 @@ def _standardised(voxels: Voxels) -> Voxels:
         these = np.ix_(mask, used)
         scaled = voxels.weights[these] / pooled.std(axis=0).T
         response = np.einsum('ncv,vc->nv', pooled, scaled)
-        deviation = response.std(axis=0)
-        weights[these] = scaled / deviation[:, None]
-        offset[mask] = -response.mean(axis=0) / deviation
+        std = response.std(axis=0)
+        weights[these] = scaled / std[:, None]
+        offset[mask] = -response.mean(axis=0) / std
     return dataclasses.replace(
         voxels,
         weights=weights.astype(np.float32),

@@ -5,11 +5,8 @@ import pytest
 
 from brainjax.errors import InputError
 from brainjax.recordings import Trials, reliability
-from brainjax.simulation.subject import (
-    responses,
-    simulated_subject,
-    voxel_parameters,
-)
+from brainjax.simulation.subject import simulated_subject
+from brainjax.simulation.voxels import responses, voxel_parameters
 
 SIGNAL = np.array([0.0, 0.7, 1.0, 2.0])  # Standard deviation, by voxel.
 NOISE = np.array([1.0, 1.5, 1.0, 0.5])

@@ -117,7 +117,7 @@ def test_imagery_follows_the_trials(stimuli):
         ({'imagined': 9}, 'imagined is 9'),
         ({'imagery_gain': 2.0}, 'imagery_gain 2.0'),
         ({'voxels': {'FFA': 0}}, 'one voxel or more'),
-        ({'voxels': {'FFB': 3}}, "no area 'FFB'"),
+        ({'voxels': {'FFB': 3}}, "no area of a simulated subject 'FFB'"),
         ({'noise_ceiling': 1.0}, 'noise ceiling of'),
         ({'test_repeats': 0}, 'test_repeats is 0'),
     ],

@@ -10,12 +10,11 @@ from brainjax.recordings.reliability import (
 from brainjax.recordings.transforms import average_repeats
 from brainjax.simulation.scenes import scenes
 from brainjax.simulation.subject import (
-    responses,
     simulate,
     simulated_subject,
     unpaired_scenes,
-    voxel_parameters,
 )
+from brainjax.simulation.voxels import responses, voxel_parameters
 
 FEW = {'V1': 40, 'V2': 30, 'HVC': 30}
 
