@@ -27,7 +27,6 @@ def convert(
     """Writes a recording in a format.
 
     Args:
-      recording: what to write.
       out: the file or folder to write. Formats that hold pictures apart put
         them beside it.
       to: one of FORMATS that can be written, or 'tfds'; by default the suffix

@@ -25,7 +25,6 @@ class Table:
     """A table of whole numbers in a .npy file, unread.
 
     Attributes:
-      path: of the file.
       shape: [rows, columns].
       dtype: of a number.
       start: bytes before the first row.

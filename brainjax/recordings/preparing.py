@@ -41,7 +41,6 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
     was never seen is expected to have. The same holds for unpaired fMRI.
 
     Args:
-      recording: what to scale.
       over: 'none'; 'train', as `normalise`; 'run'; or 'session'.
     """
     check_known('scale', over, SCALES)

@@ -120,7 +120,6 @@ def split_half(trials: Trials, splits: int = 20, seed: int = 0) -> np.ndarray:
     Args:
       trials: with repeats.
       splits: how many random divisions are averaged.
-      seed: of the divisions.
 
     Returns:
       [voxels] float32 in -1..1.

@@ -40,7 +40,6 @@ def hold_out(
     trials and are dropped.
 
     Args:
-      recording: what to divide.
       by: one of BY.
       groups: to test on: names of stimuli or of categories, or numbers of
         clusters, runs or sessions.
@@ -75,8 +74,6 @@ def folds(
     Args:
       recording: what to divide, as `hold_out` does.
       by: one of BY.
-      k: the number of folds.
-      seed: of the draw.
       clusters: as for `hold_out`.
       training_only: divide the training trials and leave the test trials out
         altogether, as is right for choosing settings.
@@ -114,8 +111,6 @@ def cluster(
     Args:
       features: [stimuli, n] for example a network's last layers; columns that
         do not vary are ignored.
-      clusters: how many.
-      seed: of the beginnings.
 
     Returns:
       [stimuli] int32 from 0; no cluster is empty.
@@ -177,7 +172,6 @@ def default_split(
       stimulus: [trials] names.
       train: [trials] bool, those to hold out of.
       category: of each stimulus; '' for none.
-      where: what to name in messages.
 
     Returns:
       [trials] bool, True for what is held out, and a sentence on it.

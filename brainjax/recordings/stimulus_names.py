@@ -147,7 +147,6 @@ def name(number: float, kind: str, where: str) -> str:
       number: of an ImageNet picture, or counted from 1.
       kind: 'shape', 'letter' or 'imagery' for their lists; stimuli of other
         kinds that are counted become 'KIND-0001' and so on.
-      where: what to name in messages, for example the file.
     """
     listed = _COUNTED.get(kind)
     if not math.isfinite(number) or number < 0:

@@ -24,7 +24,6 @@ def take_voxels(recording: Recording, voxels: np.ndarray) -> Recording:
     """Returns the recording with only some voxels.
 
     Args:
-      recording: the whole.
       voxels: [voxels] bool, or the indices of those to keep, in their order.
     """
     index = np.arange(recording.voxels)[voxels]
@@ -50,7 +49,6 @@ def roi_mask(
     Args:
       rois: region of interest -> [voxels] bool.
       name: for example 'VC' or 'V1|V2'.
-      where: what to name in messages, for example the file.
     """
     parts = [part.strip() for part in name.split('|')]
     for part in parts:
@@ -108,7 +106,6 @@ def kept_voxels(
     Args:
       why: [voxels] of UNUSABLE, or '' for a voxel that can be used.
       drop: of UNUSABLE what to leave out; others are refused.
-      where: what to name in messages.
       column: [voxels] of each in the file; None where all are there.
     """
     count = {kind: int((why == kind).sum()) for kind in UNUSABLE}

@@ -168,8 +168,6 @@ def write(
     Stimuli that no trial shows are lost, and without `pictures` all pictures.
 
     Args:
-      recording: any.
-      path: of the file.
       pictures: a folder for NAME.png, one a stimulus; None writes none.
     """
     bdata.write(from_recording(recording, os.fspath(path)), path)
@@ -230,7 +228,6 @@ def _design(
     """Returns key -> [trials] numbers, NaN for none, and what they mean.
 
     Args:
-      recording: the whole.
       lengths: numbers of training, test and perhaps unpaired trials.
     """
     parts = (recording.train, recording.test)

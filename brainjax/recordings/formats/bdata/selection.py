@@ -49,7 +49,6 @@ def select(
     Args:
       expression: for example 'ROI_V1 | ROI_V2', 'ROI_* - ROI_FFA'.
       rows: key -> [columns] numbers, NaN where the key says nothing; or bool.
-      where: what to name in messages, for example the file.
     """
     if expression in rows:
         return rows[expression] == 1

@@ -74,7 +74,6 @@ def read(
     Rest, one-back repeats and trials without a stimulus are left out.
 
     Args:
-      data: the file.
       kinds: [trials] the set of each, from `kinds`.
       wanted: [trials] bool, those to return if they qualify.
       voxels: their columns in the dataset, in the order wanted.

@@ -72,7 +72,6 @@ def choose(
       preferred: columns that a preset knows, the first that there is.
       is_known: says if a value is the name of a picture; None where there
         are no pictures.
-      where: what to name in messages.
 
     Returns:
       The columns, and sentences on what was taken and left out.

@@ -114,10 +114,6 @@ def read_events(
     """Returns the events of a run in order of onset.
 
     Args:
-      rows: of its events.tsv.
-      run: which.
-      preset: how to read them.
-      where: what to name in messages.
       column: that names the stimulus, for presets with `columns`.
     """
     found = [preset.event(row, run, where, column) for row in rows]

@@ -144,7 +144,6 @@ def find_runs(
 
     Args:
       root: the data set, raw or preprocessed.
-      subject: its folder.
       task: keep only this one; None keeps all.
       versions: of 'space', 'res' and 'echo' the one to read; '' for images
         whose name has none, None where there is only one.
@@ -193,8 +192,6 @@ def inherited(
     up to the top; for a derivative, then the raw data set around it.
 
     Args:
-      run: of the data set.
-      root: the data set.
       suffix: 'events' and the like.
       extension: '.tsv' and the like.
       **more: entities that the name must have, whatever the run's says.
@@ -257,9 +254,6 @@ def timing(run: Run, root: pathlib.Path, volumes: int, stated: float) -> Timing:
     anything. VolumeTiming must be regular.
 
     Args:
-      run: of the data set.
-      root: the data set.
-      volumes: in the images.
       stated: repetition time in the images' own header, or 0.
     """
     sidecars = [

@@ -118,8 +118,6 @@ def subject_masks(
     """Reads a subject's masks from where they are.
 
     Args:
-      root: the data set.
-      subject: its folder.
       bold: images of one run.
       folder: of the masks; None looks where FOLDERS says, in the raw data
         set around a derivative too, and then takes fMRIPrep's brain mask.

@@ -71,7 +71,6 @@ def window_weights(
     Args:
       starts: [trials] seconds from the start of the run.
       ends: [trials] the same.
-      timing: of the run.
 
     Returns:
       [trials, volumes] weights that sum to 1, or to 0 where no volume falls in
@@ -98,8 +97,6 @@ def glm_weights(
     the confounds and a constant are in the model too.
 
     Args:
-      events: of the run.
-      timing: of the run.
       high_pass: period in seconds above which drifts are modelled; 0 for none.
       confounds: [volumes, n], or None.
 

@@ -72,7 +72,6 @@ class Part(NamedTuple):
     """The trials of one run.
 
     Attributes:
-      run: which.
       shown: one event a trial.
       fmri: [trials, voxels] float32.
       unusable: [voxels] str, of `transforms.UNUSABLE` why a voxel's series
@@ -110,8 +109,6 @@ def read_run(
 
     Args:
       run: which; its images stay unread if no event shows a stimulus.
-      root: the data set.
-      events: of the run.
       voxels: which to read.
       how: how a response is estimated.
 
@@ -219,10 +216,7 @@ def confounds_of(
     """Reads confounds that fMRIPrep wrote beside a run.
 
     Args:
-      run: which.
-      root: the data set.
       wanted: columns.
-      volumes: of the run.
 
     Returns:
       [volumes, wanted]; what is not known counts as 0. None if none is wanted.

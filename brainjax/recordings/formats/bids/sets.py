@@ -64,7 +64,6 @@ def select_sets(
     Args:
       happened: the events of each run.
       test: one of TESTS, or what names runs, which asks for all.
-      where: what to name in messages.
 
     Returns:
       The events of each run, and sentences on trials of no known set.
@@ -108,7 +107,6 @@ def split(
       stimulus: [trials] names.
       runs: [trials] of each trial.
       test: one of TESTS, or the runs to test on; see `names_run`.
-      where: what to name in messages.
 
     Returns:
       [trials] bool for training and for testing, and sentences on what was

@@ -68,7 +68,6 @@ def read_patterns(
     """Reads volumes, such as test_patterns.mat, at some voxels.
 
     Args:
-      path: of the file.
       places: [voxels] of a `FaceMap`.
       name: of the variable; None for 'vol', or the only one there is.
 
@@ -98,7 +97,6 @@ def read_latents(path: PathLike, faces: int | None = None) -> np.ndarray:
     """Reads the latents of the test faces from test_images.mat.
 
     Args:
-      path: of the file.
       faces: how many there must be; None for any number.
 
     Returns:
@@ -118,7 +116,6 @@ def read_array(path: PathLike, name: str | None = None) -> np.ndarray:
     """Reads one variable: a mask, a statistic's map, an imagery pattern.
 
     Args:
-      path: of the file.
       name: of the variable; None if the file holds only one.
 
     Returns:
@@ -136,7 +133,6 @@ def read_pca(path: PathLike, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
     MATLAB flattens them, the first dimension fastest.
 
     Args:
-      path: of the file.
       size: of the pictures, which have size^2 x 3 values.
 
     Returns:

@@ -84,7 +84,6 @@ class Subject(NamedTuple):
     """What is known of a subject before any images are read.
 
     Attributes:
-      root: the data set.
       runs: in order.
       events: of each run.
       train, test: names of the faces, each once, in the order of their first
@@ -216,7 +215,6 @@ def design(
       events: of one run; what begins after it is left out.
       train, test: names of all faces.
       latents: [len(train), latents].
-      timing: of the run.
 
     Returns:
       [volumes, Columns.count]
@@ -242,7 +240,6 @@ def drifts(timing: Timing, high_pass: float) -> np.ndarray:
     """Returns a constant and slow cosines, [volumes, n].
 
     Args:
-      timing: of the run.
       high_pass: period in seconds above which cosines are taken; 0 for none.
     """
     first_level = need_nilearn('nilearn.glm.first_level')

@@ -169,7 +169,6 @@ def runs(
     """Reads the run of each trial from responses.tsv.
 
     Args:
-      layout: of the subject.
       sessions: the sessions wanted.
       picture: [sessions, trials] what the design says was shown.
 
@@ -288,7 +287,6 @@ def chosen_voxels(
     """Returns the [x, y, z] bool mask of the voxels to extract.
 
     Args:
-      layout: of the subject.
       found: of `regions`.
       roi: an ROI or several joined by '|'; None or '' for the whole brain.
     """

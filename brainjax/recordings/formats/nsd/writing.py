@@ -38,8 +38,6 @@ def write(
     ceiling, categories and unpaired fMRI are lost.
 
     Args:
-      recording: any.
-      folder: the root folder, made if need be.
       subject: 1 to 8.
       betas: name of the betas' folder.
       space: name of the space.
