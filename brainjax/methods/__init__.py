@@ -7,7 +7,6 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.io.files import PathLike
-from brainjax.methods import data
 from brainjax.methods.data import Data, Findings
 from brainjax.methods.faces import config as faces_config
 from brainjax.methods.faces import data as faces_data
@@ -18,6 +17,7 @@ from brainjax.methods.inversion import data as inversion_data
 from brainjax.methods.inversion import findings as inversion_findings
 from brainjax.methods.inversion import method as inversion
 from brainjax.methods.selfsup import config as selfsup_config
+from brainjax.methods.selfsup import data as selfsup_data
 from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
 from brainjax.recordings import Recording
@@ -46,7 +46,7 @@ class Method(NamedTuple):
 METHODS = {
     'selfsup': Method(
         selfsup_config.gaziv2022,
-        data.load,
+        selfsup_data.load,
         selfsup.fit,
         selfsup.reconstruct,
         selfsup_findings.findings,

@@ -1,6 +1,54 @@
-"""The settings that every method has."""
+"""The settings that every method has, and what numbers have to be."""
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
+
+from brainjax.errors import InputError
+
+# What a setting has to be -> whether it is. NaN is refused by each.
+KINDS = {
+    'a whole number from 1': lambda x: (x >= 1) & (x < np.inf),
+    'a number above 0': lambda x: (x > 0) & (x < np.inf),
+    'a number from 0': lambda x: (x >= 0) & (x < np.inf),
+    'a part from 0 to below 1': lambda x: (x >= 0) & (x < 1),
+    'a part above 0 and up to 1': lambda x: (x > 0) & (x <= 1),
+}
+
+
+def check_values(
+    config: ConfigDict, bounds: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuses numbers without sense, before anything is read or computed.
+
+    Args:
+      config: of a method.
+      bounds: of KINDS -> keys; of a tuple each item has to be so. Of drops of
+        a learning rate, ((epoch, factor), ...), it is the factors.
+    """
+    flat = flatten_dict(config.to_dict(), sep='.')
+    for kind, names in bounds.items():
+        for name in names:
+            values = flat[name]
+            if name.endswith('drops'):
+                values = _factors(name, values)
+            values = np.atleast_1d(values)
+            if not KINDS[kind](values).all():
+                shown = ', '.join(f'{value:g}' for value in values)
+                raise InputError(f'config.{name} is {shown}; give {kind}.')
+
+
+def _factors(name: str, drops: Sequence) -> list[float]:
+    """Returns the factors of drops of a learning rate."""
+    pairs = [np.shape(drop) == (2,) and drop[0] >= 0 for drop in drops]
+    if not all(pairs):
+        raise InputError(
+            f'config.{name} is {drops}; give pairs of an epoch, counted from '
+            '0, and a factor: ((10, 0.2), (20, 0.2)).'
+        )
+    return [factor for _, factor in drops]
 
 
 def shared() -> ConfigDict:

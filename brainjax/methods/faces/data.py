@@ -4,14 +4,13 @@ Everything that can be wrong with a config, or with a recording for it, is told
 here before anything is trained.
 """
 
-import operator
 from collections.abc import Sequence
 
 import numpy as np
-from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known
+from brainjax.methods.config import check_values
 from brainjax.methods.data import no_pictures, open_at_size
 from brainjax.methods.faces import pictures
 from brainjax.methods.faces.latents import number_of_voxels
@@ -28,33 +27,25 @@ from brainjax.training.state import COMPUTE_TYPES
 
 INVERSIONS = ('published', 'least_squares', 'most_probable')
 
-# What the numbers of a config have to be, of a tuple each.
-BOUNDS = (
-    (
-        (operator.ge, 1, 'a whole number from 1'),
-        (
-            *('checkpoint_every', 'training.epochs', 'training.steps'),
-            *('networks.latents', 'networks.channels'),
-            *('networks.generator_channels', 'networks.discriminator_channels'),
-        ),
+# What the numbers of a config have to be.
+BOUNDS = {
+    'a whole number from 1': (
+        *('checkpoint_every', 'training.epochs', 'training.steps'),
+        *('networks.latents', 'networks.channels'),
+        *('networks.generator_channels', 'networks.discriminator_channels'),
     ),
-    (
-        (operator.gt, 0, 'a number above 0'),
-        ('training.learning_rate', 'training.drops', 'networks.width'),
+    'a number above 0': (
+        *('training.learning_rate', 'training.drops', 'networks.width'),
     ),
-    (
-        (operator.ge, 0, 'a number from 0'),
-        (
-            *('training.kl', 'training.gamma', 'training.pixels'),
-            *('training.margin', 'training.warmup', 'training.rates'),
-            *('map.ridge', 'pca.components'),
-        ),
+    'a number from 0': (
+        *('training.kl', 'training.gamma', 'training.pixels'),
+        *('training.margin', 'training.warmup', 'training.rates'),
+        *('map.ridge', 'pca.components'),
     ),
-)
-# Parts of something: above 0 and up to 1.
-SHARES = {
-    'pictures.crop': 'a part of the short side',
-    'map.voxels': 'the share of voxels to use',
+    'a part above 0 and up to 1': (
+        'pictures.crop',  # Of the short side.
+        'map.voxels',
+    ),
 }
 
 
@@ -160,7 +151,12 @@ def check_config(config: ConfigDict) -> None:
     check_known('compute_dtype', config.compute_dtype, COMPUTE_TYPES)
     check_known('config.training.game', c.game, GAMES)
     vaegan.check_brightness(config.networks.brightness)
-    _check_values(config)
+    check_values(config, BOUNDS)
+    if len(config.training.rates) != len(PARTS):
+        raise InputError(
+            f'config.training.rates is {config.training.rates}; give a factor '
+            f'for each of {", ".join(PARTS)}.'
+        )
     build(config)
     build_optimizer(config)
     layers = len(config.networks.discriminator_channels)
@@ -171,32 +167,6 @@ def check_config(config: ConfigDict) -> None:
             'them.'
         )
     parallel.check_batch(c.batch, 'config.training.batch')
-
-
-def _check_values(config: ConfigDict) -> None:
-    """Refuses numbers without sense."""
-    flat = flatten_dict(config.to_dict(), sep='.')
-    flat['training.drops'] = tuple(
-        factor for _, factor in config.training.drops
-    )
-    for (holds, bound, wanted), names in BOUNDS:
-        for name in names:
-            values = np.atleast_1d(flat[name])
-            # NaN is refused too, for nothing holds of it.
-            if not (holds(values, bound) & (values < np.inf)).all():
-                shown = ', '.join(f'{value:g}' for value in values)
-                raise InputError(f'config.{name} is {shown}; give {wanted}.')
-    for name, what in SHARES.items():
-        if not 0 < flat[name] <= 1:
-            raise InputError(
-                f'config.{name} is {flat[name]:g}; give {what}, above 0 and '
-                'up to 1.'
-            )
-    if len(config.training.rates) != len(PARTS):
-        raise InputError(
-            f'config.training.rates is {config.training.rates}; give a factor '
-            f'for each of {", ".join(PARTS)}.'
-        )
 
 
 def check_pictures(images: np.ndarray, config: ConfigDict) -> None:

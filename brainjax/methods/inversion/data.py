@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known, suggestion
 from brainjax.linear import scaling
+from brainjax.methods.config import check_values
 from brainjax.methods.data import Data, load_pictures, load_recording
 from brainjax.methods.inversion import problem
 from brainjax.pictures import operations
@@ -45,8 +46,26 @@ class TrainingData(NamedTuple):
     images: np.ndarray
 
 
+# What the numbers of a config have to be.
+BOUNDS = {
+    'a whole number from 1': (
+        *('inversion.steps', 'inversion.together', 'network.size', 'size'),
+        'decoding.units_at_a_time',
+    ),
+    'a number above 0': (
+        *('decoding.alpha', 'inversion.pixel_alpha', 'inversion.rate'),
+        'network.width',
+    ),
+    'a number from 0': (
+        *('decoding.k', 'inversion.recovered', 'inversion.blur'),
+        'inversion.decay',
+    ),
+}
+
+
 def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
     """Opens or simulates what a config names: recording, unpaired pictures."""
+    check_values(config, BOUNDS)
     recording = load_recording(config, config.network.fit)
     return recording, load_pictures(config)
 
@@ -61,6 +80,7 @@ def training_data(data: Data) -> TrainingData:
 
 def check(config: ConfigDict, recording: Recording) -> None:
     """Checks names and numbers of a config, and that its subsets exist."""
+    check_values(config, BOUNDS)
     check_known('scaling', config.decoding.scaling, SCALINGS)
     check_known('optimiser', config.inversion.optimiser, ('lbfgs', 'descent'))
     check_known('way to fit pictures', config.network.fit, operations.FITS)

@@ -9,6 +9,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known
+from brainjax.methods import data as methods_data
+from brainjax.methods.config import check_values
 from brainjax.methods.data import Data
 from brainjax.methods.selfsup.networks import (
     backbone_features,
@@ -49,6 +51,36 @@ CHOICES = {
     'decoder.dense_padding': ('reflect', 'symmetric'),
     'decoder.select': ('validation', 'last'),
 }
+# What the numbers of a config have to be.
+BOUNDS = {
+    'a whole number from 1': (
+        'checkpoint_every',
+        *('encoder.epochs', 'encoder.steps', 'encoder.channels'),
+        *('encoder.kernels', 'encoder.strides'),
+        *('decoder.epochs', 'decoder.steps', 'decoder.channels'),
+        *('decoder.blocks', 'decoder.kernel', 'decoder.groups'),
+    ),
+    'a number above 0': (
+        *('encoder.learning_rate', 'encoder.drops', 'encoder.width'),
+        *('decoder.learning_rate', 'decoder.drops', 'image_loss.width'),
+    ),
+    'a number from 0': (
+        *('encoder.cosine', 'encoder.convolutions', 'encoder.second_moment'),
+        *('encoder.map_uses', 'encoder.map_absolute', 'encoder.map_neighbour'),
+        *('encoder.channel_mix', 'encoder.branch_mix', 'encoder.shift'),
+        *('encoder.dense_absolute', 'encoder.dense_group'),
+        *('image_loss.tap_weights', 'image_loss.pixels'),
+        *('image_loss.variation', 'decoder.paired', 'decoder.encoder_decoder'),
+        *('decoder.decoder_encoder', 'decoder.cycle_cosine'),
+        *('decoder.dense_absolute', 'decoder.dense_group'),
+        *('decoder.convolutions', 'decoder.pictures_shift'),
+        'decoder.pictures_noise',
+    ),
+    'a part from 0 to below 1': (
+        *('validation', 'unpaired_fmri', 'encoder.dropout'),
+        'decoder.pictures_dropout',
+    ),
+}
 
 
 # The decoder's losses by their weights' keys -> key of their batch's size.
@@ -77,6 +109,12 @@ class TrainingData(NamedTuple):
     unpaired_fmri: np.ndarray | None
     pictures: np.ndarray
     fingerprints: dict[str, str]
+
+
+def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
+    """Opens or simulates what a config names: recording, unpaired pictures."""
+    check_values(config, BOUNDS)  # Reading or drawing pictures takes minutes.
+    return methods_data.load(config)
 
 
 def split(data: Data, config: ConfigDict) -> TrainingData:
@@ -140,11 +178,7 @@ def check(config: ConfigDict, recording: Recording) -> None:
         value = _value(config, name)
         if value not in known:
             check_known(f'config.{name}', value, map(str, known))
-    for name in ('validation', 'unpaired_fmri'):
-        if not 0 <= config[name] < 1:
-            raise InputError(
-                f'config.{name} is {config[name]}; give a part from 0 to 1.'
-            )
+    check_values(config, BOUNDS)
     _check_voxel_snr(config, recording)
     if config.encoder.kind == 'separable':
         for name in ('pools', 'kernels', 'strides'):

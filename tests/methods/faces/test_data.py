@@ -14,8 +14,8 @@ from brainjax.recordings import conversion
 @pytest.mark.parametrize(
     ('name', 'value', 'message'),
     [
-        ('pictures.crop', 0.0, 'is 0; give a part of the short side, above 0'),
-        ('pictures.crop', 1.2, 'is 1.2; give a part of the short side'),
+        ('pictures.crop', 0.0, 'is 0; give a part above 0 and up to 1'),
+        ('pictures.crop', 1.2, 'is 1.2; give a part above 0'),
         ('training.epochs', 0, 'is 0; give a whole number from 1'),
         ('training.epochs', -3, 'is -3; give a whole number from 1'),
         ('training.steps', 0, 'is 0; give a whole number from 1'),
@@ -32,7 +32,7 @@ from brainjax.recordings import conversion
         ('networks.width', 0.0, 'is 0; give a number above 0'),
         ('networks.channels', (4, 0), 'is 4, 0; give a whole number from 1'),
         ('map.ridge', -1.0, 'is -1; give a number from 0'),
-        ('map.voxels', math.nan, 'is nan; give the share of voxels'),
+        ('map.voxels', math.nan, 'is nan; give a part above 0'),
         ('pca.components', -1, 'is -1; give a number from 0'),
         ('checkpoint_every', 0, 'is 0; give a whole number from 1'),
     ],
