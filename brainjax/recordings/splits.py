@@ -8,6 +8,7 @@ the same kind (Shirakawa et al. 2025).
 """
 
 import dataclasses
+import re
 from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
@@ -22,6 +23,19 @@ CLUSTERS = 40
 
 # In the sentence of a default split, which a new division replaces.
 _UNSAID = 'does not say which trials are for testing'
+_WORD = re.compile('[A-Z]?[a-z]+|[A-Z]+(?![a-z])')
+_SETS = {
+    'imagery': 'imagery',  # First: 'imageryTest01' is one session.
+    'letter': 'letter',
+    'letters': 'letter',
+    'alphabet': 'letter',
+    'shape': 'shape',
+    'shapes': 'shape',
+    'artificial': 'shape',
+    'artifical': 'shape',  # As first releases of Shen et al. 2019 write.
+    'training': 'train',
+    'test': 'test',
+}
 _STARTS = 10  # Beginnings of k-means, of which the best is kept.
 
 
@@ -155,6 +169,16 @@ def cluster(
             'stimuli; ask for fewer.'
         )
     return best.astype(np.int32)
+
+
+def named_set(*names: str) -> str:
+    """Returns the set that a word of a file's or session's name means, or ''.
+
+    Words begin with a capital or stand apart: 'perceptionNaturalImageTest01'
+    means 'test', 'fastestimation' and 'retest' mean nothing.
+    """
+    words = {word.lower() for name in names for word in _WORD.findall(name)}
+    return next((part for word, part in _SETS.items() if word in words), '')
 
 
 def default_split(

@@ -100,6 +100,28 @@ def test_runs_drop_training_trials_of_tested_stimuli_and_say_so():
     assert (len(part.train), len(part.test), part.problems) == (9, 27, ())
 
 
+@pytest.mark.parametrize(
+    ('name', 'part'),
+    [
+        ('perceptionNaturalImageTraining01', 'train'),
+        ('perceptionNaturalImageTest02', 'test'),
+        ('perceptionArtificalImage01', 'shape'),
+        ('perceptionLetterImage01', 'letter'),
+        ('imageryTest01', 'imagery'),
+        ('sub-01_ImageNetTest_fmriprep_volume_native.h5', 'test'),
+        ('sub-01_ArtificialShapes_fmriprep_volume_native.h5', 'shape'),
+        ('Subject1_test1.h5', 'test'),
+        ('fastestimation', ''),
+        ('retest', ''),
+        ('reshaped.h5', ''),
+        ('newsletter', ''),
+        ('letterfluency', ''),
+    ],
+)
+def test_sets_are_named_by_whole_words(name, part):
+    assert splits.named_set(name) == part
+
+
 def test_a_new_division_replaces_what_was_said_of_the_default():
     recording = small_recording()
     train = np.ones(12, bool)

@@ -1,7 +1,6 @@
 """The trials of a BData file: responses, stimuli, sets, runs."""
 
 import os
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,19 +9,14 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.recordings import stimulus_names
 from brainjax.recordings.formats.bdata.bdata import NO_LABEL, BData
+from brainjax.recordings.splits import named_set
 
 DATA_TYPES = {1: 'training', 2: 'test', 3: 'imagery', 4: 'unpaired'}
 
 _NOTHING = (NO_LABEL, 'on/a', '', stimulus_names.FIXATION)
 _LARGEST = 10**9  # Numbers of runs and sessions, dates among them.
 _PERCEIVED, _IMAGINED = 1, 2  # Event types; perceived 2 is a one-back repeat.
-_BY_NAME = {
-    'imagery': re.compile('imagery', re.IGNORECASE),
-    'letter': re.compile('letter|alphabet', re.IGNORECASE),
-    # 'Artifical' is how the first releases spell it.
-    'shape': re.compile('shape|artifici?al', re.IGNORECASE),
-    'test': re.compile('Test(?![a-z])|(?<![A-Za-z])test(?![a-z])'),
-}
+_EXACT_SINGLE = 2**24  # Whole numbers that float32 holds.
 
 
 class Rows(NamedTuple):
@@ -136,11 +130,8 @@ def _kind_of_file(data: BData) -> str:
             return kind
     if 'evaluation' in data.keys:  # How vivid the image was.
         return 'imagery'
-    name = os.path.basename(data.source)
-    for kind, pattern in _BY_NAME.items():
-        if pattern.search(name):
-            return kind
-    return 'training'
+    found = named_set(os.path.basename(data.source))
+    return found if found and found != 'train' else 'training'
 
 
 def _presented(data: BData, kinds: np.ndarray) -> np.ndarray:
@@ -238,6 +229,12 @@ def _runs(
             raise InputError(
                 f'{data.source}: {what} is {values[wrong[0]]} in trial '
                 f'{wrong[0]}; it must be a whole number.'
+            )
+        rounded = (np.abs(values) > _EXACT_SINGLE).any()
+        if rounded and data.precision in ('float16', 'float32'):
+            raise InputError(
+                f'{data.source}: {what} reaches {np.nanmax(values):.0f}, which '
+                f'{data.precision} rounds; save the dataset as float64.'
             )
     known = ~np.isnan(run)
     if not known.any():

@@ -41,6 +41,7 @@ from brainjax.pictures.sources import stem
 from brainjax.recordings import stimulus_names
 from brainjax.recordings.formats.bids.columns import NOTHING, shows
 from brainjax.recordings.formats.bids.files import Row, Run
+from brainjax.recordings.splits import named_set
 
 
 class Event(NamedTuple):
@@ -95,17 +96,6 @@ _SPLITS = {
 }
 _NUMBER = re.compile(r'[0-9]+(\.[0-9]+)?')
 _GENDER = re.compile(r'.*([FM])\d+')
-# Words in a session's or task's name -> the set its trials belong to.
-_SETS = {
-    'imagery': 'imagery',
-    'letter': 'letter',
-    'artificial': 'shape',
-    'artifical': 'shape',  # As older versions of ds001506 write.
-    'training': 'train',
-    'test': 'test',
-}
-# 'perceptionNaturalImageTest01' is five words, 'fastestimation' is one.
-_WORD = re.compile('[A-Z]?[a-z]+|[A-Z]+(?![a-z])')
 
 
 def read_events(
@@ -199,9 +189,7 @@ def _first(row: Row, *columns: str) -> str:
 
 
 def _set_of(run: Run) -> str:
-    names = (run.entities.get(key, '') for key in ('ses', 'task'))
-    words = {word.lower() for name in names for word in _WORD.findall(name)}
-    return next((part for word, part in _SETS.items() if word in words), '')
+    return named_set(*(run.entities.get(key, '') for key in ('ses', 'task')))
 
 
 def _kamitani(

@@ -588,6 +588,17 @@ def test_numbers_of_pictures_need_float64(tmp_path):
     assert open_recording(path).voxels == 6
 
 
+def test_dates_as_sessions_need_float64(tmp_path):
+    path = named(tmp_path, {'Session': 20190100 + np.repeat([1, 2], 6)})
+    assert {*open_recording(path).train.session} == {20190101, 20190102}
+    with h5py.File(path, 'r+') as file:
+        dataset = file['dataset'][()].astype(np.float32)
+        del file['dataset']
+        file['dataset'] = dataset
+    with pytest.raises(InputError, match=r'Session reaches 20190.* float32 ro'):
+        open_recording(path)
+
+
 def test_one_stimulus_is_spelled_in_several_ways(tmp_path):
     recording = open_recording(named(tmp_path))
     names = recording.stimuli.names
