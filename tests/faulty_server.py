@@ -2,9 +2,8 @@
 
 import contextlib
 import http.server
-import itertools
-import socketserver
 import threading
+import time
 
 
 @contextlib.contextmanager
@@ -49,9 +48,9 @@ def serve(
             if length:
                 self.send_header('Content-Length', str(len(body)))
             if status == 206:
-                end = len(content)
+                size = len(content)
                 self.send_header(
-                    'Content-Range', f'bytes {start}-{end - 1}/{end}'
+                    'Content-Range', f'bytes {start}-{size - 1}/{size}'
                 )
             if tag:
                 self.send_header('ETag', tag)
@@ -66,13 +65,20 @@ def serve(
         def log_message(self, *args):
             pass
 
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    with _running(Handler) as url:
+        yield url, requests
+
+
+@contextlib.contextmanager
+def _running(handler):
+    """Yields the address of a server in a thread."""
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
     thread = threading.Thread(
         target=server.serve_forever, kwargs={'poll_interval': 0.01}
     )
     thread.start()
     try:
-        yield f'http://127.0.0.1:{server.server_port}/file.pth', requests
+        yield f'http://127.0.0.1:{server.server_port}/file.pth'
     finally:
         server.shutdown()
         thread.join()
@@ -80,37 +86,94 @@ def serve(
 
 
 @contextlib.contextmanager
-def answer(*replies):
-    """Sends raw replies, one a connection, the last for all afterwards.
+def serve_answers(*answers):
+    """Serves answers written by hand; yields (address, requests).
 
     Args:
-      *replies: bytes, or what gives them piece by piece.
-
-    Yields:
-      The address, and the requests' texts.
+      *answers: for each request in turn, a function (headers of the request,
+        send) that sends the bytes of a whole answer; the last for all
+        afterwards.
     """
-    left, requests = [*replies], []
+    answers, requests = list(answers), []
 
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self):
-            lines = itertools.takewhile(
-                lambda line: line.strip(), iter(self.rfile.readline, b'')
-            )
-            requests.append(b''.join(lines).decode())
-            reply = left.pop(0) if len(left) > 1 else left[0]
-            with contextlib.suppress(OSError):
-                for piece in [reply] if isinstance(reply, bytes) else reply():
-                    self.wfile.write(piece)
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            requests.append(self.headers.get('Range'))
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+            # The client goes when it has seen enough.
+            with contextlib.suppress(ConnectionError):
+                answer(self.headers, self.wfile.write)
+            self.close_connection = True
 
-    with socketserver.ThreadingTCPServer(('127.0.0.1', 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(
-            target=server.serve_forever, kwargs={'poll_interval': 0.01}
-        )
-        thread.start()
-        try:
-            port = server.server_address[1]
-            yield f'http://127.0.0.1:{port}/file.pth', requests
-        finally:
-            server.shutdown()
-            thread.join()
+        def log_message(self, *args):
+            pass
+
+    with _running(Handler) as url:
+        yield url, requests
+
+
+def answer(status='200 OK', body=b'', length=True, sent=None, **headers):
+    """Returns an answer for `serve_answers`.
+
+    Args:
+      status: code and reason.
+      body: bytes.
+      length: whether its Content-Length is told, or what is told in its place.
+      sent: how many bytes are sent before the connection is closed.
+      **headers: names with _ for -.
+    """
+
+    def write(_, send):
+        lines = [f'HTTP/1.1 {status}', 'Connection: close']
+        if length is not False:
+            told = len(body) if length is True else length
+            lines.append(f'Content-Length: {told}')
+        for name, value in headers.items():
+            lines.append(f'{name.replace("_", "-")}: {value}')
+        send('\r\n'.join([*lines, '', '']).encode('latin-1'))
+        send(body[:sent])
+
+    return write
+
+
+def from_range(body, **headers):
+    """Returns an answer that sends what Range asks for, and nothing else."""
+
+    def write(request, send):
+        start = int(request['Range'].removeprefix('bytes=').rstrip('-'))
+        where = f'bytes {start}-{len(body) - 1}/{len(body)}'
+        told = {'Content_Range': where, **headers}
+        part = answer('206 Partial Content', body[start:], **told)
+        part(request, send)
+
+    return write
+
+
+def endless(length=False, **headers):
+    """Returns an answer that sends zeros until the client goes."""
+
+    def write(request, send):
+        answer(length=length, **headers)(request, send)
+        while True:
+            send(bytes(1 << 16))
+
+    return write
+
+
+def trickling(body, pause=0.02):
+    """Returns an answer that sends a byte at a time."""
+
+    def write(request, send):
+        answer(length=len(body))(request, send)
+        for i in range(len(body)):
+            send(body[i : i + 1])
+            time.sleep(pause)
+
+    return write
+
+
+def chunked(body, end=b'0\r\n\r\n'):
+    """Returns a body in chunks of up to 1000 bytes."""
+    parts = [body[i : i + 1000] for i in range(0, len(body), 1000)]
+    chunks = [b'%x\r\n%b\r\n' % (len(part), part) for part in parts]
+    return b''.join(chunks) + end

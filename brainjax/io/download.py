@@ -4,43 +4,16 @@ import hashlib
 import http.client
 import os
 import pathlib
-import re
 import shutil
+import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
+from typing import BinaryIO
 
 from brainjax.errors import InputError
-from brainjax.io import files, untrusted
-
-Progress = Callable[[int, int | None], None]
+from brainjax.io import files, untrusted, web
 
 _CHUNK = 1 << 20
-_ELSEWHERE = 'or download the file elsewhere and give its path'
-
-
-class _Redirect(urllib.request.HTTPRedirectHandler):
-    """Follows to http and https alone; Python would to ftp as well."""
-
-    def redirect_request(self, request, stream, code, text, headers, url):
-        if not is_url(url):
-            raise InputError(
-                f'{request.full_url} leads to {url}, which is not an http or '
-                f'https address; check it, {_ELSEWHERE}.'
-            )
-        return super().redirect_request(
-            request, stream, code, text, headers, url
-        )
-
-
-class _CutError(Exception):
-    """The connection ended early; what has come is kept."""
-
-
-def is_url(source: files.PathLike) -> bool:
-    """Tells whether a source is on the web rather than a file."""
-    return str(source).startswith(('http://', 'https://'))
+_SLOWEST = 500  # Bytes a second, below which a connection counts as cut.
 
 
 def download(
@@ -48,7 +21,7 @@ def download(
     path: files.PathLike,
     size: int | None = None,
     sha256: str | None = None,
-    progress: Progress | None = None,
+    progress: web.Progress | None = None,
     attempts: int = 5,
     timeout: float = 30.0,
     pause: float = 1.0,
@@ -78,224 +51,139 @@ def download(
     Returns:
       `path`.
     """
-    if not is_url(url):
+    if not web.is_url(url):
         raise InputError(f'{url} is not an http or https address; check it.')
     path = pathlib.Path(path)
     part = path.with_name(f'{path.name}.part')
     hashes = {'sha256': sha256, 'md5': md5}
-    checked = any(hashes.values())
+    wanted = web.Wanted(url, part, size, hashes, filename, progress, timeout)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _receive_all(wanted, attempts, pause)
+        _verify(wanted)
+        part.replace(path)
+        web.tag_path(part).unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(path.parent, error) from error
-    failures, furthest = 0, _length(part)
-    while True:
-        if not (checked or _tag(part).exists()):
-            # Nothing could tell whether two parts are of one version.
-            _drop(part)
-        try:
-            _receive(url, part, size, checked, progress, timeout, filename)
-            break
-        except _CutError as error:
-            reached = _length(part)
-            failures = 1 if reached > furthest else failures + 1
-            furthest = max(furthest, reached)
-            if failures >= attempts:
-                raise InputError(
-                    f'{url} was cut {failures} times in a row at byte '
-                    f'{reached} ({error}); run the same command again to go '
-                    'on from there.'
-                ) from error
-            time.sleep(pause * 2 ** (failures - 1))
-    _verify(url, part, size, hashes)
-    part.replace(path)
-    _tag(part).unlink(missing_ok=True)
+        raise web.unwritable(path.parent, error) from error
     return path
-
-
-def _unwritable(path: pathlib.Path, error: OSError) -> InputError:
-    return InputError(
-        f'{path} cannot be written to ({error.strerror}); make room or set '
-        'BRAINJAX_CACHE to a folder elsewhere.'
-    )
-
-
-def _tag(part: pathlib.Path) -> pathlib.Path:
-    return part.with_name(f'{part.name}.tag')
 
 
 def _length(path: pathlib.Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _receive(
-    url: str,
-    part: pathlib.Path,
-    size: int | None,
-    checked: bool,
-    progress: Progress | None,
-    timeout: float,
-    filename: str | None,
-) -> None:
-    """Appends what is missing to `part`."""
+def _receive_all(wanted: web.Wanted, attempts: int, pause: float) -> None:
+    failures, furthest = 0, _length(wanted.part)
+    while True:
+        try:
+            return _receive(wanted)
+        except web.CutError as error:
+            reached = _length(wanted.part)
+            further = reached > furthest and not isinstance(
+                error, web.SlowError
+            )
+            failures = 1 if further else failures + 1
+            furthest = max(furthest, reached)
+            if failures >= attempts:
+                raise InputError(
+                    f'{wanted.url} was cut {failures} times in a row at byte '
+                    f'{reached} ({untrusted.first_line(error)}); run the same '
+                    'command again to go on from there.'
+                ) from error
+            time.sleep(pause * 2 ** (failures - 1))
+
+
+def _receive(wanted: web.Wanted) -> None:
+    """Appends what is missing to the part."""
+    part, size = wanted.part, wanted.size
+    if not (wanted.is_checked or web.kept_tag(wanted)):
+        web.drop(part)  # Nothing can tell whether more of it belongs to it.
     have = _length(part)
     if have and have == size:
         return
-    with _open(url, part, have, timeout) as response:
-        try:
-            have, total = _check(response, part, have, size, checked, filename)
-        except InputError as error:
-            _drop(part)
-            raise InputError(
-                f'{url} {error}; check the address, {_ELSEWHERE}.'
-            ) from error
+    with web.open_url(wanted, have) as response:
+        if response is None:
+            return
+        web.check_answer(wanted, response, have)
+        if response.status == 206:
+            end, total = web.check_range(wanted, response, have)
+        else:
+            have, end = 0, web.content_length(wanted, response)
+            total = end
+            web.keep_tag(wanted, response.headers.get('ETag') or '')
+        if None not in (size, total) and total != size:
+            raise web.refused(
+                wanted,
+                f'has {total} bytes where {size} were expected; it is another '
+                f'file: check the address, {web.ELSEWHERE}',
+            )
+        total = size if total is None else total
         _check_space(part, (total or 0) - have)
-        try:
-            with open(part, 'ab' if have else 'wb') as stream:
-                while chunk := _read(response):
-                    have += len(chunk)
-                    if total is not None and have > total:
-                        break
-                    stream.write(chunk)
-                    if progress is not None:
-                        progress(have, total)
-        except OSError as error:
-            raise _unwritable(part, error) from error
-    if total is not None and have > total:
-        _drop(part)
-        raise InputError(
-            f'{url} sends more than the {total} bytes that were expected; it '
-            f'is another file: check the address, {_ELSEWHERE}.'
-        )
+        have = _append(wanted, response, have, end or total, total)
     if total is not None and have < total:
-        raise _CutError(f'{total - have} of {total} bytes are missing')
+        raise web.CutError(f'{total - have} of {total} bytes are missing')
+    if not have:
+        raise web.refused(
+            wanted, f'is empty; check the address, {web.ELSEWHERE}'
+        )
 
 
-def _check(
+def _append(
+    wanted: web.Wanted,
     response: http.client.HTTPResponse,
-    part: pathlib.Path,
     have: int,
-    size: int | None,
-    checked: bool,
-    filename: str | None,
-) -> tuple[int, int | None]:
-    """Checks what a server says before its bytes are believed.
-
-    Returns:
-      How many bytes are there already, and how many there are in all, if known.
-
-    Raises:
-      InputError: a predicate, for a sentence.
-    """
-    headers = response.headers
-    if response.status not in (200, 206):
-        raise InputError(f'came with status {response.status} and no file')
-    if headers.get('Content-Encoding', 'identity').lower() != 'identity':
-        raise InputError('came encoded, though it was asked for as it is')
-    named = headers.get_filename()
-    if filename and named and named != filename:
-        raise InputError(f'is a file named {named}, not {filename}')
-    if not checked and headers.get_content_type() == 'text/html':
-        raise InputError('came as a web page, perhaps one to log in')
-    tag = headers.get('ETag') or ''
-    if response.status == 206:
-        whole = _whole_size(headers, part, have, tag)
-    else:
-        have, whole = 0, None
-        _keep_tag(part, tag)
-    stated = headers.get('Content-Length')
-    if stated is not None and not stated.strip().isdecimal():
-        raise InputError(f'states the length {stated!r}')
-    if stated is None and not (checked or size or response.chunked):
-        raise InputError(
-            'does not say how long it is, so that a cut would go unnoticed'
-        )
-    sizes = {size, whole, None if stated is None else have + int(stated)}
-    sizes.discard(None)
-    if len(sizes) > 1:
-        other = max(sizes - {size})
-        raise InputError(
-            f'has {other} bytes where {size} were expected'
-            if size
-            else f'states two lengths, {min(sizes)} and {max(sizes)} bytes'
-        )
-    return have, next(iter(sizes), None)
-
-
-def _whole_size(
-    headers: http.client.HTTPMessage, part: pathlib.Path, have: int, tag: str
-) -> int | None:
-    """Checks that a part goes on where the one that is there ends."""
-    stated = headers.get('Content-Range', '')
-    found = re.fullmatch(r'bytes (\d+)-\d+/(\d+|\*)', stated.strip())
-    known = _tag(part)
-    ours = known.read_text(encoding='latin-1') if known.exists() else ''
-    if not have or not found or int(found[1]) != have or (ours and tag != ours):
-        _drop(part)
-        raise _CutError(f'a part came that is not the next: {stated!r}')
-    return None if found[2] == '*' else int(found[2])
-
-
-def _keep_tag(part: pathlib.Path, tag: str) -> None:
-    """Keeps the version that comes; a weak tag does not tell bytes apart."""
+    end: int | None,
+    total: int | None,
+) -> int:
+    """Writes what comes, up to `end`, and returns how many bytes there are."""
+    most = untrusted.most_bytes(sys.maxsize) if end is None else end
+    began, since = time.monotonic(), have
+    stream = response.fp
     try:
-        _tag(part).unlink(missing_ok=True)
-        if tag.startswith('"'):
-            _tag(part).write_text(tag, encoding='latin-1')
+        with open(wanted.part, 'ab' if have else 'wb') as file:
+            while chunk := _read(response):
+                file.write(chunk)
+                have += len(chunk)
+                if have > most:
+                    break
+                if wanted.progress is not None:
+                    wanted.progress(have, total)
+                if (passed := time.monotonic() - began) > wanted.timeout:
+                    if have - since < _SLOWEST * passed:
+                        raise web.SlowError(
+                            f'{have - since} bytes in {passed:.0f} s'
+                        )
+                    began, since = time.monotonic(), have
     except OSError as error:
-        raise _unwritable(part, error) from error
+        raise web.unwritable(wanted.part, error) from error
+    if have > most or (have == end and _goes_on(wanted, response, stream)):
+        raise web.refused(
+            wanted,
+            f'goes on after {most} bytes; check the address, {web.ELSEWHERE}',
+        )
+    return have
 
 
-def _drop(part: pathlib.Path) -> None:
-    part.unlink(missing_ok=True)
-    _tag(part).unlink(missing_ok=True)
+def _goes_on(
+    wanted: web.Wanted, response: http.client.HTTPResponse, stream: BinaryIO
+) -> bool:
+    """Tells whether more comes than the Content-Length says.
 
-
-def _open(
-    url: str, part: pathlib.Path, have: int, timeout: float
-) -> http.client.HTTPResponse:
-    """Asks for the bytes from `have` on."""
-    headers = {'User-Agent': 'brainjax', 'Accept-Encoding': 'identity'}
-    if have:
-        headers['Range'] = f'bytes={have}-'
-        if _tag(part).exists():  # All of it again, if it has changed.
-            headers['If-Range'] = _tag(part).read_text(encoding='latin-1')
+    A server that does not close would keep us waiting; a hash tells as well.
+    """
+    if wanted.is_checked or response.chunked or not response.will_close:
+        return False
     try:
-        request = urllib.request.Request(url, headers=headers)
-        opener = urllib.request.build_opener(_Redirect)
-        return opener.open(request, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        if error.code == 416:
-            # What we have is no beginning of this file.
-            _drop(part)
-            raise _CutError('the part did not fit the file') from error
-        if error.code in (408, 429) or error.code >= 500:
-            raise _CutError(f'status {error.code}') from error
-        reason = untrusted.first_line(error.reason)
-        raise InputError(
-            f'{url} was refused by its server ({error.code} {reason}); check '
-            f'the address, {_ELSEWHERE}.'
-        ) from error
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, TimeoutError | ConnectionResetError):
-            raise _CutError(str(error.reason)) from error
-        raise InputError(
-            f'{url} cannot be reached ({error.reason}); check the network, '
-            f'{_ELSEWHERE}.'
-        ) from error
-    except (ValueError, http.client.InvalidURL) as error:
-        raise InputError(
-            f'{url} is not an address ({error}); check it.'
-        ) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _CutError(untrusted.first_line(error)) from error
+        return bool(stream.peek(1))
+    except (OSError, ValueError):  # Reset, or closed already.
+        return False
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
     try:
         return response.read1(_CHUNK)
     except (OSError, http.client.HTTPException) as error:
-        raise _CutError(untrusted.first_line(error)) from error
+        raise web.CutError(untrusted.first_line(error)) from error
 
 
 def _check_space(part: pathlib.Path, needed: int) -> None:
@@ -308,25 +196,21 @@ def _check_space(part: pathlib.Path, needed: int) -> None:
         )
 
 
-def _verify(
-    url: str,
-    part: pathlib.Path,
-    size: int | None,
-    hashes: Mapping[str, str | None],
-) -> None:
+def _verify(wanted: web.Wanted) -> None:
     """Removes a file that is not what it should be, and says so."""
+    part, size = wanted.part, wanted.size
     try:
         if size is not None and os.path.getsize(part) != size:
             raise InputError(
                 f'{os.path.getsize(part)} bytes where {size} were expected'
             )
-        for algorithm, expected in hashes.items():
+        for algorithm, expected in wanted.hashes.items():
             check_hash(part, algorithm, expected)
     except InputError as error:
-        _drop(part)
+        web.drop(part)
         raise InputError(
-            f'{url} came with {error}, and was removed; download it again, '
-            'or from another address.'
+            f'{wanted.url} came with {error}, and was removed; download it '
+            'again, or from another address.'
         ) from error
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from brainjax.errors import InputError, check_known
-from brainjax.io import download, files
+from brainjax.io import download, files, web
 
 BASE = 'https://ndownloader.figshare.com/files'
 
@@ -187,7 +187,7 @@ def fetch_files(
         path = target / file.name
         if path.exists():
             continue
-        if not download.is_url(base):
+        if not web.is_url(base):
             _copy(pathlib.Path(base) / file.name, path, file.md5)
             continue
 

