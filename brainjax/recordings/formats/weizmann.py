@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
-from brainjax.io import arrays as npz
+from brainjax.io import arrays
 from brainjax.io.files import PathLike
 from brainjax.recordings import options
 from brainjax.recordings.recording import Recording, Stimuli, Trials
@@ -69,15 +69,15 @@ def read(
         some trial; others are refused.
     """
     drop = options.kinds('drop', drop, UNUSABLE)
-    arrays, ignored = _load(path)
+    content, ignored = _load(path)
     if not pictures:
         raise InputError(
             f'{path} holds no pictures; name the file that does, such as '
             'images_112.npz, as `pictures` (--pictures, or '
             'config.recording.images).'
         )
-    rois = _rois(arrays, path)
-    keep = np.arange(arrays['arr_0'].shape[1])
+    rois = _rois(content, path)
+    keep = np.arange(content['arr_0'].shape[1])
     if roi == 'VC' and roi not in rois:
         raise InputError(
             f"{path} has no ROI 'VC', which is taken if none is named, only "
@@ -90,10 +90,10 @@ def read(
         keep = keep[_read_selection(select_voxels, len(keep))]
 
     def selected(name: str) -> np.ndarray | None:
-        if name not in arrays:
+        if name not in content:
             return None
         # Popped, so that float64 and its selection are not held for long.
-        values = np.take(arrays.pop(name), keep, axis=-1)
+        values = np.take(content.pop(name), keep, axis=-1)
         return values.astype(np.float32, copy=False)
 
     train, test = selected('arr_0'), selected('arr_1')
@@ -104,8 +104,8 @@ def read(
     keep = keep[usable]
     stated = selected('arr_2')
     train_images, test_images = _read_pictures(pictures)
-    train_label = _labels(arrays['arr_3'], len(train_images), 'arr_3', path)
-    test_label = _labels(arrays['arr_4'], len(test_images), 'arr_4', path)
+    train_label = _labels(content['arr_3'], len(train_images), 'arr_3', path)
+    test_label = _labels(content['arr_4'], len(test_images), 'arr_4', path)
     problems = [
         *ignored,
         *dropped,
@@ -153,7 +153,7 @@ def write(recording: Recording, path: PathLike, pictures: PathLike) -> None:
         shown_in_test, shown_in_test.cumsum(), (~shown_in_test).cumsum()
     )
     row -= 1
-    arrays = {
+    content = {
         'arr_0': recording.train.fmri,
         'arr_1': recording.test.fmri,
         'arr_2': average_repeats(recording.test).fmri,
@@ -164,9 +164,9 @@ def write(recording: Recording, path: PathLike, pictures: PathLike) -> None:
         'VC': np.ones(recording.voxels, bool),
         **recording.rois,
     }
-    npz.write(path, **{k: v for k, v in arrays.items() if v is not None})
+    arrays.write(path, **{k: v for k, v in content.items() if v is not None})
     images = images / np.float32(255)
-    npz.write(
+    arrays.write(
         pictures,
         train_images=images[~shown_in_test],
         test_images=images[shown_in_test],
@@ -180,7 +180,7 @@ def looks_like(path: PathLike) -> bool:
     with open(path, 'rb') as stream:
         if stream.read(4) != b'PK\3\4':
             return False
-    found = npz.names(path)
+    found = arrays.names(path)
     return not found or not found.isdisjoint(
         (*_REQUIRED, 'train_images', 'test_images')
     )
@@ -188,12 +188,12 @@ def looks_like(path: PathLike) -> bool:
 
 def holds_pictures(path: PathLike) -> bool:
     """True for an npz file with the pictures, such as `images_112.npz`."""
-    return not npz.names(path).isdisjoint(('train_images', 'test_images'))
+    return not arrays.names(path).isdisjoint(('train_images', 'test_images'))
 
 
 def _load(path: PathLike) -> tuple[dict[str, np.ndarray], list[str]]:
     """Loads what belongs to the layout; returns sentences on the rest."""
-    shapes = npz.shapes(path)
+    shapes = arrays.shapes(path)
     voxels = _check_layout(shapes, path)
     wanted = [
         name
@@ -206,14 +206,14 @@ def _load(path: PathLike) -> tuple[dict[str, np.ndarray], list[str]]:
         for name, shape in shapes.items()
         if name not in wanted
     ]
-    return npz.load(path, wanted), ignored
+    return arrays.load(path, wanted), ignored
 
 
 def _rois(
-    arrays: dict[str, np.ndarray], path: PathLike
+    content: dict[str, np.ndarray], path: PathLike
 ) -> dict[str, np.ndarray]:
     rois = {}
-    for name, values in arrays.items():
+    for name, values in content.items():
         if name in _NUMBERED:
             continue
         if not np.isin(values, (0, 1)).all():
@@ -314,12 +314,12 @@ def _compare_averages(
 
 def _read_selection(path: PathLike, voxels: int) -> np.ndarray:
     """Reads the array `select_voxels`, a mask or indices."""
-    if 'select_voxels' not in npz.shapes(path):
+    if 'select_voxels' not in arrays.shapes(path):
         raise InputError(
             f'{path} has no array select_voxels; save the voxels to keep '
             'under that name.'
         )
-    chosen = npz.load(path, ['select_voxels'])['select_voxels']
+    chosen = arrays.load(path, ['select_voxels'])['select_voxels']
     if chosen.dtype == bool and chosen.shape == (voxels,) and chosen.any():
         return np.flatnonzero(chosen)
     whole = chosen.ndim == 1 and chosen.dtype.kind in 'iu' and chosen.size > 0
@@ -334,7 +334,7 @@ def _read_selection(path: PathLike, voxels: int) -> np.ndarray:
 
 def _read_pictures(path: PathLike) -> tuple[np.ndarray, np.ndarray]:
     """Reads train_images and test_images as uint8."""
-    shapes = npz.shapes(path)
+    shapes = arrays.shapes(path)
     for name in ('train_images', 'test_images'):
         if name not in shapes:
             near = suggestion(name, shapes)
@@ -359,7 +359,7 @@ def _read_pictures(path: PathLike) -> tuple[np.ndarray, np.ndarray]:
 
 def _eight_bit(name: str, path: PathLike) -> np.ndarray:
     """Loads pictures; floats in 0..1 are multiplied by 255 and truncated."""
-    values = npz.load(path, [name])[name]
+    values = arrays.load(path, [name])[name]
     if values.dtype == np.uint8:  # As others write the same layout.
         return values
     # A little overshoot, as bicubic resizing leaves it, is clipped.
