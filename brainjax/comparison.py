@@ -43,6 +43,7 @@ class Options(NamedTuple):
       transductive: whether responses to the test pictures were used to fit.
       seed, draws: of the bootstrap and the permutations.
       human_results: files with what people chose, see `evaluation.human`.
+      alpha, upright: how both sets are read, see `decoding.Rules`.
     """
 
     preset: str = 'own-size'
@@ -59,6 +60,8 @@ class Options(NamedTuple):
     seed: int = 0
     draws: int = 10_000
     human_results: Sequence[str] = ()
+    alpha: str = 'grey'
+    upright: bool = True
 
 
 def evaluate(
@@ -83,7 +86,10 @@ def evaluate(
     """
     presets.check(options.preset)
     began = time.monotonic()
-    target, made = folders.read(truth), folders.read(reconstructions)
+    target, made = (
+        folders.read(source, options.alpha, options.upright)
+        for source in (truth, reconstructions)
+    )
     order = folders.match(made, target, reconstructions, truth)
     images = [made.images[i] for i in order]
     draws = {'seed': options.seed, 'draws': options.draws}

@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='the recording, for its training stimuli and categories',
     )
     flags.add_recording(parser)
+    flags.add_pictures(parser)
     parser.add_argument('--method', default='unknown', metavar='NAME')
     parser.add_argument(
         '--simulated', action='store_true', help='no brain was measured'
@@ -104,7 +105,11 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
 
     if known.human_test:
         pair = known.reconstructions, known.truth
-        print(human_test.write_test(*pair, known.out))
+        print(
+            human_test.write_test(
+                *pair, known.out, known.alpha, not known.as_stored
+            )
+        )
         return
     with progress('evaluate', None, unit='pictures') as show:
         results = comparison.evaluate(
@@ -126,6 +131,8 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                 known.seed,
                 known.draws,
                 known.human_results,
+                known.alpha,
+                not known.as_stored,
             ),
             lambda what, done: show(done, what),
         )

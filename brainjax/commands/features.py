@@ -27,17 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='crop the centre square; by default all of a picture is resized',
     )
-    parser.add_argument(
-        '--alpha',
-        default='grey',
-        choices=(*decoding.BACKGROUNDS, decoding.REFUSE),
-        help='what transparent pictures are put on (default %(default)s)',
-    )
-    parser.add_argument(
-        '--as-stored',
-        action='store_true',
-        help='do not turn pictures as their EXIF data say',
-    )
+    flags.add_pictures(parser)
     parser.add_argument(
         '--together',
         type=int,

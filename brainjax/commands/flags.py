@@ -1,8 +1,9 @@
-"""The flags that several commands have: of a recording, of a network."""
+"""The flags that several commands have: of a recording, pictures, a network."""
 
 import argparse
 from typing import Any
 
+from brainjax.pictures import decoding
 from brainjax.recordings import parse_options
 
 
@@ -32,6 +33,21 @@ def recording_options(known: argparse.Namespace) -> dict[str, Any]:
         if getattr(known, name) is not None:
             found[name] = getattr(known, name)
     return found
+
+
+def add_pictures(parser: argparse.ArgumentParser) -> None:
+    """Adds those that say how picture files are read."""
+    parser.add_argument(
+        '--alpha',
+        default='grey',
+        choices=(*decoding.BACKGROUNDS, decoding.REFUSE),
+        help='what transparent pictures are put on (default %(default)s)',
+    )
+    parser.add_argument(
+        '--as-stored',
+        action='store_true',
+        help='do not turn pictures as their EXIF data say',
+    )
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:

@@ -32,18 +32,26 @@ LARGEST = 384  # Pixels of the longer side of an embedded picture.
 
 
 def write_test(
-    reconstructions: PathLike, truth: PathLike, out: PathLike
+    reconstructions: PathLike,
+    truth: PathLike,
+    out: PathLike,
+    alpha: str = 'grey',
+    upright: bool = True,
 ) -> pathlib.Path:
     """Writes human_test.html, on which people choose between pictures.
 
     Args:
       reconstructions, truth: as `folders.read` takes them, matched by name.
       out: folder that gets the page.
+      alpha, upright: how both are read, see `decoding.Rules`.
 
     Returns:
       Path of the page.
     """
-    seen, made = folders.read(truth), folders.read(reconstructions)
+    seen, made = (
+        folders.read(source, alpha, upright)
+        for source in (truth, reconstructions)
+    )
     order = folders.match(made, seen, reconstructions, truth)
     images = [made.images[i] for i in order]
     test = _to_judge(seen.names, seen.images, images)
