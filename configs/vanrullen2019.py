@@ -8,7 +8,7 @@ DS001761 is https://openneuro.org/datasets/ds001761 (CC0) with derivatives of
 fMRIPrep, from which single responses are estimated
 (config.recording.options); STIMULI its stimuli/; CELEBA a folder or .tar of
 the aligned pictures, or 'tfds:celeb_a/train'. With the authors'
-vaegan_celeba.ckpt no training is needed:
+vaegan_celeba.ckpt neither CELEBA nor training is needed:
 --config.networks.weights=vaegan_celeba.ckpt. CelebA holds the test faces:
 they are left out of what is trained here, and were not left out of the
 authors' network.

@@ -45,6 +45,7 @@ class Posterior(NamedTuple):
 def _norm(axis_name: str | None, train: bool) -> nn.BatchNorm:
     return nn.BatchNorm(
         use_running_average=not train,
+        # The authors' values; Flax's own are .99 and 1e-5.
         momentum=0.9,
         epsilon=1e-6,
         axis_name=axis_name,
@@ -131,6 +132,8 @@ class Encoder(nn.Module):
         dense = functools.partial(nn.Dense, self.latents, kernel_init=_XAVIER)
         x = dense(name='fc')(x.reshape(len(x), -1))  # No activation.
         centre, reach = self.sigma
+        # Bounded, so that neither KL nor sampling can run away; what is
+        # decoded from fMRI is not bound to -1..1.
         return Posterior(
             jnp.tanh(dense(name='mu')(x)),
             centre + reach * jnp.tanh(dense(name='log_sigma')(x)),
@@ -221,6 +224,7 @@ def displayed(images: jax.Array, brightness: str = 'maximum') -> jax.Array:
     check_brightness(brightness)
     if brightness == 'maximum':
         greatest = images.max(axis=(1, 2, 3), keepdims=True)
+        # A picture without a positive value stays black.
         images = images / jnp.maximum(greatest, 1e-6)
     return images.clip(0, 1)
 
@@ -292,5 +296,6 @@ def channels(params: Any) -> tuple[int, ...]:
 def picture_size(params: Any) -> int:
     """Returns the width of a generator's pictures, of its parameters."""
     first, *others = channels(params)
+    # The dense layer's outputs are a square grid of `first` channels.
     base = round((len(params['fc']['bias']) / first) ** 0.5)
     return base * 2 ** (1 + len(others))

@@ -58,7 +58,6 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
         resumes.
 
     Raises:
-      InputError: the recording, the pictures or a setting cannot be used.
       Interrupted: SIGINT or SIGTERM came; the same call resumes.
     """
     config = FrozenConfigDict(config)
@@ -67,6 +66,7 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     baseline = mean_response(recording, config)
     images = recording.stimuli.images
     shown = np.unique(recording.train.stimulus)
+    # A VAE-GAN that has seen the test faces would draw them from memory.
     kept = without(data.pictures, images[np.unique(recording.test.stimulus)])
     if config.networks.weights:
         variables, history = networks.load(config), []
@@ -81,6 +81,8 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
         config.pca.whiten,
         config.seed,
     )
+    # The published inversion finds the constant by the mean responses, which
+    # normalising has taken away.
     train = data.normalised.train
     train = dataclasses.replace(train, fmri=np.asarray(train.fmri) + baseline)
     space = functools.partial(fit_map, images[shown], train, baseline, config)

@@ -49,7 +49,6 @@ def fit_vaegan(
       and one record of mean metrics an epoch.
 
     Raises:
-      InputError: pictures, config or a checkpoint cannot be used.
       Interrupted: SIGINT or SIGTERM came; the same call resumes.
     """
     config = FrozenConfigDict(config)
