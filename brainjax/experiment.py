@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +17,10 @@ from brainjax.evaluation.audit import run as audit
 from brainjax.io import arrays, files, provenance
 from brainjax.methods import METHODS
 from brainjax.methods.data import Data, Figure, prepare
-from brainjax.pictures import operations
+from brainjax.pictures import operations, sources
 from brainjax.recordings import need_pictures, select_roi
 from brainjax.reports import draw, page
 from brainjax.training import hosts
-
-_PICTURE = re.compile(r'\.(png|jpe?g|bmp|gif|tiff?|webp)$', re.IGNORECASE)
 
 
 def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
@@ -161,8 +158,8 @@ def _write(
     arrays.write(
         folder / 'reconstructions.npz', images=images, names=np.array(names)
     )
-    for name, image in zip(_file_names(names), images):
-        operations.save_png(folder / 'images' / name, image)
+    for stem, image in zip(sources.file_stems(names), images):
+        operations.save_png(folder / 'images' / f'{stem}.png', image)
     files.write_json(folder / 'scores.json', results)
 
 
@@ -171,21 +168,3 @@ def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
     began = time.monotonic()
     yield
     timings[name] = time.monotonic() - began
-
-
-def _file_names(names: list[str]) -> list[str]:
-    """Returns a PNG's name for each picture's name, all different."""
-    stems = [pathlib.PurePath(name).stem for name in names]
-    if len(_folded(stems)) < len(stems):
-        stems = [
-            _PICTURE.sub('', name).replace('/', '_').replace('\\', '_')
-            for name in names
-        ]
-    if len(_folded(stems)) < len(stems):
-        stems = [f'{stem}-{i:05d}' for i, stem in enumerate(stems)]
-    return [f'{stem}.png' for stem in stems]
-
-
-def _folded(stems: list[str]) -> set[str]:
-    """Names as file systems tell them apart that do not mind capitals."""
-    return {stem.casefold() for stem in stems}

@@ -82,26 +82,6 @@ def test_unpaired_pictures_have_to_be_named_for_real_fmri(tmp_path):
     assert pictures.shape == (10, 16, 16, 3)
 
 
-def test_names_of_the_pictures_files():
-    assert experiment._file_names(['a.png', 'b/c.jpg', 'n01_2.JPEG']) == [
-        'a.png',
-        'c.png',
-        'n01_2.png',
-    ]
-    # Where they would be the same, the whole names.
-    assert experiment._file_names(['a/x.png', 'b/x.png', 'img.1']) == [
-        'a_x.png',
-        'b_x.png',
-        'img.1.png',
-    ]
-    # And where these would be too, or nearly, numbers.
-    assert experiment._file_names(['a/x.png', 'A_x.png', 'b/x.png']) == [
-        'a_x-00000.png',
-        'A_x-00001.png',
-        'b_x-00002.png',
-    ]
-
-
 def test_method_that_does_not_exist(tmp_path):
     with pytest.raises(InputError, match=r"'selfsub'.*Did you mean 'selfsup'"):
         experiment.run(config(method='selfsub'), tmp_path / 'run')
