@@ -89,6 +89,7 @@ class Decoder(nn.Module):
             for operation in self.order.split():
                 x = self._apply(operation, x, block, train)
         x = self._conv(x, 3, 'top')
+        # Pictures are float32, whatever is computed in.
         return jax.nn.sigmoid(x.astype(jnp.float32))
 
     def _apply(self, operation, x, block, train):
@@ -108,17 +109,20 @@ class Decoder(nn.Module):
                     f'into {self.groups} groups; choose a divisor.'
                 )
             return nn.GroupNorm(
-                self.groups, epsilon=1e-5, name=f'norm_{block}'
+                self.groups,
+                epsilon=1e-5,  # PyTorch's; Flax's is 1e-6.
+                name=f'norm_{block}',
             )(x)
         return nn.BatchNorm(
             use_running_average=not train,
-            momentum=0.9,
+            momentum=0.9,  # PyTorch says 0.1, of the new.
             epsilon=1e-5,
             axis_name=self.axis_name,
             name=f'norm_{block}',
         )(x)
 
     def _conv(self, x, channels, name):
+        # Flax's own padding knows no 'reflect'.
         x = layers.pad(x, self.kernel // 2, self.padding)
         return nn.Conv(
             channels,

@@ -19,8 +19,8 @@ from brainjax.networks.decoder import torch_uniform, torch_uniform_bias
 def _batch_norm(train: bool, axis_name: str | None, name: str) -> nn.BatchNorm:
     return nn.BatchNorm(
         use_running_average=not train,
-        momentum=0.9,
-        epsilon=1e-5,
+        momentum=0.9,  # PyTorch says 0.1, of the new.
+        epsilon=1e-5,  # PyTorch's, as in the published code.
         axis_name=axis_name,
         name=name,
     )
@@ -107,7 +107,6 @@ class SeparableEncoder(nn.Module):
         Returns:
           [n, voxels].
         """
-        inputs = 9 * self.channels
         mix = self.param(
             'branch_weights',
             nn.initializers.ones,
@@ -124,20 +123,15 @@ class SeparableEncoder(nn.Module):
                 name=f'branch_{b}',
             )(features[tap], train)
             if folded is not None:
+                # Sums over branches are float32, whatever is computed in.
                 response = jnp.tensordot(x, folded[b], 3)
                 total += response.astype(jnp.float32)
                 continue
-            patches = layers.patches(x)
-            width = patches.shape[1]
-            space = self._space_map(width)
-            patches = patches.reshape(len(x), width * width, inputs)
-            # One tall product: half the time of the einsum nsc,sv->ncv.
-            rows = patches.swapaxes(1, 2).reshape(-1, width * width)
-            seen = (rows @ space).reshape(len(x), inputs, self.voxels)
+            seen = self._over_space(x)
             if keys is not None:
                 fold = jax.vmap(jax.random.fold_in, (0, None))
                 seen = layers.dropout(fold(keys, b), seen, self.dropout)
-            kernel, bias = self._channel_mix(b, inputs)
+            kernel, bias = self._channel_mix(b, seen.shape[1])
             # Not an einsum, which would move the voxels to a batch axis.
             response = jnp.sum(seen * kernel, 1, dtype=jnp.float32) + bias
             total += response * jnp.abs(mix[b])
@@ -164,7 +158,7 @@ class SeparableEncoder(nn.Module):
             size = features[tap].shape[1] // (2 if self.pools[b] else 1)
             margin = self.kernels[b] // 2 * 2
             size = (size + margin - self.kernels[b]) // self.strides[b] + 1
-            width = size - 2
+            width = size - 2  # Places of a 3x3 patch.
             space = params[f'space_{width}'].reshape(width, width, 1, -1)
             mix = params[f'channels_{b}'].reshape(self.channels, 3, 3, -1)
             weight = jnp.abs(params['branch_weights'][b])
@@ -178,7 +172,18 @@ class SeparableEncoder(nn.Module):
             bias += params[f'bias_{b}'] * weight
         return (*folded, bias)
 
+    def _over_space(self, x):
+        """Weighs the 3x3 patches of x by each voxel's map: [n, 9 c, voxels]."""
+        patches = layers.patches(x)
+        n, width, _, inputs = patches.shape
+        space = self._space_map(width)
+        patches = patches.reshape(n, width * width, inputs)
+        # One tall product: half the time of the einsum nsc,sv->ncv.
+        rows = patches.swapaxes(1, 2).reshape(-1, width * width)
+        return (rows @ space).reshape(n, inputs, self.voxels)
+
     def _space_map(self, width):
+        # Branches of one width share their map.
         name = f'space_{width}'
         if self.has_variable('params', name):
             return self.get_variable('params', name)

@@ -136,7 +136,7 @@ def init_random(
 
 
 def _preprocessing(found: Backbone, said: str, where: str) -> str:
-    if len(found.preprocessing) == 1:
+    if len(found.preprocessing) == 1:  # Then it is the network's own.
         return found.preprocessing[0]
     check_known(f'preprocessing {where}', said, found.preprocessing)
     return said
@@ -152,6 +152,7 @@ def _check_options(name: str, found: Backbone, pool: str, slope: float) -> None:
 def layers(network: Network) -> tuple[str, ...]:
     """Returns the layers that are computed if none are named."""
     found = BACKBONES[network.architecture.family]
+    # Its weights may be without the fully connected layers.
     taps = found.taps(network.params)
     return tuple(layer for layer in found.layers if layer in taps)
 

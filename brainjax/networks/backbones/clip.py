@@ -117,6 +117,7 @@ def half(params: Mapping) -> dict[str, dict[str, jax.Array]]:
 
     `apply` then computes in float16, as on a GPU in the published scores.
     """
+    # `attention_` and `perceptron_` are the norms; the matrices are verbs.
     return {
         group: {
             part: value
@@ -157,7 +158,7 @@ def _attend(block: Mapping, x: jax.Array) -> jax.Array:
 
 def _perceptron(block: Mapping, x: jax.Array) -> jax.Array:
     x = x @ block['widen_kernel'] + block['widen_bias']
-    x = x * jax.nn.sigmoid(1.702 * x)
+    x = x * jax.nn.sigmoid(1.702 * x)  # The quick GELU.
     return x @ block['narrow_kernel'] + block['narrow_bias']
 
 
@@ -192,6 +193,7 @@ def _embed(params: Mapping, x: jax.Array) -> jax.Array:
         'VALID',
         dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
     ).reshape(len(x), -1, width)
+    # The class token comes before the patches, as its position does.
     first = jnp.broadcast_to(params['embedding']['class'], (len(x), 1, width))
     x = jnp.concatenate([first, x], axis=1) + positions
     return _normalise(x, **params['before'])
@@ -216,6 +218,7 @@ def steps(
     yield '', functools.partial(_embed, params)
     for name in sorted(name for name in params if name.startswith('block')):
         yield name, functools.partial(_block, params[name])
+    # Embeddings of one length, as CLIP compares them, are left to the caller.
     yield 'embedding', functools.partial(_project, params)
 
 

@@ -103,6 +103,7 @@ def _block(params: Mapping, block: str, stride: int, x: jax.Array) -> jax.Array:
     y = feedforward.convolve(
         y * jax.nn.sigmoid(gate), params[f'{block}/project']
     )
+    # A residual wherever the shapes allow it, as published.
     return x + y if x.shape == y.shape else y
 
 

@@ -231,6 +231,7 @@ def max_pool(
     """
     if ceiling:
         over = [(0, max(0, -(n - window) % stride)) for n in x.shape[1:3]]
+        # What is outside never is the maximum.
         x = jnp.pad(x, ((0, 0), *over, (0, 0)), constant_values=-jnp.inf)
     return functools.reduce(jnp.maximum, _shifted(x, window, stride))
 

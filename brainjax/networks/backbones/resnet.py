@@ -55,7 +55,7 @@ def _block(params: Mapping, block: str, stride: int, x: jax.Array) -> jax.Array:
         y, params[f'{block}/conv2'], stride, ((1, 1), (1, 1))
     )
     y = feedforward.convolve(jax.nn.relu(y), params[f'{block}/conv3'])
-    if f'{block}/downsample' in params:
+    if f'{block}/downsample' in params:  # The first block of a stage.
         x = feedforward.convolve(
             x, params[f'{block}/downsample'], stride, 'VALID'
         )

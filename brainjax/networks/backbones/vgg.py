@@ -67,6 +67,7 @@ def steps(
     check_known('pool', pool, feedforward.POOLS)
     yield feedforward.preprocess(preprocessing)
     rectify = functools.partial(feedforward.rectify, slope=slope)
+    # Numbers have one digit, so that the order of names is that of layers.
     names = sorted(name for name in params if name.startswith('conv'))
     for name, following in zip(names, [*names[1:], '']):
         block, position = name.removeprefix('conv').split('_')

@@ -18,7 +18,7 @@ from brainjax.errors import InputError
 from brainjax.io import download, files, web
 from brainjax.networks.backbones import BACKBONES
 from brainjax.networks.weights import catalogue, converters
-from brainjax.networks.weights.catalogue import SOURCES
+from brainjax.networks.weights.catalogue import SOURCES, Source
 from brainjax.networks.weights.converters import Params
 
 
@@ -152,17 +152,9 @@ def fetch(
     """
     known = catalogue.source(name)
     if source is None:
-        try:
-            load(name)
+        if _is_cached(name):
             return [path(name)]
-        except InputError:
-            source = known.url
-            if not known.sha256:
-                raise InputError(
-                    f'The weights of {name} are not published as a file that '
-                    f'can be fetched (see {known.url}); run `brainjax fetch '
-                    f'{name} --from FILE` with a copy of them.'
-                ) from None
+        source = _address(name, known)
     source = str(source)
     is_published = source.split('/')[-1] == known.url.split('/')[-1]
     size, sha256 = (known.size, known.sha256) if is_published else (None, '')
@@ -181,12 +173,30 @@ def fetch(
     return _keep(name, pathlib.Path(source), source, sha256)
 
 
+def _is_cached(name: str) -> bool:
+    try:
+        load(name)
+    except InputError:  # Absent, or damaged: to be fetched (again).
+        return False
+    return True
+
+
+def _address(name: str, known: Source) -> str:
+    if not known.sha256:  # What cannot be checked is not downloaded.
+        raise InputError(
+            f'The weights of {name} are not published as a file that can be '
+            f'fetched (see {known.url}); run `brainjax fetch {name} --from '
+            'FILE` with a copy of them.'
+        )
+    return known.url
+
+
 def _keep(
     name: str, local: pathlib.Path, source: str, sha256: str
 ) -> list[pathlib.Path]:
     """Converts a file into the cache, `path(name)` first."""
     digest = files.sha256(local)
-    if not digest.startswith(sha256):
+    if not digest.startswith(sha256):  # Some are published shortened.
         raise InputError(
             f'{source} has the SHA-256 {digest}, not {sha256} as published; '
             'copy or download it again.'

@@ -51,6 +51,7 @@ class _Unpickler(pickle.Unpickler):
         self._meanings = meanings
         self._persistent = persistent
 
+    # All that a pickle can name comes through here.
     def find_class(self, module: str, name: str) -> Any:
         if f'{module}.{name}' not in self._meanings:
             raise InputError(f'it asks for {module}.{name}')

@@ -192,6 +192,7 @@ def _read_zip(stream: BinaryIO, prefix: str, where: str) -> dict:
         result = {}
         for name, tensor in _tensors(state, prefix, where).items():
             entry = f'{folder}data/{tensor.storage.key}'
+            # What the archive says, before anything is unpacked.
             if archive.getinfo(entry).file_size != tensor.storage.bytes:
                 raise ValueError(f'{name!r} has lost data')
             result[name] = _array(tensor, archive.read(entry))
@@ -205,6 +206,7 @@ def _read_legacy(stream: BinaryIO, prefix: str, where: str) -> dict:
             f'{where} is not a file of torch.save; give the file of weights '
             'itself.'
         )
+    # The version, and what system wrote it.
     pickles.load(stream, where, {})
     pickles.load(stream, where, {})
     state, storages = _read_table(stream, where)
@@ -281,6 +283,7 @@ def _array(tensor: _Tensor, data: bytes) -> np.ndarray:
     if not count:
         return np.empty(shape, storage.dtype)
     last = offset + sum((n - 1) * step for n, step in zip(shape, strides))
+    # Strides of 0 repeat numbers, so both are checked.
     if count > storage.size or last >= storage.size:
         raise ValueError(f'a tensor of shape {shape} exceeds its data')
     return np.lib.stride_tricks.as_strided(
