@@ -30,6 +30,10 @@ _BLOCK = 1 << 24  # Bytes of a cached file checked at once.
 _DECODER = 2
 
 
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=3)  # Of whoever called `load`.
+
+
 def load(
     source: PathLike,
     size: int,
@@ -40,7 +44,7 @@ def load(
     fit: str = 'centre',
     alpha: str = 'grey',
     upright: bool = True,
-    tell: Callable[[str], None] = warnings.warn,
+    tell: Callable[[str], None] = _warn,
 ) -> tuple[np.ndarray, list[str]]:
     """Loads pictures, by default the short side resized, the centre cropped.
 
