@@ -7,8 +7,10 @@ TorchScript archive is the zip file with a tree of modules in place of the
 state dict, and with code, which is not looked at.
 """
 
+import io
 import math
 import os
+import struct
 import zipfile
 import zlib
 from typing import Any, BinaryIO, NamedTuple
@@ -23,6 +25,8 @@ from brainjax.networks.weights import pickles
 # Far above the table of names of any network.
 _LONGEST_TABLE = 64 << 20
 _DEEPEST = 32  # Modules within modules.
+_LONGEST_NAME = 4096
+_MOST_AXES = 32
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
@@ -54,10 +58,13 @@ class _Tensor(NamedTuple):
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_) -> _Tensor:
-    if not isinstance(storage, _Storage) or not all(
-        isinstance(number, int) for number in (offset, *shape, *strides)
+    # A truth value counts as an int otherwise.
+    if not isinstance(storage, _Storage) or any(
+        type(number) is not int for number in (offset, *shape, *strides)
     ):
         raise InputError('it holds a tensor without data')
+    if max(len(shape), len(strides)) > _MOST_AXES:
+        raise InputError('it holds a tensor of too many axes')
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
@@ -138,11 +145,13 @@ def read(path: PathLike, prefix: str = '') -> dict[str, np.ndarray]:
             f'{path} cannot be read ({error.strerror}); check the path.'
         ) from error
     except (
+        ArithmeticError,
         EOFError,
-        KeyError,
-        NotImplementedError,
+        LookupError,
         RuntimeError,
+        TypeError,
         ValueError,
+        struct.error,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
@@ -174,29 +183,51 @@ def _read_zip(stream: BinaryIO, prefix: str, where: str) -> dict:
                 'file of weights itself.'
             )
         folder = tables[0].removesuffix('data.pkl')
-        if (
-            f'{folder}byteorder' in names
-            and archive.read(f'{folder}byteorder') != b'little'
-        ):
+        order = f'{folder}byteorder'
+        if order in names and _entry(archive, order, 99) != b'little':
             raise InputError(
                 f'{where} was saved on a big-endian machine; load it there '
                 'and save it on a little-endian one.'
             )
-        if archive.getinfo(tables[0]).file_size > _LONGEST_TABLE:
-            raise InputError(
-                f'{where} has too long a table of names to be a file of '
-                'weights; get the weights from their publisher.'
-            )
-        with archive.open(tables[0]) as table:
-            state, _ = _read_table(table, where)
-        result = {}
-        for name, tensor in _tensors(state, prefix, where).items():
-            entry = f'{folder}data/{tensor.storage.key}'
-            # What the archive says, before anything is unpacked.
-            if archive.getinfo(entry).file_size != tensor.storage.bytes:
-                raise ValueError(f'{name!r} has lost data')
-            result[name] = _array(tensor, archive.read(entry))
-        return result
+        table = io.BytesIO(_entry(archive, tables[0], _LONGEST_TABLE))
+        state, _ = _read_table(table, where)
+        tensors = _tensors(state, prefix, where)
+        storages = {x.storage.key: x.storage for x in tensors.values()}
+        # Deflated ones may ask for more than the file holds.
+        asked = sum(storage.bytes for storage in storages.values())
+        _check_size(where, asked, tensors)
+        views = {key: [] for key in storages}
+        for name, tensor in tensors.items():
+            views[tensor.storage.key].append(name)
+        arrays = dict.fromkeys(tensors)
+        # Each storage is read once, however many tensors are views of it.
+        for key, names in views.items():
+            size = storages[key].bytes
+            data = _entry(archive, f'{folder}data/{key}', size)
+            arrays |= {name: _array(tensors[name], data) for name in names}
+        return arrays
+
+
+def _entry(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """Returns what is in an archive, if it isn't more than it should be."""
+    entry = archive.getinfo(name)
+    # Python unpacks bz2 and LZMA as a whole, however much that is.
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f'{name!r} is compressed by a method unknown here')
+    if entry.file_size > most:
+        raise ValueError(f'{name!r} is longer than it should be')
+    with archive.open(entry) as stream:
+        return stream.read(most + 1)
+
+
+def _check_size(where: str, asked: int, tensors: dict[str, _Tensor]) -> None:
+    """Bounds storages, and tensors, of which many may be of one storage."""
+    untrusted.check_size(where, asked, 'its storages')
+    held = sum(
+        math.prod(map(abs, tensor.shape)) * tensor.storage.dtype.itemsize
+        for tensor in tensors.values()
+    )
+    untrusted.check_size(where, held, 'all tensors in it')
 
 
 def _read_legacy(stream: BinaryIO, prefix: str, where: str) -> dict:
@@ -211,10 +242,14 @@ def _read_legacy(stream: BinaryIO, prefix: str, where: str) -> dict:
     pickles.load(stream, where, {})
     state, storages = _read_table(stream, where)
     tensors = _tensors(state, prefix, where)
+    _check_size(where, 0, tensors)
     wanted = {tensor.storage.key for tensor in tensors.values()}
     length = os.fstat(stream.fileno()).st_size
     data = {}
-    for key in map(str, pickles.load(stream, where, {})):
+    keys = pickles.load(stream, where, {})
+    if not isinstance(keys, list) or any(type(key) is not str for key in keys):
+        raise ValueError('it has no list of storages')
+    for key in keys:
         size = int.from_bytes(stream.read(8), 'little')
         if size != storages[key].size:
             raise ValueError(f'storage {key} has another size')
@@ -237,29 +272,49 @@ def _read_table(stream: BinaryIO, where: str) -> tuple[Any, dict]:
     def storage(pid):
         kind, of, key, _, size, *view = pid
         if kind != 'storage' or not isinstance(of, _Type) or any(view):
-            raise InputError(f'it refers to an unknown {kind!r}')
-        found = _Storage(str(key), of.dtype, int(size))
-        return storages.setdefault(found.key, found)
+            # It may be nested without end.
+            known = repr(kind[:40]) if isinstance(kind, str) else 'object'
+            raise InputError(f'it refers to an unknown {known}')
+        if not isinstance(key, str) or type(size) is not int or size < 0:
+            raise InputError('it refers to a storage without key or size')
+        return storages.setdefault(key, _Storage(key, of.dtype, size))
 
     return pickles.load(stream, where, _MEANINGS, storage), storages
 
 
-def _flat(module: _Module, prefix: str = '') -> dict[str, Any]:
+def _flat(module: _Module) -> dict[str, Any]:
     """Returns what a tree of modules holds, by its dotted name."""
-    if prefix.count('.') > _DEEPEST:
-        raise InputError('its modules hold one another')
-    found = {}
-    for name, value in getattr(module, 'state', {}).items():
-        if isinstance(value, _Module):
-            found |= _flat(value, f'{prefix}{name}.')
-        else:
-            found[f'{prefix}{name}'] = value
+    found, left, seen = {}, [('', module)], 0
+    while left:
+        prefix, module = left.pop()
+        state = getattr(module, 'state', {})
+        # A shared module counts as often as it is named.
+        seen += 1 + len(state)
+        if (
+            seen > pickles.MOST_NAMES
+            or prefix.count('.') > _DEEPEST
+            or len(prefix) > _LONGEST_NAME
+        ):
+            raise InputError('its modules hold one another')
+        inner = []
+        for name, value in state.items():
+            if isinstance(value, _Module):
+                inner.append((f'{prefix}{name}.', value))
+            else:
+                found[f'{prefix}{name}'] = value
+        left += inner[::-1]  # In the file's order.
     return found
 
 
 def _tensors(state: Any, prefix: str, where: str) -> dict[str, _Tensor]:
     if isinstance(state, _Module):
-        state = _flat(state)
+        try:
+            state = _flat(state)
+        except InputError as error:
+            raise InputError(
+                f'{where} is not a plain file of weights ({error}); get the '
+                'weights from their publisher.'
+            ) from None
     if not isinstance(state, dict):
         raise InputError(
             f'{where} holds no state dict; save one with '
@@ -277,17 +332,21 @@ def _tensors(state: Any, prefix: str, where: str) -> dict[str, _Tensor]:
 def _array(tensor: _Tensor, data: bytes) -> np.ndarray:
     """Returns the tensor's numbers, copied, after checking that it has them."""
     storage, offset, shape, strides = tensor
+    if len(data) != storage.bytes:
+        raise ValueError(f'storage {storage.key[:40]!r} has lost data')
     if len(shape) != len(strides) or min((offset, *shape, *strides)) < 0:
         raise ValueError(f'a tensor has shape {shape} and strides {strides}')
     count = math.prod(shape)
     if not count:
         return np.empty(shape, storage.dtype)
-    last = offset + sum((n - 1) * step for n, step in zip(shape, strides))
+    axes = list(zip(shape, strides, strict=True))
+    last = offset + sum((n - 1) * step for n, step in axes)
     # Strides of 0 repeat numbers, so both are checked.
     if count > storage.size or last >= storage.size:
         raise ValueError(f'a tensor of shape {shape} exceeds its data')
     return np.lib.stride_tricks.as_strided(
         np.frombuffer(data, storage.dtype)[offset:],
         shape,
-        [step * storage.dtype.itemsize for step in strides],
+        # Of an axis of length 1 it may be any number, however large.
+        [step * storage.dtype.itemsize * (n > 1) for n, step in axes],
     ).copy()
