@@ -128,8 +128,8 @@ def format_for(out: PathLike, to: str | None) -> str:
         if len(suits) == 1:
             return suits[0]
         raise InputError(
-            f'The name {out} could be of several formats; name one with --to: '
-            f'{", ".join(suits or names)}.'
+            f'The name {out} does not say which format; name it with --to, one '
+            f'of {", ".join(suits or names)}.'
         )
     check_known('format to write', to, names)
     return to

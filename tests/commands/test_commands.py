@@ -302,7 +302,11 @@ def nan_voxel(folder):
 def constant_voxel(folder):
     fmri = np.random.default_rng(0).random((8, 12))
     fmri[:, 4] = 3
-    return weizmann_flags(folder, arr_0=fmri), ['sbj_3.npz', 'voxel', 'same']
+    return weizmann_flags(folder, arr_0=fmri), [
+        'sbj_3.npz',
+        'voxel',
+        '1 constant',
+    ]
 
 
 def label_without_a_picture(folder):

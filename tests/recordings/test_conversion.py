@@ -131,7 +131,7 @@ def test_what_cannot_be_written_is_one_sentence(tmp_path):
     path, _ = write_weizmann(tmp_path)
     itself = dataclasses.replace(recording, source=str(path))
     for given, out, to, words in (
-        (recording, 'x.xyz', None, r'could be of several formats.*weizmann'),
+        (recording, 'x.xyz', None, r'does not say which format.*weizmann'),
         (recording, 'x.npz', 'weizman', "mean 'weizmann'"),
         (bare, 'x.npz', None, 'holds no pictures, without which weizmann'),
         (wide, 'x.npz', None, '8 x 16 pixels'),
