@@ -17,7 +17,8 @@ from brainjax.evaluation.audit import run as audit
 from brainjax.io import arrays, files, provenance
 from brainjax.methods import METHODS
 from brainjax.methods.data import Data, Figure, prepare
-from brainjax.pictures import operations, sources
+from brainjax.pictures import operations
+from brainjax.pictures.names import file_stems
 from brainjax.recordings import need_pictures, select_roi
 from brainjax.reports import draw, page
 from brainjax.training import hosts
@@ -158,7 +159,7 @@ def _write(
     arrays.write(
         folder / 'reconstructions.npz', images=images, names=np.array(names)
     )
-    for stem, image in zip(sources.file_stems(names), images):
+    for stem, image in zip(file_stems(names), images):
         operations.save_png(folder / 'images' / f'{stem}.png', image)
     files.write_json(folder / 'scores.json', results)
 

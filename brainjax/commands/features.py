@@ -13,7 +13,8 @@ from brainjax.errors import InputError
 from brainjax.io import feature_folders, files
 from brainjax.io.progress import progress
 from brainjax.pictures import decoding, loading
-from brainjax.pictures.sources import open_source, stem
+from brainjax.pictures.names import stem
+from brainjax.pictures.sources import open_source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 from brainjax.errors import InputError, suggestion
 from brainjax.io.files import PathLike
 from brainjax.pictures.decoding import Encoded, Rules, composited, decode
-from brainjax.pictures.sources import SUFFIXES, open_source, stem
+from brainjax.pictures.names import SUFFIXES, stem
+from brainjax.pictures.sources import open_source
 
 
 class Pictures(NamedTuple):

@@ -22,7 +22,8 @@ from brainjax.pictures.decoding import (
     composited,
     decode,
 )
-from brainjax.pictures.sources import SUFFIXES, Source, open_source
+from brainjax.pictures.names import SUFFIXES
+from brainjax.pictures.sources import Source, open_source
 
 _CHUNK = 512  # Encoded pictures held in memory at once.
 _BLOCK = 1 << 24  # Bytes of a cached file checked at once.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from brainjax.pictures.sources import stem
+from brainjax.pictures.names import stem
 from brainjax.recordings import stimulus_names
 from brainjax.recordings.recording import Recording
 

@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from brainjax.errors import InputError
-from brainjax.pictures.sources import stem
+from brainjax.pictures.names import stem
 
 FIXATION = 'fixation'  # The imagery cue on which nothing was imagined.
 

@@ -131,13 +131,6 @@ def test_one_picture_is_no_source(tmp_path):
         quiet(folder / 'd.tif')
 
 
-def test_names_without_their_suffix():
-    assert sources.stem('a/n01443537_22563.5.JPEG') == 'a/n01443537_22563.5'
-    assert sources.stem('n01443537_22563.5') == 'n01443537_22563.5'
-    assert sources.is_picture('a/b.webp')
-    assert not sources.is_picture('a/._b.webp')
-
-
 def test_pictures_of_a_source_in_any_order(tmp_path):
     write_folder(tmp_path)
     with contextlib.ExitStack() as stack:
@@ -175,32 +168,3 @@ def test_inner_squares(tmp_path):
     for wrong in ('inner:', 'inner:two', 'inner:0', 'inner:1.1', 'inner:nan'):
         with pytest.raises(InputError, match=f'{wrong} is no way .* above 0'):
             load(tmp_path, 10, fit=wrong)
-
-
-def test_names_of_the_pictures_files():
-    assert sources.file_stems(['a.png', 'b/c.jpg', 'n01_2.JPEG']) == [
-        'a',
-        'c',
-        'n01_2',
-    ]
-    # Where they would be the same, the whole names.
-    assert sources.file_stems(['a/x.png', 'b/x.png', 'img.1']) == [
-        'a_x',
-        'b_x',
-        'img.1',
-    ]
-    # And where these would be too, or nearly, numbers.
-    assert sources.file_stems(['a/x.png', 'A_x.png', 'b/x.png']) == [
-        'a_x-00000',
-        'A_x-00001',
-        'b_x-00002',
-    ]
-    # What a file cannot be called is replaced, what is long is cut.
-    assert sources.file_stems(['a\0b.png', 'c\ud800', 'e:f']) == [
-        'a_b',
-        'c_',
-        'e_f',
-    ]
-    long = sources.file_stems(['x' * 300, 'x' * 301, 'é' * 300])
-    assert len(set(long)) == 3
-    assert all(len(each.encode()) < 220 for each in long)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.methods import METHODS
-from brainjax.pictures import load, sources
+from brainjax.pictures import load
 from brainjax.recordings import conversion, open_recording, stimulus_pictures
 
 
@@ -31,7 +31,7 @@ def test_what_was_filled_in_or_skipped_is_said(tmp_path):
 
 
 def by_stem(images, names):
-    return {sources.stem(name): image for name, image in zip(names, images)}
+    return {stem(name): image for name, image in zip(names, images)}
 
 
 @pytest.fixture

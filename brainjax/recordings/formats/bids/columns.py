@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 from brainjax.errors import InputError, suggestion
 from brainjax.io.files import PathLike
-from brainjax.pictures.sources import is_picture, open_source, stem
+from brainjax.pictures.names import is_picture, stem
+from brainjax.pictures.sources import open_source
 from brainjax.recordings import stimulus_names
 from brainjax.recordings.formats.bids.files import Row
 

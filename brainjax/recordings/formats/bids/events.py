@@ -37,7 +37,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from brainjax.errors import InputError, check_known
-from brainjax.pictures.sources import stem
+from brainjax.pictures.names import stem
 from brainjax.recordings import stimulus_names
 from brainjax.recordings.formats.bids.columns import NOTHING, shows
 from brainjax.recordings.formats.bids.files import Row, Run
