@@ -9,6 +9,7 @@ from PIL import Image
 from brainjax.errors import InputError
 from brainjax.methods import METHODS
 from brainjax.pictures import load
+from brainjax.pictures.names import stem
 from brainjax.recordings import conversion, open_recording, stimulus_pictures
 
 
