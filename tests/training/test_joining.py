@@ -15,7 +15,7 @@ import device_losses
 import numpy as np
 import pytest
 from conftest import TESTS
-from processes import run
+from processes import environment, free_port, run
 
 from brainjax.errors import InputError
 from brainjax.training import joining
@@ -189,19 +189,17 @@ except InputError as error:
 """
 
 
-def join(port, process, **environment):
+def join(port, process, **changes):
     """What a host prints that cannot join, and how long that takes."""
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, '-c', JOIN],
         env={
-            **os.environ,
-            'JAX_PLATFORMS': 'cpu',
-            'PYTHONPATH': str(TESTS.parent),
+            **environment(1),
             'BRAINJAX_COORDINATOR': f'127.0.0.1:{port}',
             'BRAINJAX_PROCESSES': '2',
             'BRAINJAX_PROCESS': str(process),
-            **environment,
+            **changes,
         },
         capture_output=True,
         text=True,
@@ -228,9 +226,7 @@ def test_port_that_is_taken():
 
 @pytest.mark.parametrize('process', [0, 1])
 def test_host_that_does_not_come(process):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
+    port = free_port()
     status, line = join(port, process)
     assert 'the hosts did not find each other' in line
     if process:
@@ -241,10 +237,9 @@ def test_host_that_does_not_come(process):
 
 
 def test_platform_that_is_missing_on_a_host():
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    status, line = join(port, 0, BRAINJAX_PROCESSES='1', JAX_PLATFORMS='gpuu')
+    status, line = join(
+        free_port(), 0, BRAINJAX_PROCESSES='1', JAX_PLATFORMS='gpuu'
+    )
     assert status == 2 and 'cannot compute on JAX_PLATFORMS=gpuu' in line
 
 

@@ -1,13 +1,16 @@
 """The number of devices changes nothing but rounding."""
 
 import ast
+import subprocess
+import sys
 
 import device_losses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from conftest import TESTS
-from processes import python
+from processes import environment, python
 
 from brainjax.training import parallel
 
@@ -76,6 +79,26 @@ def test_shard_spreads_a_batch_in_its_order():
         'the size of a batch is 7, which does not divide among 2 devices; give '
         'a multiple of 2.'
     )
+
+
+@pytest.mark.parametrize('platform', ['tpu', 'gpuu'])
+def test_platform_that_is_missing_is_one_sentence(platform, tmp_path):
+    for command in (
+        ['info'],
+        ['features', tmp_path, '--network', 'vgg19', '--out', tmp_path / 'f'],
+    ):
+        done = subprocess.run(
+            [sys.executable, '-m', 'brainjax', *command],
+            env={**environment(1), 'JAX_PLATFORMS': platform},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        (line,) = done.stderr.splitlines()
+        assert done.returncode == 2
+        assert line.startswith(
+            f'brainjax: JAX cannot compute on JAX_PLATFORMS={platform} ('
+        )
 
 
 def test_only_one_module_knows_of_devices():

@@ -18,7 +18,7 @@ from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
 from brainjax.methods.selfsup import training
-from brainjax.methods.selfsup.data import split
+from brainjax.methods.selfsup.data import check, split
 from brainjax.methods.selfsup.networks import build_encoder, load_backbone
 from brainjax.methods.selfsup.training import fit_encoder, voxel_snr
 from brainjax.recordings import Trials, average_repeats, normalise
@@ -48,6 +48,25 @@ def fitted(subject, tmp_path_factory):
 @pytest.fixture(scope='module')
 def short(tmp_path_factory):
     return one_epoch(tmp_path_factory.mktemp('short'))
+
+
+def test_batch_that_no_loss_takes_may_have_any_size(subject, monkeypatch):
+    monkeypatch.setattr(jax, 'device_count', lambda: 3)
+    c = config(
+        encoder__batch=6,
+        decoder__batch_paired=3,
+        decoder__batch_pictures=3,
+        decoder__batch_fmri=16,
+        decoder__decoder_encoder=0.0,
+    )
+    check(c, subject)
+    c.decoder.decoder_encoder = 1.0
+    with pytest.raises(InputError) as error:
+        check(c, subject)
+    assert str(error.value) == (
+        'config.decoder.batch_fmri is 16, which does not divide among 3 '
+        'devices; give a multiple of 3.'
+    )
 
 
 def leaves(*trees):
