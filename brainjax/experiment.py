@@ -19,7 +19,6 @@ from brainjax.methods import METHODS
 from brainjax.methods.data import Data, Figure, prepare
 from brainjax.pictures import operations
 from brainjax.pictures.names import file_stems
-from brainjax.recordings import need_pictures, select_roi
 from brainjax.reports import draw, page
 from brainjax.training import hosts
 
@@ -127,9 +126,6 @@ def open_data(config: ConfigDict) -> Data:
             f'config.recording.path is empty: this config wants {c.required}.'
         )
     recording, pictures = METHODS[config.method].load(config)
-    if c.roi:
-        recording = select_roi(recording, c.roi)
-    need_pictures(recording)
     data = prepare(recording, pictures)
     evaluation.check_number(len(data.test), recording.source)
     return data

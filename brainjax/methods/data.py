@@ -17,10 +17,12 @@ from brainjax.recordings import (
     Trials,
     average_repeats,
     format_of,
+    need_pictures,
     normalise,
     open_recording,
     options_of,
     parse_options,
+    select_roi,
 )
 from brainjax.recordings.formats import digits69
 from brainjax.simulation import subject
@@ -125,9 +127,21 @@ def load_recording(config: ConfigDict, fit: str = 'centre') -> Recording:
     """Opens the recording that a config names, or simulates a subject."""
     if config.recording.path:
         return open_at_size(config, config.size, fit)
-    return subject.simulated_subject(
+    recording = subject.simulated_subject(
         size=config.size, seed=config.seed, **config.simulated
     )
+    return restrict(recording, config)
+
+
+def restrict(recording: Recording, config: ConfigDict) -> Recording:
+    """Takes the voxels of the config's ROI; refuses what has no pictures.
+
+    Before unpaired pictures are loaded, which may take minutes.
+    """
+    roi = config.recording.roi
+    recording = select_roi(recording, roi) if roi else recording
+    need_pictures(recording)
+    return recording
 
 
 def open_at_size(
@@ -155,7 +169,7 @@ def open_at_size(
     for option, value in (('size', size), ('fit', fit)):
         if option in known:
             options.setdefault(option, value)
-    return open_recording(c.path, **options)
+    return restrict(open_recording(c.path, **options), config)
 
 
 def load_pictures(config: ConfigDict) -> np.ndarray:

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known
 from brainjax.methods.config import check_values
-from brainjax.methods.data import no_pictures, open_at_size
+from brainjax.methods.data import no_pictures, open_at_size, restrict
 from brainjax.methods.faces import pictures
 from brainjax.methods.faces.latents import number_of_voxels
 from brainjax.methods.faces.losses import GAMES
@@ -62,6 +62,7 @@ def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
     learns = config.pictures.number and not config.networks.weights
     if not config.recording.path:
         recording, unpaired = simulate(config)
+        recording = restrict(recording, config)
         return recording, unpaired if learns else no_pictures(config)
     recording = open_at_size(config, config.size, pictures.fit_name(config))
     unpaired = pictures.load_faces(config)[0] if learns else no_pictures(config)
