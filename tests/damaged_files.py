@@ -13,6 +13,7 @@ import io
 import json
 import lzma
 import pathlib
+import pickle
 import resource
 import sys
 import tarfile
@@ -45,7 +46,7 @@ from brainjax.io import (
     nifti,
 )
 from brainjax.networks import weights
-from brainjax.networks.weights import caffe, tensorflow, torch
+from brainjax.networks.weights import caffe, pickles, tensorflow, torch
 from brainjax.pictures import decoding, loading
 from brainjax.recordings.formats.bids.files import read_table
 
@@ -155,6 +156,27 @@ def _tensorflow(path):
     tensorflow_writer.write_v1(path, TENSORS)
 
 
+def _table_of_torch(path):
+    path.write_bytes(torch_writer.table(TENSORS))
+
+
+def _read_table_of_torch(path):
+    """Reads a table that no checksum guards, within a whole file."""
+    whole = torch_writer.write_zip(
+        path.with_suffix('.pth'), TENSORS, path.read_bytes()
+    )
+    return torch.read(whole)
+
+
+def _pickle(path):
+    path.write_bytes(pickle.dumps({'a': NUMBERS}, 3))
+
+
+def _read_pickle(path):
+    with open(path, 'rb') as stream:
+        return pickles.read_numpy(stream, str(path))
+
+
 def _features(path):
     feature_files.write(path, NUMBERS['a'])
 
@@ -204,8 +226,14 @@ KINDS = {
     ),
     'a.pth': (_torch, torch.read),
     'legacy.pth': (_torch_legacy, torch.read),
+    'table.pkl': (_table_of_torch, _read_table_of_torch),
+    'numpy.pkl': (_pickle, _read_pickle),
     'a.caffemodel': (_caffe, caffe.read),
     'model.ckpt': (_tensorflow, lambda path: tensorflow.read(path, bool)),
+    'v2.index': (
+        lambda path: tensorflow_writer.write_v2(path.with_suffix(''), TENSORS),
+        lambda path: tensorflow.read(path, bool),
+    ),
     'features.json': (
         _json,
         lambda path: feature_folders._read_index(path.parent),

@@ -6,8 +6,9 @@
     params = weights.load('vgg16')  # {'conv1_1': {'kernel', 'bias'}, ...}
 """
 
+import contextlib
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import flax.traverse_util
 import numpy as np
@@ -15,11 +16,13 @@ import safetensors
 import safetensors.numpy
 
 from brainjax.errors import InputError
-from brainjax.io import download, files, web
+from brainjax.io import download, files, untrusted, web
 from brainjax.networks.backbones import BACKBONES
 from brainjax.networks.weights import catalogue, converters
 from brainjax.networks.weights.catalogue import SOURCES, Source
 from brainjax.networks.weights.converters import Params
+
+_DEEPEST = 32  # Parts of a name.
 
 
 def path(name: str) -> pathlib.Path:
@@ -55,34 +58,39 @@ def read(path: files.PathLike) -> tuple[Params, dict[str, str]]:
       Nested dicts of arrays, split at the dots of their names; and the file's
       metadata.
     """
-    try:
-        with safetensors.safe_open(path, framework='numpy') as file:
-            flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
+    with _opened(path) as file:
+        flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+        # Functions of trees call themselves once a level.
+        if any(name.count('.') > _DEEPEST for name in flat):
+            raise TypeError('a name has too many dots')
         return flax.traverse_util.unflatten_dict(flat, sep='.'), metadata
-    except FileNotFoundError as error:
-        raise InputError(f'{path} does not exist; check the path.') from error
-    except (
-        OSError,
-        IndexError,
-        TypeError,
-        safetensors.SafetensorError,
-    ) as error:
-        raise InputError(
-            f'{path} is not a whole safetensors file ({error}); fetch or '
-            'copy it again.'
-        ) from error
 
 
 def read_metadata(path: files.PathLike) -> dict[str, str]:
     """Reads what a safetensors file says of itself; none of its arrays."""
+    with _opened(path) as file:
+        return file.metadata() or {}
+
+
+@contextlib.contextmanager
+def _opened(path: files.PathLike) -> Iterator[safetensors.safe_open]:
     try:
         with safetensors.safe_open(path, framework='numpy') as file:
-            return file.metadata() or {}
-    except (OSError, safetensors.SafetensorError) as error:
+            yield file
+    except FileNotFoundError as error:
+        raise InputError(f'{path} does not exist; check the path.') from error
+    except (
+        AttributeError,  # Types that NumPy does not have, such as 8-bit floats.
+        LookupError,
+        OSError,
+        TypeError,
+        ValueError,
+        safetensors.SafetensorError,
+    ) as error:
         raise InputError(
-            f'{path} is not a whole safetensors file ({error}); fetch or '
-            'copy it again.'
+            f'{path} is not a whole safetensors file '
+            f'({untrusted.first_line(error)}); fetch or copy it again.'
         ) from error
 
 

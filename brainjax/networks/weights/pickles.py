@@ -141,7 +141,7 @@ class _Machine:
         if full not in self.meanings:
             plain = full.isprintable() and len(full) < 100
             raise InputError(
-                f'it asks for {full if plain else ascii(full[:100])}'
+                f'it asks for {full if plain else ascii(full)[:100]}'
             )
         self.push(self.meanings[full])
 

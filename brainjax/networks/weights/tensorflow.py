@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.io import protobuf
+from brainjax.io import protobuf, untrusted
 from brainjax.io.files import PathLike
 from brainjax.io.protobuf import BYTES, VARINT, Damaged, varint
 
@@ -62,9 +62,12 @@ def read(
         if bundle is index:
             return _read_bundle(index, first, table, wanted)
         return _read_slices(first, table, wanted)
-    except Damaged as error:
+    except InputError:
+        raise
+    except (ArithmeticError, TypeError, ValueError) as error:
+        reason = untrusted.first_line(error)
         raise InputError(
-            f'{bundle} is damaged or not a TensorFlow checkpoint ({error}); '
+            f'{bundle} is damaged or not a TensorFlow checkpoint ({reason}); '
             'copy or download it again.'
         ) from error
 
@@ -84,7 +87,7 @@ def _read_bundle(index, first, table, wanted):
     shards = _number(header.get(1, 0))
     if _number(header.get(2, 0)):
         raise Damaged('its numbers are big-endian')
-    result, opened = {}, {}
+    result, opened, asked = {}, {}, 0
     for key, value in table:
         name = _text(key)
         if not wanted(name):
@@ -103,6 +106,9 @@ def _read_bundle(index, first, table, wanted):
                 )
             )
         content = _part(opened[shard], offset, size, name)
+        asked += size  # Entries may name the same bytes over and over.
+        if asked > sum(map(len, opened.values())):
+            raise Damaged('its tensors share their bytes')
         if masked(crc32c(content)) != entry.get(6, 0):
             raise Damaged(f'the checksum of {name} is wrong')
         result[name] = _array(content, dtype, shape, name)

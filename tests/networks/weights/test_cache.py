@@ -69,6 +69,56 @@ def test_damaged_safetensors(tmp_path, content):
         weights.read(path)
 
 
+def _header(kind='F32', shape=(1,), ends=(0, 4), name='a', **more):
+    about = {'dtype': kind, 'shape': shape, 'data_offsets': ends}
+    return json.dumps({name: about} | more).encode()
+
+
+HOSTILE = {
+    'unknown type': _header('F7'),
+    'type of 8 bits': _header('F8_E4M3', [4]),
+    'type of 4 bits': _header('F4', [8]),
+    'overlap': _header(
+        b={'dtype': 'F32', 'shape': [1], 'data_offsets': [2, 6]}
+    ),
+    'a hole': _header(ends=(4, 8)),
+    'beyond the end': _header(shape=(9,), ends=(0, 36)),
+    'backwards': _header(ends=(4, 0)),
+    'lying shape': _header(shape=(9,)),
+    'overflow': _header(shape=(2**62, 2**62), ends=(0, 0)),
+    'empty and huge': _header(shape=(0, 2**62), ends=(0, 0)),
+    'empty and too long': _header(shape=(0, 2**63), ends=(0, 0)),
+    'axes': _header(shape=(1,) * 100),
+    'negative': _header(shape=(-1,)),
+    'fraction': _header(shape=(1.5,)),
+    'numbers as metadata': _header(__metadata__={'a': 1}),
+    'deep name': _header(name='.'.join('a' * 5000)),
+    'deep JSON': b'{"a":' + b'[' * 10**5 + b']' * 10**5 + b'}',
+    'no text': b'{"\xff":1}',
+}
+
+
+@pytest.mark.parametrize('kind', HOSTILE)
+def test_hostile_safetensors(tmp_path, kind):
+    header = HOSTILE[kind]
+    data = b'' if 'empty' in kind else bytes(4)
+    path = tmp_path / 'file.safetensors'
+    path.write_bytes(len(header).to_bytes(8, 'little') + header + data)
+    with pytest.raises(InputError, match='is not a whole') as caught:
+        weights.read(path)
+    assert '\n' not in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 250
+
+
+@pytest.mark.parametrize('length', [2**63, 2**62, 99_000_000, 1000])
+@pytest.mark.parametrize('read', [weights.read, weights.read_metadata])
+def test_headers_that_are_longer_than_the_file(tmp_path, length, read):
+    path = tmp_path / 'file.safetensors'
+    path.write_bytes(length.to_bytes(8, 'little') + b'{}')
+    with pytest.raises(InputError, match='is not a whole'):
+        read(path)
+
+
 def test_missing_and_contradictory_safetensors(tmp_path):
     with pytest.raises(InputError, match='does not exist'):
         weights.read(tmp_path / 'file.safetensors')

@@ -189,3 +189,37 @@ def test_text_that_is_no_checkpoint(tmp_path):
     path.write_bytes(b'no table at all' * 20)
     with pytest.raises(InputError, match='does not end as a table does'):
         tensorflow.read(path, everything)
+
+
+def test_lengths_that_lie(tmp_path, monkeypatch):
+    """Their checksums are right."""
+    huge = b''.join(writer.field(2, writer.field(1, n)) for n in (0, 2**61))
+    monkeypatch.setattr(writer, 'shape', lambda _: huge)
+    writer.write_v1(tmp_path / 'model.ckpt', {'x': np.zeros(0, np.float32)})
+    with pytest.raises(InputError, match=r'model\.ckpt is damaged'):
+        tensorflow.read(tmp_path / 'model.ckpt', bool)
+
+
+def test_entries_that_share_their_bytes(tmp_path):
+    """A short index could ask for any memory."""
+    value = np.zeros(1000, np.float32)
+    writer.write_v2(tmp_path / 'm', {'x': value, 'y': value})
+    data = tmp_path / 'm.data-00000-of-00001'
+    index = tmp_path / 'm.index'
+    assert data.stat().st_size == 8000
+    raw = value.tobytes()
+    entry = (
+        writer.field(1, 1)
+        + writer.field(2, writer.shape(value.shape))
+        + writer.field(4, 0)
+        + writer.field(5, len(raw))
+        + writer.varint(6 << 3 | 5)
+        + writer.checksum(raw).to_bytes(4, 'little')
+    )
+    header = writer.field(1, 1)
+    names = [b'%d' % i for i in range(100)]
+    index.write_bytes(
+        writer.table([(b'', header), *((name, entry) for name in names)])
+    )
+    with pytest.raises(InputError, match='share their bytes'):
+        tensorflow.read(index, bool)
