@@ -8,6 +8,7 @@ reversed, and marks them with an attribute.
 
 import math
 import pathlib
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,6 +18,7 @@ from brainjax.io import hdf5, matlab, matlab73, untrusted
 from brainjax.io.files import PathLike
 
 KEY = 'feat'
+INDEX = 'feature_index.mat'  # Beside the layers, if only some units are kept.
 _SPARSE = '__bdpy_sparse_arrray'  # As bdpy spells it.
 
 
@@ -70,7 +72,7 @@ def read(path: PathLike, start: int = 0, stop: int | None = None) -> np.ndarray:
         order = _order(data)
         whole = data.shape[::order]
         wanted = [slice(None)] * len(whole)
-        wanted[len(whole) - len(_stripped(whole))] = slice(start, stop)
+        wanted[_first_axis(whole)] = slice(start, stop)
         part = data[tuple(wanted[::order])]
         part = part.T if order < 0 else part
         return part.reshape(-1, *_stripped(whole)[1:])
@@ -86,14 +88,60 @@ def _is_sparse(file: h5py.File) -> bool:
     return hdf5.inside(file, f'{KEY}/{_SPARSE}')
 
 
+def read_index(path: PathLike) -> dict[str, np.ndarray]:
+    """Reads which units of each layer are kept, counted from 0.
+
+    Units are counted as they lie in a file of all: channels, height, width.
+    """
+    if matlab.looks_like(path):
+        held = matlab.read(path, ['index']).get('index')
+    else:
+        held = _group(path, 'index')
+    if not isinstance(held, dict) or not held:
+        raise InputError(
+            f'{path} holds no structure named index, with an array for each '
+            'layer; copy it again, or remove it where all units are kept.'
+        )
+    result = {}
+    for layer, units in held.items():
+        units = np.ravel(units)
+        kept = units.astype(np.int64) if units.dtype.kind in 'iuf' else units
+        if (
+            not len(units)
+            or not np.array_equal(kept, units)
+            or kept.dtype.kind != 'i'
+            or kept.min() < 0
+            or len(np.unique(kept)) < len(kept)
+        ):
+            raise InputError(
+                f'{path}: the units of {layer} are not different whole '
+                'numbers from 0 on; copy it again.'
+            )
+        result[layer] = kept
+    return result
+
+
+def _group(path: PathLike, name: str) -> Any:
+    """Reads a structure of arrays, MATLAB's or, as newer bdpy writes, none."""
+    with hdf5.opened(path) as file:
+        if not hdf5.inside(file, name) or 'MATLAB_class' in file[name].attrs:
+            return matlab73.read(path, [name]).get(name)
+        return {
+            part: hdf5.read(file, f'{name}/{part}')
+            for part in hdf5.names(file[name])
+        }
+
+
 def _sparse(path: PathLike) -> np.ndarray:
     """Reads what bdpy's `save_array(..., sparse=True)` wrote."""
-    held = matlab73.read(path, [KEY])[KEY]
+    held = _group(path, KEY)
     with untrusted.as_input_error(path, 'file of sparse features'):
         whole = tuple(int(np.ravel(n)[0]) for n in np.ravel(held['shape']))
         values = held['value'].ravel()
         untrusted.check_size(path, math.prod(whole) * values.itemsize, KEY)
-        index = [np.ravel(axis) for axis in np.ravel(held['index'])]
+        index = held['index']
+        if index.dtype.kind == 'O':  # A cell of one array an axis.
+            index = [np.ravel(axis) for axis in np.ravel(index)]
         flat = np.ravel_multi_index(index, whole)  # Refuses what lies outside.
         dense = np.full(math.prod(whole), held['background'], values.dtype)
         dense[flat] = values
@@ -109,4 +157,11 @@ def _stripped(whole: tuple[int, ...]) -> tuple[int, ...]:
     """Returns a shape without the leading axis of the one picture."""
     if not math.prod(whole):
         raise InputError(f'features of shape {whole} hold nothing.')
-    return whole[1:] if len(whole) in (2, 4) and whole[0] == 1 else whole
+    axis = _first_axis(whole)
+    # Older files of a fully connected layer hold a column.
+    return whole[:1] if whole[1:] == (1,) and not axis else whole[axis:]
+
+
+def _first_axis(whole: tuple[int, ...]) -> int:
+    """Returns which axis is that of channels or units."""
+    return int(len(whole) in (2, 4) and whole[0] == 1)

@@ -8,6 +8,9 @@ Three layouts are read, and told apart by what is there:
                                            FOLD/decoded_features/ below
     ROOT/features.json, ROOT/LAYER.npy     our compact layout
 
+ROOT/feature_index.mat says which units of each layer are kept, where a
+decoding was of some alone; units are then [units], whatever the layer.
+
 In the compact layout an array holds [pictures, ...] of one layer, and
 features.json {"names": [picture, ...]}, their order. It is a few times faster
 to read in portions. All shapes are those of the field, channels first.
@@ -36,12 +39,17 @@ class Layer(NamedTuple):
       shape: of one picture's features: (channels, height, width) or (units,).
       paths: picture -> its file, or the array that holds all pictures.
       rows: picture -> its row in that array; empty in the field's layouts.
+      kept: which of the layer's units these are, counted from 0 as (channels,
+        height, width); None for all.
+      stored: the shape in the files where they hold the other units too.
     """
 
     name: str
     shape: tuple[int, ...]
     paths: dict[str, pathlib.Path]
     rows: dict[str, int]
+    kept: np.ndarray | None = None
+    stored: tuple[int, ...] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,12 +102,33 @@ def open_layers(
                 f'{suggestion(layer, there)}'
             )
     names = _read_index(root) if compact else ()
+    index = root / feature_files.INDEX
+    kept = feature_files.read_index(index) if index.exists() else {}
     return {
-        layer: _compact_layer(root, layer, names)
-        if compact
-        else _folder_layer(root, layer, subject, roi)
+        layer: _of_units(
+            _compact_layer(root, layer, names)
+            if compact
+            else _folder_layer(root, layer, subject, roi),
+            kept.get(layer),
+            index,
+        )
         for layer in layers or there
     }
+
+
+def _of_units(
+    layer: Layer, kept: np.ndarray | None, index: pathlib.Path
+) -> Layer:
+    """Returns a layer of the units that an index names."""
+    if kept is None:
+        return layer
+    stored = layer.shape if layer.units > len(kept) else None
+    if layer.units < len(kept) or (stored and layer.units <= kept.max()):
+        raise InputError(
+            f'{index} names {len(kept)} units of {layer.name} up to number '
+            f'{kept.max()}, and the files hold {layer.units}; copy them again.'
+        )
+    return layer._replace(shape=kept.shape, kept=kept, stored=stored)
 
 
 def read(
@@ -120,6 +149,15 @@ def read(
     """
     check_names(layer, names)
     start, stop, _ = slice(start, stop).indices(layer.shape[0])
+    if layer.stored:
+        whole, units = (
+            layer._replace(shape=layer.stored, stored=None),
+            layer.kept,
+        )
+        # All units of a picture are in memory, but not of all pictures.
+        return np.stack(
+            [read(whole, [name]).ravel()[units[start:stop]] for name in names]
+        )
     if layer.rows:
         array = arrays.open_npy(next(iter(layer.paths.values())))
         rows = [layer.rows[name] for name in names]
@@ -204,12 +242,27 @@ def file_name(name: str) -> str:
     return name
 
 
+def copy_index(source: PathLike, out: PathLike) -> None:
+    """Says of features made from others which units these are, as there."""
+    path, there = (
+        pathlib.Path(root, feature_files.INDEX) for root in (source, out)
+    )
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    if there.exists() and there.read_bytes() != content:
+        raise InputError(
+            f'{there} names other units than {path}; name another folder.'
+        )
+    with files.atomic(there) as temporary:
+        temporary.write_bytes(content)
+
+
 def _inside(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the features of pictures in a folder, or below as bdpy does."""
     for below in ('', 'decoded_features/', '*/decoded_features/'):
         found = files.visible(folder, f'{below}*.mat')
-        # Which units were drawn, of features that keep only some.
-        found = [path for path in found if path.stem != 'feature_index']
+        found = [path for path in found if path.name != feature_files.INDEX]
         if found:
             return found
     return []

@@ -57,6 +57,11 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
     """
     path = group.file.filename
     found = group.get(name) if inside(group, name) else None
+    if isinstance(found, h5py.Group):
+        raise InputError(
+            f'{path}: {name} is no array but a group of '
+            f'{", ".join(names(found)) or "nothing"}; save it as numbers.'
+        )
     if not isinstance(found, h5py.Dataset):
         raise InputError(
             f'{path} has no array {name!r}, only '

@@ -218,6 +218,21 @@ def test_features_of_every_kind_of_picture(tmp_path, pictures, capsys):
     np.testing.assert_array_equal(one, other)
 
 
+def test_help_and_error_name_the_same_networks(tmp_path, capsys):
+    out = ('--out', str(tmp_path / 'out'))
+    for command in ('features', 'invert'):
+        assert main([command, str(tmp_path), '--network', 'x', *out]) == 2
+        said = capsys.readouterr().err.strip().removesuffix('.')
+        names = said.partition('There are: ')[2].split(', ')
+        assert {'vgg19_caffe', 'squeezenet', 'clip'} <= set(names)
+        with pytest.raises(SystemExit):
+            main([command, '--help'])
+        words = capsys.readouterr().out.replace(',', ' ').split()
+        start = words.index('NAME', words.index('options:')) + 1
+        assert words[start : start + len(names)] == names
+        assert words[start + len(names)] == '--layers'
+
+
 def test_bounds_of_codes(tmp_path):
     path = tmp_path / 'bounds.txt'
     path.write_text('1 2 3\n4 5 6 ')

@@ -132,7 +132,6 @@ def test_folders_and_names_as_bdpy_writes_them(tmp_path):
             folder = tmp_path / layer / 'S1' / 'VC' / f'cv-fold{i % 2}'
             file = f'{layer}-S1-VC-{name}.mat'
             feature_files.write(folder / 'decoded_features' / file, picture)
-    (tmp_path / 'fc6' / 'feature_index.mat').write_bytes(b'')
     layers = feature_folders.open_layers(tmp_path, subject='S1', roi='VC')
     assert [*layers] == ['conv1_1', 'fc6']
     for layer, array in arrays.items():
@@ -150,6 +149,111 @@ def test_folders_and_names_as_bdpy_writes_them(tmp_path):
         tmp_path, ['fc6'], subject='S1', roi='VC'
     )
     assert len(layers['fc6'].names) == 2
+
+
+def test_columns_and_newer_sparse_files(tmp_path):
+    array = made((7,))[0]
+    array[array < 0.2] = 0
+    scipy.io.savemat(tmp_path / 'column.mat', {'feat': array[:, None]})
+    maps = made()[0]
+    maps[maps < 0.2] = 0
+    for name, values in (('row', array[None]), ('maps', maps[None])):
+        with h5py.File(tmp_path / f'{name}.mat', 'w') as file:
+            group = file.create_group('feat')
+            index = np.nonzero(values)
+            group['__bdpy_sparse_arrray'] = True
+            group['index'] = np.stack(index)
+            group['value'] = values[index]
+            group['shape'] = np.array(values.shape)
+            group['background'] = np.array(0)
+    for name, wanted in (('column', array), ('row', array), ('maps', maps)):
+        path = tmp_path / f'{name}.mat'
+        assert feature_files.shape(path) == wanted.shape
+        np.testing.assert_array_equal(feature_files.read(path), wanted)
+        np.testing.assert_array_equal(
+            feature_files.read(path, 1, 3), wanted[1:3]
+        )
+    with h5py.File(tmp_path / 'group.mat', 'w') as file:
+        file['feat/value'] = array
+    with pytest.raises(InputError, match='no array but a group of value'):
+        feature_files.read(tmp_path / 'group.mat')
+
+
+def indexes():
+    """feature_index.mat as bdpy, MATLAB and newer bdpy write it."""
+    kept = {'conv1_1': np.array([5, 0, 23]), 'fc6': np.array([6, 2])}
+
+    def newer(path):
+        with h5py.File(path, 'w') as file:
+            for layer, units in kept.items():
+                file[f'index/{layer}'] = units
+
+    return kept, {
+        'bdpy': lambda path: write_matlab73(
+            path, {'index': {x: units[:, None] for x, units in kept.items()}}
+        ),
+        'version 5': lambda path: scipy.io.savemat(
+            path, {'index': {x: units[None] for x, units in kept.items()}}
+        ),
+        'newer': newer,
+    }
+
+
+@pytest.mark.parametrize('how', indexes()[1])
+@pytest.mark.parametrize(
+    'write', [feature_folders.write_features, feature_folders.write_compact]
+)
+def test_units_that_are_kept(tmp_path, how, write):
+    kept, writers = indexes()
+    arrays = {'conv1_1': made((4, 3, 2)), 'fc6': made((7,)), 'fc7': made((2,))}
+    for layer, array in arrays.items():
+        flat = array.reshape(len(array), -1)
+        write(tmp_path / 'all', layer, NAMES, array)
+        some = flat[:, kept[layer]] if layer in kept else array
+        write(tmp_path / 'some', layer, NAMES, some)
+    for folder in ('all', 'some'):
+        writers[how](tmp_path / folder / 'feature_index.mat')
+        layers = feature_folders.open_layers(tmp_path / folder)
+        assert [*layers] == [*arrays]
+        for layer, units in kept.items():
+            assert layers[layer].shape == units.shape
+            np.testing.assert_array_equal(layers[layer].kept, units)
+            wanted = arrays[layer].reshape(3, -1)[:, units]
+            np.testing.assert_array_equal(
+                feature_folders.read(layers[layer], NAMES), wanted
+            )
+            np.testing.assert_array_equal(
+                feature_folders.read(layers[layer], NAMES[:2], 1, 2),
+                wanted[:2, 1:2],
+            )
+        assert layers['fc7'].kept is None and layers['fc7'].shape == (2,)
+    feature_folders.copy_index(tmp_path / 'all', tmp_path)
+    feature_folders.copy_index(tmp_path / 'all', tmp_path)
+    assert (tmp_path / 'feature_index.mat').exists()
+
+
+def test_an_index_that_is_wrong(tmp_path):
+    feature_folders.write_features(tmp_path, 'fc6', NAMES, made((7,)))
+    path = tmp_path / 'feature_index.mat'
+    for index, words in (
+        ({'fc6': [1, 7]}, 'names 2 units of fc6 up to number 7, and .* hold 7'),
+        ({'fc6': list(range(8))}, 'names 8 units of fc6'),
+        ({'fc6': [1, 1]}, 'of fc6 are not different whole numbers'),
+        ({'fc6': [-1]}, 'of fc6 are not different whole numbers'),
+        ({'fc6': [0.5]}, 'of fc6 are not different whole numbers'),
+        ({'fc6': 'x'}, 'of fc6 are not different whole numbers'),
+        ([1, 2], 'holds no structure named index'),
+    ):
+        scipy.io.savemat(path, {'index': index})
+        with pytest.raises(InputError, match=words):
+            feature_folders.open_layers(tmp_path)
+    path.write_bytes(b'')
+    with pytest.raises(InputError, match='not a complete'):
+        feature_folders.open_layers(tmp_path)
+    scipy.io.savemat(path, {'index': {'fc6': [1]}})
+    scipy.io.savemat(tmp_path / 'fc6' / path.name, {'index': {'fc6': [2]}})
+    with pytest.raises(InputError, match='names other units than'):
+        feature_folders.copy_index(tmp_path, tmp_path / 'fc6')
 
 
 def test_what_is_wrong_is_one_sentence(tmp_path):

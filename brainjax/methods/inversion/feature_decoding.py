@@ -99,9 +99,12 @@ def decode(
         feature_folders.check_names(layer, names)
     labels, test = _test_trials(recording, setting.single_trials)
     out = pathlib.Path(out)
-    hosts.run_on_first(
-        lambda: frozen.copy_provenance(true, files.writable_folder(out))
-    )
+
+    def copy() -> None:
+        frozen.copy_provenance(true, files.writable_folder(out))
+        feature_folders.copy_index(true, out)
+
+    hosts.run_on_first(copy)
     manifest = Manifest(
         out / f'{feature_folders.file_name(recording.subject)}-'
         f'{feature_folders.file_name(roi)}.json',

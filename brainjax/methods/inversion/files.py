@@ -147,6 +147,9 @@ def invert(
     out = pathlib.Path(out)
     about = _about(layers, names, network, settings, generator, together)
     about['published_scales'] = published_scales
+    kept = _kept(layers)
+    if kept:
+        about['kept'] = provenance.hash_tree(kept)
     hosts.run_on_first(lambda: _claim(files.writable_folder(out), about))
     hosts.wait_for_file(out / INDEX)
     steps = settings.optimiser.steps
@@ -171,6 +174,7 @@ def invert(
                         number * steps + done, len(ours) * steps
                     )
                 ),
+                kept,
             )
             arrays.write(path, **_part(found, chosen, digest))
         if progress:
@@ -178,6 +182,15 @@ def invert(
     hosts.barrier()
     paths = [path for path, _ in blocks]
     return hosts.run_on_first(lambda: _gather(out, about, paths, list(layers)))
+
+
+def _kept(layers: Mapping[str, Layer]) -> dict[str, np.ndarray]:
+    """Returns the units of layers whose others are not there."""
+    return {
+        name: layer.kept
+        for name, layer in layers.items()
+        if layer.kept is not None
+    }
 
 
 def _about(layers, names, network, settings, generator, together) -> dict:
@@ -220,6 +233,12 @@ def _targets(layers, names, published_scales) -> dict[str, np.ndarray]:
     for name, layer in layers.items():
         found = feature_folders.read(layer, names)
         if published_scales:
+            if layer.kept is not None:
+                raise InputError(
+                    f'The published scale of {name} is that of all its units, '
+                    f'and these features are of {layer.units} alone; leave it '
+                    'out or decode all units.'
+                )
             if name not in scaling.CAFFE_VGG19:
                 raise InputError(
                     f'There is no published scale of {name}, only of '

@@ -1,6 +1,7 @@
 """The problem that an inversion solves: targets, bounds and a beginning."""
 
 import dataclasses
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -131,21 +132,34 @@ def build_problem(
     names: Sequence[str],
     network: frozen.Network,
     settings: Settings,
-    generator: Generator | None,
+    generator: Generator | None = None,
+    kept: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[Problem, SearchData, jax.Array]:
     """Returns the problem, its data and where the search begins.
 
     Args:
-      targets, names, network, settings, generator: as for `search.invert`.
+      targets, names, network, settings, generator, kept: as for
+        `search.invert`.
     """
     check(settings, generator)
     if not targets or not len(names):
         raise InputError('There are no features to invert; name some layers.')
+    shapes = feature_shapes(network, targets, settings.size)
+    masks = {}
+    for layer, units in (kept or {}).items():
+        targets = {**targets}
+        targets[layer], masks[layer] = _spread(
+            layer, np.asarray(targets[layer]), units, shapes[layer]
+        )
     targets = {
         layer: jnp.asarray(target, jnp.float32)
         for layer, target in targets.items()
     }
-    _check_targets(targets, len(names), network, settings.size)
+    _check_targets(targets, len(names), network, settings.size, shapes)
+    for layer, channels in settings.channels:
+        if layer in targets:
+            mask = losses.channel_mask(channels, targets[layer].shape[-1])
+            masks[layer] = mask * masks.get(layer, 1)
     keys = jnp.stack([name_key(settings.seed, name) for name in names])
     problem = _problem(network, settings, generator)
     how = settings.weights
@@ -156,11 +170,7 @@ def build_problem(
         losses.layer_weights(
             targets, how if isinstance(how, str) else dict(how)
         ),
-        {
-            layer: losses.channel_mask(channels, targets[layer].shape[-1])
-            for layer, channels in settings.channels
-            if layer in targets
-        },
+        masks,
         _box(problem, generator),
         keys,
     )
@@ -181,8 +191,39 @@ def _fast(params: feedforward.Params) -> feedforward.Params:
     return winograd.prepare(params)
 
 
-def _check_targets(targets, n: int, network: frozen.Network, size: int) -> None:
-    shapes = feature_shapes(network, targets, size)
+def _spread(
+    layer: str, target: np.ndarray, units: np.ndarray, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Puts some units of a layer where they belong among all of them.
+
+    Args:
+      layer: its name.
+      target: [n, kept units].
+      units: which they are, as they lie on disk: channels first.
+      shape: of the layer's features of one picture.
+
+    Returns:
+      [n, *shape] with zeros elsewhere, and [*shape], 1 where a unit is kept.
+    """
+    number = math.prod(shape)
+    if target.shape[1:] != units.shape or units.max() >= number:
+        raise InputError(
+            f'{target.shape[1:]} units of {layer} are kept, up to number '
+            f'{units.max()}, and it has {number} at this size; give features '
+            'of this network and this size.'
+        )
+    places = frozen.channels_first(np.arange(number).reshape(1, *shape))
+    places = places.ravel()[units]
+    spread = np.zeros((len(target), number), np.float32)
+    spread[:, places] = target
+    mask = np.zeros(number, np.float32)
+    mask[places] = 1
+    return spread.reshape(-1, *shape), mask.reshape(shape)
+
+
+def _check_targets(
+    targets, n: int, network: frozen.Network, size: int, shapes
+) -> None:
     for layer, target in targets.items():
         if target.shape != (n, *shapes[layer]):
             raise InputError(

@@ -35,7 +35,8 @@ class Inverted(NamedTuple):
 
     Attributes:
       images: [n, size, size, 3] float32 RGB, 0 to 1 but not clipped.
-      errors: layer -> [n], sum (f - t)^2 / sum t^2 in these images.
+      errors: layer -> [n], sum (f - t)^2 / sum t^2 in these images, over the
+        units that count.
       losses: [steps, n].
       codes: [n, ...] of the generator, or None.
     """
@@ -53,6 +54,7 @@ def invert(
     settings: Settings,
     generator: Generator | None = None,
     progress: Callable[[int], None] | None = None,
+    kept: Mapping[str, np.ndarray] | None = None,
 ) -> Inverted:
     """Searches pictures with given features, all at once.
 
@@ -67,9 +69,11 @@ def invert(
       settings: how to search.
       generator: whose codes are searched; None for pixels.
       progress: called with the steps done.
+      kept: layer -> which of its units the targets [n, units] are of, where
+        they are not of all; counted from 0 as (channels, height, width).
     """
     problem, data, x = build_problem(
-        targets, names, network, settings, generator
+        targets, names, network, settings, generator, kept
     )
     optimiser = OPTIMISERS[type(settings.optimiser)]
     state = optimiser.start(x, settings.optimiser)
@@ -132,8 +136,10 @@ def _finish(problem: Problem, data: SearchData, state):
     with jax.default_matmul_precision('highest'):
         images = render(problem, data, x)
         found = problem.architecture.apply(data.params, images, data.targets)
-    errors = {
-        layer: losses.relative_error(found[layer], target)
-        for layer, target in data.targets.items()
-    }
+    errors = {}
+    for layer, target in data.targets.items():
+        ours = found[layer]
+        if layer in data.masks:
+            ours, target = ours * data.masks[layer], target * data.masks[layer]
+        errors[layer] = losses.relative_error(ours, target)
     return x, images, errors

@@ -9,6 +9,7 @@ import sys
 import jax
 import numpy as np
 import pytest
+import scipy.io
 import tiny
 from conftest import REPOSITORY, TESTS
 from tiny_inversion_files import SETTING, SHAPES, write_true
@@ -149,6 +150,34 @@ def test_a_damaged_or_missing_file_is_decoded_again(tmp_path):
             victim.write_bytes(damaged)
         feature_decoding.decode(*arguments, setting=SETTING)
         assert contents(tmp_path / 'out') == before
+
+
+def test_units_that_an_index_names(tmp_path):
+    recording = tiny.subject()
+    made = write_true(tmp_path / 'true', recording)
+    units = np.array([95, 3, 40])
+    scipy.io.savemat(
+        tmp_path / 'true' / 'feature_index.mat', {'index': {'conv1': units}}
+    )
+    feature_decoding.decode(
+        recording, tmp_path / 'true', tmp_path / 'out', setting=SETTING
+    )
+    layers = feature_folders.open_layers(
+        tmp_path / 'out', subject='tiny', roi='all'
+    )
+    np.testing.assert_array_equal(layers['conv1'].kept, units)
+    assert layers['conv1'].stored is None and layers['fc'].kept is None
+    shown, rows = np.unique(recording.train.stimulus, return_inverse=True)
+    test = average_repeats(recording.test)
+    prepared = ridge.prepare(recording.train.fmri, rows, k=10, alpha=10.0)
+    true = made['conv1'][shown].reshape(len(shown), -1)[:, units]
+    names = [recording.stimuli.names[i] for i in test.stimulus]
+    np.testing.assert_allclose(
+        feature_folders.read(layers['conv1'], names),
+        ridge.decode(prepared, test.fmri, true),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 def test_a_damaged_block_is_decoded_again(tmp_path):

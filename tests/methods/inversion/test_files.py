@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+import scipy.io
 from conftest import TESTS
 from PIL import Image
 from tiny_inversion_files import LAYERS, NAMES, SETTINGS, network, run, tree
@@ -155,6 +156,34 @@ def test_what_was_inverted_otherwise_is_refused(tmp_path, layers):
     (out / 'inversion.json').write_text('{}')
     with pytest.raises(InputError, match=r'inversion\.json is damaged'):
         run(layers, out)
+
+
+def test_some_units_of_decoded_features(tmp_path, layers):
+    units = np.arange(40, 0, -2)
+    index = tmp_path / 'features' / 'feature_index.mat'
+    scipy.io.savemat(index, {'index': {'conv1_2': units}})
+    some = feature_folders.open_layers(tmp_path / 'features')
+    assert some['conv1_2'].shape == (20,) and some['conv2_2'].kept is None
+    errors = run(some, tmp_path / 'out')
+    targets = {
+        name: frozen.channels_last(feature_folders.read(layer, NAMES[:2]))
+        for name, layer in some.items()
+    }
+    expected = search.invert(
+        targets, NAMES[:2], network(), SETTINGS, kept={'conv1_2': units}
+    )
+    assert errors['b']['conv1_2'] == float(expected.errors['conv1_2'][1])
+    held = arrays.read(tmp_path / 'out' / 'reconstructions.npz')
+    np.testing.assert_array_equal(
+        held['images'][:2], expected.images.clip(0, 1)
+    )
+    run(some, tmp_path / 'out')
+    scipy.io.savemat(index, {'index': {'conv1_2': units - 1}})
+    other = feature_folders.open_layers(tmp_path / 'features')
+    with pytest.raises(InputError, match='tells of pictures with kept'):
+        run(other, tmp_path / 'out')
+    with pytest.raises(InputError, match='conv1_2 is that of all its units'):
+        files._targets(some, NAMES, True)
 
 
 def test_published_scales_and_missing_pictures(tmp_path, layers):

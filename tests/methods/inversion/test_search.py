@@ -207,6 +207,48 @@ def test_terms_weights_and_channels_change_the_search():
         assert np.any(found.losses != first.losses), change
 
 
+def test_some_units_of_a_layer():
+    held, settings = network(), Settings(Descent(steps=2), size=32)
+    layers = ('conv1_2', 'conv2_2')
+    whole = features(held, pictures(), layers)
+    rng = np.random.default_rng(0)
+    disk = {  # Units are counted as they lie there, channels first.
+        layer: frozen.channels_first(x).reshape(2, -1)
+        for layer, x in whole.items()
+    }
+
+    def invert(kept):
+        some = {**whole, **{x: disk[x][:, units] for x, units in kept.items()}}
+        return search.invert(some, 'ab', held, settings, kept=kept)
+
+    order = {x: rng.permutation(y.shape[1]) for x, y in disk.items()}
+    every = search.invert(whole, 'ab', held, settings)
+    again = invert(order)
+    np.testing.assert_allclose(again.losses, every.losses, rtol=1e-4)
+    np.testing.assert_allclose(again.images, every.images, atol=1e-3)
+    kept = {x: order[x][:50] for x in layers[:1]}
+    found = invert(kept)
+    assert np.any(found.losses != every.losses)
+    seen = features(held, found.images, layers)
+    for layer in layers:
+        ours, true = (
+            frozen.channels_first(x[layer]).reshape(2, -1)[
+                :, kept.get(layer, slice(None))
+            ]
+            for x in (seen, whole)
+        )
+        error = np.sum((ours - true) ** 2, 1) / np.sum(true**2, 1)
+        np.testing.assert_allclose(found.errors[layer], error, rtol=1e-3)
+    with pytest.raises(InputError, match='up to number 8192, and it has 8192'):
+        search.invert(
+            {'conv1_2': np.zeros((2, 1))},
+            'ab',
+            held,
+            settings,
+            kept={'conv1_2': np.array([8192])},
+        )
+
+
 def test_stretch():
     images = pictures() * 0.2 + 0.5
     found = search.stretch(images)
