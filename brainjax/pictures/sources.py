@@ -342,17 +342,19 @@ def _tfds(spec: str, data_dir: PathLike | None) -> Source:
 def _tfds_error(
     name: str, spec: str, folder: str, error: Exception
 ) -> InputError:
+    # The line as a whole: what is told of it is shortened.
+    whole = str(error).partition('\n')[0]
     reason = untrusted.first_line(error)
-    if 'Unknown split' in reason:
+    if 'Unknown split' in whole:
         return InputError(f'{spec} in {folder} cannot be used: {reason}')
-    if 'file format' in reason.lower():
+    if 'file format' in whole.lower():
         return InputError(
             f'{name} in {folder} is in a file format that only TensorFlow '
             'reads; convert it once, where TensorFlow is installed, with: '
             f'tfds convert_format --dataset_dir={folder}/{name} '
             '--out_file_format=array_record'
         )
-    absent = 'splits` is empty' in reason or 'not found' in reason
+    absent = 'splits` is empty' in whole or 'not found' in whole
     return InputError(
         f'{name} is not prepared in {folder}'
         f'{"" if absent else f" ({reason})"}; prepare it once, where '
