@@ -358,6 +358,11 @@ def sum_absolute(tree) -> jax.Array:
     return sum(jnp.sum(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree))
 
 
+def sum_squares(tree) -> jax.Array:
+    """Sum of squares over all leaves."""
+    return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree))
+
+
 def convolution_kernels(params) -> list[jax.Array]:
     """All convolution kernels [h, w, in, out] of a parameter tree.
 

@@ -13,7 +13,9 @@ two-way identification by pixel correlation (chance 50 %).
 Differs from the original where its backbone cannot be had without Caffe: the
 first layer of torchvision's AlexNet (64 channels) stands in for CaffeNet's
 (96), read at stride 2 as there. The original trained DE on the test fMRI:
-here `transductive_test_fmri` has to be asked for.
+here `--config.decoder.decoder_encoder=1 --config.transductive_test_fmri=True`
+has to be asked for, and weighs voxels by validation stimuli, where the
+original took repeats of the test set.
 """
 
 from brainjax.methods.selfsup.config import gaziv2022
@@ -26,21 +28,24 @@ def get_config():
         'https://github.com/WeizmannVision/SelfSuperReconst/releases'
     )
     config.recording.roi = 'VC'
-    config.voxel_snr = 'uniform'
+    config.paper = 'Beliy et al. 2019'
 
     encoder = config.encoder
     encoder.kind = 'dense'
+    encoder.release = 'keras'
     encoder.backbone = 'alexnet_stride2'
     encoder.weights = 'alexnet'
     encoder.taps = ('relu1',)
     encoder.cosine = 0.2  # -0.1 cos, up to a constant.
     encoder.convolutions = 1e-5
+    encoder.convolutions_square = 1e-3
     encoder.optimizer = 'sgd'
     encoder.learning_rate = 0.1
     encoder.drops = ((20, 0.1), (35, 0.1), (45, 0.1), (50, 0.1))
     encoder.epochs = 80
     encoder.steps = 18
     encoder.shift = 5
+    encoder.select = 'last'
 
     loss = config.image_loss
     loss.backbone = 'vgg19'
@@ -52,6 +57,7 @@ def get_config():
     loss.variation = 1.0
 
     decoder = config.decoder
+    decoder.release = 'keras'
     decoder.kernel = 3
     decoder.order = 'conv activation upsample norm'
     decoder.upsampling = 'nearest'
@@ -63,11 +69,14 @@ def get_config():
     decoder.encoder_decoder = 0.25
     decoder.batch_paired = 48
     decoder.batch_pictures = 16
+    decoder.all_pairs = True
+    decoder.fmri_repeats = 0.33  # The original keeps each with p = 1/3.
+    decoder.dense_inverse_snr = False  # The SNR weighs DE alone.
     decoder.dense_absolute = 20.0
     decoder.dense_neighbours = 4
     decoder.dense_padding = 'symmetric'
     decoder.convolutions = 0.0
     decoder.learning_rate = 1e-3
-    decoder.drops = ((29, 0.2), (59, 0.2), (89, 0.2), (119, 0.2))
+    decoder.drops = tuple((epoch, 0.2) for epoch in (29, 59, 89, 119, 149))
     decoder.steps = 18
     return config

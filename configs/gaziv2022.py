@@ -22,7 +22,9 @@ Every value is the PyTorch release's (`brainjax/methods/selfsup/config.py`
 says which differ in the Keras release). As in all its scripts the DE loss has
 weight 0. To feed it the fMRI of the test set, as the paper describes, set
 `--config.decoder.decoder_encoder=1 --config.transductive_test_fmri=True`; the
-report then says so.
+report then says so. 120 of the 1200 training stimuli choose the encoder's
+epoch and weigh the voxels; the decoder, of which nothing is chosen, learns
+from all 1200.
 """
 
 from brainjax.methods.selfsup.config import gaziv2022
@@ -36,4 +38,6 @@ def get_config():
         'https://github.com/WeizmannVision/SelfSuperReconst/releases'
     )
     config.recording.roi = 'VC'  # 4643 voxels of subject 3.
+    config.decoder.all_pairs = True
+    config.decoder.fmri_repeats = 0.33  # Of DE: 11 of 35, drawn each time.
     return config

@@ -7,15 +7,16 @@ background is fitted to it, as in population receptive field mapping. What the
 branches contribute shows which layer the voxel resembles. Gaziv et al. 2022
 leave the procedure open.
 
-Fields finer than the grid of features cannot be resolved; sizes are those of
-the feature grid's units and the voxel's field together.
+Where a unit looks follows from the strides, paddings and kernels in front of
+it (`networks.layers.unit_centres`). Fields finer than the grid of features
+cannot be resolved; sizes are those of the feature grid's units and the voxel's
+field together.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 VOXELS_AT_A_TIME = 512
 SIZES = np.geomspace(0.02, 0.7, 32)  # In picture widths.
@@ -51,7 +52,9 @@ class Preference(NamedTuple):
 
 
 def maps(
-    activations: Sequence[np.ndarray], weights: Sequence[np.ndarray]
+    activations: Sequence[np.ndarray],
+    weights: Sequence[np.ndarray],
+    places: Sequence[np.ndarray] | None = None,
 ) -> np.ndarray:
     """How much the contribution of each place varies over pictures.
 
@@ -59,32 +62,52 @@ def maps(
       activations: of each branch, [n, height, width, channels] features of n
         pictures.
       weights: of each branch, [height, width, channels, voxels].
+      places: of each branch, [side] where its units look along an axis, in
+        picture widths; None where they are spread evenly.
 
     Returns:
-      [side, side, voxels] float32 standard deviations, on the finest grid of
-      the branches, whose variances add up.
+      [side, side, voxels] float32 standard deviations, at the places of the
+      first of the finest branches; the branches' variances add up.
     """
-    side = max(x.shape[1] for x in activations)
-    voxels = weights[0].shape[-1]
-    total = np.zeros((side, side, voxels), np.float32)
-    for x, w in zip(activations, weights):
-        centred = np.asarray(x, np.float32)
-        centred = centred - centred.mean(axis=0)
-        covariance = np.einsum('nhwc,nhwd->hwcd', centred, centred) / len(x)
-        variance = np.einsum(
-            'hwcv,hwcd,hwdv->hwv', w, covariance, w, optimize=True
+    if places is None:
+        places = [evenly(x.shape[1]) for x in activations]
+    finest = max(places, key=len)
+    total = 0.0
+    for x, w, own in zip(activations, weights, places):
+        move = _interpolation(own, finest)
+        # A place of a coarse branch is spread over several of the finest.
+        total += (
+            np.einsum(
+                'ih,hwv,jw->ijv', move, _variance(x, w), move, optimize=True
+            )
+            * (len(own) / len(finest)) ** 2
         )
-        times = side / len(variance)
-        if times != 1:
-            variance = ndimage.zoom(
-                variance, (times, times, 1), order=1, grid_mode=True,
-                mode='nearest',
-            ) / times**2  # fmt: skip
-        total += variance
-    return np.sqrt(total.clip(0))
+    return np.sqrt(np.float32(total).clip(0))
 
 
-def fit(field_maps: np.ndarray) -> Fields:
+def evenly(n: int) -> np.ndarray:
+    """Middles of n equal parts of the picture, [n] in picture widths."""
+    return (np.arange(n) + 0.5) / n
+
+
+def _variance(activations, weights):
+    """Of each place's contribution over pictures, [height, width, voxels]."""
+    centred = np.asarray(activations, np.float32)
+    centred = centred - centred.mean(axis=0)
+    covariance = np.einsum('nhwc,nhwd->hwcd', centred, centred) / len(centred)
+    return np.einsum(
+        'hwcv,hwcd,hwdv->hwv', weights, covariance, weights, optimize=True
+    )
+
+
+def _interpolation(own, wanted):
+    """[wanted, own] of linear interpolation; the nearest at the edges."""
+    return np.float32(
+        np.stack([np.interp(wanted, own, one) for one in np.eye(len(own))], 1)
+    )
+
+
+def fit(field_maps: np.ndarray, places: np.ndarray | None = None) -> Fields:
     """Fits a Gaussian on a background to each map, by least squares.
 
     The best of a grid: centres half a place apart and 32 sizes from .02 to .7
@@ -92,24 +115,22 @@ def fit(field_maps: np.ndarray) -> Fields:
 
     Args:
       field_maps: [side, side, voxels], from `maps`.
+      places: [side] of its rows and columns in picture widths; None where
+        they are spread evenly.
     """
     side, _, voxels = field_maps.shape
-    places = (np.arange(side) + 0.5) / side
-    centres = (np.arange(2 * side) + 0.5) / (2 * side)
+    places = evenly(side) if places is None else places
+    centres = evenly(2 * side)
     found = Fields(
         np.full((voxels, 2), 0.5), np.full(voxels, np.nan), np.zeros(voxels)
     )
     best = np.full(voxels, -np.inf)
     flat = field_maps.reshape(-1, voxels)
     for size in SIZES:
-        one = np.exp(-((places - centres[:, None]) ** 2) / (2 * size**2))
-        gaussians = np.einsum('ai,bj->abij', one, one)
-        gaussians = _unit(gaussians.reshape(-1, side * side).T).T
+        gaussians = np.float32(_gaussians(places, centres, size))
         for start in range(0, voxels, VOXELS_AT_A_TIME):
             part = slice(start, start + VOXELS_AT_A_TIME)
-            correlation = np.float32(gaussians) @ np.float32(
-                _unit(flat[:, part])
-            )
+            correlation = gaussians @ np.float32(_unit(flat[:, part]))
             chosen = correlation.argmax(axis=0)
             value = correlation[chosen, np.arange(correlation.shape[1])]
             better = np.flatnonzero(value > best[part]) + start
@@ -125,6 +146,13 @@ def fit(field_maps: np.ndarray) -> Fields:
         np.where(varies, found.size, np.nan),
         np.where(varies, best, np.nan),
     )
+
+
+def _gaussians(places, centres, size):
+    """[centres^2, places^2], rows before columns, each of mean 0 and norm 1."""
+    one = np.exp(-((places - centres[:, None]) ** 2) / (2 * size**2))
+    both = np.einsum('ai,bj->abij', one, one)
+    return _unit(both.reshape(-1, len(places) ** 2).T).T
 
 
 def _unit(columns: np.ndarray) -> np.ndarray:

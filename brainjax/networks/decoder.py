@@ -6,28 +6,16 @@ import jax.numpy as jnp
 
 from brainjax.errors import InputError, check_known
 from brainjax.networks import layers
+from brainjax.networks.initializers import (
+    RELEASES,
+    batch_norm,
+    keras_glorot,
+    torch_uniform,
+    torch_uniform_bias,
+)
 
 ACTIVATIONS = {'swish': jax.nn.swish, 'relu': jax.nn.relu}
 OPERATIONS = ('upsample', 'conv', 'norm', 'activation')
-
-
-def torch_uniform(key, shape, dtype=jnp.float32):
-    """PyTorch's default for weights: U(-b, b), b = 1 / sqrt(fan in)."""
-    fan_in = 1
-    for n in shape[:-1]:
-        fan_in *= n
-    bound = fan_in**-0.5
-    return jax.random.uniform(key, shape, dtype, -bound, bound)
-
-
-def torch_uniform_bias(fan_in: int):
-    """PyTorch's default for biases: U(-b, b), b = 1 / sqrt(fan in)."""
-
-    def init(key, shape, dtype=jnp.float32):
-        bound = fan_in**-0.5
-        return jax.random.uniform(key, shape, dtype, -bound, bound)
-
-    return init
 
 
 class Decoder(nn.Module):
@@ -48,6 +36,7 @@ class Decoder(nn.Module):
       groups: groups of the group norm.
       order: 'upsample, conv, norm, activation' for every block, separated by
         spaces, in the order of computation.
+      release: 'torch' or 'keras', whose initialisers and batch norm it has.
       axis_name: device axis over which batch norm takes its statistics.
     """
 
@@ -61,6 +50,7 @@ class Decoder(nn.Module):
     norm: str = 'group'
     groups: int = 32
     order: str = 'upsample conv norm activation'
+    release: str = 'torch'
     axis_name: str | None = None
 
     @nn.compact
@@ -78,10 +68,11 @@ class Decoder(nn.Module):
                 f'A decoder with kernels {self.kernel} wide would shift and '
                 'grow its pictures; choose an odd number.'
             )
+        kernel, bias = self._dense_initialisers(base, fmri.shape[-1])
         x = nn.Dense(
             base * base * self.channels,
-            kernel_init=torch_uniform,
-            bias_init=torch_uniform_bias(fmri.shape[-1]),
+            kernel_init=kernel,
+            bias_init=bias,
             name='dense',
         )(fmri)
         x = x.reshape(-1, base, base, self.channels)
@@ -91,6 +82,13 @@ class Decoder(nn.Module):
         x = self._conv(x, 3, 'top')
         # Pictures are float32, whatever is computed in.
         return jax.nn.sigmoid(x.astype(jnp.float32))
+
+    def _dense_initialisers(self, base, voxels):
+        if self.release == 'torch':
+            return torch_uniform, torch_uniform_bias(voxels)
+        # Keras holds them as pictures, and takes their axes for a kernel's.
+        grid = (base, base, self.channels)
+        return keras_glorot((*grid, voxels)), keras_glorot(grid)
 
     def _apply(self, operation, x, block, train):
         if operation == 'upsample':
@@ -113,13 +111,9 @@ class Decoder(nn.Module):
                 epsilon=1e-5,  # PyTorch's; Flax's is 1e-6.
                 name=f'norm_{block}',
             )(x)
-        return nn.BatchNorm(
-            use_running_average=not train,
-            momentum=0.9,  # PyTorch says 0.1, of the new.
-            epsilon=1e-5,
-            axis_name=self.axis_name,
-            name=f'norm_{block}',
-        )(x)
+        return batch_norm(self.release, train, self.axis_name, f'norm_{block}')(
+            x
+        )
 
     def _conv(self, x, channels, name):
         # Flax's own padding knows no 'reflect'.
@@ -128,8 +122,8 @@ class Decoder(nn.Module):
             channels,
             (self.kernel, self.kernel),
             padding='VALID',
-            kernel_init=torch_uniform,
-            bias_init=torch_uniform_bias(self.kernel**2 * x.shape[-1]),
+            kernel_init=RELEASES[self.release].kernel,
+            bias_init=RELEASES[self.release].bias(self.kernel**2 * x.shape[-1]),
             conv_general_dilated=_without_padding,
             name=name,
         )(x)

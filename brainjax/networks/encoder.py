@@ -13,17 +13,13 @@ import jax.numpy as jnp
 
 from brainjax.networks import layers
 from brainjax.networks.backbones.feedforward import max_pool
-from brainjax.networks.decoder import torch_uniform, torch_uniform_bias
-
-
-def _batch_norm(train: bool, axis_name: str | None, name: str) -> nn.BatchNorm:
-    return nn.BatchNorm(
-        use_running_average=not train,
-        momentum=0.9,  # PyTorch says 0.1, of the new.
-        epsilon=1e-5,  # PyTorch's, as in the published code.
-        axis_name=axis_name,
-        name=name,
-    )
+from brainjax.networks.initializers import (
+    RELEASES,
+    batch_norm,
+    keras_glorot,
+    torch_uniform,
+)
+from brainjax.networks.layers import Window
 
 
 class Adapter(nn.Module):
@@ -31,9 +27,11 @@ class Adapter(nn.Module):
 
     Attributes:
       channels: output channels.
-      kernel: width of the convolution, padded by kernel // 2.
+      kernel: width of the convolution.
       stride: its stride.
       pool: whether a 2x2 max pool comes before it.
+      release: 'torch' pads by kernel // 2 on both sides; 'keras', with an
+        even side at stride 2, more behind than before.
       axis_name: device axis of the batch statistics.
     """
 
@@ -41,24 +39,47 @@ class Adapter(nn.Module):
     kernel: int
     stride: int
     pool: bool
+    release: str
     axis_name: str | None
 
     @nn.compact
     def __call__(self, x, train):
-        x = _batch_norm(train, self.axis_name, 'norm_in')(x)
+        release = RELEASES[self.release]
+        x = self._norm(train, 'norm_in')(x)
         if self.pool:
             x = max_pool(x, 2, 2)
-        margin = self.kernel // 2
         x = nn.Conv(
             self.channels,
             (self.kernel, self.kernel),
             strides=self.stride,
-            padding=((margin, margin), (margin, margin)),
-            kernel_init=torch_uniform,
-            bias_init=torch_uniform_bias(self.kernel**2 * x.shape[-1]),
+            padding=[self._padding(n) for n in x.shape[1:3]],
+            kernel_init=release.kernel,
+            bias_init=release.bias(self.kernel**2 * x.shape[-1]),
             name='conv',
         )(x)
-        return _batch_norm(train, self.axis_name, 'norm_out')(jax.nn.relu(x))
+        return self._norm(train, 'norm_out')(jax.nn.relu(x))
+
+    def windows(self, n: int) -> list[Window]:
+        """How it samples a side of n units; see `layers.unit_centres`."""
+        pools = [Window(2, 2)] if self.pool else []
+        before, _ = self._padding(n // 2 if self.pool else n)
+        return [*pools, Window(self.kernel, self.stride, before)]
+
+    def side(self, n: int) -> int:
+        """The units along a side that it makes of n."""
+        n = n // 2 if self.pool else n
+        return (n + sum(self._padding(n)) - self.kernel) // self.stride + 1
+
+    def _padding(self, n):
+        if self.release == 'torch':
+            return self.kernel // 2, self.kernel // 2
+        total = max(
+            (-(-n // self.stride) - 1) * self.stride + self.kernel - n, 0
+        )
+        return total // 2, total - total // 2
+
+    def _norm(self, train, name):
+        return batch_norm(self.release, train, self.axis_name, name)
 
 
 class SeparableEncoder(nn.Module):
@@ -76,6 +97,9 @@ class SeparableEncoder(nn.Module):
         (2, 2, 1, 1) give the Keras release, (2, 2, 2, 1) the PyTorch one.
       channels: of each adapter.
       dropout: on the read-out of space, while training.
+      release: 'torch' or 'keras': whose initialisers, batch norm and padding
+        it has; and whether branch weights count by their absolute values or
+        are kept from falling below 0 by the optimiser.
       axis_name: device axis of the batch statistics.
     """
 
@@ -86,6 +110,7 @@ class SeparableEncoder(nn.Module):
     strides: tuple[int, ...] = (2, 2, 2, 1)
     channels: int = 32
     dropout: float = 0.5
+    release: str = 'torch'
     axis_name: str | None = None
 
     @nn.compact
@@ -114,14 +139,7 @@ class SeparableEncoder(nn.Module):
         )
         total = 0.0
         for b, tap in enumerate(self.taps):
-            x = Adapter(
-                self.channels,
-                self.kernels[b],
-                self.strides[b],
-                self.pools[b],
-                self.axis_name,
-                name=f'branch_{b}',
-            )(features[tap], train)
+            x = self._adapter(b, name=f'branch_{b}')(features[tap], train)
             if folded is not None:
                 # Sums over branches are float32, whatever is computed in.
                 response = jnp.tensordot(x, folded[b], 3)
@@ -134,7 +152,7 @@ class SeparableEncoder(nn.Module):
             kernel, bias = self._channel_mix(b, seen.shape[1])
             # Not an einsum, which would move the voxels to a batch axis.
             response = jnp.sum(seen * kernel, 1, dtype=jnp.float32) + bias
-            total += response * jnp.abs(mix[b])
+            total += response * self._positive(mix[b])
         return total if folded is None else total + folded[-1]
 
     def fold(
@@ -155,13 +173,11 @@ class SeparableEncoder(nn.Module):
         """
         folded, bias = [], 0.0
         for b, tap in enumerate(self.taps):
-            size = features[tap].shape[1] // (2 if self.pools[b] else 1)
-            margin = self.kernels[b] // 2 * 2
-            size = (size + margin - self.kernels[b]) // self.strides[b] + 1
+            size = self.side(b, features[tap].shape[1])
             width = size - 2  # Places of a 3x3 patch.
             space = params[f'space_{width}'].reshape(width, width, 1, -1)
             mix = params[f'channels_{b}'].reshape(self.channels, 3, 3, -1)
-            weight = jnp.abs(params['branch_weights'][b])
+            weight = self._positive(params['branch_weights'][b])
             dense = jnp.zeros((size, size, self.channels, self.voxels))
             for i in range(3):
                 for j in range(3):
@@ -182,25 +198,50 @@ class SeparableEncoder(nn.Module):
         rows = patches.swapaxes(1, 2).reshape(-1, width * width)
         return (rows @ space).reshape(n, inputs, self.voxels)
 
+    def windows(self, branch: int, n: int) -> list[Window]:
+        """How a branch's adapter samples a tap of n units a side."""
+        return self._adapter(branch, parent=None).windows(n)
+
+    def side(self, branch: int, n: int) -> int:
+        """The units a side that it makes of them."""
+        return self._adapter(branch, parent=None).side(n)
+
+    def _adapter(self, branch, **options):
+        return Adapter(
+            self.channels,
+            self.kernels[branch],
+            self.strides[branch],
+            self.pools[branch],
+            self.release,
+            self.axis_name,
+            **options,
+        )
+
+    def _positive(self, weights):
+        # The Keras release lets its optimiser see to it. An absolute value
+        # would keep a weight at 0 for good, where its gradient is 0.
+        return jnp.abs(weights) if self.release == 'torch' else weights
+
     def _space_map(self, width):
         # Branches of one width share their map.
         name = f'space_{width}'
         if self.has_variable('params', name):
             return self.get_variable('params', name)
-        return self.param(name, torch_uniform, (width * width, self.voxels))
+        init = torch_uniform
+        if self.release == 'keras':
+            # As if all places of the map and all voxels shared a sum of 2.
+            init = nn.initializers.constant(2 / (width**2 + self.voxels))
+        return self.param(name, init, (width * width, self.voxels))
 
     def _channel_mix(self, branch, inputs):
+        if self.release == 'torch':
+            kernel = nn.initializers.variance_scaling(1, 'fan_avg', 'normal')
+            bias = nn.initializers.constant(0.01)
+        else:
+            kernel = bias = keras_glorot()
         return (
-            self.param(
-                f'channels_{branch}',
-                nn.initializers.variance_scaling(1, 'fan_avg', 'normal'),
-                (inputs, self.voxels),
-            ),
-            self.param(
-                f'bias_{branch}',
-                nn.initializers.constant(0.01),
-                (self.voxels,),
-            ),
+            self.param(f'channels_{branch}', kernel, (inputs, self.voxels)),
+            self.param(f'bias_{branch}', bias, (self.voxels,)),
         )
 
 
@@ -213,6 +254,8 @@ class DenseEncoder(nn.Module):
       layers: strided 3x3 convolutions.
       channels: of each.
       dropout: before the dense layer, while training.
+      release: 'torch' or 'keras', whose batch norm it has. Initialisers and
+        padding are always those of the only release, in Keras.
       axis_name: device axis of the batch statistics.
     """
 
@@ -221,12 +264,13 @@ class DenseEncoder(nn.Module):
     layers: int = 2
     channels: int = 32
     dropout: float = 0.5
+    release: str = 'torch'
     axis_name: str | None = None
 
     @nn.compact
     def __call__(self, features, train=False, keys=None):
         """As `SeparableEncoder`."""
-        x = _batch_norm(train, self.axis_name, 'norm_in')(features[self.tap])
+        x = self._norm(train, 'norm_in')(features[self.tap])
         for i in range(self.layers):
             x = nn.Conv(
                 self.channels,
@@ -237,7 +281,7 @@ class DenseEncoder(nn.Module):
                 name=f'conv_{i}',
             )(x)
             x = jax.nn.relu(x)
-            x = _batch_norm(train, self.axis_name, f'norm_{i}')(x)
+            x = self._norm(train, f'norm_{i}')(x)
         if keys is not None:
             x = layers.dropout(keys, x, self.dropout)
         kernel = self.param(
@@ -248,3 +292,6 @@ class DenseEncoder(nn.Module):
         bias = self.param('bias', nn.initializers.zeros, (self.voxels,))
         product = jnp.einsum('nhwc,hwcv->nv', x, kernel)
         return product.astype(jnp.float32) + bias
+
+    def _norm(self, train, name):
+        return batch_norm(self.release, train, self.axis_name, name)

@@ -1,6 +1,8 @@
 """Layers that JAX's own libraries compute differently from the papers."""
 
 import functools
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -270,3 +272,39 @@ def random_shift(keys: jax.Array, images: jax.Array, amount: int) -> jax.Array:
         )
 
     return jax.vmap(one)(keys, pad(images, amount, 'edge'))
+
+
+class Window(NamedTuple):
+    """How a convolution or pool samples an axis.
+
+    Attributes:
+      size: of its kernel.
+      stride: between windows.
+      before: the padding in front of the first unit.
+    """
+
+    size: int
+    stride: int
+    before: int = 0
+
+
+def unit_centres(windows: Iterable[Window], n: int) -> np.ndarray:
+    """Where along an axis units look through a row of layers.
+
+    The middle of a unit's window, whatever padding may hide of it. A stride
+    s after a padding of (size - 1) / 2 puts unit j in the middle of pixel s
+    j, not of the s pixels from there on, as (j + 1/2) s would have it.
+
+    Args:
+      windows: of the layers, from the picture on; those that keep every place
+        (stride 1, padded by half of their kernel) may be left out.
+      n: units along the axis.
+
+    Returns:
+      [n] float64 in pixels, the middle of the first pixel at 1/2.
+    """
+    first, spacing = 0.5, 1
+    for window in windows:
+        first += spacing * ((window.size - 1) / 2 - window.before)
+        spacing *= window.stride
+    return first + spacing * np.arange(n)

@@ -90,6 +90,25 @@ OPTIMIZERS = {
 }
 
 
+def non_negative(*names: str) -> optax.GradientTransformation:
+    """Keeps the parameters of these names from falling below 0.
+
+    Comes after an optimiser: a parameter that its update would take below 0
+    becomes 0, as by the constraint NonNeg of Keras.
+    """
+
+    def bound(path, change, parameter):
+        if getattr(path[-1], 'key', None) not in names:
+            return change
+        return jnp.where(parameter + change < 0, -parameter, change)
+
+    def update(updates, state, params):
+        changed = jax.tree_util.tree_map_with_path(bound, updates, params)
+        return changed, state
+
+    return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
+
+
 def separate(
     parts: Mapping[str, optax.GradientTransformation],
 ) -> optax.GradientTransformationExtraArgs:

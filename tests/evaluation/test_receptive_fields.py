@@ -47,6 +47,36 @@ def test_gaussians_on_a_background_are_found():
     assert np.corrcoef(found.size, size)[0, 1] > 0.8
 
 
+def test_fields_are_found_where_the_units_look():
+    """Two branches a pixel and two off the middles of their parts."""
+    rng = np.random.default_rng(6)
+    pixels, voxels_ = 112, 30
+    places = [
+        (4 * np.arange(28) + 1) / pixels,
+        (8 * np.arange(14) + 2) / pixels,
+    ]
+    centre = rng.uniform(0.25, 0.75, (voxels_, 2))
+    activations, weights = [], []
+    for at in places:
+        y, x = (
+            np.exp(-((at - centre[:, i, None]) ** 2) / (2 * 0.1**2))
+            for i in (1, 0)
+        )
+        field = np.einsum('vi,vj->ijv', y, x)[:, :, None]
+        activations.append(rng.normal(size=(200, *field.shape[:2], 1)))
+        weights.append(field)
+    for parts in (slice(1), slice(1, 2), slice(2)):
+        maps = receptive_fields.maps(
+            activations[parts], weights[parts], places[parts]
+        )
+        found = receptive_fields.fit(maps, max(places[parts], key=len))
+        error = (found.centre - centre).mean(axis=0)
+        assert abs(error).max() < 0.5 / pixels
+    # As if spread evenly, they are off by what they look elsewhere.
+    wrong = receptive_fields.fit(receptive_fields.maps(activations, weights))
+    assert ((wrong.centre - centre).mean(axis=0) > 0.5 / pixels).all()
+
+
 def test_a_flat_map_has_no_field():
     found = receptive_fields.fit(np.ones((5, 5, 1)))
     assert np.isnan(found.fit[0]) and np.isnan(found.size[0])

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from numpy_layers import batch_norm, convolve, draw, randomised
 
-from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
+from brainjax.networks import layers
+from brainjax.networks.encoder import (
+    Adapter,
+    DenseEncoder,
+    SeparableEncoder,
+)
 
 # Taps of VGG19 on pictures of 112 px: channels, height and width.
 VGG19_TAPS = {
@@ -208,3 +213,37 @@ def test_dense_encoder_of_the_paper_has_6272_inputs_a_voxel():
             DenseEncoder(voxels).init, jax.random.key(0), taps
         )['params']
         assert params['dense'].shape == (14, 14, 32, voxels)
+
+
+@pytest.mark.parametrize('release', ['torch', 'keras'])
+def test_adapters_look_where_their_windows_say(release):
+    """By the places that change a unit, all weights being positive."""
+    module = SeparableEncoder(
+        1, ('a', 'b', 'c'), (True, False, False), (3, 3, 1), (2, 2, 1),
+        *(2, 0.0, release),
+    )  # fmt: skip
+    taps = {name: jnp.ones((1, 16, 16, 2)) for name in module.taps}
+    variables = jax.tree.map(
+        jnp.ones_like, module.init(jax.random.key(0), taps)
+    )
+    for b, tap in enumerate(module.taps):
+        side = module.side(b, 16)
+
+        def units(x, b=b, tap=tap):
+            _, seen = module.apply(
+                variables,
+                taps | {tap: x},
+                capture_intermediates=lambda m, _: isinstance(m, Adapter),
+                mutable=['intermediates'],
+            )
+            return seen['intermediates'][f'branch_{b}']['__call__'][0][
+                0, ..., 0
+            ]
+
+        found, pull = jax.vjp(units, taps[tap])
+        assert found.shape == (side, side)
+        said = layers.unit_centres(module.windows(b, 16), side)
+        for i in (side // 2, side // 2 + 1):
+            (changed,) = pull(jnp.zeros_like(found).at[i, i].set(1.0))
+            rows = np.flatnonzero(np.sum(changed, axis=(0, 2, 3)))
+            assert said[i] == (rows[0] + rows[-1] + 1) / 2

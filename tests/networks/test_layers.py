@@ -1,10 +1,12 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy_layers import KERNELS, doubled
 
 from brainjax.errors import InputError
 from brainjax.networks import layers
+from brainjax.networks.backbones import BACKBONES
 
 
 def draw(*shape, seed=0):
@@ -140,3 +142,45 @@ def test_dropout_that_leaves_nothing_is_refused(rate):
     keys = jax.random.split(jax.random.key(0), 2)
     with pytest.raises(InputError, match='leaves nothing; choose'):
         layers.dropout(keys, np.ones((2, 3)), rate)
+
+
+@pytest.mark.parametrize(
+    ('name', 'tap', 'size'),
+    [
+        ('vgg16', 'relu1_2', 32),
+        ('vgg16', 'relu3_3', 128),
+        ('alexnet', 'relu2', 128),
+        ('alexnet_stride2', 'relu1', 112),
+        ('squeezenet', 'fire5', 160),
+        ('resnet50', 'layer1', 128),
+    ],
+)
+def test_units_look_where_their_windows_say(name, tap, size):
+    """By the pixels that change a unit, all weights being positive."""
+    known = BACKBONES[name]
+    params = jax.tree.map(
+        lambda x: jnp.full_like(x, 1 / x[..., 0].size),
+        known.init(jax.random.key(0), 0.05, size),
+    )
+
+    def features(image):
+        return known.apply(params, image[None], (tap,), 'none')[tap][0]
+
+    units, pull = jax.vjp(features, jnp.ones((size, size, 3)))
+    n = len(units)
+    said = layers.unit_centres(known.windows_of(params, tap, n, size), n)
+    for i, j in ((n // 2, n // 2), (n // 2 + 1, n // 2 - 1)):
+        (changed,) = pull(jnp.zeros_like(units).at[i, j].set(1.0))
+        for axis, unit in ((0, i), (1, j)):
+            seen = np.flatnonzero(np.sum(changed, axis=(1 - axis, 2)))
+            assert seen[0] > 0 and seen[-1] < size - 1  # No border hides any.
+            assert said[unit] == (seen[0] + seen[-1] + 1) / 2
+
+
+def test_centres_of_strided_units_by_hand():
+    windows = [layers.Window(2, 2), layers.Window(3, 2, 1)]
+    # A pool sees pixels 0 and 1, whose border is at 1; and so on, by 4.
+    np.testing.assert_array_equal(layers.unit_centres(windows, 3), [1, 5, 9])
+    # TensorFlow's padding of an even side: nothing before.
+    windows = [layers.Window(3, 2, 0)]
+    np.testing.assert_array_equal(layers.unit_centres(windows, 2), [1.5, 3.5])

@@ -108,6 +108,8 @@ class SeparableEncoderReference(nn.Module):
 
     `sides` are the sides of the four taps in pixels. With `branch3_stride` 2
     branches 3 and 4 share the small map, with 1 branch 3 uses the large one.
+    The Keras release: 1, 'tf', .5, 1e-3, .01 and no `absolute`, as there the
+    optimiser keeps the branch weights from falling below 0.
     """
 
     def __init__(
@@ -120,8 +122,10 @@ class SeparableEncoderReference(nn.Module):
         dropout: float = 0.5,
         norm_eps: float = 1e-5,
         norm_momentum: float = 0.1,
+        absolute: bool = True,
     ):
         super().__init__()
+        self.absolute = absolute
         strides = (2, 2, branch3_stride, 1)
         kernels = (3, 3, 3, 1)
         halved = (sides[0] // 2, *sides[1:])
@@ -164,7 +168,8 @@ class SeparableEncoderReference(nn.Module):
             maps = self.space[str(self.sides[b])]
             pooled = self.dropout(maps(patches))  # [n, 288, voxels]
             mixed = (pooled * self.mix[b].T).sum(1) + self.mix_bias[b]
-            fmri = fmri + mixed * self.branch_weights[:, b].abs()
+            weight = self.branch_weights[:, b]
+            fmri = fmri + mixed * (weight.abs() if self.absolute else weight)
         return fmri
 
     def maps(self) -> dict[int, torch.Tensor]:
@@ -448,6 +453,71 @@ def dense_regulariser(
 
 def conv_l1(kernels) -> torch.Tensor:
     return sum(kernel.abs().sum() for kernel in kernels)
+
+
+def conv_l2(kernels) -> torch.Tensor:
+    return sum((kernel**2).sum() for kernel in kernels)
+
+
+def encoder_regulariser_2019(encoder: DenseEncoderReference) -> torch.Tensor:
+    """Returns what Beliy et al. 2019 add to the encoder's loss."""
+    kernels = [layer.conv.weight for layer in encoder.conv]
+    dense = dense_regulariser(
+        encoder.weight(), None, 10, 800, 4, padding='symmetric'
+    )
+    return dense + 1e-5 * conv_l1(kernels) + 1e-3 * conv_l2(kernels)
+
+
+def decoder_regulariser_2019(decoder) -> torch.Tensor:
+    """Returns what Beliy et al. 2019 add to the decoder's: no SNR in it."""
+    return dense_regulariser(
+        decoder.weight(), None, 20, 400, 4, padding='symmetric'
+    )
+
+
+def decoder_regulariser_keras(decoder, inverse_snr) -> torch.Tensor:
+    """Returns what the Keras script adds to the decoder's loss."""
+    dense = dense_regulariser(
+        decoder.weight(), inverse_snr, 20, 400, 4, padding='symmetric'
+    )
+    return dense + 1e-5 * conv_l1(decoder.kernels())
+
+
+# Initial values and learning rates.
+
+
+def glorot_deviation(*shape: int) -> float:
+    """Returns the deviation of Keras' glorot_normal for a weight's shape.
+
+    sqrt(2 / (fan in + fan out)), where a matrix has its sides, a vector of n
+    the root of n twice, and anything longer counts as a convolution's kernel:
+    its last two axes, each times the number of places.
+    """
+    if len(shape) == 1:
+        fans = 2 * shape[0] ** 0.5
+    else:
+        fans = (shape[-1] + shape[-2]) * np.prod(shape[:-2])
+    return float((2 / fans) ** 0.5)
+
+
+def learning_rate(variant: str, part: str, epoch: int) -> float:
+    """Returns the rate of an epoch, counted from 0."""
+    if variant == 'beliy2019' and part == 'encoder':
+        return 0.1 / 10 ** sum(epoch >= drop for drop in (20, 35, 45, 50))
+    if variant == 'beliy2019':  # A fifth every 30 epochs, first at 29.
+        return 1e-3 / 5 ** ((epoch + 1) // 30)
+    if variant == 'gaziv2022-torch' and part == 'encoder':
+        return 1e-3 * 0.2 ** max(0, (epoch - 1) // 10)
+    if variant == 'gaziv2022-torch':
+        return 5e-3 if epoch < 100 else 1e-3 if epoch < 140 else 2e-4
+    table = {
+        'encoder': ((20, 1e-3), (30, 1e-4), (35, 1e-5), (49, 1e-6)),
+        'decoder': (
+            *((28, 1e-3), (58, 2e-4), (118, 4e-5)),
+            *((148, 8e-6), (149, 1.6e-6)),
+        ),
+    }[part]
+    return next(rate for last, rate in table if epoch <= last)
 
 
 def decoder_regulariser(decoder, inverse_snr, conv=1e-4) -> torch.Tensor:

@@ -7,6 +7,7 @@ import pytest
 from brainjax.errors import InputError
 from brainjax.training.optimizers import (
     amsgrad,
+    non_negative,
     optimizer,
     separate,
     stepwise,
@@ -152,3 +153,18 @@ def test_separate_optimisers_with_gates():
                 expected = jax.tree.map(jnp.zeros_like, params[name])
             jax.tree.map(np.testing.assert_array_equal, updates[name], expected)
             jax.tree.map(np.testing.assert_array_equal, state[name], own[name])
+
+
+def test_parameters_that_must_not_fall_below_zero():
+    params = {'mix': jnp.array([1.0, 0.2, 0.0]), 'other': jnp.array([0.1])}
+    transform = optax.chain(optax.sgd(0.5), non_negative('mix'))
+    state = transform.init(params)
+    path = []
+    for g in ([1.0, 1.0, -2.0], [1.0, -1.0, 4.0]):
+        gradient = {'mix': jnp.array(g), 'other': jnp.array([1.0])}
+        updates, state = transform.update(gradient, state, params)
+        params = optax.apply_updates(params, updates)
+        path.append(params['mix'])
+    # By hand: p - g / 2, and 0 in place of what is less; 0 can rise again.
+    np.testing.assert_allclose(path, [[0.5, 0, 1], [0, 0.5, 0]], atol=1e-7)
+    np.testing.assert_allclose(params['other'], [-0.9], rtol=1e-6)

@@ -14,6 +14,8 @@ def gaziv2022() -> ConfigDict:
     """Returns the setting of Gaziv et al. 2022, typed and locked."""
     c = shared()
     c.method = 'selfsup'
+    # Whose method the report says it is.
+    c.paper = 'Gaziv et al. 2022'
     c.pictures.number = 50_000
     # What the networks compute in while training: 'bfloat16' is for GPUs and
     # TPUs. Parameters, statistics and losses are float32.
@@ -43,9 +45,13 @@ def gaziv2022() -> ConfigDict:
     c.encoder.kernels = (3, 3, 3, 1)
     c.encoder.strides = (2, 2, 2, 1)  # Keras: (2, 2, 1, 1).
     c.encoder.channels = 32
+    # 'keras': its initialisers, batch norm (epsilon 1e-3, momentum .99) and
+    # padding, and branch weights that the optimiser keeps from falling below 0.
+    c.encoder.release = 'torch'
     c.encoder.dropout = 0.5
     c.encoder.cosine = 0.3  # Keras, Beliy: 0.2 in these units.
-    c.encoder.convolutions = 1e-4  # L1, sum. Keras: 1e-5.
+    c.encoder.convolutions = 1e-4  # L1, sum. Keras, Beliy: 1e-5.
+    c.encoder.convolutions_square = 0.0  # L2, sum. Beliy: 1e-3.
     c.encoder.second_moment = 10.0  # Keras: 0.
     # Factor of both map penalties, widest map first. The PyTorch release
     # counts the 26-map three times and the 12-map once; Keras: (1, 1).
@@ -64,7 +70,7 @@ def gaziv2022() -> ConfigDict:
     c.encoder.steps = 19  # An epoch.
     c.encoder.batch = 64
     c.encoder.shift = 3  # Pixels, edges repeated. Keras: 5.
-    c.encoder.select = 'validation'  # Or 'last'.
+    c.encoder.select = 'validation'  # Or 'last' (Keras, Beliy).
 
     c.image_loss = ConfigDict()
     c.image_loss.backbone = 'vgg16'
@@ -89,7 +95,10 @@ def gaziv2022() -> ConfigDict:
     c.decoder.activation = 'swish'  # Keras, Beliy: 'relu'.
     c.decoder.norm = 'group'  # Beliy: 'batch'.
     c.decoder.groups = 32
+    # Keras: 'upsample conv activation norm'; Beliy: 'conv activation upsample
+    # norm'.
     c.decoder.order = 'upsample conv norm activation'
+    c.decoder.release = 'torch'  # As of the encoder: initialisers, batch norm.
     c.decoder.paired = 1.0  # Weight of D.
     c.decoder.encoder_decoder = 1.0  # Weight of ED.
     # Weight of DE: 0 in all published scripts, 1 in the release's default.
@@ -98,7 +107,11 @@ def gaziv2022() -> ConfigDict:
     c.decoder.batch_paired = 24
     c.decoder.batch_pictures = 48
     c.decoder.batch_fmri = 16
+    # Part of a stimulus' unpaired trials whose average is used, drawn anew for
+    # each batch; 1 for the fixed average of all. Published: .33, 11 of 35.
+    c.decoder.fmri_repeats = 1.0
     c.decoder.cycle_cosine = 0.2
+    c.decoder.dense_inverse_snr = True  # Weighs the next. Beliy: False.
     c.decoder.dense_absolute = 40.0  # Keras, Beliy: 20.
     c.decoder.dense_group = 400.0
     c.decoder.dense_neighbours = 8  # Keras, Beliy: 4.
@@ -115,6 +128,9 @@ def gaziv2022() -> ConfigDict:
     c.decoder.epochs = 150
     c.decoder.steps = 50  # An epoch.
     c.decoder.select = 'last'  # Or 'validation'.
+    # Whether it learns from the validation stimuli, too, as published: only
+    # where nothing of it is chosen on them (select 'last').
+    c.decoder.all_pairs = False
     # Keep what does not change between steps in memory: the fMRI predicted
     # for unpaired pictures (4 V bytes a picture) and the targets' features
     # (1.5 MB a picture at 112 px). Neither changes a result.

@@ -21,6 +21,7 @@ from brainjax.methods.selfsup.networks import (
 from brainjax.methods.selfsup.steps import build_optimizer
 from brainjax.networks import weights
 from brainjax.networks.backbones import backbone
+from brainjax.networks.initializers import RELEASES
 from brainjax.recordings import (
     Recording,
     Trials,
@@ -44,6 +45,8 @@ CHOICES = {
     'compute_dtype': COMPUTE_TYPES,
     'voxel_snr': ('encoder', 'repeats', 'uniform', 'transductive_source'),
     'encoder.kind': ('separable', 'dense'),
+    'encoder.release': tuple(RELEASES),
+    'decoder.release': tuple(RELEASES),
     'encoder.map_padding': ('reflect', 'symmetric'),
     'encoder.select': ('validation', 'last'),
     'image_loss.distance': ('cosine', 'absolute'),
@@ -69,6 +72,7 @@ BOUNDS = {
         *('encoder.map_uses', 'encoder.map_absolute', 'encoder.map_neighbour'),
         *('encoder.channel_mix', 'encoder.branch_mix', 'encoder.shift'),
         *('encoder.dense_absolute', 'encoder.dense_group'),
+        'encoder.convolutions_square',
         *('image_loss.tap_weights', 'image_loss.pixels'),
         *('image_loss.variation', 'decoder.paired', 'decoder.encoder_decoder'),
         *('decoder.decoder_encoder', 'decoder.cycle_cosine'),
@@ -95,18 +99,24 @@ class TrainingData(NamedTuple):
     """What training sees; pictures are uint8 [n, size, size, 3].
 
     Attributes:
-      train: single trials of most training stimuli.
+      train: single trials of most training stimuli, for the encoder.
       validation: averaged trials of the others.
+      paired: single trials that the decoder learns from: `train`, or with
+        `config.decoder.all_pairs` those of the validation stimuli, too.
       images: of all stimuli.
       unpaired_fmri: [n, voxels], or None.
+      unpaired: the single trials behind it where their stimuli are known, of
+        which averages can be drawn; or None.
       pictures: unpaired.
       fingerprints: of the `methods.data.Data` it was split from.
     """
 
     train: Trials
     validation: Trials
+    paired: Trials
     images: np.ndarray
     unpaired_fmri: np.ndarray | None
+    unpaired: Trials | None
     pictures: np.ndarray
     fingerprints: dict[str, str]
 
@@ -139,17 +149,21 @@ def split(data: Data, config: ConfigDict) -> TrainingData:
     held_out = round(config.validation * len(stimuli))
     aside = round(config.unpaired_fmri * len(stimuli))
     rest, validation = split_trials(recording.train, stimuli[:held_out])
-    rest, unpaired = split_trials(rest, stimuli[held_out : held_out + aside])
+    aside = stimuli[held_out : held_out + aside]
+    rest, unpaired = split_trials(rest, aside)
     if not len(rest):
         raise InputError(
             f'{recording.source}: no training trial is left beside '
             'config.validation and config.unpaired_fmri; lower them.'
         )
-    fmri = recording.unpaired_fmri
+    paired = rest
+    if config.decoder.all_pairs:
+        paired, _ = split_trials(recording.train, aside)
+    fmri, trials = recording.unpaired_fmri, None
     if config.transductive_test_fmri:
-        fmri = data.test.fmri
+        fmri, trials = data.test.fmri, recording.test
     elif fmri is None and len(unpaired):
-        fmri = unpaired.fmri
+        fmri, trials = unpaired.fmri, unpaired
     if config.decoder.decoder_encoder and fmri is None:
         raise InputError(
             f'{recording.source} has no unpaired fMRI for the DE loss; set '
@@ -159,11 +173,33 @@ def split(data: Data, config: ConfigDict) -> TrainingData:
     return TrainingData(
         rest,
         average_repeats(validation) if len(validation) else validation,
+        paired,
         recording.stimuli.images,
         fmri,
+        trials,
         pictures,
         data.fingerprints,
     )
+
+
+def average_some(
+    trials: Trials, stimulus: int, part: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Averages some repeats of a stimulus, drawn without replacement.
+
+    Args:
+      trials: single ones.
+      stimulus: one of theirs.
+      part: of its n repeats, of which int(n part) are drawn, at least one: 11
+        of 35 for the published .33.
+      rng: draws them.
+
+    Returns:
+      [voxels].
+    """
+    repeats = np.flatnonzero(trials.stimulus == stimulus)
+    drawn = rng.permutation(repeats)[: max(1, int(len(repeats) * part))]
+    return np.mean(trials.fmri.take(drawn, axis=0), axis=0)
 
 
 def check(config: ConfigDict, recording: Recording) -> None:
@@ -179,6 +215,17 @@ def check(config: ConfigDict, recording: Recording) -> None:
         if value not in known:
             check_known(f'config.{name}', value, map(str, known))
     check_values(config, BOUNDS)
+    if not 0 < config.decoder.fmri_repeats <= 1:
+        raise InputError(
+            f'config.decoder.fmri_repeats is {config.decoder.fmri_repeats}; '
+            'give the part of the repeats to average, above 0 and up to 1.'
+        )
+    if config.decoder.all_pairs and config.decoder.select == 'validation':
+        raise InputError(
+            "config.decoder.select='validation' chooses the epoch on stimuli "
+            'that config.decoder.all_pairs has the decoder learn from; set '
+            "one of them to 'last' or to False."
+        )
     _check_voxel_snr(config, recording)
     if config.encoder.kind == 'separable':
         for name in ('pools', 'kernels', 'strides'):

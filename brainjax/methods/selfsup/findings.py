@@ -19,6 +19,7 @@ from brainjax.methods.selfsup.networks import (
     build_encoder,
     feature_shapes,
     predict,
+    unit_places,
 )
 from brainjax.networks.encoder import Adapter
 from brainjax.recordings import Recording
@@ -53,7 +54,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         'DE': c.decoder_encoder,
     }
     return Findings(
-        'the self-supervised encoder and decoder (Gaziv et al. 2022; losses '
+        f'the self-supervised encoder and decoder ({config.paper}; losses '
         + ' + '.join(name for name, weight in parts.items() if weight)
         + ')',
         learned_from_test(config)
@@ -192,7 +193,9 @@ def biology(fitted: Fitted, images: np.ndarray, config: ConfigDict) -> Biology:
         for b in range(len(weights))
     ]
     weights = [np.asarray(w) for w in weights]
+    places = unit_places(config, encoder, backbone)
+    maps = receptive_fields.maps(activations, weights, places)
     return Biology(
-        receptive_fields.fit(receptive_fields.maps(activations, weights)),
+        receptive_fields.fit(maps, max(places, key=len)),
         receptive_fields.preference(activations, weights),
     )

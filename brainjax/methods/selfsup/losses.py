@@ -12,11 +12,12 @@ from brainjax.methods.selfsup.networks import loss_features
 
 
 def encoder_regularisation(config: ConfigDict, params) -> jax.Array:
-    """Penalty of the encoder's parameters (Gaziv 2.2; Beliy for 'dense')."""
+    """Penalty of the encoder's parameters (Gaziv; Beliy for 'dense')."""
     c = config.encoder
-    total = c.convolutions * losses.sum_absolute(
-        losses.convolution_kernels(params)
-    )
+    kernels = losses.convolution_kernels(params)
+    total = c.convolutions * losses.sum_absolute(kernels)
+    if c.convolutions_square:
+        total += c.convolutions_square * losses.sum_squares(kernels)
     if c.kind == 'dense':
         return total + losses.neighbour_group_sparsity(
             jnp.moveaxis(params['dense'], -1, 0),
@@ -87,7 +88,7 @@ def weighted_picture_loss(config, frozen, prediction, target, features, truth):
 
 
 def decoder_regularisation(config: ConfigDict, params, inverse_snr):
-    """Penalty of the decoder's parameters (Gaziv 3.2)."""
+    """Penalty of the decoder's parameters (Gaziv; Beliy without the SNR)."""
     c = config.decoder
     base = config.size // 2**c.blocks
     dense = params['dense']['kernel'].reshape(-1, base, base, c.channels)
@@ -97,5 +98,5 @@ def decoder_regularisation(config: ConfigDict, params, inverse_snr):
         group=c.dense_group,
         neighbours=c.dense_neighbours,
         padding=c.dense_padding,
-        inverse_snr=inverse_snr,
+        inverse_snr=inverse_snr if c.dense_inverse_snr else 1.0,
     ) + c.convolutions * losses.sum_absolute(losses.convolution_kernels(params))

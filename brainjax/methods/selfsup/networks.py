@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.networks import weights
+from brainjax.networks import layers, weights
 from brainjax.networks.backbones import backbone
 from brainjax.networks.decoder import Decoder
 from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
@@ -66,6 +66,7 @@ def build_encoder(config: ConfigDict, voxels: int):
             tap=c.taps[0],
             channels=c.channels,
             dropout=c.dropout,
+            release=c.release,
             axis_name=parallel.AXIS,
         )
     return SeparableEncoder(
@@ -76,6 +77,7 @@ def build_encoder(config: ConfigDict, voxels: int):
         strides=tuple(c.strides),
         channels=c.channels,
         dropout=c.dropout,
+        release=c.release,
         axis_name=parallel.AXIS,
     )
 
@@ -94,6 +96,7 @@ def build_decoder(config: ConfigDict) -> Decoder:
         norm=c.norm,
         groups=c.groups,
         order=c.order,
+        release=c.release,
         axis_name=parallel.AXIS,
     )
 
@@ -106,6 +109,31 @@ def feature_shapes(config: ConfigDict, params: Any) -> dict[str, Any]:
     return jax.eval_shape(
         functools.partial(backbone_features, config.encoder), params, picture
     )
+
+
+def unit_places(
+    config: ConfigDict, encoder: SeparableEncoder, params: Any
+) -> list[np.ndarray]:
+    """Where the units that each branch reads look, in picture widths.
+
+    Args:
+      config: of the experiment.
+      encoder: its separable encoder.
+      params: of the encoder's backbone, or their shapes.
+
+    Returns:
+      [side] of each branch, the same for rows and columns.
+    """
+    known = backbone(config.encoder.backbone, 'encoder')
+    places = []
+    shapes = feature_shapes(config, params)
+    for b, tap in enumerate(config.encoder.taps):
+        units = shapes[tap].shape[1]
+        windows = known.windows_of(params, tap, units, config.size)
+        windows += encoder.windows(b, units)
+        side = encoder.side(b, units)
+        places.append(layers.unit_centres(windows, side) / config.size)
+    return places
 
 
 def freeze(config: ConfigDict, encoder, variables, backbone) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from brainjax.networks import layers
 from brainjax.networks.decoder import Decoder
 from brainjax.training import parallel
 from brainjax.training import state as training_state
-from brainjax.training.optimizers import optimizer, stepwise
+from brainjax.training.optimizers import non_negative, optimizer, stepwise
 from brainjax.training.state import cast
 
 ENCODER_METRICS = ('loss', 'fmri', 'regularisation')
@@ -39,7 +39,10 @@ DECODER_METRICS = ('loss', 'D', 'ED', 'DE', 'regularisation')
 def build_optimizer(section: ConfigDict) -> optax.GradientTransformation:
     """Returns the optimiser of `config.encoder` or `config.decoder`."""
     rate = stepwise(section.learning_rate, section.drops, section.steps)
-    return optimizer(section.optimizer, rate)
+    update = optimizer(section.optimizer, rate)
+    if section.release == 'torch':
+        return update
+    return optax.chain(update, non_negative('branch_weights'))
 
 
 def encoder_step(

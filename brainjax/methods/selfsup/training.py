@@ -18,6 +18,7 @@ from brainjax.methods.selfsup.data import (
     DECODER_KEYS,
     ENCODER_KEYS,
     TrainingData,
+    average_some,
 )
 from brainjax.methods.selfsup.networks import (
     build_decoder,
@@ -108,7 +109,16 @@ def voxel_snr(
     encoder,
     frozen,
 ) -> tuple[np.ndarray, list[str]]:
-    """Returns the voxels' SNR, [voxels] float32, and notes on where from."""
+    """Returns the voxels' SNR, [voxels] float32, and notes on where from.
+
+    Of kind 'encoder' it is measured on the validation stimuli, which the
+    encoder did not learn from: the correlation is that of new stimuli, where
+    on its own it would be too high, most for the noisiest voxels. The decoder
+    may learn from the same stimuli afterwards (`config.decoder.all_pairs`):
+    the weights say of which voxels to learn little, as any setting found by
+    validation before a fit to all data does, and are no score of anything. The
+    test stimuli take part in neither.
+    """
     kind, notes = config.voxel_snr, []
     if kind == 'uniform':
         snr = np.ones(recording.voxels)
@@ -175,59 +185,21 @@ def fit_decoder(
     loss_backbone = load_backbone(
         config.image_loss, config.seed + 1, config.compute_dtype, config.size
     )
-    frozen = frozen | {
-        'loss_backbone': loss_backbone,
-        'pixel_scale': np.maximum(
-            _mean_colour(data.images, data.train.stimulus) / 255, 1e-6
-        ).astype(np.float32),
-        'snr': snr / snr.mean(),
-        'inverse_snr': (1 / snr) / np.mean(1 / snr),
-    }
     features = functools.partial(
         loss_features_of_uint8, config, {'loss_backbone': loss_backbone}
     )
-    if config.image_loss.distance == 'absolute':
-        frozen['feature_scales'] = _feature_scales(
-            features, data.images, data.train.stimulus
-        )
+    frozen = frozen | {
+        'loss_backbone': loss_backbone,
+        **_scales(config, data, features),
+        'snr': snr / snr.mean(),
+        'inverse_snr': (1 / snr) / np.mean(1 / snr),
+    }
     if c.pictures_noise:
         trials = data.validation if len(data.validation) else data.train
         frozen['residuals'] = trials.fmri - predict(
             config, encoder, frozen, data.images[trials.stimulus]
         )
-
-    paired = {'fmri': data.train.fmri}  # Pictures join batch by batch.
-    pictures = {'images': data.pictures}
-    if (
-        c.encoder_decoder
-        and c.cache_predictions
-        and not (c.pictures_shift or c.pictures_dropout)
-    ):
-        pictures['fmri'] = predict(config, encoder, frozen, data.pictures)
-    if c.cache_features:
-        paired['features'] = map_batches(
-            features, data.images[data.train.stimulus]
-        )
-        pictures['features'] = map_batches(features, data.pictures)
-    unpaired = {'fmri': data.unpaired_fmri}
-    parts = (
-        ('paired', 3, paired, c.batch_paired, c.paired),
-        ('pictures', 4, pictures, c.batch_pictures, c.encoder_decoder),
-        ('fmri', 5, unpaired, c.batch_fmri, c.decoder_encoder),
-    )
-
-    def batch_at(step):
-        result = {}
-        for name, stream, arrays, batch, weight in parts:
-            if weight:
-                n = len(jax.tree.leaves(arrays)[0])
-                i = parallel.local_rows(
-                    indices(config.seed, stream, n, step, batch)
-                )
-                result[name] = jax.tree.map(lambda x, i=i: x[i], arrays)
-                if name == 'paired':
-                    result[name]['images'] = data.images[data.train.stimulus[i]]
-        return result
+    batch_at = decoder_batches(config, encoder, frozen, data, features)
 
     def validate(variables):
         loss = _validation_loss(
@@ -243,7 +215,7 @@ def fit_decoder(
     on_devices = parallel.replicate(frozen)
     init_key, run_key = jax.random.split(jax.random.key(config.seed + 1))
     variables = training_state.initialise(
-        decoder, init_key, jnp.zeros((1, data.train.fmri.shape[1]))
+        decoder, init_key, jnp.zeros((1, data.paired.fmri.shape[1]))
     )
     state = training_state.create(
         variables, steps.build_optimizer(c), run_key, steps.DECODER_METRICS
@@ -257,7 +229,8 @@ def fit_decoder(
         steps_per_epoch=c.steps,
         folder=folder,
         label='decoder',
-        validate=validate if len(data.validation) else None,
+        # Pictures that it learns from would tell nothing.
+        validate=validate if len(data.validation) and not c.all_pairs else None,
         checkpoint_every=config.checkpoint_every,
         made_from=made_from(
             data.fingerprints,
@@ -287,6 +260,72 @@ def _validation_loss(config, decoder, frozen, variables, fmri, images):
         frozen,
         decoder.apply(variables, fmri),
         to_float(images),
+    )
+
+
+def _scales(config, data, features):
+    """What pixels and, by Beliy et al. 2019, features are divided by."""
+    shown = data.paired.stimulus
+    colour = _mean_colour(data.images, shown) / 255
+    scales = {'pixel_scale': np.maximum(colour, 1e-6).astype(np.float32)}
+    if config.image_loss.distance == 'absolute':
+        scales['feature_scales'] = _feature_scales(features, data.images, shown)
+    return scales
+
+
+def decoder_batches(config, encoder, frozen, data, features):
+    """Returns step -> the batch of each loss that has a weight."""
+    c = config.decoder
+    shown = data.paired.stimulus
+    paired = {'fmri': data.paired.fmri}  # Pictures join batch by batch.
+    pictures = {'images': data.pictures}
+    # A shift or dropout makes each prediction another one.
+    still = not (c.pictures_shift or c.pictures_dropout)
+    if c.encoder_decoder and c.cache_predictions and still:
+        pictures['fmri'] = predict(config, encoder, frozen, data.pictures)
+    if c.cache_features:
+        paired['features'] = map_batches(features, data.images[shown])
+        pictures['features'] = map_batches(features, data.pictures)
+
+    def rows(arrays, stream, step, batch):
+        n = len(jax.tree.leaves(arrays)[0])
+        i = parallel.local_rows(indices(config.seed, stream, n, step, batch))
+        return i, jax.tree.map(lambda x: x[i], arrays)
+
+    def batch_at(step):
+        result = {}
+        if c.paired:
+            i, result['paired'] = rows(paired, 3, step, c.batch_paired)
+            result['paired']['images'] = data.images[shown[i]]
+        if c.encoder_decoder:
+            _, result['pictures'] = rows(pictures, 4, step, c.batch_pictures)
+        if c.decoder_encoder and c.fmri_repeats < 1 and data.unpaired:
+            result['fmri'] = {'fmri': _redrawn(config, data.unpaired, step)}
+        elif c.decoder_encoder:
+            unpaired = {'fmri': data.unpaired_fmri}
+            _, result['fmri'] = rows(unpaired, 5, step, c.batch_fmri)
+        return result
+
+    return batch_at
+
+
+def _redrawn(config, trials, step):
+    """Averages of some repeats of each stimulus in a batch, drawn anew."""
+    c = config.decoder
+    stimuli = np.unique(trials.stimulus)
+    i = indices(config.seed, 5, len(stimuli), step, c.batch_fmri)
+    # By its place in the whole batch, so that each host draws its own alike.
+    places = parallel.local_rows(np.arange(c.batch_fmri))
+    return np.stack(
+        [
+            average_some(
+                trials,
+                stimuli[i[place]],
+                c.fmri_repeats,
+                np.random.default_rng([config.seed, 6, step, place]),
+            )
+            for place in places
+        ]
     )
 
 

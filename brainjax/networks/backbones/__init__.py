@@ -26,6 +26,7 @@ from brainjax.networks.backbones import (
     squeezenet,
     vgg,
 )
+from brainjax.networks.layers import Window
 
 # What a network is used for -> what that is called in messages.
 ROLES = {
@@ -56,6 +57,9 @@ class Backbone(NamedTuple):
       epsilon: of that norm.
       draw: (key, shapes) -> random parameters.
       unfit: role -> in one sentence, why it cannot be used so.
+      windows: (tap, window) of each layer that strides, the tap being the
+        first that has it behind; or None, where units are spread evenly over
+        the picture as far as is known.
     """
 
     shapes: Callable
@@ -70,6 +74,7 @@ class Backbone(NamedTuple):
     epsilon: float = 0.0
     draw: Callable = feedforward.init
     unfit: Mapping[str, str] = {}
+    windows: tuple[tuple[str, Window], ...] | None = None
 
     def init(
         self,
@@ -94,6 +99,24 @@ class Backbone(NamedTuple):
         """Returns the taps in order; params may be their shapes."""
         return tuple(name for name, _ in self.steps(params) if name)
 
+    def windows_of(
+        self, params: Mapping, tap: str, units: int, pixels: int
+    ) -> list[Window]:
+        """Returns how a tap samples a side, for `layers.unit_centres`.
+
+        Args:
+          params: of the network, or their shapes.
+          tap: whose units.
+          units: of them along a side.
+          pixels: along a side of the picture.
+        """
+        if self.windows is None:
+            spacing = pixels / units
+            return [Window(spacing, spacing)]
+        order = self.taps(params)
+        before = order[: order.index(tap) + 1]
+        return [window for name, window in self.windows if name in before]
+
 
 _DENSE = ('fc6', 'fc7', 'fc8')
 
@@ -108,9 +131,11 @@ def _vgg(name: str) -> Backbone:
         smallest=32,
         options=('pool', 'slope'),
         torch_names=functools.partial(vgg.torch_names, name=name),
+        windows=tuple((f'pool{i}', Window(2, 2)) for i in range(1, 6)),
     )
 
 
+_POOLS = tuple((f'pool{i}', Window(3, 2)) for i in (1, 2, 5))
 _ALEXNET = Backbone(
     alexnet.shapes,
     alexnet.steps,
@@ -119,6 +144,7 @@ _ALEXNET = Backbone(
     preprocessing=('torchvision', 'none'),
     smallest=63,
     torch_names=alexnet.torch_names,
+    windows=(('conv1', Window(11, 4, 2)), *_POOLS),
 )
 _STRIDE2 = {'stride': 2, 'padding': 'SAME'}
 _ELSEWHERE = "its weights are AlexNet's, trained at stride 4; take 'alexnet'"
@@ -130,6 +156,8 @@ _ALEXNET_STRIDE2 = _ALEXNET._replace(
     apply=functools.partial(alexnet.apply, **_STRIDE2),
     layers=tuple(alexnet.shapes()),
     smallest=29,
+    # SAME puts 4 in front where the picture's side is even.
+    windows=(('conv1', Window(11, 2, 4)), *_POOLS),
     unfit={'target': _ELSEWHERE, 'evaluation': _ELSEWHERE},
 )
 _POOLED = ('layer1', 'layer2', 'layer3', 'layer4', 'avgpool')
@@ -149,6 +177,10 @@ BACKBONES = {
         ),
         preprocessing=('caffe', 'torchvision', 'none'),
         smallest=21,
+        windows=(
+            ('conv1', Window(7, 2)),
+            *((f'pool{i}', Window(3, 2)) for i in (1, 4, 8)),
+        ),
     ),
     'resnet50': Backbone(
         resnet.shapes,
@@ -159,6 +191,11 @@ BACKBONES = {
         smallest=1,
         torch_names=resnet.torch_names,
         epsilon=resnet.EPSILON,
+        windows=(
+            ('relu1', Window(7, 2, 3)),
+            ('pool1', Window(3, 2, 1)),
+            *((f'layer{i}', Window(3, 2, 1)) for i in (2, 3, 4)),
+        ),
     ),
     'inception': Backbone(
         inception.shapes,

@@ -18,7 +18,7 @@ from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
 from brainjax.methods.selfsup import training
-from brainjax.methods.selfsup.data import check, split
+from brainjax.methods.selfsup.data import average_some, check, split
 from brainjax.methods.selfsup.networks import build_encoder, load_backbone
 from brainjax.methods.selfsup.training import fit_encoder, voxel_snr
 from brainjax.recordings import Trials, average_repeats, normalise
@@ -222,6 +222,61 @@ def test_where_unpaired_fmri_comes_from(subject):
     np.testing.assert_array_equal(
         data.unpaired_fmri, normalise(brought).unpaired_fmri
     )
+
+
+def test_the_decoder_can_learn_from_validation_stimuli_too(subject):
+    own = split(prepare(subject, PICTURES), config(validation=0.2))
+    assert own.paired is own.train
+    c = config(validation=0.2, unpaired_fmri=0.3, decoder__all_pairs=True)
+    data = split(prepare(subject, PICTURES), c)
+    np.testing.assert_array_equal(
+        np.sort(data.paired.stimulus),
+        np.sort([*data.train.stimulus, *data.validation.stimulus]),
+    )
+    assert not np.isin(data.unpaired.stimulus, data.paired.stimulus).any()
+    assert not np.isin(subject.test.stimulus, data.paired.stimulus).any()
+
+
+def test_pictures_that_the_decoder_learns_from_do_not_score_it(tmp_path):
+    ours = one_epoch(tmp_path, decoder__all_pairs=True)
+    assert 'validation_score' in ours.history['encoder'][-1]
+    assert 'validation_score' not in ours.history['decoder'][-1]
+    with pytest.raises(InputError, match='chooses the epoch on stimuli'):
+        one_epoch(
+            tmp_path, decoder__all_pairs=True, decoder__select='validation'
+        )
+
+
+def test_averages_of_repeats_are_drawn_anew(subject):
+    stimulus = np.repeat(np.int32([4, 9]), 35)
+    fmri = np.float32(np.eye(70, dtype=bool))
+    trials = Trials(fmri, stimulus)
+    draws = [
+        average_some(trials, 9, 0.33, np.random.default_rng(i)) for i in (0, 1)
+    ]
+    for drawn in draws:  # 11 of the 35 of its own, each once.
+        assert not drawn[:35].any()
+        np.testing.assert_allclose(drawn[drawn > 0], 1 / 11, rtol=1e-6)
+        assert (drawn > 0).sum() == 11
+    assert (draws[0] != draws[1]).any()
+    whole = average_some(trials, 4, 1.0, np.random.default_rng(0))
+    np.testing.assert_allclose(whole, average_repeats(trials).fmri[0])
+    c = config(transductive_test_fmri=True, decoder__fmri_repeats=0.5)
+    data = split(prepare(subject, PICTURES), c)
+    batch = training.decoder_batches(
+        FrozenConfigDict(c), None, {}, data._replace(pictures=None), None
+    )
+    first, again, second = (batch(step)['fmri']['fmri'] for step in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (c.decoder.batch_fmri, tiny.VOXELS)
+    assert not np.isin(first[:, 0], data.unpaired_fmri[:, 0]).any()
+    assert (first != second).any()
+
+
+def test_the_report_names_the_paper(subject, short):
+    c = config(paper='Beliy et al. 2019')
+    found = selfsup_findings.findings(short, prepare(subject, PICTURES), c)
+    assert '(Beliy et al. 2019; losses D + ED + DE)' in found.method
 
 
 def test_test_trials_change_nothing_unless_asked_for(subject, short, tmp_path):
