@@ -261,11 +261,14 @@ def test_averages_of_repeats_are_drawn_anew(subject):
     assert (draws[0] != draws[1]).any()
     whole = average_some(trials, 4, 1.0, np.random.default_rng(0))
     np.testing.assert_allclose(whole, average_repeats(trials).fmri[0])
-    c = config(transductive_test_fmri=True, decoder__fmri_repeats=0.5)
-    data = split(prepare(subject, PICTURES), c)
-    batch = training.decoder_batches(
-        FrozenConfigDict(c), None, {}, data._replace(pictures=None), None
+    c = config(
+        transductive_test_fmri=True,
+        decoder__fmri_repeats=0.5,
+        decoder__encoder_decoder=0.0,
+        decoder__cache_features=False,
     )
+    data = split(prepare(subject, PICTURES), c)
+    batch = training.decoder_batches(FrozenConfigDict(c), None, {}, data, None)
     first, again, second = (batch(step)['fmri']['fmri'] for step in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert first.shape == (c.decoder.batch_fmri, tiny.VOXELS)
