@@ -234,7 +234,7 @@ def from_generator(source: PathLike, name: str) -> Params:
     for layer, about in generator.layers(name).items():
         kernel, bias = (file.take(layer + end) for end in ends)
         if about.kind == 'dense':
-            kernel = kernel.reshape(kernel.shape[-2:]).T
+            kernel = _dense(kernel, layer, file).T
         else:
             _check_convolution(kernel, layer, file)
             if about.kind == 'transposed':
@@ -255,6 +255,18 @@ def _check_convolution(kernel: np.ndarray, layer: str, file: _File) -> None:
             'not that of a convolution; give the published weights of '
             f'{file.network}.'
         )
+
+
+def _dense(kernel: np.ndarray, layer: str, file: _File) -> np.ndarray:
+    """Returns [out, in] of what is [1, 1, out, in] in older Caffe models."""
+    shape = kernel.shape[-2:]
+    if len(shape) != 2 or kernel.size != math.prod(shape):
+        raise InputError(
+            f'{file.source}: the kernel of {layer} has shape {kernel.shape}, '
+            'not that of a dense layer; give the published weights of '
+            f'{file.network}.'
+        )
+    return kernel.reshape(shape)
 
 
 def _caffe_blobs(source: PathLike) -> dict[str, np.ndarray]:
@@ -288,7 +300,7 @@ def _to_ours(layers: Layers, file: _File) -> Params:
     params, channels, flat = {}, 0, True
     for layer, (kernel, bias) in layers.items():
         if layer.startswith('fc'):
-            kernel = kernel.reshape(kernel.shape[-2:])  # Caffe: 1, 1, out, in
+            kernel = _dense(kernel, layer, file)
             if flat:
                 kernel = _channels_last(kernel, channels)
                 flat = False
@@ -306,8 +318,8 @@ def _to_ours(layers: Layers, file: _File) -> Params:
 
 def _channels_last(kernel: np.ndarray, channels: int) -> np.ndarray:
     """Reorders the columns of [out, C * H * W] to H, W, C, for H = W."""
-    side = math.isqrt(kernel.shape[1] // channels)
-    if channels * side**2 != kernel.shape[1]:
+    side = math.isqrt(kernel.shape[1] // max(channels, 1))
+    if not channels or channels * side**2 != kernel.shape[1]:
         return kernel  # The check of the shapes that follows will tell.
     maps = kernel.reshape(-1, channels, side, side)
     return maps.transpose(0, 2, 3, 1).reshape(len(kernel), -1)

