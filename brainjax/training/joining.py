@@ -273,7 +273,7 @@ def _end(reason: str, status: int = INTERRUPTED) -> NoReturn:
     """Ends this process at once: JAX would wait for the host that is gone."""
     print(
         f'brainjax: host {hosts.index()} of {hosts.count()}: {reason}; the '
-        'same command on all hosts goes on from what was saved.',
+        'same command on all hosts resumes from what was saved.',
         file=sys.stderr,
         flush=True,
     )

@@ -68,7 +68,7 @@ def test_lost_host_ends_the_others_and_the_run_goes_on_with_any_number(
     assert status == 130
     assert re.search(
         rf'brainjax: host {1 - lost} of 2: .*; the same command on all hosts '
-        'goes on from what was saved',
+        'resumes from what was saved',
         err,
     )
     assert 'Traceback' not in err

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.linear.arrays import as_numbers
 from brainjax.linear.ridge import device as accelerator
 from brainjax.linear.ridge import host
 from brainjax.linear.ridge.equations import (
@@ -70,8 +71,8 @@ def decoder(
     """Returns a function that decodes features, some units after the others.
 
     The function takes features [stimuli, units] of the training stimuli and
-    yields [trials, units of a block] of the type of `prepared.rows`. It may
-    be called for one portion of the units after the other. Memory beyond what
+    yields [trials, units of a block] of the type `prepared.dtype`. It may be
+    called for one portion of the units after the other. Memory beyond what
     was given: the Gram matrix [voxels, voxels], and of a block the features
     and the weights [units, voxels]; on an accelerator also k^2 numbers a
     unit, or half a gigabyte where there are fewer trials than k.
@@ -122,7 +123,7 @@ def decode(
       features: [stimuli, units] of the training stimuli.
       **options: of `decoder`.
     """
-    features = np.asarray(features)
+    features = as_numbers(features, 'the features')
     if features.ndim != 2 or not features.size:
         raise InputError(
             f'The features have shape {features.shape}; give [stimuli, units], '
