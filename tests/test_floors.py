@@ -6,6 +6,7 @@ imports from lower floors and from its own package only.
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 
@@ -31,7 +32,8 @@ FLOORS = (
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 # What every method's folder holds. Further modules are its own.
 FILES = {
-    *('config', 'data', 'losses', 'method', 'findings'),
+    *('config', 'data', 'networks', 'losses'),
+    *('steps', 'training', 'method', 'findings'),
 }
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
@@ -175,3 +177,42 @@ def test_the_face_and_the_command_line_load_nothing_heavy():
 )
 def test_module_is_imported_first(module):
     loaded_by(f'brainjax.{module}')
+
+
+def public_functions(tree):
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith('_'):
+            yield node.name
+
+
+def test_what_is_public_is_used():
+    """By the package, a config, a notebook, a benchmark or a page."""
+    texts = {
+        path: path.read_text()
+        for folder, pattern in (
+            ('brainjax', '*.py'),
+            ('configs', '*.py'),
+            ('benchmarks', '*.py'),
+            ('colabs', '*.ipynb'),
+            ('docs', '*.md'),
+        )
+        for path in (REPOSITORY / folder).rglob(pattern)
+    }
+    texts[REPOSITORY / 'README.md'] = (REPOSITORY / 'README.md').read_text()
+    words = {path: _words(text) for path, text in texts.items()}
+    unused = []
+    for path in MODULES:
+        for name in public_functions(ast.parse(texts[path])):
+            elsewhere = any(
+                name in found for other, found in words.items() if other != path
+            )
+            if not elsewhere and words[path][name] < 2:
+                unused.append(f'{path.relative_to(PACKAGE)}: {name}')
+    assert not unused
+
+
+def _words(text):
+    found = {}
+    for word in re.findall(r'[A-Za-z_]\w*', text):
+        found[word] = found.get(word, 0) + 1
+    return found

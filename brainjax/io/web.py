@@ -151,6 +151,7 @@ def check_answer(
 def content_length(
     wanted: Wanted, response: http.client.HTTPResponse
 ) -> int | None:
+    """Returns the bytes that are announced; None where the end is marked."""
     told = response.headers.get('Content-Length')
     if told is None or response.chunked:  # Which overrides it.
         return None
@@ -224,15 +225,18 @@ def kept_tag(wanted: Wanted) -> str:
 
 
 def tag_path(part: pathlib.Path) -> pathlib.Path:
+    """Returns where the version of a part is kept."""
     return part.with_name(f'{part.name}.tag')
 
 
 def drop(part: pathlib.Path) -> None:
+    """Removes a part and what is kept of its version."""
     part.unlink(missing_ok=True)
     tag_path(part).unlink(missing_ok=True)
 
 
 def unwritable(path: pathlib.Path, error: OSError) -> InputError:
+    """Says that a file of the cache cannot be written."""
     return InputError(
         f'{path} cannot be written to ({error.strerror}); make room or set '
         'BRAINJAX_CACHE to a folder elsewhere.'
