@@ -16,7 +16,7 @@ Scores to expect (chance), noise ceiling .70:
                           VAE-GAN    PCA      VAE-GAN    PCA
   pairwise (.50)             .932   1.00         1.00   .992
   full recognition (.05)      .85   1.00         1.00    .90
-  gender (.50)                .70    .70          .65    .80
+  gender (.50)                .70    .70          .65    .75
   imagery (.50)              .979   .979         .989   1.00
   pixel correlation          .837   .867         .786   .796
 
