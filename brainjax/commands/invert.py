@@ -164,11 +164,7 @@ def _generator(known: argparse.Namespace):
 
 
 def read_bounds(path: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Reads numbers with spaces between them: one a unit, or one for all.
-
-    Raises:
-      InputError: the file is missing, or holds anything else.
-    """
+    """Reads numbers with spaces between them: one a unit, or one for all."""
     try:
         text = pathlib.Path(path).read_text(encoding='ascii')
         bounds = np.array([float(word) for word in text.split()], np.float32)

@@ -5,7 +5,7 @@ units after each other, and written in the field's layout,
 OUT/LAYER/SUBJECT/ROI/PICTURE.mat. Blocks lie in a folder of their own until
 their layer is whole. OUT/SUBJECT-ROI.json, the manifest, tells which layers are
 whole, by size and hash of each file, and what they were made from (of true
-features, those of three pictures), so that a run that was cut off goes on and
+features, those of three pictures), so that an interrupted run resumes and
 something else is not taken for its result. Many hosts share the blocks; all of
 them see the folder OUT.
 """
@@ -14,7 +14,7 @@ import functools
 import hashlib
 import math
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +52,8 @@ class Setting(NamedTuple):
 
 
 PUBLISHED = Setting()
+# Units of all training stimuli -> blocks of [trials, units].
+Decoder = Callable[[np.ndarray], Iterator[np.ndarray]]
 
 
 def decode(
@@ -75,7 +77,7 @@ def decode(
     Args:
       recording: already restricted to the voxels of `roi`.
       true: folder with the true features of the training stimuli, by their
-        names; see `features.open_layers`.
+        names; see `feature_folders.open_layers`.
       out: folder for the decoded features.
       layers: which; None for all that `true` holds.
       roi: name for the folders.
@@ -87,10 +89,6 @@ def decode(
 
     Returns:
       The folders OUT/LAYER/SUBJECT/ROI.
-
-    Raises:
-      InputError: a training stimulus has no features, the fMRI cannot be used,
-        or `out` holds features that were decoded otherwise.
     """
     found = feature_folders.open_layers(true, layers)
     shown, rows = np.unique(recording.train.stimulus, return_inverse=True)
@@ -98,54 +96,38 @@ def decode(
     for layer in found.values():
         feature_folders.check_names(layer, names)
     labels, test = _test_trials(recording, setting.single_trials)
-    out = pathlib.Path(out)
-
-    def copy() -> None:
-        frozen.copy_provenance(true, files.writable_folder(out))
-        feature_folders.copy_index(true, out)
-
-    hosts.run_on_first(copy)
-    manifest = Manifest(
-        out / f'{feature_folders.file_name(recording.subject)}-'
-        f'{feature_folders.file_name(roi)}.json',
-        {
-            **_origin(recording, setting, names),
-            'network': frozen.read_provenance(true),
-        },
-    )
+    manifest = _open_manifest(recording, true, out, roi, setting, names)
     fmri = np.asarray(recording.train.fmri)
 
     @functools.lru_cache(maxsize=1)  # Layers share k and alpha as a rule.
-    def decoder(k: int, alpha: float):
+    def decoder(k: int, alpha: float) -> Decoder:
         prepared = ridge.prepare(fmri, rows, k=k, alpha=alpha)
         return ridge.decoder(prepared, test.fmri, threads=threads)
 
     total = sum(layer.units for layer in found.values())
     folders, before = [], 0
     for name, layer in found.items():
-        folder = out / name / recording.subject / roi
+        folder = pathlib.Path(out, name, recording.subject, roi)
         folders.append(folder)
         origin = _layer_origin(layer, names)
         if not manifest.whole(name, folder, origin):
+            # One host chooses, as rounding could decide otherwise elsewhere.
             k, alpha = hosts.run_on_first(
                 lambda layer=layer: _choose(
                     setting, fmri, rows, layer, names, threads
                 )
             )
-            unfinished = manifest.unfinished(name, [origin, [k, alpha]])
-            blocks = _decode_blocks(
+            _decode_layer(
                 decoder(k, alpha),
                 layer,
                 names,
-                unfinished,
+                manifest.unfinished(name, [origin, [k, alpha]]),
+                folder,
+                labels,
                 units_at_a_time,
                 lambda done, at=before, name=name: (
                     progress and progress(at + done, total, name)
                 ),
-            )
-            hosts.barrier()
-            hosts.run_on_first(
-                functools.partial(_write, folder, labels, layer, blocks)
             )
             made_from = {**origin, 'k': k, 'alpha': alpha}
             manifest.add(name, folder, labels, made_from)
@@ -154,6 +136,27 @@ def decode(
         manifest.clear(name)
         before += layer.units
     return folders
+
+
+def _open_manifest(
+    recording: Recording,
+    true: PathLike,
+    out: PathLike,
+    roi: str,
+    setting: Setting,
+    names: Sequence[str],
+) -> Manifest:
+    """Notes in `out` what is decoded, or checks that it is what was decoded."""
+
+    def copy() -> None:
+        frozen.copy_provenance(true, files.writable_folder(out))
+        feature_folders.copy_index(true, out)
+
+    hosts.run_on_first(copy)
+    stem = '-'.join(map(feature_folders.file_name, (recording.subject, roi)))
+    origin = _origin(recording, setting, names)
+    origin['network'] = frozen.read_provenance(true)
+    return Manifest(pathlib.Path(out, f'{stem}.json'), origin)
 
 
 def _test_trials(
@@ -198,12 +201,19 @@ def _choose(
     return choice.k, choice.alpha
 
 
-def _decode_blocks(
-    decoder, layer, names, unfinished, units_at_a_time, progress
-) -> list[pathlib.Path]:
+def _decode_layer(
+    decoder: Decoder,
+    layer: feature_folders.Layer,
+    names: Sequence[str],
+    unfinished: pathlib.Path,
+    folder: pathlib.Path,
+    labels: Sequence[str],
+    units_at_a_time: int,
+    progress: Callable[[int], None],
+) -> None:
     """Decodes a layer block by block, each into a file [trials, units].
 
-    Returns the files of all blocks; this host has made its share of them.
+    This host makes its share of them, and the first one writes the layer.
     """
     each = math.prod(layer.shape[1:])
     step = max(1, units_at_a_time // each)
@@ -217,9 +227,11 @@ def _decode_blocks(
             values = np.hstack([*decoder(true.reshape(len(names), -1))])
             with files.atomic(path) as part, open(part, 'wb') as stream:
                 np.save(stream, values.astype(np.float32))
+            # Last: a block without it was not finished.
             files.write_json(_checksum(path), provenance.hash_file(path))
         progress(stop * each)
-    return [*paths.values()]
+    hosts.barrier()
+    hosts.run_on_first(lambda: _write(folder, labels, layer, [*paths.values()]))
 
 
 def _checksum(block: pathlib.Path) -> pathlib.Path:

@@ -123,7 +123,7 @@ def invert(
     """Inverts the features of pictures, from files to files.
 
     Args:
-      layers: from `features.open_layers`.
+      layers: from `feature_folders.open_layers`.
       names: of the pictures.
       network, settings, generator: as for `search.invert`.
       out: the folder to write.
@@ -135,10 +135,6 @@ def invert(
 
     Returns:
       Picture -> layer -> relative error, sum (f - t)^2 / sum t^2.
-
-    Raises:
-      InputError: features are missing or do not fit the network, or `out`
-        holds pictures that were inverted otherwise.
     """
     if published_scales:
         frozen.check_scales(network)
@@ -160,6 +156,7 @@ def invert(
     ours = hosts.my_items(blocks)
     for number, (path, chosen) in enumerate(ours):
         targets = _targets(layers, chosen, published_scales)
+        # Features may have changed under the same names.
         digest = provenance.hash_tree(targets)
         if not _whole(path, chosen, digest):
             found = search.invert(
@@ -244,6 +241,7 @@ def _targets(layers, names, published_scales) -> dict[str, np.ndarray]:
                     f'There is no published scale of {name}, only of '
                     f'{", ".join(scaling.CAFFE_VGG19)}; leave that layer out.'
                 )
+            # Scaling about 0 asks for the spread alone.
             known = scaling.Reference(
                 scaling.CAFFE_VGG19[name], np.zeros(()), np.ones(())
             )
@@ -267,7 +265,7 @@ def _part(found: search.Inverted, names, digest) -> dict[str, np.ndarray]:
 
 def _whole(path, names, digest) -> bool:
     """Whether a block was written before, and is of these features."""
-    try:
+    try:  # An npz file has a checksum of each array, so that damage shows.
         part = arrays.read(path)
         same = part['names'].tolist() == list(names)
         return same and str(part['targets']) == digest

@@ -68,7 +68,7 @@ class Generator(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """What a compiled search depends on but for numbers."""
+    """What a compiled search depends on but for numbers; it can be hashed."""
 
     architecture: frozen.Architecture
     settings: Settings
@@ -90,6 +90,7 @@ class SearchData(NamedTuple):
 
 def name_key(seed: int, name: str) -> jax.Array:
     """Returns the random key of a picture."""
+    # Python's own hash of text differs from process to process.
     return jax.random.fold_in(
         jax.random.key(seed), np.uint32(zlib.crc32(name.encode()))
     )
@@ -257,7 +258,7 @@ def _box(problem: Problem, generator: Generator | None) -> Box:
         shape = (settings.size, settings.size, 3)
     else:
         return Box()
-    if isinstance(settings.optimiser, QuasiNewton):  # searches flat x
+    if isinstance(settings.optimiser, QuasiNewton):  # Its x is flat.
         low, high = (
             bound if bound is None else jnp.broadcast_to(bound, shape).ravel()
             for bound in (low, high)

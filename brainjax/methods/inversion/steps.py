@@ -86,7 +86,7 @@ def _axes(x: jax.Array) -> tuple[int, ...]:
 def mean_normalised(gradient: jax.Array) -> jax.Array:
     """Divides each picture's gradient by its mean absolute value."""
     mean = jnp.mean(jnp.abs(gradient), _axes(gradient), keepdims=True)
-    return gradient / jnp.where(mean > 0, mean, 1)
+    return gradient / jnp.where(mean > 0, mean, 1)  # A flat loss: 0.
 
 
 def roll(x: jax.Array, shifts: jax.Array) -> jax.Array:
@@ -121,6 +121,7 @@ def _blur_matrix(size: int, sigma: jax.Array, largest: float) -> jax.Array:
     width = jnp.where(sigma > 0, sigma, 1)
     weights = jnp.where(inside, jnp.exp(-0.5 * (offsets / width) ** 2), 0)
     weights = jnp.broadcast_to(weights / weights.sum(), places.shape)
+    # Added, not set: at an edge two offsets come to one place.
     rows = np.arange(size)[:, None]
     return jnp.zeros((size, size)).at[rows, places].add(weights)
 
@@ -180,6 +181,7 @@ def descend(
     loss, gradient = value_and_gradient(objective, x)
     if settings.normalise:
         gradient = mean_normalised(gradient)
+    # Weighted by 1, not by 1 - momentum: the published rates are for this.
     velocity = now(settings.momentum) * velocity + gradient
     power, weight = settings.norm
     if weight:
@@ -194,6 +196,7 @@ def descend(
     x *= 1 - now(settings.decay)
     if settings.blur is not None:
         x = blur(x, now(settings.blur), max(settings.blur))
+    # The loss is that of x before the step.
     losses = state.losses.at[step].set(loss)
     return DescentState(box.clip(x), state.x, velocity, losses)
 
@@ -282,10 +285,12 @@ def quasi_newton(
     loss, gradient = value_and_gradient(objective, trial)
     move = trial - state.x
     promised = _dot(state.gradient, move)
-    first = ~jnp.isfinite(state.loss)
+    first = ~jnp.isfinite(state.loss)  # Where the search begins.
+    # NaN compares false: a trial that overflows is not accepted.
     accepted = first | (loss <= state.loss + 1e-4 * promised) & (promised < 0)
     change = gradient - state.gradient
     curved = accepted & ~first
+    # Pairs without positive curvature would spoil the approximation.
     curved &= _dot(move, change) > 1e-10 * _dot(change, change)
     moves = _remember(state.moves, move, curved)
     changes = _remember(state.changes, change, curved)
@@ -330,6 +335,7 @@ def _remember(
 
 def _direction(x, gradient, moves, changes, box):
     """Returns where to go and how far to try first."""
+    # At a bound a component is free only to come back inside.
     free = jnp.ones(x.shape, bool)
     if box.low is not None:
         free &= (x > box.low) | (gradient < 0)
