@@ -345,8 +345,8 @@ def test_number_of_devices_changes_nothing_but_rounding(finished, tmp_path):
         ({'simulated.n_test': 1}, 'too few'),
         ({'map.inversion': 'publishe'}, "Did you mean 'published'"),
         ({'map.rois': ('V9',)}, "no ROI 'V9'"),
-        ({'map.voxels': 0.0}, r'config\.map\.voxels is 0; give the share'),
-        ({'map.voxels': 20.0}, r'config\.map\.voxels is 20; give the share'),
+        ({'map.voxels': 0.0}, r'config\.map\.voxels is 0; give a part'),
+        ({'map.voxels': 20.0}, r'config\.map\.voxels is 20; give a part'),
         ({'map.voxels': 0.3}, '6 voxels, or as many .* raise config.map.vox'),
         (
             {
