@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from brainjax.commands.jax_setup import set_up_jax
@@ -74,7 +74,7 @@ def parse_run(argv: Sequence[str]):
         if name not in keys:
             raise InputError(
                 f'{name} does not exist in {path}.'
-                + (suggestion(name, keys) or f' There are: {", ".join(keys)}.')
+                + (_nearest(name, keys) or f' There are: {", ".join(keys)}.')
             )
         if '=' not in override and not isinstance(keys[name], bool):
             raise InputError(f'{override} has no value; write {override}=...')
@@ -151,6 +151,14 @@ def _parse_flags(argv: Sequence[str], path: str | None):
 
 def _one_line(error: Exception) -> str:
     return ' '.join(str(error).split())
+
+
+def _nearest(name: str, keys: Iterable[str]) -> str:
+    """Suggests a key; that all begin with 'config.' makes none of them near."""
+    bare = [key.removeprefix('config.') for key in keys]
+    return suggestion(name.removeprefix('config.'), bare).replace(
+        "'", "'config.", 1
+    )
 
 
 def _keys(section, prefix: str = 'config') -> Iterator[tuple[str, Any]]:

@@ -68,7 +68,9 @@ def shared() -> ConfigDict:
     c.recording.test = ''  # Which trials are tested, where there is a choice.
     # Further options of the format: 'response=glm;window=[4, 10]'.
     c.recording.options = ''
-    c.recording.roi = ''  # 'V1|V2', 'HVC' ...; '' takes every voxel.
+    # 'V1|V2', 'HVC' ...; '' takes what the format takes: every voxel, but VC
+    # of Weizmann's files and nsdgeneral of NSD's.
+    c.recording.roi = ''
     # Sets of test stimuli that are scored apart too, by their names:
     # ('shapes=colorExpStim*', 'pictures=n*').
     c.recording.groups = ()

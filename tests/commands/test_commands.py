@@ -351,6 +351,10 @@ def mistyped_key(folder):
     return ['--config.encoder.epoch=3'], ["Did you mean 'config.encoder.epochs"]
 
 
+def key_like_none(folder):
+    return ['--config.banana=3'], ['There are: config.method']
+
+
 def key_in_the_wrong_section(folder):
     return ['--config.epochs=3'], ["Did you mean 'config.encoder.epochs'"]
 
@@ -394,6 +398,7 @@ BAD = [
     no_pictures,
     mistyped_key,
     key_in_the_wrong_section,
+    key_like_none,
     wrong_type,
     value_missing,
     unknown_flag,

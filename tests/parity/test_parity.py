@@ -16,6 +16,7 @@ import optax
 import reference
 
 from brainjax import losses
+from brainjax.methods.selfsup import losses as selfsup_losses
 from brainjax.methods.selfsup import steps as selfsup_steps
 from brainjax.methods.selfsup.config import gaziv2022
 from brainjax.networks import layers
@@ -338,9 +339,6 @@ def test_pixel_loss(rng):
         target,
         to_torch=convert.images_to_torch,
     )
-    np.testing.assert_allclose(
-        losses.pixel_scale(target), np.abs(target).mean((0, 1, 2)), rtol=1e-6
-    )
 
 
 def test_feature_losses(rng):
@@ -547,7 +545,7 @@ def test_image_loss(rng, release):
     frozen = {'loss_backbone': params, 'pixel_scale': scale}
     output, target = rng.uniform(size=(2, 3, 32, 32, 3)).astype(np.float32)
     same(
-        lambda a, b: selfsup_steps.picture_loss(config, frozen, a, b),
+        lambda a, b: selfsup_losses.picture_loss(config, frozen, a, b),
         lambda a, b: reference.image_loss(
             convert.vgg(params), a, b, convert.tensor(scale), taps, weights
         ),
@@ -578,7 +576,7 @@ def test_image_loss_2019(rng):
     }
     output, target = rng.uniform(size=(2, 3, 32, 32, 3)).astype(np.float32)
     same(
-        lambda a, b: selfsup_steps.picture_loss(config, frozen, a, b),
+        lambda a, b: selfsup_losses.picture_loss(config, frozen, a, b),
         lambda a, b: reference.image_loss_2019(
             convert.vgg(params),
             a,
