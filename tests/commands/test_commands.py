@@ -352,7 +352,7 @@ def mistyped_key(folder):
 
 
 def key_like_none(folder):
-    return ['--config.banana=3'], ['There are: config.method']
+    return ['--config.banana=3'], ['There are: config.audit']
 
 
 def key_in_the_wrong_section(folder):
