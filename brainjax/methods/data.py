@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
 from brainjax.io import provenance
+from brainjax.networks import frozen
 from brainjax.pictures import loading
 from brainjax.recordings import (
     Recording,
@@ -219,9 +219,8 @@ def made_from(
     for section in keys.values():
         if isinstance(section, dict):
             section.pop('epochs', None)
-    flat = {} if weights is None else flatten_dict(weights, sep='.')
     return {
         **fingerprints,
-        'weights': provenance.hash_tree(flat),
+        'weights': frozen.hash_weights(weights or {}),
         'config': keys,
     }

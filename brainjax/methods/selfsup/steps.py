@@ -45,6 +45,24 @@ def build_optimizer(section: ConfigDict) -> optax.GradientTransformation:
     return optax.chain(update, non_negative('branch_weights'))
 
 
+def _descend(objective: Callable, state, update):
+    """Takes one step down the mean gradient of all devices.
+
+    Args:
+      objective: params -> (loss, (batch statistics, metrics)).
+      state: before the step.
+      update: the optimiser.
+    """
+    gradients, (batch_stats, metrics) = jax.grad(objective, has_aux=True)(
+        state.params
+    )
+    gradients, metrics = parallel.mean((gradients, metrics))
+    state = training_state.advance(
+        state, update, gradients, batch_stats, metrics
+    )
+    return state, metrics
+
+
 def encoder_step(
     config: ConfigDict,
     encoder,
@@ -93,14 +111,7 @@ def encoder_step(
             metrics = dict(zip(ENCODER_METRICS, (total, fmri, cost)))
             return total, (changed.get('batch_stats', {}), metrics)
 
-        gradients, (batch_stats, metrics) = jax.grad(objective, has_aux=True)(
-            state.params
-        )
-        gradients, metrics = parallel.mean((gradients, metrics))
-        state = training_state.advance(
-            state, update, gradients, batch_stats, metrics
-        )
-        return state, metrics
+        return _descend(objective, state, update)
 
     return step
 
@@ -220,14 +231,7 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
             metrics = {k: jnp.asarray(v) for k, v in metrics.items()}
             return total, (changed.get('batch_stats', {}), metrics)
 
-        gradients, (batch_stats, metrics) = jax.grad(objective, has_aux=True)(
-            state.params
-        )
-        gradients, metrics = parallel.mean((gradients, metrics))
-        state = training_state.advance(
-            state, update, gradients, batch_stats, metrics
-        )
-        return state, metrics
+        return _descend(objective, state, update)
 
     return step
 
