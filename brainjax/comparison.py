@@ -120,6 +120,7 @@ def evaluate(
             options.reading,
             options.seed,
         )
+    problems = [*target.notes, *made.notes]
     results = files.json_ready(
         {
             'scores': {k: v for scores, _ in parts for k, v in scores.items()},
@@ -127,6 +128,7 @@ def evaluate(
             'method': options.method,
             'simulated': options.simulated,
             'transductive': options.transductive,
+            'problems': problems,
             'config': {
                 'reconstructions': str(reconstructions),
                 'truth': str(truth),
@@ -145,6 +147,7 @@ def evaluate(
         else options.method,
         simulated=options.simulated,
         transductive=options.transductive,
+        problems=problems,
         scores=results['scores'],
         figures=[
             *_figures(scored, target.names, results['scores']),
@@ -155,8 +158,6 @@ def evaluate(
         notes=[
             f'Preset {options.preset}. {presets.PRESETS[options.preset].about}',
             'What made the pictures is taken on trust from whoever ran this.',
-            *target.notes,
-            *made.notes,
             *(note for _, notes in parts for note in notes),
             *_sizes([*target.images, *images]),
         ],

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             subsets = test_subsets.rows(names, config.recording.groups)
             if hosts.is_first():
                 provenance.check_data(folder, data.fingerprints)
+                for problem in data.problems:
+                    print(f'Note: {problem}', file=sys.stderr)
         with _timed(timings, 'Fit'):
             fitted = method.fit(data, config, folder)
         with _timed(timings, 'Reconstruct'):
@@ -75,6 +78,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
                 'method': config.method,
                 'simulated': data.recording.simulated,
                 'transductive': found.transductive,
+                'problems': data.problems,
                 'config': json.loads(config.to_json_best_effort()),
                 'versions': provenance.versions(),
             }
@@ -95,6 +99,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             method=found.method,
             simulated=data.recording.simulated,
             transductive=found.transductive,
+            problems=data.problems,
             scores=results['scores'],
             figures=[
                 (each.title, each.caption, draw(each))
@@ -125,9 +130,8 @@ def open_data(config: ConfigDict) -> Data:
         raise InputError(
             f'config.recording.path is empty: this config wants {c.required}.'
         )
-    recording, pictures = METHODS[config.method].load(config)
-    data = prepare(recording, pictures)
-    evaluation.check_number(len(data.test), recording.source)
+    data = prepare(*METHODS[config.method].load(config))
+    evaluation.check_number(len(data.test), data.recording.source)
     return data
 
 

@@ -51,8 +51,9 @@ def test_contract(sets, tmp_path, capsys):
     results = json.loads((out / 'scores.json').read_text())
     assert set(results) == {
         *('scores', 'method', 'simulated', 'transductive', 'config'),
-        'versions',
+        *('problems', 'versions'),
     }
+    assert results['problems'] == []
     assert results['method'] == 'ridge' and results['simulated'] is True
     assert results['transductive'] is False
     for name in ('pixcorr', 'ssim_2d', 'ssim_1d', 'two_way_pixels'):

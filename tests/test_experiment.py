@@ -1,8 +1,12 @@
-"""The parts of an experiment; whole runs are in test_command.py."""
+"""The parts of an experiment; whole runs are in test_commands.py."""
+
+import html
+import json
 
 import numpy as np
 import pytest
 import tiny
+from PIL import Image
 from recording_files import write_digits, write_weizmann
 
 from brainjax import experiment
@@ -32,7 +36,8 @@ def test_without_a_path_a_subject_is_simulated():
     assert len(recording.train) == 100 and len(recording.test) == 24
     assert recording.stimuli.images.shape == (112, 16, 16, 3)
     assert recording.voxels == 50 and len(recording.unpaired_fmri) == 20
-    pictures = methods_data.load_pictures(config())
+    pictures, notes = methods_data.load_pictures(config())
+    assert not notes
     assert pictures.shape == (64, 16, 16, 3) and pictures.dtype == np.uint8
     seen = {image.tobytes() for image in recording.stimuli.images}
     assert not any(image.tobytes() in seen for image in pictures)
@@ -76,7 +81,7 @@ def test_unpaired_pictures_have_to_be_named_for_real_fmri(tmp_path):
         methods_data.load_pictures(recording_of(paths))
     flags = tiny.write(tmp_path)
     folder = flags[-1].split('=')[1]
-    pictures = methods_data.load_pictures(
+    pictures, _ = methods_data.load_pictures(
         config(pictures__path=folder, pictures__number=10)
     )
     assert pictures.shape == (10, 16, 16, 3)
@@ -101,3 +106,20 @@ def test_one_test_picture_is_told_before_training(tmp_path):
     with pytest.raises(InputError, match='there is 1 test picture'):
         experiment.run(c, tmp_path / 'run')
     assert not (tmp_path / 'run').exists()
+
+
+def test_problems_are_told_beside_the_scores(tmp_path, capsys):
+    for i, picture in enumerate(tiny.pictures(20, seed=1)):
+        Image.fromarray(picture).save(tmp_path / f'{i}.png')
+    Image.new('RGBA', (16, 16), (9, 9, 9, 9)).save(tmp_path / '0.png')
+    c = config(
+        pictures__path=str(tmp_path), encoder__epochs=1, decoder__epochs=1
+    )
+    problems = experiment.run(c, tmp_path / 'run')['problems']
+    kept = json.loads((tmp_path / 'run' / 'scores.json').read_text())
+    assert kept['problems'] == problems
+    [told] = [text for text in problems if 'are transparent' in text]
+    assert f'Note: {told}\n' in capsys.readouterr().err
+    report = (tmp_path / 'run' / 'report.html').read_text()
+    head, found, _ = report.partition('How close are they?')
+    assert found and html.escape(told) in head

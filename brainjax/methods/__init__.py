@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.io.files import PathLike
-from brainjax.methods.data import Data, Findings
+from brainjax.methods.data import Data, Findings, Loaded
 from brainjax.methods.faces import config as faces_config
 from brainjax.methods.faces import data as faces_data
 from brainjax.methods.faces import findings as faces_findings
@@ -20,7 +20,6 @@ from brainjax.methods.selfsup import config as selfsup_config
 from brainjax.methods.selfsup import data as selfsup_data
 from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
-from brainjax.recordings import Recording
 
 
 class Method(NamedTuple):
@@ -28,7 +27,8 @@ class Method(NamedTuple):
 
     Attributes:
       config: () -> every setting, at the published values.
-      load: config -> recording, unpaired pictures [n, size, size, 3] uint8.
+      load: config -> recording, unpaired pictures [n, size, size, 3] uint8,
+        sentences on what was skipped among them.
       fit: data, config, work folder -> whatever the next two want; what an
         interrupted run left in the folder is gone on from.
       reconstruct: fitted, fMRI [trials, voxels] normalised as the data's,
@@ -37,7 +37,7 @@ class Method(NamedTuple):
     """
 
     config: Callable[[], ConfigDict]
-    load: Callable[[ConfigDict], tuple[Recording, np.ndarray]]
+    load: Callable[[ConfigDict], Loaded]
     fit: Callable[[Data, ConfigDict, PathLike], Any]
     reconstruct: Callable[[Any, np.ndarray, ConfigDict], np.ndarray]
     findings: Callable[[Any, Data, ConfigDict], Findings]

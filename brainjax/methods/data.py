@@ -24,6 +24,7 @@ from brainjax.recordings import (
     parse_options,
     select_roi,
 )
+from brainjax.recordings.description import problems_of
 from brainjax.recordings.formats import digits69
 from brainjax.simulation import subject
 
@@ -38,6 +39,8 @@ class Data(NamedTuple):
       pictures: [n, size, size, 3] uint8, unpaired; n may be 0.
       fingerprints: hashes of all that may be learned from, 'recording' and
         'pictures', whatever files are called.
+      problems: sentences on what a person should know of the recording and
+        the pictures before trusting the run.
     """
 
     recording: Recording
@@ -45,6 +48,7 @@ class Data(NamedTuple):
     test: Trials
     pictures: np.ndarray
     fingerprints: dict[str, str]
+    problems: list[str]
 
 
 class Figure(NamedTuple):
@@ -80,8 +84,14 @@ class Findings(NamedTuple):
     notes: list[str]
 
 
-def prepare(recording: Recording, pictures: np.ndarray) -> Data:
-    """Normalises a recording by its training trials and averages its test."""
+def prepare(
+    recording: Recording, pictures: np.ndarray, notes: Sequence[str] = ()
+) -> Data:
+    """Normalises a recording by its training trials and averages its test.
+
+    Args:
+      recording, pictures, notes: as `load` returns them.
+    """
     normalised = normalise(recording)
     fingerprints = {
         'recording': hash_recording(recording),
@@ -93,6 +103,7 @@ def prepare(recording: Recording, pictures: np.ndarray) -> Data:
         average_repeats(normalised.test),
         pictures,
         fingerprints,
+        [*problems_of(recording), *notes],
     )
 
 
@@ -114,13 +125,17 @@ def hash_trials(*parts: Trials) -> str:
     return digest.hexdigest()
 
 
-def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
+Loaded = tuple[Recording, np.ndarray, list[str]]
+
+
+def load(config: ConfigDict) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired pictures.
 
     Returns:
-      The recording, and pictures [n, size, size, 3] uint8.
+      The recording, pictures [n, size, size, 3] uint8, and sentences on what
+      was skipped or filled in among these.
     """
-    return load_recording(config), load_pictures(config)
+    return load_recording(config), *load_pictures(config)
 
 
 def load_recording(config: ConfigDict, fit: str = 'centre') -> Recording:
@@ -172,24 +187,33 @@ def open_at_size(
     return restrict(open_recording(c.path, **options), config)
 
 
-def load_pictures(config: ConfigDict) -> np.ndarray:
-    """Loads or generates the unpaired pictures, [n, size, size, 3] uint8."""
-    c = config.pictures
+def load_pictures(config: ConfigDict) -> tuple[np.ndarray, list[str]]:
+    """Loads or generates the unpaired pictures.
+
+    Returns:
+      [n, size, size, 3] uint8, and sentences on what was skipped or filled in.
+    """
+    c, notes = config.pictures, []
     if not c.number:
-        return no_pictures(config)
+        return no_pictures(config), notes
     if c.path:
         images, _ = loading.load(
-            c.path, config.size, limit=c.number, seed=config.seed
+            c.path,
+            config.size,
+            limit=c.number,
+            seed=config.seed,
+            tell=notes.append,
         )
-        return images
+        return images, notes
     if config.recording.path:
         raise InputError(
             'config.pictures.path is empty: name a folder, a .tar or '
             "'tfds:NAME/SPLIT' with unpaired pictures."
         )
-    return subject.unpaired_scenes(
+    images, *_ = subject.unpaired_scenes(
         c.number, seed=config.seed, size=config.size
-    )[0]
+    )
+    return images, notes
 
 
 def no_pictures(config: ConfigDict) -> np.ndarray:

@@ -75,7 +75,7 @@ def summary(recording: Recording) -> dict[str, Any]:
             name: int(mask.sum()) for name, mask in recording.rois.items()
         },
         'repeats': {'train': int(train.min()), 'test': int(test.min())},
-        'problems': [*recording.problems, *_problems(recording)],
+        'problems': problems_of(recording),
         'dtype': str(recording.train.fmri.dtype),
         'runs': _numbers(recording, 'run'),
         'sessions': _numbers(recording, 'session'),
@@ -191,9 +191,12 @@ def _repeats(trials: Trials) -> np.ndarray:
     return np.unique(trials.stimulus, return_counts=True)[1]
 
 
-def _problems(recording: Recording) -> list[str]:
-    """Returns sentences on what the checks let pass."""
-    found = []
+def problems_of(recording: Recording) -> list[str]:
+    """Returns what a person should know of before trusting a recording.
+
+    Sentences: those of the reader, and on what the checks let pass.
+    """
+    found = [*recording.problems]
     for part in ('train', 'test'):
         repeats = _repeats(getattr(recording, part))
         if repeats.min() < repeats.max():

@@ -29,6 +29,7 @@ def render(
     method: str,
     simulated: bool,
     transductive: bool,
+    problems: Sequence[str] = (),
     scores: Mapping[str, Mapping[str, float]],
     figures: Sequence[tuple[str, str, Figure]],
     config_text: str = '',
@@ -46,6 +47,7 @@ def render(
       simulated: True if no brain was measured; the page says so.
       transductive: True if the method used the test pictures' responses when
         it was fitted; the page says so.
+      problems: sentences on what to know before trusting the numbers.
       scores: as returned by `brainjax.evaluation.score`; may be empty.
       figures: (title, caption, figure), the montage first.
       config_text: the configuration, shown as it is.
@@ -66,6 +68,7 @@ def render(
         method=method,
         simulated=simulated,
         transductive=transductive,
+        problems=problems,
         summary=summary(scores),
         n=next((score['n'] for score in scores.values()), None),
         scores=_rows(scores),

@@ -95,6 +95,7 @@ def test_scores_follow_the_contract(finished):
         'method',
         'simulated',
         'transductive',
+        'problems',
         'config',
         'versions',
     } == found.keys()

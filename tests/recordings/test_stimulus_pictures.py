@@ -86,7 +86,7 @@ def test_inversion_sees_whole_pictures_as_features_do(wide):
     config = tiny_inversion.get_config(
         recording__path=str(paths['bdata']), recording__images=str(folder)
     )
-    recording, _ = METHODS['inversion'].load(config)
+    recording, *_ = METHODS['inversion'].load(config)
     expected = by_stem(*load(folder, config.size, fit='whole'))
     for name, image in zip(recording.stimuli.names, recording.stimuli.images):
         np.testing.assert_array_equal(image, expected[name])

@@ -92,6 +92,11 @@ def test_page_says_what_it_is(tmp_path):
     assert 'measured with fMRI' not in text and transductive not in text
     text = write(path, transductive=True).text
     assert simulated not in text and transductive in text
+    problem = '3 pictures <were> skipped.'
+    head, trusting = write(path).text.partition('How close')[0], 'trusting'
+    assert trusting not in head
+    head = write(path, problems=[problem]).text.partition('How close')[0]
+    assert trusting in head and problem in head
     for words in ('seed: 0', '3 min 20 s', '0.10', 'Repeats were averaged.'):
         assert words in text
 

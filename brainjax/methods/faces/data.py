@@ -11,7 +11,12 @@ from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known
 from brainjax.methods.config import check_values
-from brainjax.methods.data import no_pictures, open_at_size, restrict
+from brainjax.methods.data import (
+    Loaded,
+    no_pictures,
+    open_at_size,
+    restrict,
+)
 from brainjax.methods.faces import pictures
 from brainjax.methods.faces.latents import number_of_voxels
 from brainjax.methods.faces.losses import GAMES
@@ -49,34 +54,39 @@ BOUNDS = {
 }
 
 
-def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
+def load(config: ConfigDict) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired faces.
 
     Returns:
-      The recording, and pictures [n, size, size, 3] uint8 for the VAE-GAN:
-      none where it is loaded. With a simulated subject they are all but its
-      test faces; others cannot be told from real stimuli here, see
+      The recording, pictures [n, size, size, 3] uint8 for the VAE-GAN, and
+      sentences on what was skipped or filled in among these. There are none
+      where the VAE-GAN is loaded. With a simulated subject they are all but
+      its test faces; others cannot be told from real stimuli here, see
       `pictures.without`.
     """
     check_config(config)  # Reading CelebA and simulating take minutes.
     learns = config.pictures.number and not config.networks.weights
     if not config.recording.path:
-        recording, unpaired = simulate(config)
+        recording, unpaired, notes = simulate(config)
         recording = restrict(recording, config)
-        return recording, unpaired if learns else no_pictures(config)
+        return recording, unpaired if learns else no_pictures(config), notes
     recording = open_at_size(config, config.size, pictures.fit_name(config))
-    unpaired = pictures.load_faces(config)[0] if learns else no_pictures(config)
-    return recording, unpaired
+    if not learns:
+        return recording, no_pictures(config), []
+    unpaired, _, notes = pictures.load_faces(config)
+    return recording, unpaired, notes
 
 
-def simulate(config: ConfigDict) -> tuple[Recording, np.ndarray]:
+def simulate(config: ConfigDict) -> Loaded:
     """Simulates a subject who sees some of the faces, loaded or generated.
 
     Returns:
-      The recording, and all faces that are not its test faces.
+      The recording, all faces that are not its test faces, and sentences on
+      what was skipped or filled in among the faces.
     """
+    notes = []
     if config.pictures.path:
-        images, names = pictures.load_faces(config)
+        images, names, notes = pictures.load_faces(config)
     else:
         images, names, _ = faces(
             config.pictures.number, config.size, config.seed
@@ -99,7 +109,7 @@ def simulate(config: ConfigDict) -> tuple[Recording, np.ndarray]:
     recording = simulate_faces(
         stimuli(train), stimuli(test), seed=config.seed, **c
     )
-    return recording, images[np.sort(rest)]
+    return recording, images[np.sort(rest)], notes
 
 
 def _split(

@@ -22,28 +22,33 @@ _KNOWN = {'0': 'male', '1': 'female', 'M': 'male', 'F': 'female'}
 _COPY = 0.99
 
 
-def load_faces(config: ConfigDict) -> tuple[np.ndarray, list[str]]:
+def load_faces(
+    config: ConfigDict,
+) -> tuple[np.ndarray, list[str], list[str]]:
     """Loads `config.pictures`, cut from the centre and brought to size.
 
     Pillow's bilinear filter resizes; the authors' code interpolates without a
     filter, so that its pictures differ slightly.
 
     Returns:
-      [n, size, size, 3] uint8, and n names.
+      [n, size, size, 3] uint8, n names, and sentences on what was skipped or
+      filled in.
     """
-    c = config.pictures
+    c, notes = config.pictures, []
     if not c.path:
         raise InputError(
             'config.pictures.path is empty: name a folder or .tar of faces, '
             "or 'tfds:celeb_a/train'."
         )
-    return loading.load(
+    images, names = loading.load(
         c.path,
         config.size,
         limit=c.number,
         seed=config.seed,
         fit=fit_name(config),
+        tell=notes.append,
     )
+    return images, names, notes
 
 
 def fit_name(config: ConfigDict) -> str:

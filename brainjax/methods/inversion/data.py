@@ -8,7 +8,12 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError, check_known, suggestion
 from brainjax.linear import scaling
 from brainjax.methods.config import check_values
-from brainjax.methods.data import Data, load_pictures, load_recording
+from brainjax.methods.data import (
+    Data,
+    Loaded,
+    load_pictures,
+    load_recording,
+)
 from brainjax.methods.inversion import problem
 from brainjax.pictures import operations
 from brainjax.recordings import (
@@ -63,11 +68,11 @@ BOUNDS = {
 }
 
 
-def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
+def load(config: ConfigDict) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired pictures."""
     check_values(config, BOUNDS)
     recording = load_recording(config, config.network.fit)
-    return recording, load_pictures(config)
+    return recording, *load_pictures(config)
 
 
 def training_data(data: Data) -> TrainingData:

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError, check_known
 from brainjax.methods import data as methods_data
 from brainjax.methods.config import check_values
-from brainjax.methods.data import Data
+from brainjax.methods.data import Data, Loaded
 from brainjax.methods.selfsup.networks import (
     backbone_features,
     build_decoder,
@@ -121,7 +121,7 @@ class TrainingData(NamedTuple):
     fingerprints: dict[str, str]
 
 
-def load(config: ConfigDict) -> tuple[Recording, np.ndarray]:
+def load(config: ConfigDict) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired pictures."""
     check_values(config, BOUNDS)  # Reading or drawing pictures takes minutes.
     return methods_data.load(config)

@@ -56,13 +56,13 @@ def test_networks_without_layers():
 def test_a_vaegan_that_is_loaded_wants_no_pictures(tmp_path):
     """Neither a path nor, for a simulated subject, what is left over."""
     config = tiny_faces.get_run_config()
-    recording, _ = faces_data.load(config)
+    recording, *_ = faces_data.load(config)
     written, _ = conversion.convert(recording, tmp_path / 'faces.h5', 'bdata')
     config.networks.weights = 'vaegan_celeba.ckpt'
-    _, pictures = faces_data.load(config)
+    _, pictures, _ = faces_data.load(config)
     assert pictures.shape == (0, 16, 16, 3)
     config.recording.path, config.recording.images = map(str, written)
-    opened, pictures = faces_data.load(config)
+    opened, pictures, _ = faces_data.load(config)
     assert len(opened.train) == 40 and pictures.shape == (0, 16, 16, 3)
     config.networks.weights = ''  # Trained: it says what it wants.
     with pytest.raises(InputError, match=r'config.pictures.path is empty: na'):
@@ -71,7 +71,7 @@ def test_a_vaegan_that_is_loaded_wants_no_pictures(tmp_path):
 
 def test_test_faces_are_for_nobody_else():
     config = tiny_faces.get_run_config()
-    recording, pictures = faces_data.load(config)
+    recording, pictures, _ = faces_data.load(config)
     assert len(recording.train) == 40
     test = np.unique(recording.test.stimulus)
     kinds = [recording.stimuli.categories[i] for i in test]
@@ -85,12 +85,12 @@ def test_test_faces_are_for_nobody_else():
 
 def test_pictures_of_a_recording_are_cut_like_the_others(tmp_path):
     config = tiny_faces.get_run_config()
-    recording, _ = faces_data.simulate(config)
+    recording, *_ = faces_data.simulate(config)
     written, _ = conversion.convert(recording, tmp_path / 'faces.h5', 'bdata')
     config.recording.path, config.recording.images = map(str, written)
     config.pictures.path = config.recording.images
     config.pictures.crop = 0.75
-    opened, faces = faces_data.load(config)
+    opened, faces, _ = faces_data.load(config)
     whole = recording.stimuli.images
     inner = operations.FITS['centre']
     expected = {

@@ -17,11 +17,11 @@ def test_a_square_of_the_centre_is_cut(tmp_path):
     config = tiny_faces.get_config()
     config.pictures.path = str(tmp_path)
     config.pictures.crop = 0.8
-    images, names = pictures.load_faces(config)
+    images, names, _ = pictures.load_faces(config)
     assert names == ['one.png'] and images.shape == (1, 16, 16, 3)
     assert images.dtype == np.uint8 and images[0].min() == 255
     config.pictures.crop = 1.0
-    images, _ = pictures.load_faces(config)
+    images, *_ = pictures.load_faces(config)
     assert images[0, 0].max() == 0 and images[0, 8, 8].min() == 255
 
 
@@ -33,7 +33,7 @@ def test_of_celeba_the_inner_144_of_178_px_are_taken(tmp_path):
     Image.fromarray(image).save(tmp_path / 'one.png')
     config = vanrullen2019()
     config.pictures.path = str(tmp_path)
-    [found], _ = pictures.load_faces(config)
+    [found], *_ = pictures.load_faces(config)
     assert found.shape == (128, 128, 3)
     inner = Image.fromarray(image[37:181, 17:161])
     expected = inner.resize((128, 128), Image.Resampling.BILINEAR)
@@ -50,7 +50,7 @@ def test_real_faces():
     config = tiny_faces.get_config()
     config.pictures.path = str(shared_data('faces_6k.tar'))
     config.pictures.update(number=8, crop=1.0)
-    images, names = pictures.load_faces(config)
+    images, names, _ = pictures.load_faces(config)
     assert images.shape == (8, 16, 16, 3) and len(set(names)) == 8
     assert 20 < images.std() < 120
 
