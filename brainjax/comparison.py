@@ -10,16 +10,51 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainjax.evaluation import classification, folders, human, pixels, presets
+from brainjax.evaluation import (
+    classification,
+    folders,
+    human,
+    pixels,
+    posterior_scores,
+    presets,
+)
 from brainjax.evaluation.audit import run as auditing
 from brainjax.evaluation.scores import Score, Scored
 from brainjax.io import files, provenance
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
-from brainjax.reports import figures, human_test, page, score_plots
+from brainjax.reports import (
+    DRAWINGS,
+    figures,
+    human_test,
+    page,
+    score_plots,
+)
 
 MOST_SHOWN = 60  # Pictures in the report.
 COLUMNS = ('value', 'chance', 'low', 'high', 'p', 'n')
+
+# Kind of a figure -> title and caption.
+OF_A_POSTERIOR = {
+    'posterior_montage': (
+        'What may have been seen',
+        'Each picture that was seen, the mean of the posterior, four draws '
+        'from it, and the standard deviation of all draws, white where it is '
+        'largest.',
+    ),
+    'rank_histogram': (
+        'Ranks of the truth among the draws',
+        'Along principal axes. Flat is calibrated, within the grey range for '
+        '95 % of the bars if axes were independent; a hollow is a posterior '
+        'too narrow, a hump one too wide.',
+    ),
+    'coverage_curve': (
+        'Coverage of intervals',
+        'Share of values inside the central intervals of the draws, with 95 % '
+        'intervals over pictures; on the dashed line the posterior is '
+        'calibrated.',
+    ),
+}
 
 Progress = Callable[[str, int], None]
 
@@ -86,9 +121,12 @@ def evaluate(
     """
     presets.check(options.preset)
     began = time.monotonic()
-    target, made = (
-        folders.read(source, options.alpha, options.upright)
-        for source in (truth, reconstructions)
+    target = folders.read(truth, options.alpha, options.upright)
+    drawn = folders.read_draws(reconstructions)
+    made = (
+        drawn.pictures
+        if drawn
+        else folders.read(reconstructions, options.alpha, options.upright)
     )
     order = folders.match(made, target, reconstructions, truth)
     images = [made.images[i] for i in order]
@@ -106,6 +144,11 @@ def evaluate(
         **draws,
     )
     parts = [(scored.scores, scored.notes)]
+    posterior = []
+    if drawn:
+        samples = drawn.samples[order]
+        *part, posterior = _posterior(target, images, samples, options)
+        parts.append(part)
     if options.classes:
         parts.append(_classify(target, images, out, options, progress))
     if judged:
@@ -150,7 +193,9 @@ def evaluate(
         problems=problems,
         scores=results['scores'],
         figures=[
+            *posterior[:1],
             *_figures(scored, target.names, results['scores']),
+            *posterior[1:],
             *([human_test.section(judged)] if judged else []),
         ],
         versions=results['versions'],
@@ -164,6 +209,49 @@ def evaluate(
         audit=audited,
     )
     return results
+
+
+def _posterior(
+    target: folders.Pictures,
+    images: Sequence[np.ndarray],
+    samples: np.ndarray,
+    options: Options,
+) -> tuple[dict[str, Score], list[str], list[tuple]]:
+    """Scores draws [n, k, height, width, 3]: scores, notes and figures."""
+    statistics = {'seed': options.seed, 'draws': options.draws}
+    single = presets.score(
+        target.images,
+        list(samples[:, 0]),
+        options.preset,
+        options.networks,
+        options.distractors,
+        **statistics,
+    )
+    size, k = target.images[0].shape[:2], samples.shape[1]
+    notes = [
+        f'{k} draws a picture, scored at the size of the pictures seen. The '
+        'picture scores are of the mean of the posterior, those of a single '
+        'draw of the first.',
+        *posterior_scores.notes(k),
+    ]
+    seen, means = (
+        operations.to_one_size(each, size) for each in (target.images, images)
+    )
+    if samples.shape[2:4] != size:
+        samples = np.stack([operations.to_one_size(x, size) for x in samples])
+        notes.append('The draws were resized, which changes their sharpness.')
+    scores = posterior_scores.score(samples, seen, means, **statistics)
+    scores |= {
+        f'{name}_single_draw': each for name, each in single.scores.items()
+    }
+    found = posterior_scores.figures(
+        samples, seen, means, target.names, seed=options.seed
+    )
+    drawings = [
+        (title, caption, DRAWINGS[kind](**found[kind]))
+        for kind, (title, caption) in OF_A_POSTERIOR.items()
+    ]
+    return scores, notes, drawings
 
 
 def _classify(

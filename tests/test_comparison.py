@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from brainjax.__main__ import main
-from brainjax.evaluation import god
+from brainjax.evaluation import god, posterior_scores
 from brainjax.networks import weights
 from brainjax.networks.backbones import BACKBONES
 
@@ -86,6 +86,102 @@ def test_npz_of_a_run_scores_as_its_folder(sets, tmp_path):
     )
     assert a['scores'] == b['scores']
     assert a['method'] == 'unknown' and a['simulated'] is False
+
+
+def draws_of(sets, k=20, side=48):
+    """Draws around the noisy pictures, floats of another size than these."""
+    made = np.stack(
+        [
+            np.asarray(Image.open(sets[0] / f'{name}.png').resize((side, side)))
+            / 255
+            for name in NAMES
+        ]
+    )
+    noise = GENERATOR.normal(0, 0.1, (len(NAMES), k, side, side, 3))
+    return np.float32(np.clip(made[:, None] + noise, 0, 1))
+
+
+def test_draws_are_scored_beside_their_mean(sets, tmp_path):
+    samples, names = draws_of(sets), np.array(NAMES)
+    order = np.roll(np.arange(len(NAMES)), 2)  # Matched by name all the same.
+    np.savez(tmp_path / 'draws.npz', samples=samples[order], names=names[order])
+    np.savez(tmp_path / 'mean.npz', images=samples.mean(axis=1), names=names)
+    np.savez(tmp_path / 'one.npz', images=samples[:, 0], names=names)
+    np.savez(
+        tmp_path / 'both.npz',
+        **{'samples': samples, 'names': names, 'images': samples[:, 1]},
+    )
+    found = {}
+    for name in ('draws', 'mean', 'one', 'both'):
+        out = tmp_path / name
+        assert evaluate((tmp_path / f'{name}.npz', sets[1]), out) == 0
+        found[name] = json.loads((out / 'scores.json').read_text())['scores']
+    drawn = found['draws']
+    for name, score in found['mean'].items():
+        for key in ('value', 'n'):
+            np.testing.assert_allclose(drawn[name][key], score[key], atol=1e-6)
+    for name, score in found['one'].items():
+        assert drawn[f'{name}_single_draw'] == score
+    assert found['both']['pixcorr']['value'] < drawn['pixcorr']['value']
+    assert found['both']['crps'] == drawn['crps']
+    direct = posterior_scores.score(
+        samples,
+        np.stack([Image.open(sets[1] / f'{name}.png') for name in NAMES]),
+        draws=200,
+    )
+    for name, score in direct.items():
+        for key in ('value', 'nominal'):
+            ours, theirs = drawn[name].get(key), score.get(key)
+            if theirs is None or np.isnan(theirs):
+                assert ours == (theirs if theirs is None else None)
+            elif name != 'rank_dispersion':  # Its axes are drawn by order.
+                np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    page = (tmp_path / 'draws/report.html').read_text()
+    for words in (
+        'What may have been seen',
+        'Ranks of the truth among the draws',
+        'Coverage of intervals',
+        'at least 39 draws a picture, and there are 20',
+        'above nominal',
+        'Pixel correlation, single draw',
+    ):
+        assert words in page
+    assert 'nominal' not in (tmp_path / 'mean/report.html').read_text()
+
+
+def test_draws_of_another_size_are_resized(sets, tmp_path):
+    np.savez(
+        tmp_path / 'draws.npz',
+        samples=np.uint8(255 * draws_of(sets, 3, 24)),
+        names=np.array(NAMES),
+    )
+    out = tmp_path / 'out'
+    assert evaluate((tmp_path / 'draws.npz', sets[1]), out) == 0
+    assert 'changes their sharpness' in (out / 'report.html').read_text()
+    scores = json.loads((out / 'scores.json').read_text())['scores']
+    assert 0 < scores['sharpness_draw']['value'] < 10
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'samples': np.zeros((6, 8, 8, 3))}, 'at least two draws'),
+        ({'samples': np.zeros((6, 1, 8, 8, 3))}, 'at least two draws'),
+        ({'names': np.array(NAMES[:5])}, "no 'names' [6]"),
+        ({'images': np.zeros((5, 8, 8, 3))}, 'images'),
+        ({'samples': np.full((6, 2, 48, 48, 3), 7.0)}, 'must lie in 0..1'),
+    ],
+)
+def test_bad_draws_are_told_in_one_sentence(
+    change, message, sets, tmp_path, capsys
+):
+    held = {'samples': draws_of(sets, 2), 'names': np.array(NAMES)}
+    np.savez(tmp_path / 'draws.npz', **(held | change))
+    out = tmp_path / 'out'
+    assert evaluate((tmp_path / 'draws.npz', sets[1]), out) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error and '\n' not in error
+    assert not (out / 'scores.json').exists()
 
 
 def test_bad_input_is_told_in_one_sentence(sets, tmp_path, capsys):

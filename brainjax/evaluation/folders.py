@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
+from brainjax.evaluation.posterior_scores import mean_images
+from brainjax.io import arrays
 from brainjax.io.files import PathLike
 from brainjax.pictures.decoding import Encoded, Rules, composited, decode
 from brainjax.pictures.names import SUFFIXES, stem
@@ -77,6 +79,54 @@ def read(
             *composited(transparent, len(images), source, rules),
         ),
     )
+
+
+class Draws(NamedTuple):
+    """Draws from a posterior over pictures.
+
+    Attributes:
+      pictures: the reconstruction of each, by default the mean of its draws.
+      samples: [n, k, height, width, 3], floats in 0..1 or uint8.
+    """
+
+    pictures: Pictures
+    samples: np.ndarray
+
+
+def read_draws(source: PathLike) -> Draws | None:
+    """Reads draws; None of whatever holds pictures alone.
+
+    Args:
+      source: an npz file of `samples` and `names` [n], and perhaps `images`
+        [n, height, width, 3].
+    """
+    if 'samples' not in arrays.names(source):
+        return None
+    shapes = arrays.shapes(source, text=('names',))
+    shape = shapes['samples']
+    if len(shape) != 5 or shape[1] < 2 or shape[-1] != 3 or 0 in shape:
+        raise InputError(
+            f'{source}: samples has shape {shape}; give at least two draws a '
+            'picture as [n, draws, height, width, 3].'
+        )
+    if shapes.get('names') != shape[:1]:
+        raise InputError(
+            f"{source} holds no 'names' [{shape[0]}], by which pictures are "
+            'matched; give one text a picture.'
+        )
+    held = arrays.load(source, ['samples', 'names'])
+    names = [str(name) for name in held['names']]
+    if 'images' in shapes:
+        pictures = read(source)
+        if len(pictures.images) != shape[0]:
+            raise InputError(
+                f'{source} holds {len(pictures.images)} images and draws of '
+                f'{shape[0]}; give as many.'
+            )
+    else:
+        means = list(mean_images(held['samples']))
+        pictures = Pictures(means, _names(names, source), names)
+    return Draws(pictures, held['samples'])
 
 
 def _is_kept(picture: Encoded) -> bool:

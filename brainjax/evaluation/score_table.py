@@ -7,61 +7,20 @@ function of all pairs in `pixels` and an item here.
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
-
-import numpy as np
+from collections.abc import Mapping
 
 from brainjax.evaluation import pixels, ssim
-
-Table = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-class Item(NamedTuple):
-    """What is known of a score before it is computed.
-
-    In `title` and `meaning`, {0} is what the first group of the pattern holds.
-
-    Attributes:
-      title: short name for tables and axes.
-      meaning: one or two sentences for a reader who does not know it.
-      worst, best: the range of values; a distance has its best below.
-      chance: what chance is, in words; scores.json holds the number.
-      percent: whether it is a rate, shown in per cent.
-      table: of a score of pictures alone, (target, reconstruction)
-        [n, height, width, 3] -> [n, n], rows targets, NaN where undefined.
-      least: height and width that pictures need for it.
-    """
-
-    title: str
-    meaning: str
-    worst: float = 0.0
-    best: float = 1.0
-    chance: str = '1 / 2'
-    percent: bool = True
-    table: Table | None = None
-    least: int = 1
-
-    @property
-    def lower(self) -> bool:
-        """Whether lower is better."""
-        return self.best < self.worst
-
+from brainjax.evaluation.posterior_table import POSTERIOR
+from brainjax.evaluation.score_item import (
+    PERMUTED,
+    Item,
+    correlation,
+    distance,
+    place,
+)
 
 # With a space at which lines do not break.
 PERCENT = '\N{NO-BREAK SPACE}%'
-PERMUTED = 'the same, permuted across stimuli'
-MISMATCHED = 'mean over all pairs of a target with another reconstruction'
-
-correlation = functools.partial(
-    Item, worst=-1.0, best=1.0, chance=MISMATCHED, percent=False
-)
-distance = functools.partial(
-    Item, worst=math.inf, best=0.0, chance=MISMATCHED, percent=False
-)
-place = functools.partial(
-    Item, worst=math.inf, best=1.0, chance='(n + 1) / 2', percent=False
-)
 
 
 def _ssim(name: str, title: str, meaning: str) -> Item:
@@ -94,6 +53,11 @@ def _identification(
             f'{title}; similarity is {similarity} of pixels.',
             chance=chance,
         )
+    items[f'{way}_density'] = Item(
+        f'{title}, density',
+        f'{title}; similarity is the density of the posterior at a picture.',
+        chance=chance,
+    )
     items[f'{way}_(.+)'] = Item(
         f'{title}, {{0}}',
         f'{title} again, but pictures are compared by the features {{0}} of a '
@@ -137,6 +101,7 @@ SCORES = {
         worst=1.0,
         table=pixels.squared_errors,
     ),
+    **POSTERIOR,
     'encoder_correlation': correlation(
         'Encoder',
         'Correlation of predicted and measured responses over test pictures, '
@@ -278,6 +243,13 @@ SCORES = {
 # where {title} is the score's. They are tried before SCORES.
 VARIATIONS = (
     (
+        '(.+)_single_draw',
+        '{0}',
+        '{title}, single draw',
+        'The same, of the first draw from the posterior of each picture in '
+        'place of the mean of all.',
+    ),
+    (
         '(.+)_from_(.+)',
         '{0}',
         '{title}, from {1}',
@@ -353,6 +325,8 @@ def in_line(score: Mapping[str, float | None]) -> str:
     )
     if 'permuted' in score:
         chance += f', permuted {decimals(score["permuted"])}'
+    if 'nominal' in score:
+        chance += f', calibrated {decimals(score["nominal"])}'
     return (
         f'{value:>6s}  (chance {chance}, 95% {low} to {high}, '
         f'p {p_in_words(score["p"])}, n {score["n"]})'

@@ -143,7 +143,7 @@ def pixel_scores(
                     np.nan_to_num(item.table(target[i], reconstruction[i])),
                     picture[i],
                 )
-                for i in _subsets(target, picture, seed)
+                for i in subsets(target, picture, seed)
             ]
         scores[name] = make_score(
             tables, lower=item.lower, seed=seed, draws=draws
@@ -186,15 +186,24 @@ def repeated(picture: np.ndarray) -> list[str]:
     ]
 
 
-def _subsets(
-    target: np.ndarray, picture: np.ndarray, seed: int
+def subsets(
+    target: np.ndarray, picture: np.ndarray, seed: int, times: int = 1
 ) -> list[np.ndarray]:
     """Divides targets at random into subsets that are quickly compared.
 
     All targets that show one picture are in one subset.
+
+    Args:
+      target: [n, height, width, 3].
+      picture: [n] from `pixels.distinct`.
+      seed: of the division.
+      times: how many pictures there are in place of one reconstruction.
+
+    Returns:
+      Indices of each subset.
     """
     _, height, width, _ = target.shape
-    size = SUBSET * USUAL_PIXELS // (height * width)
+    size = SUBSET * USUAL_PIXELS // (height * width * times)
     size = min(max(size, SMALLEST_SUBSET), SUBSET)
     m = picture.max() + 1
     order = np.random.default_rng(seed).permutation(m)

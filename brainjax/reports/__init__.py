@@ -9,7 +9,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from brainjax.reports import encoder_figures, figures
+from brainjax.reports import (
+    calibration_figures,
+    encoder_figures,
+    figures,
+)
 
 # Kind of a finding -> function from its values to a figure.
 DRAWINGS = {
@@ -18,6 +22,9 @@ DRAWINGS = {
     'voxel_correlation': figures.voxel_correlation,
     'receptive_fields': encoder_figures.receptive_fields,
     'picture_grid': figures.picture_grid,
+    'posterior_montage': calibration_figures.posterior_montage,
+    'rank_histogram': calibration_figures.rank_histogram,
+    'coverage_curve': calibration_figures.coverage_curve,
 }
 
 

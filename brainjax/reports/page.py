@@ -135,8 +135,11 @@ def verdict(score: Mapping[str, float]) -> str:
 
     Above means that both the interval and the permutation test (p < 0.05)
     agree. Of a distance, which is better the lower it is, 'better than
-    chance' or 'worse than chance'.
+    chance' or 'worse than chance'. Of a score with a nominal value, where it
+    lies from that.
     """
+    if 'nominal' in score:
+        return _from_nominal(score)
     if not all(is_defined(score[x]) for x in (*_NUMBERS, 'p')):
         return 'not defined'
     good, bad = 'above chance', 'below chance'
@@ -152,6 +155,16 @@ def verdict(score: Mapping[str, float]) -> str:
     return bad if below else 'not different from chance'
 
 
+def _from_nominal(score):
+    if not is_defined(score['value']):
+        return 'not defined'
+    if score['low'] > score['nominal']:
+        return 'above nominal'
+    if score['high'] < score['nominal']:
+        return 'below nominal'
+    return 'not nominal' if score['p'] < 0.05 else 'as nominal'
+
+
 def _rows(scores):
     """What the table shows of each score, with places for its small plot."""
     rows, places = [], score_plots.places(scores)
@@ -162,6 +175,8 @@ def _rows(scores):
                 'name': name,
                 'score': item,
                 'constant': score.get('constant', 0),
+                'nominal': 'nominal' in score
+                and decimals(score['nominal'], item.percent),
                 'permuted': 'permuted' in score
                 and decimals(score['permuted'], item.percent),
                 **{key: decimals(score[key], item.percent) for key in _NUMBERS},

@@ -7,6 +7,7 @@ beyond the range, or better the lower it is.
 import math
 from collections.abc import Mapping
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -42,16 +43,19 @@ def is_lower(name: str, score: Mapping[str, float]) -> bool:
 def places(scores: Scores) -> dict[str, dict[str, float]]:
     """Where the marks of each score lie on the small plots of a table.
 
-    All scores that are better the higher they are share an axis. Each of the
-    others has one of its own, as their units differ: from perfect, on the
-    right, to as much worse than chance as perfect is better.
+    All scores that are better the higher they are, up to a limit, share an
+    axis. Each of the others has one of its own, as their units differ: a
+    distance from perfect, on the right, to as much worse than chance as
+    perfect is better; a score with a nominal value around that; one without a
+    limit as far as its marks go.
 
     Returns:
       Name -> mark -> place in 0..100 from the left; undefined marks lack.
     """
     found = {name: marks(score) for name, score in scores.items()}
     lower = {name: is_lower(name, score) for name, score in scores.items()}
-    higher = [found[name] for name in scores if not lower[name]]
+    shared = {name for name in scores if _shares_axis(name, scores[name])}
+    higher = [found[name] for name in shared]
     common = _extent([0, 1, *(x for each in higher for x in each.values())])
     result = {}
     for name, each in found.items():
@@ -61,12 +65,27 @@ def places(scores: Scores) -> dict[str, dict[str, float]]:
             right, left = _extent(
                 [best, *each.values(), 2 * each['chance'] - best]
             )
+        elif 'nominal' in scores[name]:
+            nominal = scores[name]['nominal']
+            farthest = np.abs(np.array([0, *each.values()]) - nominal)
+            left, right = nominal + np.nanmax(farthest) * np.array([-1, 1])
+        elif name not in shared:
+            left, right = _extent([0, *each.values()])
         result[name] = {
             key: round(100 * (x - left) / (right - left), 2)
             for key, x in each.items()
             if not math.isnan(x) and left != right
         }
     return result
+
+
+def _shares_axis(name: str, score: Mapping[str, float]) -> bool:
+    """Whether higher is better and 1 the best."""
+    return (
+        not is_lower(name, score)
+        and 'nominal' not in score
+        and math.isfinite(describe(name).best)
+    )
 
 
 def _extent(values: list[float]) -> tuple[float, float]:
@@ -86,14 +105,15 @@ def bars(scores: Scores, axes: Axes | None = None) -> Figure:
       scores: as returned by `brainjax.evaluation.score`.
       axes: where to draw; by default in a new figure. Scores that are better
         the lower they are then have axes of their own below, from chance to
-        perfect; in given axes they are left out.
+        perfect; in given axes they are left out. Scores with a nominal value
+        or without a limit are left out always.
     """
     higher, lower = {}, {}
     for name, score in scores.items():
         values = marks(score)
         if is_lower(name, score):
             lower[name] = _from_chance(values, _best(name)), score['value']
-        else:
+        elif _shares_axis(name, score):
             higher[name] = values, score['value']
     panels = [each for each in (higher, lower) if each]
     if axes is not None:

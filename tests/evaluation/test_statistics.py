@@ -352,3 +352,14 @@ def test_what_is_no_number_has_no_p():
     assert np.isnan(statistics.p_value(np.nan, np.zeros(9)))
     assert np.isnan(statistics.p_value(0.5, np.array([0.1, np.nan])))
     assert statistics.p_value(1.0, np.zeros(9)) == pytest.approx(0.1)
+
+
+def test_family_wise_error_of_many_tests():
+    """Holm 1979: the smallest p times n, the next times n - 1, and so on."""
+    found = statistics.family_wise(np.array([0.01, 0.04, 0.03, 0.5]))
+    np.testing.assert_allclose(found, [0.04, 0.09, 0.09, 0.5])
+    np.testing.assert_allclose(statistics.family_wise(np.array([0.9])), [0.9])
+    p = np.random.default_rng(0).random((2000, 7))
+    least = [statistics.family_wise(each).min() for each in p]
+    assert 0.03 < np.mean(np.array(least) < 0.05) < 0.07
+    assert max(least) <= 1

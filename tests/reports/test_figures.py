@@ -171,6 +171,14 @@ def test_findings_are_drawn_by_their_kind():
             'rois': {},
         },
         'picture_grid': {'images': TRUTH[None], 'labels': ['face']},
+        'posterior_montage': {
+            'target': TRUTH, 'mean': TRUTH, 'samples': TRUTH[:, None],
+            'deviation': TRUTH[..., 0],
+        },
+        'rank_histogram': {'ranks': np.arange(5)[:, None], 'draws': 4},
+        'coverage_curve': {
+            'levels': np.array([0.5]), 'covered': np.full((3, 1), 0.4),
+        },
     }  # fmt: skip
     assert values.keys() == reports.DRAWINGS.keys()
     for kind, given in values.items():

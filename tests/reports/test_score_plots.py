@@ -91,3 +91,59 @@ def test_undefined_scores_are_in_the_page(tmp_path):
 def test_verdicts_of_places(value, expected):
     found = score(value, 25.5, value, value, **LOWER)
     assert page.verdict(found) == expected
+
+
+NOMINAL = {'better': 'nominal', 'nominal': 0.8}
+
+
+def test_scores_with_a_nominal_value_lie_around_it():
+    places = score_plots.places(
+        {
+            **SCORES,
+            'coverage_80': score(0.7, 0.4, 0.6, 0.9, **NOMINAL),
+            'sharpness_draw': score(
+                4.0, math.nan, 3.0, 5.0, better='nominal', nominal=1.0
+            ),
+            'information': score(30.0, 0.0, 20.0, 40.0),
+        }
+    )
+    # 0 to 1.6, nominal in the middle.
+    assert places['coverage_80'] == {
+        'value': 43.75, 'chance': 25.0, 'low': 37.5, 'high': 56.25,
+    }  # fmt: skip
+    # As far on both sides as the farthest mark: -3 to 5.
+    assert places['sharpness_draw'] == {
+        'value': 87.5, 'low': 75.0, 'high': 100.0,
+    }  # fmt: skip
+    assert places['information'] == {
+        'value': 75.0, 'chance': 0.0, 'low': 50.0, 'high': 100.0,
+    }  # fmt: skip
+    # The axis of the others does not know them.
+    assert places['pixcorr'] == score_plots.places(SCORES)['pixcorr']
+
+
+def test_bars_leave_out_what_has_no_place_between_chance_and_perfect():
+    figure = score_plots.bars(
+        {
+            'pixcorr': SCORES['pixcorr'],
+            'coverage_80': score(0.7, 0.4, 0.6, 0.9, **NOMINAL),
+            'information': score(30.0, 0.0, 20.0, 40.0),
+        }
+    )
+    [axes] = figure.axes
+    assert len(axes.get_yticks()) == 1 and axes.get_xlim()[1] <= 1
+
+
+@pytest.mark.parametrize(
+    ('low', 'value', 'high', 'p', 'expected'),
+    [
+        (0.75, 0.79, 0.84, 0.6, 'as nominal'),
+        (0.6, 0.7, 0.78, 0.001, 'below nominal'),
+        (0.82, 0.9, 0.95, 0.001, 'above nominal'),
+        (0.75, 0.79, 0.84, 0.001, 'not nominal'),
+        (None, None, None, None, 'not defined'),
+    ],
+)
+def test_verdicts_of_nominal_values(low, value, high, p, expected):
+    found = score(value, math.nan, low, high, **NOMINAL) | {'p': p}
+    assert page.verdict(found) == expected
