@@ -32,6 +32,10 @@ from brainjax.reports import (
 )
 
 MOST_SHOWN = 60  # Pictures in the report.
+WRITTEN = (
+    *('scores.json', 'scores.csv', 'report.html'),
+    *('classes.csv', 'class_bank.npz', 'human.csv'),
+)
 COLUMNS = ('value', 'chance', 'low', 'high', 'p', 'n')
 
 # Kind of a figure -> title and caption.
@@ -135,6 +139,8 @@ def evaluate(
         options.human_results, target.names, target.images, images, **draws
     )
     out = files.writable_folder(out)
+    for name in WRITTEN:  # Scoring may take long.
+        files.check_replaceable(out / name)
     scored = presets.score(
         target.images,
         images,

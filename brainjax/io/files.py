@@ -2,13 +2,19 @@
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import math
 import os
 import pathlib
+import platform
+import re
+import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,25 +27,32 @@ PathLike = str | os.PathLike
 LARGEST_TEXT = 64 * 2**20  # Bytes; tables of events have a few thousand.
 
 
+# Temporary files are called by the machine that writes them.
+_MACHINE = f'{zlib.crc32(platform.node().encode()):08x}'
+_TEMPORARY = re.compile(r'\.brainjax-([0-9a-f]{8})-[a-z0-9_]{8}(\..*)?', re.S)
+_LONG_AGO = 3600  # Seconds.
+
+
 @contextlib.contextmanager
 def atomic(path: PathLike) -> Iterator[pathlib.Path]:
     """Yields a temporary path beside `path`, renamed to it on success.
 
     If the body raises, the temporary file is removed and an older file at
-    `path` stays as it was.
+    `path` stays as it was. What a killed process left in that folder is removed
+    by the next one that writes there. HDF5 must not lock the file itself:
+    `h5py.File(temporary, 'w', locking=False)`.
     """
     path = pathlib.Path(path)
+    check_replaceable(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f'.{path.stem}.', suffix=path.suffix, dir=path.parent
-        )
+        _sweep_once(path.parent.absolute())
+        handle, name = _locked_temporary(path)
     except OSError as error:
         raise InputError(
             f'{path.parent} cannot be written to ({error.strerror}); '
             'name another folder or change its permissions.'
         ) from error
-    os.close(handle)
     temporary = pathlib.Path(name)
     umask = os.umask(0)
     os.umask(umask)
@@ -50,6 +63,61 @@ def atomic(path: PathLike) -> Iterator[pathlib.Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(handle)
+
+
+def _locked_temporary(path: pathlib.Path) -> tuple[int, str]:
+    """Makes a file beside `path`, locked for as long as the handle is open."""
+    while True:
+        handle, name = tempfile.mkstemp(
+            prefix=f'.brainjax-{_MACHINE}-', suffix=path.suffix, dir=path.parent
+        )
+        with contextlib.suppress(OSError):  # There may be no locks.
+            # Shared: HDF5 can read what has just been renamed.
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        if os.fstat(handle).st_nlink:
+            return handle, name
+        os.close(handle)  # Swept before it was locked.
+
+
+def sweep(folder: pathlib.Path) -> None:
+    """Removes the temporary files that killed processes left in a folder.
+
+    Living ones hold locks on theirs. Some file systems show a lock on its own
+    machine only: what others wrote to within the hour stays.
+    """
+    paths = []
+    with contextlib.suppress(OSError):  # It may be written to and not read.
+        paths = [*folder.iterdir()]
+    for path in paths:
+        name = _TEMPORARY.fullmatch(path.name)
+        if not name:
+            continue
+        with contextlib.suppress(OSError):  # Another's, gone, or locked.
+            handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                found = os.fstat(handle)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                old = time.time() - found.st_mtime > _LONG_AGO
+                if stat.S_ISREG(found.st_mode) and (name[1] == _MACHINE or old):
+                    path.unlink()
+            finally:
+                os.close(handle)
+
+
+# A folder of features has a hundred thousand files.
+_sweep_once = functools.cache(sweep)
+
+
+def check_replaceable(path: PathLike) -> None:
+    """Refuses to write where something is that is no file."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        what = 'a folder' if os.path.isdir(path) else 'no regular file'
+        raise InputError(
+            f'{path} is {what} and a file is to be written there; move it or '
+            'write elsewhere.'
+        )
 
 
 def write_text(path: PathLike, text: str) -> None:
@@ -167,11 +235,36 @@ def exclusive_lock(folder: PathLike) -> Iterator[None]:
         os.close(handle)
         raise InputError(
             f'{folder} is being written by another run; wait until that has '
-            'ended, or use another --workdir.'
+            'ended, or name another folder.'
         ) from error
     except OSError:
         pass
     try:
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def shared_lock(
+    folder: PathLike, if_alone: Callable[[], None]
+) -> Iterator[None]:
+    """Enters a folder that several processes may be in.
+
+    Args:
+      folder: all enter it by this function.
+      if_alone: called before anyone else can enter, if nobody is there.
+    """
+    handle, alone = os.open(folder, os.O_RDONLY), True
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            alone = not isinstance(error, BlockingIOError)
+        if alone:
+            if_alone()
+        with contextlib.suppress(OSError):  # There may be no locks.
+            fcntl.flock(handle, fcntl.LOCK_SH)
         yield
     finally:
         os.close(handle)

@@ -64,7 +64,11 @@ def write(path: PathLike, variables: Mapping[str, np.ndarray]) -> None:
     """
     with atomic(path) as temporary:
         with h5py.File(
-            temporary, 'w', userblock_size=_USERBLOCK, libver='earliest'
+            temporary,
+            'w',
+            userblock_size=_USERBLOCK,
+            libver='earliest',
+            locking=False,
         ) as file:
             for name, values in variables.items():
                 data = file.create_dataset(name, data=values.T)

@@ -23,7 +23,7 @@ from brainjax.io import files
 
 CONFIG = 'config.json'
 DATA = 'data.json'
-# What a run writes beside those two.
+# What a run writes beside those two: files, and folders without a suffix.
 WRITTEN = (
     *('scores.json', 'report.html', 'reconstructions.npz'),
     *('checkpoints', 'images', 'audit'),
@@ -145,7 +145,7 @@ def open_run_folder(
     """Yields the folder, made if need be, which is for this config only.
 
     If the body is stopped before it has written anything, the folder is left
-    as it was.
+    as it was, but for what killed runs left half written.
 
     Args:
       workdir: of the run.
@@ -163,7 +163,10 @@ def open_run_folder(
     existed = pathlib.Path(workdir).exists()
     workdir = files.writable_folder(workdir)
     with files.exclusive_lock(workdir):
+        for folder in {path.parent for path in workdir.rglob('*')}:
+            files.sweep(folder)
         before = set(workdir.rglob('*'))
+        _check_writable(workdir)
         _claim(workdir, config, before)
         try:
             yield workdir
@@ -176,6 +179,17 @@ def open_run_folder(
                 if not existed:
                     workdir.rmdir()
             raise
+
+
+def _check_writable(workdir: pathlib.Path) -> None:
+    """Refuses before a long run what would stop it from writing its end."""
+    for path in map(workdir.joinpath, (CONFIG, DATA, *WRITTEN)):
+        if path.suffix:
+            files.check_replaceable(path)
+        elif path.exists():
+            files.writable_folder(path)
+    for path in (workdir / 'images').glob('*'):
+        files.check_replaceable(path)
 
 
 def check_data(workdir: pathlib.Path, fingerprints: Mapping[str, str]) -> None:

@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import json
 import os
+import pathlib
+import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,10 +14,13 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from brainjax.errors import InputError
+from brainjax.io import files
 from brainjax.io.files import PathLike
 from brainjax.io.provenance import difference
 from brainjax.training import hosts
 from brainjax.training.state import TrainState
+
+_UNFINISHED = '*.orbax-checkpoint-tmp*'
 
 
 @contextlib.contextmanager
@@ -24,7 +29,8 @@ def manager(
 ) -> Iterator[ocp.CheckpointManager | None]:
     """Yields a manager whose pending saves are finished on the way out.
 
-    Of many hosts the first one writes and reads; the others get None.
+    Of many hosts the first one writes and reads; the others get None. What
+    killed processes left half written is removed.
     """
     if not hosts.is_first():
         yield None
@@ -33,19 +39,27 @@ def manager(
     alone = {'active_processes': {0}} if hosts.count() > 1 else {}
     options = ocp.CheckpointManagerOptions(
         max_to_keep=keep,
-        cleanup_tmp_directories=True,
         multiprocessing_options=ocp.options.MultiprocessingOptions(**alone),
         **({'create': False} if alone else {}),
     )
     folder = os.path.abspath(folder)
     with _writing(folder):
         os.makedirs(folder, exist_ok=True)
-        m = ocp.CheckpointManager(folder, options=options)
-    try:
-        yield m
-    finally:
+    # Orbax would remove what a living process is writing, too.
+    with files.shared_lock(folder, lambda: _sweep(folder)):
         with _writing(folder):
-            m.close()
+            m = ocp.CheckpointManager(folder, options=options)
+        try:
+            yield m
+        finally:
+            with _writing(folder):
+                m.close()
+
+
+def _sweep(folder: str) -> None:
+    with _writing(folder):
+        for left in pathlib.Path(folder).glob(_UNFINISHED):
+            shutil.rmtree(left)
 
 
 @contextlib.contextmanager

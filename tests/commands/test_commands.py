@@ -173,7 +173,11 @@ def test_nothing_else_is_left_behind(finished):
         'report.html',
         'scores.json',
     }
-    assert not [p for p in workdir.rglob('*') if 'tmp' in p.name]
+    assert not [
+        p
+        for p in workdir.rglob('*')
+        if 'tmp' in p.name or p.name.startswith('.')
+    ]
     assert {
         p.name for p in (workdir / 'checkpoints' / 'decoder').iterdir()
     } == {

@@ -1,9 +1,14 @@
 """Files: whole or not at all; JSON that every reader takes."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from brainjax.errors import InputError
 from brainjax.io import files
@@ -78,3 +83,90 @@ def test_folder_of_one_at_a_time(tmp_path):
         pass
     with files.exclusive_lock(tmp_path):
         pass
+
+
+WRITER = """
+import sys
+from brainjax.io import files
+
+with files.atomic(sys.argv[1]) as temporary:
+    temporary.write_text('half')
+    print(temporary.name, flush=True)
+    sys.stdin.readline()
+    temporary.write_text('whole')
+"""
+
+
+@pytest.fixture
+def writer():
+    """Starts a process that is amid writing a file; returns its temporary."""
+    started = []
+
+    def start(path):
+        process = subprocess.Popen(
+            [sys.executable, '-c', WRITER, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+        )
+        started.append(process)
+        return process, path.with_name(process.stdout.readline().strip())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(
+    tmp_path, writer
+):
+    dead, left = writer(tmp_path / 'a.npy')
+    living, written = writer(tmp_path / 'b.npy')
+    dead.send_signal(signal.SIGKILL)
+    dead.wait()
+    foreign = [
+        *('.brainjax-notes', '._a.npy', '.a.x1234567.npy', 'brainjax-tmp'),
+        f'{left.name[:-12]}12.npy',  # A random part of another length.
+    ]
+    for name in foreign:
+        (tmp_path / name).write_text('kept')
+    (tmp_path / left.name.replace('.npy', '.txt')).mkdir()
+    (tmp_path / left.name.replace('.npy', '.lnk')).symlink_to(written)
+    before = {path.name for path in tmp_path.iterdir()}
+    assert left.name in before and written.name in before
+    third, own = writer(tmp_path / 'c.npy')  # The next start, in its own time.
+    after = {path.name for path in tmp_path.iterdir()}
+    assert after == before - {left.name} | {own.name}
+    for process in (living, third):
+        process.communicate('\n')
+        assert process.returncode == 0
+    assert (tmp_path / 'b.npy').read_text() == 'whole'
+    assert (tmp_path / 'c.npy').read_text() == 'whole'
+    assert not (tmp_path / 'a.npy').exists()
+
+
+def test_what_another_machine_wrote_to_just_now_stays(tmp_path):
+    """Its lock may not be seen here."""
+    names = [f'.brainjax-{i:08x}-abcd_123.npy' for i in range(2)]
+    for name in names:
+        (tmp_path / name).write_text('half')
+    os.utime(tmp_path / names[0], (0, 0))
+    files.sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == names[1:]
+
+
+def test_a_file_with_the_longest_name_is_written(tmp_path):
+    path = tmp_path / f'{"x" * 251}.txt'
+    files.write_text(path, 'text')
+    assert path.read_text() == 'text'
+
+
+@pytest.mark.parametrize('kind', ['a folder', 'no regular file'])
+def test_what_is_no_file_is_not_written_over(kind, tmp_path):
+    path = tmp_path / 'report.html'
+    path.mkdir() if kind == 'a folder' else os.mkfifo(path)
+    with pytest.raises(InputError, match=rf'report.html is {kind} and a file'):
+        files.write_text(path, 'text')
+    assert [*tmp_path.iterdir()] == [path]

@@ -160,6 +160,59 @@ def test_files_that_are_not_ours_are_not_touched(tmp_path):
         assert (folder / name).read_text() == content
 
 
+@pytest.mark.parametrize(
+    ('name', 'words'),
+    [
+        *((x, 'is a folder') for x in ('report.html', 'scores.json')),
+        *((x, 'is a folder') for x in ('reconstructions.npz', 'images/a.png')),
+        *((x, 'is a folder') for x in ('config.json', 'data.json')),
+        *((x, 'cannot be written to') for x in ('images', 'checkpoints')),
+    ],
+)
+def test_what_would_stop_the_end_of_a_run_stops_its_start(
+    name, words, tmp_path
+):
+    with provenance.open_run_folder(tmp_path, config()):
+        files.write_json(tmp_path / 'scores.json', {})  # It has begun.
+    (tmp_path / 'scores.json').unlink()
+    path = tmp_path / name
+    if words == 'is a folder':
+        path.unlink(missing_ok=True)
+        path.mkdir(parents=True)
+    else:
+        path.write_text('a file')
+    with (
+        pytest.raises(InputError, match=f'{name} {words}') as caught,
+        provenance.open_run_folder(tmp_path, config()),
+    ):
+        pytest.fail('It was opened.')
+    assert '\n' not in str(caught.value)
+
+
+KILLED = """
+import os, signal, sys
+from brainjax.io import files, provenance
+from tiny_selfsup import config
+
+with provenance.open_run_folder(sys.argv[1], config()):
+    with files.atomic(f'{sys.argv[1]}/data.json') as temporary:
+        temporary.write_text('half')
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_start_leaves_the_folder_free(tmp_path):
+    process = subprocess.run(
+        [sys.executable, '-c', KILLED, tmp_path],
+        env=environment(1),
+    )
+    assert process.returncode == -signal.SIGKILL
+    assert len([*tmp_path.glob('.*.json')]) == 1
+    with provenance.open_run_folder(tmp_path, config(seed=1)):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ['config.json']
+
+
 def test_differences_are_named():
     theirs = {'a': {'b': 1, 'c': [2]}, 'd': 3}
     assert provenance.difference(theirs, theirs) is None

@@ -1,12 +1,17 @@
 import functools
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from conftest import REPOSITORY, TESTS
 
 from brainjax.errors import InputError
 from brainjax.training import checkpoints, state
@@ -182,3 +187,47 @@ def test_what_a_killed_save_left_is_ignored_and_removed(folder):
     save(folder, make(7, step=12))
     assert {p.name for p in folder.iterdir()} == {'8', '12'}
     assert same(restore(folder)[0], make(7, step=12))
+
+
+SAVER = """
+import sys
+import test_checkpoints as t
+from brainjax.training import checkpoints
+
+with checkpoints.manager(sys.argv[1]) as manager:
+    for step in range(1, 99):
+        state = t.make(width=3_000_000, step=step)
+        checkpoints.save(manager, state, t.HISTORY)
+"""
+
+
+def test_what_a_killed_save_left_is_removed(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, '-c', SAVER, tmp_path],
+        env={
+            **os.environ,
+            'PYTHONPATH': f'{REPOSITORY}:{TESTS}:{TESTS / "training"}',
+        },
+    )
+
+    def names():
+        return {path.name for path in tmp_path.iterdir()}
+
+    def half():
+        return [name for name in names() if 'tmp' in name]
+
+    living = []
+    while not (living and '1' in names()):  # The second is being saved.
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.002)
+        process.send_signal(signal.SIGSTOP)
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        living = half()
+    with checkpoints.manager(tmp_path):
+        assert half() == living
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert half() == living
+    with checkpoints.manager(tmp_path) as manager:
+        assert not half() and manager.latest_step() in (1, 2)

@@ -108,7 +108,10 @@ def write(
     }
     try:
         with files.atomic(path) as temporary:
-            safetensors.numpy.save_file(flat, temporary, dict(metadata or {}))
+            # Its `save_file` would make a file of its own, which is not locked.
+            temporary.write_bytes(
+                safetensors.numpy.save(flat, dict(metadata or {}))
+            )
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(
             f'{path} cannot be written ({error}); make room or name another '

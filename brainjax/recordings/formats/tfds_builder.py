@@ -25,13 +25,19 @@ import json
 import logging
 import pathlib
 import re
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.io.files import PathLike, writable_folder, write_json
+from brainjax.io.files import (
+    PathLike,
+    exclusive_lock,
+    writable_folder,
+    write_json,
+)
 from brainjax.pictures import operations
 from brainjax.recordings.formats import open_recording
 from brainjax.recordings.recording import Recording, Trials
@@ -69,12 +75,16 @@ def prepare(
         recording = open_recording(recording, **options)
     name = re.sub(r'[^\w.-]', '_', name or recording.subject)
     folder = writable_folder(data_dir)
-    version = folder / NAME / name / VERSION
+    home = folder / NAME / name
+    version = home / VERSION
     if version.exists():
         raise InputError(
             f'{version} exists; name another folder, or remove it first.'
         )
-    with _quiet():
+    home.mkdir(parents=True, exist_ok=True)
+    with exclusive_lock(home), _quiet():
+        for left in home.glob(f'{tfds.core.constants.INCOMPLETE_PREFIX}*'):
+            shutil.rmtree(left)  # By a process that was killed.
         builder = _builder(recording)(
             config=tfds.core.BuilderConfig(name=name),
             data_dir=folder,

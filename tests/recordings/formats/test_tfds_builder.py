@@ -3,16 +3,20 @@
 import dataclasses
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from conftest import REPOSITORY, TESTS
 from PIL import Image
 from recording_files import small_recording, write_digits
 
 from brainjax.errors import InputError
+from brainjax.io.files import exclusive_lock
 from brainjax.pictures import loading
 from brainjax.recordings import Stimuli, open_recording
 from brainjax.recordings.formats import tfds_builder
@@ -108,6 +112,38 @@ def test_a_data_set_that_is_there_is_not_overwritten(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match='cannot be written to'):
         tfds_builder.prepare(small_recording(), tmp_path / 'file')
+
+
+KILLED = """
+import os, signal, sys
+from recording_files import small_recording
+from brainjax.recordings.formats import tfds_builder
+
+def killed(*arguments):
+    yield from [*examples(*arguments)][:3]
+    os.kill(os.getpid(), signal.SIGKILL)
+
+examples, tfds_builder._examples = tfds_builder._examples, killed
+tfds_builder.prepare(small_recording(), sys.argv[1])
+"""
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    process = subprocess.run(
+        [sys.executable, '-c', KILLED, tmp_path],
+        env={**os.environ, 'PYTHONPATH': f'{REPOSITORY}:{TESTS}'},
+        capture_output=True,
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    home = tmp_path / 'brainjax_recording' / 'small'
+    assert [p.name[:11] for p in home.iterdir()] == ['incomplete.']
+    with (
+        exclusive_lock(home),
+        pytest.raises(InputError, match='is being written by another run'),
+    ):
+        tfds_builder.prepare(small_recording(), tmp_path)
+    tfds_builder.prepare(small_recording(), tmp_path)
+    assert [p.name for p in home.iterdir()] == ['1.0.0']
 
 
 def test_neither_tensorflow_nor_the_package_is_needed_to_read(tmp_path):

@@ -171,7 +171,10 @@ def read(path: PathLike) -> BData:
 def write(data: BData, path: PathLike) -> None:
     """Writes an HDF5 file; of its making it states only time and version."""
     text = h5py.string_dtype()
-    with atomic(path) as temporary, h5py.File(temporary, 'w') as file:
+    with (
+        atomic(path) as temporary,
+        h5py.File(temporary, 'w', locking=False) as file,
+    ):
         file['dataset'] = data.dataset
         metadata = file.create_group('metadata')
         metadata.create_dataset('key', data=list(data.keys), dtype=text)

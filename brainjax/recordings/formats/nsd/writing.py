@@ -164,7 +164,10 @@ def _write_session(path, recording, trials, side, place) -> None:
     z, y, x = np.unravel_index(place, (side, side, side))[::-1]
     first = len(recording.train)
     step = rows_at_once(recording.train.fmri)
-    with atomic(path) as temporary, h5py.File(temporary, 'w') as file:
+    with (
+        atomic(path) as temporary,
+        h5py.File(temporary, 'w', locking=False) as file,
+    ):
         betas = file.create_dataset(
             'betas', (len(trials), side, side, side), np.int16
         )
@@ -185,7 +188,10 @@ def _write_session(path, recording, trials, side, place) -> None:
 
 def _write_brick(path, recording, number) -> None:
     images = recording.stimuli.images
-    with atomic(path) as temporary, h5py.File(temporary, 'w') as file:
+    with (
+        atomic(path) as temporary,
+        h5py.File(temporary, 'w', locking=False) as file,
+    ):
         brick = file.create_dataset(
             'imgBrick',
             (number.max(), *images.shape[1:]),

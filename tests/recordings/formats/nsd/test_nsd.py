@@ -246,12 +246,14 @@ def test_a_killed_extraction_leaves_nothing_taken_for_whole(root, cache):
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     [whole] = [p for p in cache.iterdir() if not p.name.startswith('.')]
+    assert len([*cache.iterdir()]) == 2  # And half of one.
     kept = whole.stat().st_mtime_ns
     recording = nsd.read(root, zscore=False)
     np.testing.assert_array_equal(
         recording.train.fmri[:], percent(expected(~in_shared()))
     )
     assert whole.stat().st_mtime_ns == kept  # The first session was done.
+    assert not [p for p in cache.iterdir() if p.name.startswith('.')]
 
 
 def test_sessions_may_be_missing_or_chosen(root):
