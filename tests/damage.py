@@ -87,14 +87,20 @@ def originals(folder: pathlib.Path) -> dict[str, tuple[pathlib.Path, dict]]:
     return found
 
 
-def attempt(form, path, options):
-    """Returns how opening a recording ended, and what was said."""
+def attempt(read, path):
+    """Returns how reading ended, how long that took, and what was said."""
+    began = time.monotonic()
+    with contextlib.redirect_stderr(io.StringIO()):
+        ending, said = _ending(read, path)
+    seconds = time.monotonic() - began
+    return {'ending': ending, 'said': said, 'seconds': seconds}
+
+
+def _ending(read, path):
     try:
-        if not form.looks_like(path):
-            return 'refused', ''
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            form.read(path, **options)
+            read(path)
     except InputError as error:
         text = str(error)
         # Paths are as long as they are, here and in what libraries say.
@@ -104,6 +110,17 @@ def attempt(form, path, options):
     except Exception as error:  # What the test is for.
         return type(error).__name__, str(error)
     return 'read', ''
+
+
+def opening(form, options):
+    """Returns what opens a recording of a format if it looks like one."""
+
+    def read(path):
+        if not form.looks_like(path):
+            raise InputError('It looks like another format.')
+        form.read(path, **options)
+
+    return read
 
 
 def main(folder, seed, number):
@@ -131,18 +148,13 @@ def main(folder, seed, number):
             key: copy / pathlib.Path(value).relative_to(root)
             for key, value in options.items()
         }
-        began = time.monotonic()
-        with contextlib.redirect_stderr(io.StringIO()):
-            ending, said = attempt(
-                FORMATS[name], copy / path.relative_to(root), moved
-            )
         line = {
             'format': name,
             'file': chosen.name,
             'damage': damage.__name__,
-            'ending': ending,
-            'said': said,
-            'seconds': time.monotonic() - began,
+            **attempt(
+                opening(FORMATS[name], moved), copy / path.relative_to(root)
+            ),
         }
         print(json.dumps(files.json_ready(line)), flush=True)
 

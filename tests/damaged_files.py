@@ -7,7 +7,6 @@ taken is 2 GiB beyond what the libraries have.
 """
 
 import bz2
-import contextlib
 import gzip
 import io
 import json
@@ -17,8 +16,6 @@ import pickle
 import resource
 import sys
 import tarfile
-import time
-import warnings
 import zipfile
 
 import caffe_writer
@@ -30,10 +27,9 @@ import scipy.io
 import tensorflow_writer
 import torch_writer
 from bdata_files import write_matlab73
-from damage import DAMAGES, MESSAGE, flip
+from damage import DAMAGES, attempt, flip
 from PIL import Image
 
-from brainjax.errors import InputError
 from brainjax.evaluation import folders
 from brainjax.io import (
     arrays,
@@ -242,22 +238,6 @@ KINDS = {
 }
 
 
-def attempt(read, path):
-    """Returns how reading ended, and what was said."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            read(path)
-    except InputError as error:
-        text = str(error)
-        words = text.replace(str(path.parent), '')
-        clear = '\n' not in text and len(words) < MESSAGE
-        return ('refused' if clear else 'unclear'), text
-    except Exception as error:  # What the test is for.
-        return type(error).__name__, str(error)
-    return 'read', ''
-
-
 def main(folder, seed, number):
     rng = np.random.default_rng(seed)
     folder = pathlib.Path(folder)
@@ -266,7 +246,7 @@ def main(folder, seed, number):
         path = folder / name
         write(path)
         wholes[name] = path.read_bytes()
-        assert attempt(read, path)[0] == 'read'
+        assert attempt(read, path)['ending'] == 'read'
     taken = int(pathlib.Path('/proc/self/statm').read_text().split()[0])
     most = taken * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -278,15 +258,10 @@ def main(folder, seed, number):
         if len(content) > 8 and rng.random() < 0.5:
             content = flip(content, rng)
         (folder / name).write_bytes(content)
-        began = time.monotonic()
-        with contextlib.redirect_stderr(io.StringIO()):
-            ending, said = attempt(KINDS[name][1], folder / name)
         line = {
             'file': name,
             'damage': damage.__name__,
-            'ending': ending,
-            'said': said,
-            'seconds': time.monotonic() - began,
+            **attempt(KINDS[name][1], folder / name),
         }
         print(json.dumps(line), flush=True)
 

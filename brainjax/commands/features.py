@@ -45,8 +45,9 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
 
     network = flags.load_network(known)
     layers = flags.network_layers(known) or list(frozen.layers(network))
-    if min(known.together, known.size) < 1:
-        raise InputError('--together and --size must be at least 1.')
+    size = flags.picture_size(known, network)
+    if known.together < 1:
+        raise InputError('--together must be at least 1.')
     rules = decoding.Rules(known.alpha, not known.as_stored)
     fit = 'centre' if known.centre else 'whole'
     transparent = 0
@@ -55,7 +56,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         names = _stems(found.names, known.pictures)
         out = files.writable_folder(known.out)
         frozen.write_provenance(
-            out, network, {'size': known.size, 'fit': fit, **rules._asdict()}
+            out, network, {'size': size, 'fit': fit, **rules._asdict()}
         )
         show = stack.enter_context(
             progress('features', len(names), unit='pictures')
@@ -63,7 +64,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         for start in range(0, len(names), known.together):
             chosen = range(start, min(start + known.together, len(names)))
             images, count = loading.decode_chosen(
-                found, chosen, known.pictures, known.size, fit, rules
+                found, chosen, known.pictures, size, fit, rules
             )
             transparent += count
             computed = features(network, np.float32(images) / 255, layers)

@@ -3,8 +3,11 @@
 import argparse
 from typing import Any
 
+from brainjax.errors import InputError
 from brainjax.pictures import decoding
 from brainjax.recordings import parse_options
+
+USUAL_SIZE = 224  # Pixels of a side of ImageNet's pictures in training.
 
 
 def add_recording(parser: argparse.ArgumentParser) -> None:
@@ -54,12 +57,21 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     """Adds those that name a frozen network."""
     # Here, as commands without a network need no JAX.
     from brainjax.networks import weights
-    from brainjax.networks.backbones import feedforward
+    from brainjax.networks.backbones import BACKBONES, feedforward
 
+    sizes = ', '.join(
+        f'{name} {found.size}'
+        for name, found in BACKBONES.items()
+        if found.size != USUAL_SIZE
+    )
     names = ', '.join(weights.networks())
     parser.add_argument('--network', required=True, metavar='NAME', help=names)
     parser.add_argument(
-        '--layers', metavar='A,B', help='by default all before their ReLU'
+        '--layers',
+        metavar='A,B',
+        help='by default every convolution and fully connected layer before '
+        'its ReLU or, of a network made of blocks, what each block puts out '
+        'and what comes after them',
     )
     parser.add_argument(
         '--pool',
@@ -76,8 +88,8 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--size',
         type=int,
-        default=224,
-        help='pixels of a side (default %(default)s)',
+        help='pixels of a side; by default those that the network was trained '
+        f'on, {USUAL_SIZE} but for {sizes}',
     )
 
 
@@ -86,6 +98,17 @@ def load_network(known: argparse.Namespace) -> Any:
     from brainjax.networks import frozen
 
     return frozen.load(known.network, known.pool, known.slope)
+
+
+def picture_size(known: argparse.Namespace, network: Any) -> int:
+    """Returns the pixels of a side of the pictures that a network gets."""
+    from brainjax.networks.backbones import BACKBONES
+
+    if known.size is None:
+        return BACKBONES[network.architecture.family].size
+    if known.size < 1:
+        raise InputError('--size must be at least 1.')
+    return known.size
 
 
 def network_layers(known: argparse.Namespace) -> list[str] | None:

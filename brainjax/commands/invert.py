@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(known: argparse.Namespace, rest: list[str]) -> int:
     del rest
-    for name in ('steps', 'together', 'size'):
+    for name in ('steps', 'together'):
         if getattr(known, name) < 1:
             raise InputError(f'--{name} must be at least 1.')
     set_up_jax()
@@ -81,7 +81,8 @@ def _run(known: argparse.Namespace) -> int:
     from brainjax.training import hosts
 
     network = flags.load_network(known)
-    frozen.check_provenance(known.features, network, known.size)
+    size = flags.picture_size(known, network)
+    frozen.check_provenance(known.features, network, size)
     layers = feature_folders.open_layers(
         known.features,
         flags.network_layers(known),
@@ -94,7 +95,7 @@ def _run(known: argparse.Namespace) -> int:
             layers,
             names,
             network,
-            _settings(known),
+            _settings(known, size),
             known.out,
             _generator(known),
             known.published_scales,
@@ -110,7 +111,7 @@ def _run(known: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(known: argparse.Namespace):
+def _settings(known: argparse.Namespace, size: int):
     from brainjax.methods.inversion.problem import Settings
     from brainjax.methods.inversion.steps import (
         CODE_DESCENT,
@@ -131,7 +132,7 @@ def _settings(known: argparse.Namespace):
         terms=tuple(_term(text) for text in known.loss or ['squared']),
         weights=known.weights,
         start=known.start or ('zeros' if codes else start),
-        size=known.size,
+        size=size,
         boxed=codes or known.optimiser == 'lbfgs',
         seed=known.seed,
     )

@@ -122,7 +122,11 @@ def test_what_is_refused_is_one_sentence(tmp_path, pictures, capsys):
     )
     network = ('--network', 'squeezenet', *out)
     refused("no layer 'conv2'", 'invert', folder, *network, '--layers', 'conv2')
-    refused('at least 1', 'invert', folder, *network, '--steps', 0)
+    for flag in ('--steps', '--size', '--together'):
+        refused(
+            f'{flag} must be at least 1',
+            *('invert', folder, *network, flag, 0),
+        )
     refused(
         'published scales', 'invert', folder, *network, '--published-scales'
     )
@@ -147,6 +151,22 @@ def test_what_is_refused_is_one_sentence(tmp_path, pictures, capsys):
         *('features', pictures, '--network', 'squeezenet'),
         *('--out', tmp_path / 'more'),
     )
+
+
+def test_pictures_are_by_default_of_the_size_the_network_was_trained_on(
+    tmp_path, pictures, published, monkeypatch, capsys
+):
+    with pytest.raises(SystemExit):
+        main(['features', '--help'])
+    words = ' '.join(capsys.readouterr().out.split())
+    assert '224 but for inception 299, efficientnet_b1 240' in words
+    assert 'what each block puts out' in words
+    known = BACKBONES['squeezenet']._replace(size=40)
+    monkeypatch.setitem(BACKBONES, 'squeezenet', known)
+    command = ('features', str(pictures), '--network', 'squeezenet')
+    out = tmp_path / 'features'
+    assert main([*command, '--layers', LAYERS, '--out', str(out)]) == 0
+    assert json.loads((out / frozen.PROVENANCE).read_text())['size'] == 40
 
 
 def test_features_of_other_sizes_or_crops_do_not_mix(
