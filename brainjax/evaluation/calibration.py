@@ -18,7 +18,8 @@ from brainjax.evaluation.pixels import check_pictures
 from brainjax.pictures.operations import to_uint8, unit_range
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-MOST_FOR_AXES = 512  # Pictures; their products are [512, 512].
+MOST_FOR_AXES = 512  # Pictures, of which all products are taken,
+VALUES_FOR_AXES = 2**25  # and their values held at once.
 SAME = 1e-6  # Values nearer than this are equal: floats of uint8 differ less.
 
 
@@ -69,14 +70,14 @@ def principal_axes(
     """
     generator = np.random.default_rng(seed)
     n, k = samples.shape[:2]
-    chosen = generator.permutation(n)[:MOST_FOR_AXES]
-    each = min(k + 1, max(1, MOST_FOR_AXES // n))
-    rows = []
-    for i in chosen:
-        for member in generator.choice(k + 1, each, replace=False):
+    most = min(MOST_FOR_AXES, max(2 * q, VALUES_FOR_AXES // targets[0].size))
+    each = min(k + 1, max(1, most // n))
+    rows = np.empty((min(n, most), each, targets[0].size))
+    for row, i in zip(rows, generator.permutation(n)):
+        for j, member in enumerate(generator.choice(k + 1, each, False)):
             image = samples[i, member - 1] if member else targets[i]
-            rows.append(unit_range(image).ravel())
-    rows = np.stack(rows)
+            row[j] = unit_range(image).ravel()
+    rows = rows.reshape(-1, targets[0].size)
     rows -= rows.mean(axis=0)
     variance, vectors = np.linalg.eigh(rows @ rows.T)
     variance, vectors = variance[::-1][:q], vectors[:, ::-1][:, :q]
@@ -186,10 +187,11 @@ def coverage(
       (`fewest_draws`), and for a picture without any value that varies.
     """
     k = samples.shape[1]
-    if np.uint8 in (samples.dtype, targets.dtype):
-        samples, targets = to_uint8(samples), to_uint8(targets)
+    rounded = np.uint8 in (samples.dtype, targets.dtype)
     found = np.full((len(targets), len(levels)), np.nan)
     for i, (draws, target) in enumerate(pairs(samples, targets)):
+        if rounded:
+            draws, target = (unit_range(to_uint8(x)) for x in (draws, target))
         ahead = draws - target
         tied = (np.abs(ahead) <= SAME).sum(axis=0)
         below = (ahead < -SAME).sum(axis=0)[tied < k]

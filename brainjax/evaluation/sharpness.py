@@ -119,6 +119,6 @@ def pooled_correlation(
 
 
 def _standardised(rows):
-    rows = rows - rows.mean(dtype=np.float64)
-    deviation = np.sqrt((rows**2).mean())
+    rows = rows - np.float32(rows.mean(dtype=np.float64))
+    deviation = np.float32(np.sqrt(np.mean(rows**2, dtype=np.float64)))
     return rows / deviation if deviation > 1e-9 else np.zeros_like(rows)
