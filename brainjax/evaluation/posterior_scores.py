@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from brainjax.errors import InputError
 from brainjax.evaluation import (
     calibration,
     check_distinct,
@@ -291,7 +292,14 @@ def information(
       'two_way_density', 'fifty_way_density' or 'all_way_density'}:
       identification of a picture among the others by its density.
     """
-    picture = np.arange(len(log_prior)) if picture is None else picture
+    n = len(log_prior)
+    if np.shape(log_posterior) not in ((n,), (n, n)) or n < 2:
+        raise InputError(
+            f'the log densities have shape {np.shape(log_posterior)} and those '
+            f'of the prior {np.shape(log_prior)}; give [n] or [n responses, n '
+            'pictures] and [n], of at least two pictures.'
+        )
+    picture = np.arange(n) if picture is None else picture
     options = {'seed': seed, 'draws': draws}
     if np.ndim(log_posterior) == 1:
         bits = _of_pictures((log_posterior - log_prior) / np.log(2), picture)

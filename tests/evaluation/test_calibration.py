@@ -537,3 +537,9 @@ def test_what_cannot_be_scored_is_told(exact, change, message):
     samples, targets = change(exact[0][:4], exact[1][:4])
     with pytest.raises(InputError, match=message):
         posterior_scores.score(samples, targets, **OPTIONS)
+
+
+@pytest.mark.parametrize('shape', [(3,), (4, 3), (4, 4, 4), ()])
+def test_log_densities_that_do_not_belong_together(shape):
+    with pytest.raises(InputError, match='log densities have shape'):
+        posterior_scores.information(np.zeros(shape), np.zeros(4))
