@@ -303,7 +303,8 @@ def residual_draws(
     Args:
       reconstructions: [n, height, width, 3], floats in 0..1 or uint8.
       residuals: [m, height, width, 3] target minus reconstruction, in units
-        of 0..1, of pictures held out from fitting.
+        of 0..1, of pictures held out from fitting; clip these to 0..1 before,
+        if the reconstructions are.
       k: draws; without repetition if there are as many residuals.
       seed: of the choice.
 
