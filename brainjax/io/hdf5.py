@@ -5,9 +5,12 @@ are arrays that declare far more than their file can hold.
 """
 
 import contextlib
+import functools
 import math
+import mmap
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,6 +22,7 @@ from brainjax.io.files import PathLike
 Node = h5py.Group | h5py.Dataset
 
 _SIGNATURE = b'\x89HDF\r\n\x1a\n'
+_HEAP = b'GCOL\x01\0\0\0'  # Begins a heap that holds texts.
 
 
 def looks_like(path: PathLike) -> bool:
@@ -73,7 +77,7 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
             f'{path}: {name} lies in another file, which is never opened; '
             'copy its values into this one.'
         )
-    text = h5py.check_string_dtype(found.dtype) is not None
+    text = h5py.check_string_dtype(found.dtype)
     reference = h5py.check_ref_dtype(found.dtype) is not None
     kind = 'S' if text else 'R' if reference else found.dtype.kind
     if kind not in kinds:
@@ -82,6 +86,8 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
             f'{"numbers are" if kinds == "biuf" else "another type is"} '
             'needed.'
         )
+    if found.dtype.kind == 'O':
+        _check_heaps(group.file)
     # A chunk is unpacked as a whole, and may be larger than the array.
     for shape in (found.shape or (0,), found.chunks or (0,)):
         size = math.prod(shape) * found.dtype.itemsize
@@ -92,6 +98,15 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
 def read(group: h5py.Group, name: str, kinds: str = 'biuf') -> np.ndarray:
     """Reads a whole array; see `dataset`."""
     return dataset(group, name, kinds)[()]
+
+
+def attribute(node: Node, name: str) -> Any:
+    """Returns the value of an attribute, or None."""
+    if name not in node.attrs:
+        return None
+    if node.attrs.get_id(name).dtype.kind == 'O':
+        _check_heaps(node.file)
+    return node.attrs[name]
 
 
 def names(group: h5py.Group) -> list[str]:
@@ -116,3 +131,49 @@ def inside(group: h5py.Group, name: str) -> bool:
             return False
         group = group[part]
     return True
+
+
+def _check_heaps(file: h5py.File) -> None:
+    """Refuses heaps of texts on which the library would loop for ever.
+
+    It walks over the objects of a heap by their sizes, and a size may be such
+    that it does not get further.
+    """
+    path = file.filename
+    state = os.stat(path)
+    _, length = file.id.get_create_plist().get_sizes()
+    if not _heaps_end(path, length, state.st_size, state.st_mtime_ns):
+        raise OSError('a heap of texts has objects of impossible sizes')
+
+
+@functools.lru_cache(8)  # A file may hold a thousand texts.
+def _heaps_end(path: str, length: int, *state: int) -> bool:
+    """Whether each global heap's objects fill it; `length` bytes tell sizes."""
+    del state
+    head = _padded(8 + length)
+    with (
+        open(path, 'rb') as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+
+        def number(place: int, bytes_: int) -> int:
+            return int.from_bytes(content[place : place + bytes_], 'little')
+
+        left = len(content) // head  # More objects cannot be in a file.
+        start = content.find(_HEAP)
+        while start >= 0:
+            place, end = start + head, start + number(start + 8, length)
+            while place + head <= end <= len(content):
+                size = number(place + 8, length)
+                if number(place, 2):  # Free space counts its head.
+                    size = head + _padded(size)
+                left -= 1
+                if not 0 < size <= end - place or left < 0:
+                    return False
+                place += size
+            start = content.find(_HEAP, start + 8)
+    return True
+
+
+def _padded(size: int) -> int:
+    return size + -size % 8

@@ -129,7 +129,7 @@ def _read(reading: _Reading, name: str, deepest: int) -> Any:
             'can hold; it is damaged or not what it seems.'
         )
     values = stored[()]
-    if node.attrs.get('MATLAB_empty', 0):
+    if hdf5.attribute(node, 'MATLAB_empty'):
         shape = values.ravel().tolist()
         if math.prod(shape):
             raise ValueError(f'{name} is said to be empty and is not')
@@ -155,7 +155,7 @@ def _class(node: h5py.HLObject | None) -> str | None:
     """Returns the MATLAB class; 'several' for a field of many structures."""
     if node is None:
         return None
-    found = node.attrs.get('MATLAB_class')
+    found = hdf5.attribute(node, 'MATLAB_class')
     if isinstance(found, bytes):
         return found.decode('ascii', 'replace')
     reference = isinstance(node, h5py.Dataset) and h5py.check_ref_dtype(

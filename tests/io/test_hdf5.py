@@ -13,10 +13,10 @@ from brainjax.io import hdf5
 
 @pytest.fixture
 def never_waits():
-    """Ends a test that opens a pipe which nobody writes to."""
+    """Ends a test that opens a pipe which nobody writes to, or loops."""
 
     def stop(*_):
-        raise AssertionError('it waits for a pipe')
+        raise AssertionError('it waits')
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(20)
@@ -61,3 +61,58 @@ def test_chunks_are_bounded_as_arrays_are(tmp_path):
         pytest.raises(InputError, match=r'x declares 2\.0 GiB in a file'),
     ):
         hdf5.read(file, 'x')
+
+
+def heap_of(content):
+    """Returns where the objects of a heap with texts begin."""
+    return content.index(b'GCOL\x01\0\0\0') + 16
+
+
+@pytest.mark.parametrize('kind', ['text', 'attribute', 'reference'])
+@pytest.mark.parametrize(
+    'size', [0, 2**64 - 16, 2**40], ids=['none', 'wraps', 'beyond']
+)
+def test_heaps_on_which_the_library_never_ends(
+    tmp_path, kind, size, never_waits
+):
+    path = tmp_path / 'x.h5'
+    with h5py.File(path, 'w') as file:
+        file['x'] = np.arange(4)
+        if kind == 'text':
+            file['text'] = ['one', 'two']
+        elif kind == 'attribute':
+            file['x'].attrs['text'] = 'one'
+        else:
+            of = h5py.regionref_dtype
+            file.create_dataset('text', (1,), of)[0] = file['x'].regionref[:2]
+
+    def read():
+        with hdf5.opened(path) as file:
+            if kind == 'attribute':
+                return hdf5.attribute(file['x'], 'text')
+            return hdf5.read(file, 'text', 'SR').tolist()
+
+    assert 'one' in str(read()) or kind == 'reference'
+    content = bytearray(path.read_bytes())
+    place = heap_of(content)
+    # Free space counts its head, so that 0 of it leads nowhere.
+    content[place : place + 2] = bytes([size > 0, 0])
+    content[place + 8 : place + 16] = size.to_bytes(8, 'little')
+    path.write_bytes(content)
+    with pytest.raises(InputError, match='has objects of impossible sizes'):
+        read()
+
+
+def test_heaps_within_heaps_are_looked_at_in_little_time(tmp_path, never_waits):
+    path = tmp_path / 'x.h5'
+    with h5py.File(path, 'w') as file:
+        file['text'] = ['one']
+        pattern = np.frombuffer(
+            b'GCOL\x01\0\0\0' + (2**20).to_bytes(8, 'little'), np.uint8
+        )
+        file['data'] = np.tile(pattern, 2**18)
+    with (
+        pytest.raises(InputError, match='has objects of impossible sizes'),
+        hdf5.opened(path) as file,
+    ):
+        hdf5.read(file, 'text', 'S')
