@@ -1,0 +1,253 @@
+"""The linear-Gaussian posterior with everything in it chosen by itself.
+
+Pictures without fMRI and pictures with it make the prior. How much the second
+count, how far the noise is to be widened, and whether ridge has a part in the
+mean, is chosen by predicting training stimuli that were held out.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from brainjax.errors import InputError
+from brainjax.linear.bayes import encoder as encoders
+from brainjax.linear.bayes import noise as noises
+from brainjax.linear.bayes import posterior as posteriors
+from brainjax.linear.bayes import prior as priors
+from brainjax.linear.ridge import tuned
+
+# What the training pictures together count beside all unpaired ones.
+WEIGHTS = (0.0, 0.5, 2.0, 8.0)
+WIDENINGS = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
+RIDGE_PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+FOLDS = 5
+PIXELS = 2000  # That the choice looks at.
+LEAST_OWN = 0.3  # Part of residuals that is noise whatever the weights.
+LEAST = 0.01  # Of a pixel's standard deviation; a byte's rounding is .001.
+
+
+class Choice(NamedTuple):
+    """What held-out training stimuli chose.
+
+    Attributes:
+      weight: of the training pictures in the prior.
+      widening: of the noise.
+      ridge: part of ridge in the mean.
+      crps: of the posterior chosen, in 0..1, the mean over held-out pictures.
+    """
+
+    weight: float
+    widening: float
+    ridge: float
+    crps: float
+
+
+class Reference(NamedTuple):
+    """The posterior over pictures, ready for responses.
+
+    Attributes:
+      basis: of the pictures.
+      model: prior, encoder and noise.
+      ridge: tuned on the same trials.
+      choice: what was chosen.
+    """
+
+    basis: priors.Basis
+    model: posteriors.Model
+    ridge: tuned.Tuned
+    choice: Choice
+
+
+def fit(
+    pictures: np.ndarray,
+    fmri: np.ndarray,
+    stimulus: np.ndarray,
+    unpaired: np.ndarray,
+    *,
+    weights: Sequence[float] = WEIGHTS,
+    widenings: Sequence[float] = WIDENINGS,
+    seed: int = 0,
+) -> Reference:
+    """Fits prior, encoder and noise, and chooses between priors.
+
+    Args:
+      pictures: [stimuli, pixels] float32 in 0..1, at least three.
+      fmri: [trials, voxels], z-scored over these trials.
+      stimulus: [trials] int, rows of `pictures`; each row has a trial.
+      unpaired: [n, pixels] float32 in 0..1; n may be 0.
+      weights, widenings: to choose from.
+      seed: of the division of the stimuli into folds.
+    """
+    if len(pictures) < 3:
+        raise InputError(
+            f'there are {len(pictures)} training pictures; a posterior needs '
+            'three.'
+        )
+    fmri = np.asarray(fmri, np.float64)
+    basis = priors.basis(np.concatenate([unpaired, pictures]))
+    free = None
+    if len(unpaired):
+        free = priors.moments(priors.coordinates(basis, unpaired))
+    seen = priors.coordinates(basis, pictures)
+    encoder, noise = _encoder_and_noise(free, seen, fmri, stimulus)
+    ridge = tuned.fit(fmri, stimulus, pictures, seed=seed)
+    choice = _choose(
+        basis,
+        (free, seen, fmri, stimulus),
+        (encoder, noise),
+        (ridge.alpha, pictures),
+        (weights if free else (0.0,), widenings),
+        seed,
+    )
+    prior = _prior(free, seen, choice.weight)
+    model = posteriors.model(prior, encoder, noise, choice.widening)
+    return Reference(basis, model, ridge, choice)
+
+
+def condition(
+    fitted: Reference, fmri: np.ndarray, repeats: np.ndarray
+) -> posteriors.Posterior:
+    """Returns the posterior of each response, see `posterior.condition`."""
+    return posteriors.condition(fitted.model, fmri, repeats)
+
+
+def mean(fitted: Reference, posterior: posteriors.Posterior) -> np.ndarray:
+    """Returns the posterior's mean pictures [n, pixels], without ridge."""
+    found = priors.from_latents(fitted.model.prior, posterior.mean)
+    return priors.pictures(fitted.basis, found)
+
+
+def reconstruct(
+    fitted: Reference, fmri: np.ndarray, repeats: np.ndarray
+) -> np.ndarray:
+    """Returns the pictures [n, pixels] float32 of responses, not clipped.
+
+    Args:
+      fitted: of `fit`.
+      fmri: [n, voxels], normalised as the training trials.
+      repeats: [n] trials that each averages.
+    """
+    part = fitted.choice.ridge
+    found = mean(fitted, condition(fitted, fmri, repeats))
+    if part:
+        found = (1 - part) * found + part * tuned.predict(fitted.ridge, fmri)
+    return found
+
+
+def deviation(
+    fitted: Reference, posterior: posteriors.Posterior
+) -> np.ndarray:
+    """Returns the standard deviations [n, pixels] of the pictures."""
+    readout = _readout(fitted.basis, fitted.model.prior)
+    return np.float32(np.sqrt(posteriors.variance(posterior, readout)))
+
+
+def sample(
+    fitted: Reference,
+    posterior: posteriors.Posterior,
+    draws: int,
+    seed: int = 0,
+) -> np.ndarray:
+    """Draws pictures [n, draws, pixels] float32, not clipped."""
+    z = posteriors.sample(posterior, draws, seed)
+    found = priors.from_latents(fitted.model.prior, z)
+    return priors.pictures(fitted.basis, found)
+
+
+def latents(fitted: Reference, pictures: np.ndarray) -> np.ndarray:
+    """Returns the latents [n, q] of pictures [n, pixels]."""
+    return priors.latents(
+        fitted.model.prior, priors.coordinates(fitted.basis, pictures)
+    )
+
+
+def _encoder_and_noise(free, seen, fmri, stimulus, like=None):
+    """Fits both; `like` gives power, lambda and share instead of a choice."""
+    known = priors.moments(seen)
+    # The features' axes are those of all pictures, one as good as another.
+    weight = len(seen) / free.number if free else 1.0
+    every = priors.prior(priors.mixture(free or known, known, weight))
+    options, shares = {}, noises.SHARES
+    if like is not None:
+        encoder, noise = like
+        options = {'powers': [encoder.power], 'lambdas': [encoder.noise]}
+        shares = [noise.share]
+    encoder = encoders.fit(seen, every, fmri, stimulus, **options)
+    # Residuals for held-out stimuli hold what the weights left open, too,
+    # which the posterior adds by itself.
+    square = (encoder.residuals**2).mean(axis=0)
+    own = 1 - encoder.doubt * encoder.variance / square
+    residuals = encoder.residuals * np.sqrt(own.clip(LEAST_OWN))
+    return encoder, noises.fit(residuals, stimulus, shares)
+
+
+def _readout(basis, prior):
+    """[pixels, q] by which latents become pictures."""
+    return basis.axes.T @ np.float32(prior.axes.T * prior.std)
+
+
+def _choose(basis, data, fitted, ridge, grid, seed):
+    """Chooses by the CRPS of held-out training pictures."""
+    free, seen, fmri, stimulus = data
+    alpha, pictures = ridge
+    weights, widenings = grid
+    step = -(-pictures.shape[1] // PIXELS)
+    cut = pictures[:, ::step]
+    basis = priors.Basis(basis.origin[::step], basis.axes[:, ::step])
+    mean = np.zeros((len(weights), len(widenings), *cut.shape), np.float32)
+    variance = np.zeros_like(mean)
+    other = np.zeros_like(cut)
+    for held_out in tuned.folds(len(pictures), FOLDS, seed):
+        rows, shown, test = tuned.hold_out(fmri, stimulus, held_out)
+        kept, shown = np.unique(shown, return_inverse=True)
+        encoder, noise = _encoder_and_noise(
+            free, seen[kept], rows, shown, fitted
+        )
+        repeats = np.bincount(stimulus)[held_out]
+        other[held_out] = tuned.held_out_pictures(
+            fmri, stimulus, cut, held_out, [alpha]
+        )[0]
+        known = {
+            count: posteriors.precision(encoder, noise, count, encoder.doubt)
+            for count in np.unique(repeats)
+        }
+        for i, weight in enumerate(weights):
+            prior = _prior(free, seen[kept], weight)
+            readout = _readout(basis, prior)
+            origin = priors.pictures(basis, prior.mean[None])
+            model = posteriors.model(prior, encoder, noise)
+            for j, widening in enumerate(widenings):
+                model = model._replace(widening=widening)
+                for count, precision in known.items():
+                    rows = repeats == count
+                    z, told = posteriors.estimate(model, precision, test[rows])
+                    one = posteriors.Posterior(
+                        z, np.zeros(len(z), int), [told], model.seen
+                    )
+                    place = (i, j, held_out[rows])
+                    mean[place] = z @ readout.T + origin
+                    variance[place] = posteriors.variance(one, readout)
+    deviation = np.sqrt(variance + LEAST**2 * cut.var())
+    crps = _crps(mean, deviation, cut).mean(axis=(2, 3))
+    i, j = np.unravel_index(np.argmin(crps), crps.shape)
+    mixed = [
+        _crps((1 - a) * mean[i, j] + a * other, deviation[i, j], cut).mean()
+        for a in RIDGE_PARTS
+    ]
+    part = RIDGE_PARTS[int(np.argmin(mixed))]
+    return Choice(weights[i], widenings[j], part, float(min(mixed)))
+
+
+def _prior(free, seen, weight):
+    known = priors.moments(seen)
+    return priors.prior(priors.mixture(free or known, known, weight))
+
+
+def _crps(mean, deviation, truth):
+    """Of a Gaussian, Gneiting & Raftery 2007, equation 21."""
+    z = (truth - mean) / deviation
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    tails = 2 * special.ndtr(z) - 1
+    return deviation * (z * tails + 2 * density - 1 / np.sqrt(np.pi))
