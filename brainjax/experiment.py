@@ -13,15 +13,24 @@ from ml_collections import ConfigDict
 
 from brainjax import evaluation
 from brainjax.errors import InputError, check_known
-from brainjax.evaluation import network_features, test_subsets
+from brainjax.evaluation import (
+    network_features,
+    paired,
+    pixels,
+    posterior_scores,
+    test_subsets,
+)
 from brainjax.evaluation.audit import run as audit
 from brainjax.io import arrays, files, provenance
-from brainjax.methods import METHODS
+from brainjax.methods import METHODS, references
 from brainjax.methods.data import Data, Figure, prepare
 from brainjax.pictures import operations
 from brainjax.pictures.names import file_stems
 from brainjax.reports import draw, page
 from brainjax.training import hosts
+
+# What a report calls them.
+REFERENCES = {'bayes': 'the closed-form posterior', 'ridge': 'ridge'}
 
 
 def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
@@ -70,8 +79,14 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         if not hosts.is_first():
             return {}
         targets = data.recording.stimuli.images[data.test.stimulus]
+        beside, bits, told = {}, {}, []
+        if config.references:
+            with _timed(timings, 'References: ridge, closed-form posterior'):
+                beside, bits, told = _references(data, config.seed)
         with _timed(timings, 'Score'):
             scores = _score(targets, images, subsets, config.seed)
+            scores |= paired.score(targets, images, beside, config.seed)
+            scores |= bits
         results = files.json_ready(
             {
                 'scores': scores | found.scores,
@@ -88,9 +103,16 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         seen = Figure(
             'Seen and reconstructed',
             'Test pictures, each beside its reconstruction from fMRI averaged '
-            'over repeats.',
+            'over repeats'
+            + (', and beside those of the references.' if beside else '.'),
             'montage',
-            {'target': targets, 'reconstructions': images},
+            {
+                'target': targets,
+                'reconstructions': {config.method: images}
+                | {REFERENCES[name]: each for name, each in beside.items()}
+                if beside
+                else images,
+            },
         )
         page.render(
             folder / 'report.html',
@@ -100,6 +122,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             simulated=data.recording.simulated,
             transductive=found.transductive,
             problems=data.problems,
+            lead=paired.below(scores, REFERENCES),
             scores=results['scores'],
             figures=[
                 (each.title, each.caption, draw(each))
@@ -112,10 +135,38 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
                 f'Recording: {data.recording.source}.',
                 *evaluation.notes(targets),
                 *found.notes,
+                *told,
             ],
             audit=checks,
         )
         return results
+
+
+def _references(
+    data: Data, seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]], list[str]]:
+    """What the references reconstruct, what is known by them, sentences."""
+    if len(np.unique(data.recording.train.stimulus)) < references.LEAST:
+        return (
+            {},
+            {},
+            [
+                'There are no references: they need '
+                f'{references.LEAST} training stimuli.'
+            ],
+        )
+    fitted = references.fit(data, seed)
+    targets = data.recording.stimuli.images[data.test.stimulus]
+    bits = posterior_scores.information(
+        *references.log_densities(fitted, data.test.fmri, targets),
+        pixels.distinct(targets),
+        seed=seed,
+    )
+    return (
+        references.reconstruct(fitted, data.test.fmri),
+        {f'{name}_bayes': score for name, score in bits.items()},
+        fitted.notes,
+    )
 
 
 def open_data(config: ConfigDict) -> Data:

@@ -113,11 +113,24 @@ SCORES = {
         'The same, over the voxels of {0}.',
         chance=PERMUTED,
     ),
-    'two_way_pixels_by_ridge': Item(
-        'Two-way, direct ridge',
-        'Direct ridge from voxels to pixels, the reference: two-way by '
-        'correlation of pixels.',
-    ),
+    **{
+        f'{name}_minus_{other}': Item(
+            f'{title}, less that of {words}',
+            f'Mean difference from {words}, picture by picture; above 0 the '
+            'method is the better one.',
+            worst=-1.0,
+            chance='0',
+            percent=False,
+        )
+        for name, title in (
+            ('pixcorr', 'Pixel correlation'),
+            ('two_way_pixels', 'Two-way, pixels'),
+        )
+        for other, words in (
+            ('bayes', 'the closed-form posterior'),
+            ('ridge', 'ridge'),
+        )
+    },
     'pairwise_latents': Item(
         'Pairwise, latents',
         'Which of two faces was seen, by correlation of latents: how often '
@@ -248,6 +261,20 @@ VARIATIONS = (
         '{title}, single draw',
         'The same, of the first draw from the posterior of each picture in '
         'place of the mean of all.',
+    ),
+    (
+        '(.+(?<!_minus))_bayes',
+        '{0}',
+        '{title}, closed-form posterior',
+        'The same, of the mean of the linear-Gaussian posterior, whose '
+        'settings are chosen inside the training trials.',
+    ),
+    (
+        '(.+(?<!_minus))_ridge',
+        '{0}',
+        '{title}, ridge',
+        'The same, of ridge from voxels to pixels, its alpha chosen inside '
+        'the training trials.',
     ),
     (
         '(.+)_from_(.+)',

@@ -93,6 +93,10 @@ def shared() -> ConfigDict:
     c.pictures.path = ''  # '' generates scenes for the simulated subject.
     c.pictures.number = 0  # Greatest number to use.
 
+    # Beside every method: ridge and a closed-form posterior, which choose
+    # their settings inside the training trials (see docs/posterior.md).
+    c.references = True
+
     # Could anything but brain activity explain the pictures?
     c.audit = ConfigDict()
     c.audit.on = False

@@ -180,3 +180,35 @@ def to_one_size(
             )
         out[i] = image
     return out
+
+
+def phase_scrambled(
+    images: np.ndarray, number: int, seed: int = 0
+) -> np.ndarray:
+    """Draws pictures that have the spectra of others, and nothing else.
+
+    Each has the mean and the spatial frequencies of one picture and random
+    phases, the same for all its channels: a sample of the stationary process
+    with those frequencies.
+
+    Args:
+      images: [n, height, width, channels] floats.
+      number: how many.
+      seed: of the phases.
+
+    Returns:
+      [number, height, width, channels] float32, not clipped.
+    """
+    rng = np.random.default_rng(seed)
+    _, height, width, _ = images.shape
+    out = np.empty((number, *images.shape[1:]), np.float32)
+    for i in range(number):
+        # The spectrum of real noise has the symmetry that phases need.
+        noise = np.fft.rfft2(rng.standard_normal((height, width)))
+        phase = noise / np.abs(noise)
+        phase[0, 0] = 1
+        spectrum = np.fft.rfft2(images[i % len(images)], axes=(0, 1))
+        out[i] = np.fft.irfft2(
+            spectrum * phase[..., None], (height, width), axes=(0, 1)
+        )
+    return out

@@ -30,6 +30,7 @@ def render(
     simulated: bool,
     transductive: bool,
     problems: Sequence[str] = (),
+    lead: Sequence[str] = (),
     scores: Mapping[str, Mapping[str, float]],
     figures: Sequence[tuple[str, str, Figure]],
     config_text: str = '',
@@ -48,6 +49,7 @@ def render(
       transductive: True if the method used the test pictures' responses when
         it was fitted; the page says so.
       problems: sentences on what to know before trusting the numbers.
+      lead: sentences that the summary begins with.
       scores: as returned by `brainjax.evaluation.score`; may be empty.
       figures: (title, caption, figure), the montage first.
       config_text: the configuration, shown as it is.
@@ -69,7 +71,7 @@ def render(
         simulated=simulated,
         transductive=transductive,
         problems=problems,
-        summary=summary(scores),
+        summary=[*lead, *summary(scores)],
         n=next((score['n'] for score in scores.values()), None),
         scores=_rows(scores),
         figures=[_figure(*figure) for figure in figures],
@@ -147,6 +149,10 @@ def verdict(score: Mapping[str, float]) -> str:
         score['low'] > score['chance'],
         score['high'] < score['chance'],
     )
+    if score.get('paired'):
+        good, bad = 'better', 'worse'
+        if score['p'] >= 0.05:
+            return 'not different'
     if score.get('better') == 'lower':
         good, bad = 'better than chance', 'worse than chance'
         above, below = below, above

@@ -26,7 +26,7 @@ LPIPS = [name + end for name in protocols.LPIPS for end in ('', '_baseline')]
 # What the methods' findings add to the scores of pictures.
 OF_METHODS = (
     *('encoder_correlation', 'encoder_correlation_in_lh.V1d'),
-    *('two_way_conv1_2', 'two_way_fc8', 'two_way_pixels_by_ridge'),
+    *('two_way_conv1_2', 'two_way_fc8', 'two_way_pixels_ridge'),
     *('pixcorr_from_V1', 'two_way_pixels_from_conv1 to conv3'),
     *('pairwise_latents', 'pairwise_latents_FFA', 'pairwise_pca'),
     *('pairwise_pca_V1', 'full_recognition', 'full_recognition_pca'),

@@ -206,8 +206,8 @@ def test_numbers_in_words():
 def test_scores_of_pixels_are_not_said_to_be_of_a_network():
     for name, words in (
         (
-            'pixels_by_ridge',
-            'Direct ridge from voxels to pixels, the reference',
+            'pixels_ridge',
+            'of ridge from voxels to pixels, its alpha chosen inside',
         ),
         ('mse', 'similarity is minus the squared error of pixels'),
         ('pixcorr', 'similarity is correlation of pixels'),

@@ -133,9 +133,7 @@ def estimate(
     return solved[:, : len(fmri)].T @ model.seen, (told + told.T) / 2
 
 
-def condition(
-    model: Model, fmri: np.ndarray, repeats: np.ndarray
-) -> Posterior:
+def condition(model: Model, fmri: np.ndarray, repeats: np.ndarray) -> Posterior:
     """Returns the posterior of z for each response.
 
     Args:
@@ -153,9 +151,7 @@ def condition(
         told = []
         for i, (count, power) in enumerate(groups.T):
             rows = which == i
-            known = precision(
-                model.encoder, model.noise, count, RATIO**power
-            )
+            known = precision(model.encoder, model.noise, count, RATIO**power)
             mean[rows], shared = estimate(model, known, fmri[rows])
             told.append(shared)
             if step < STEPS - 1:

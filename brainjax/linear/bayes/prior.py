@@ -7,7 +7,7 @@ import numpy as np
 from brainjax.linear import arrays
 
 SMALLEST = 1e-4  # Of the largest variance; axes below it are left out.
-MOST_AXES = 1000  # Beyond it a prior's own cost grows with the cube.
+MOST_AXES = 400  # Beyond it a prior's own cost grows with the cube.
 
 
 class Basis(NamedTuple):

@@ -20,10 +20,10 @@ from brainjax.linear.ridge import tuned
 
 # What the training pictures together count beside all unpaired ones.
 WEIGHTS = (0.0, 0.5, 2.0, 8.0)
-WIDENINGS = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
+WIDENINGS = (1.0, 1.5, 2.0, 3.0, 5.0)
 RIDGE_PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 FOLDS = 5
-PIXELS = 2000  # That the choice looks at.
+PIXELS = 800  # That the choice looks at.
 LEAST_OWN = 0.3  # Part of residuals that is noise whatever the weights.
 LEAST = 0.01  # Of a pixel's standard deviation; a byte's rounding is .001.
 
@@ -76,7 +76,9 @@ def fit(
       pictures: [stimuli, pixels] float32 in 0..1, at least three.
       fmri: [trials, voxels], z-scored over these trials.
       stimulus: [trials] int, rows of `pictures`; each row has a trial.
-      unpaired: [n, pixels] float32 in 0..1; n may be 0.
+      unpaired: [n, pixels] float32 in 0..1; with none, the training
+        pictures alone are the prior, which then knows nothing outside their
+        span.
       weights, widenings: to choose from.
       seed: of the division of the stimuli into folds.
     """
@@ -136,9 +138,7 @@ def reconstruct(
     return found
 
 
-def deviation(
-    fitted: Reference, posterior: posteriors.Posterior
-) -> np.ndarray:
+def deviation(fitted: Reference, posterior: posteriors.Posterior) -> np.ndarray:
     """Returns the standard deviations [n, pixels] of the pictures."""
     readout = _readout(fitted.basis, fitted.model.prior)
     return np.float32(np.sqrt(posteriors.variance(posterior, readout)))

@@ -71,9 +71,7 @@ def fit(
         )
     scores = np.zeros((len(pictures), len(alphas)))
     for held_out in folds(len(pictures), seed=seed):
-        decoded = held_out_pictures(
-            fmri, stimulus, pictures, held_out, alphas
-        )
+        decoded = held_out_pictures(fmri, stimulus, pictures, held_out, alphas)
         for j, found in enumerate(decoded):
             scores[held_out, j] = correlation.columns(
                 found.T, pictures[held_out].T, constant=0.0

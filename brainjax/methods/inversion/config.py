@@ -58,8 +58,6 @@ def shen2019() -> ConfigDict:
     c.inversion.together = 8  # Pictures at a time.
     # Test pictures whose true features are inverted as a check.
     c.inversion.recovered = 8
-    # Penalty of the reference, direct ridge from voxels to pixels.
-    c.inversion.pixel_alpha = 1000.0
 
     # Further pictures, from a part of the brain or of the network alone. Fig.
     # 5 of the paper: ('V1', 'V2', 'V3', 'V4', 'HVC', 'VC').

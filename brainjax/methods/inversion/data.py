@@ -19,7 +19,6 @@ from brainjax.pictures import operations
 from brainjax.recordings import (
     Recording,
     Trials,
-    average_repeats,
     need_pictures,
     roi_mask,
 )
@@ -41,13 +40,11 @@ class TrainingData(NamedTuple):
 
     Attributes:
       trials: single training trials.
-      averaged: the same, averaged over the repeats of a stimulus; stimuli in
-        ascending order.
-      images: [stimuli, height, width, 3] uint8 of those.
+      images: [stimuli, height, width, 3] uint8 of their stimuli, in ascending
+        order.
     """
 
     trials: Trials
-    averaged: Trials
     images: np.ndarray
 
 
@@ -58,7 +55,7 @@ BOUNDS = {
         'decoding.units_at_a_time',
     ),
     'a number above 0': (
-        *('decoding.alpha', 'inversion.pixel_alpha', 'inversion.rate'),
+        *('decoding.alpha', 'inversion.rate'),
         'network.width',
     ),
     'a number from 0': (
@@ -78,9 +75,8 @@ def load(config: ConfigDict) -> Loaded:
 def training_data(data: Data) -> TrainingData:
     """Returns the training trials and the pictures of their stimuli."""
     train = data.normalised.train
-    averaged = average_repeats(train)
-    images = need_pictures(data.recording)[averaged.stimulus]
-    return TrainingData(train, averaged, images)
+    images = need_pictures(data.recording)[np.unique(train.stimulus)]
+    return TrainingData(train, images)
 
 
 def check(config: ConfigDict, recording: Recording) -> None:

@@ -23,14 +23,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     true = true_features(fitted.network, images, config)
     decoded = files.read_features(fitted.folder, files.DECODED, list(true))
     scores, notes = _feature_scores(decoded, true, config.seed)
-    by_ridge = _pixel_ridge(fitted, data.test.fmri, config).reshape(
-        images.shape
-    )
-    matrix = identification.similarity(
-        images.reshape(len(images), -1) / 255, by_ridge.reshape(len(images), -1)
-    )
-    scores['two_way_pixels_by_ridge'] = _two_way(matrix, config.seed)
-    limits, figures = _limits(fitted, images, true, by_ridge, config)
+    limits, figures = _limits(fitted, images, true, config)
     found = subsets.reconstruct(fitted, data, decoded, config)
     scores |= subsets.score(images, found, config.seed)
     if learned_from_test(config):
@@ -73,7 +66,6 @@ def _limits(
     fitted: Fitted,
     images: np.ndarray,
     true: dict[str, np.ndarray],
-    by_ridge: np.ndarray,
     config: ConfigDict,
 ) -> tuple[list[str], list[Figure]]:
     """Inverts true features of some test pictures, beside the references."""
@@ -97,29 +89,17 @@ def _limits(
     figure = Figure(
         'What limits the pictures',
         'Seen; found from the true features; found from features decoded from '
-        'fMRI; direct ridge from voxels to pixels.',
+        'fMRI.',
         'montage',
         {
             'target': images[:n] / np.float32(255),
             'reconstructions': {
                 'true features': recovered,
                 'from fMRI': brain[:n],
-                'pixel ridge': np.clip(by_ridge[:n], 0, 1),
             },
         },
     )
     return [note], [figure]
-
-
-def _pixel_ridge(
-    fitted: Fitted, fmri: np.ndarray, config: ConfigDict
-) -> np.ndarray:
-    """Kernel ridge from averaged training fMRI to pixels; not clipped."""
-    x = np.float64(fitted.fmri)
-    kernel = x @ x.T + config.inversion.pixel_alpha * np.eye(len(x))
-    mean = fitted.pixels.mean(axis=0)
-    weights = np.linalg.solve(kernel, fitted.pixels - mean)
-    return mean + np.float64(fmri) @ x.T @ weights
 
 
 def _two_way(matrix: np.ndarray, seed: int) -> Score:

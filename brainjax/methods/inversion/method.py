@@ -3,8 +3,7 @@
 A network's features are decoded from fMRI, unit by unit (`linear.ridge`), and
 given the spread of true ones (`linear.scaling`); then pictures are searched
 that have them (`search`). The same search from the test pictures' true
-features shows what it could give at best, and direct ridge regression from
-voxels to pixels what a method without a network gives.
+features shows what it could give at best.
 """
 
 import pathlib
@@ -30,16 +29,12 @@ class Fitted(NamedTuple):
       network: whose features are decoded.
       features: layer -> true ones of the training stimuli, [stimuli, ...].
       prepared: the ridge, from fMRI to any of their units.
-      pixels: [stimuli, height * width * 3] float32 in 0..1.
-      fmri: [stimuli, voxels], normalised and averaged over repeats.
       folder: of the run.
     """
 
     network: frozen.Network
     features: dict[str, np.ndarray]
     prepared: ridge.Prepared
-    pixels: np.ndarray
-    fmri: np.ndarray
     folder: pathlib.Path
 
 
@@ -59,8 +54,6 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
         network,
         true_features(network, train.images, config),
         fit_ridge(train.trials, config),
-        train.images.reshape(len(train.images), -1) / np.float32(255),
-        train.averaged.fmri,
         pathlib.Path(workdir),
     )
 

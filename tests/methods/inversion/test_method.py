@@ -35,7 +35,7 @@ def finished(tmp_path_factory):
 def test_pictures_and_features_are_told_apart_above_chance(finished):
     folder, results = finished
     scores = results['scores']
-    for name in ('pixels', 'conv1_2', 'conv2_1', 'pixels_by_ridge'):
+    for name in ('pixels', 'conv1_2', 'conv2_1', 'pixels_ridge'):
         entry = scores[f'two_way_{name}']
         assert entry['value'] > 0.7 and entry['low'] > 0.55
         assert entry['chance'] == 0.5 and entry['n'] == 12
@@ -46,7 +46,7 @@ def test_pictures_and_features_are_told_apart_above_chance(finished):
         assert found['images'].shape == (12, 16, 16, 3)
     page = (folder / 'report.html').read_text()
     assert 'deep image reconstruction' in page and 'random weights' in page
-    assert 'Two-way, direct ridge' in page and 'from the brain' not in page
+    assert 'Two-way, pixels, ridge' in page and 'from the brain' not in page
 
 
 def test_regions_layers_and_groups_are_scored_apart(finished):

@@ -1,0 +1,165 @@
+"""What every method is measured against: ridge and a closed-form posterior.
+
+Both see the very trials and pictures that the method learned from, and choose
+their own settings inside them (see `linear.bayes`).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from brainjax.linear.bayes import posterior, reference
+from brainjax.linear.bayes.reference import Reference
+from brainjax.linear.ridge import tuned
+from brainjax.methods.data import Data
+from brainjax.pictures.operations import phase_scrambled
+from brainjax.recordings import Trials
+
+LEAST = 3  # Stimuli, of which one is held out to choose.
+MOST_TRIALS = 3000  # The posterior's time grows with their cube.
+MOST_PICTURES = 2000  # Unpaired; more hardly move a covariance.
+
+
+class References(NamedTuple):
+    """Fitted references with what turns their rows into pictures.
+
+    Attributes:
+      fitted: the posterior, with the ridge in it.
+      shape: (height, width, channels) of a row; grey pictures have 1 channel.
+      repeats: [n] trials that each of the `Data`'s test responses averages.
+      notes: sentences for the report.
+    """
+
+    fitted: Reference
+    shape: tuple[int, int, int]
+    repeats: np.ndarray
+    notes: list[str]
+
+
+def fit(data: Data, seed: int = 0) -> References:
+    """Fits ridge and posterior to the training trials of a recording.
+
+    Args:
+      data: of `methods.data.prepare`, with three training stimuli at least.
+      seed: of the folds inside the training stimuli.
+    """
+    train, notes = _trials(data.normalised.train)
+    images = data.recording.stimuli.images
+    unpaired = data.pictures
+    if len(unpaired) > MOST_PICTURES:
+        keep = np.linspace(0, len(unpaired) - 1, MOST_PICTURES).astype(int)
+        unpaired = unpaired[keep]
+    shown, stimulus = np.unique(train.stimulus, return_inverse=True)
+    channels = 1 if _is_grey(images[shown]) and _is_grey(unpaired) else 3
+    paired = images[shown, ..., :channels] / np.float32(255)
+    if len(unpaired):
+        free = unpaired[..., :channels] / np.float32(255)
+    else:
+        free = phase_scrambled(paired, max(100, len(paired)), seed)
+        notes.append(
+            'There are no unpaired pictures: the prior of the closed-form '
+            'posterior comes from the training pictures and from pictures '
+            'with their spectra and random phases.'
+        )
+    fitted = reference.fit(
+        paired.reshape(len(paired), -1),
+        train.fmri,
+        stimulus,
+        free.reshape(len(free), -1),
+        seed=seed,
+    )
+    counts = np.bincount(data.recording.test.stimulus)
+    return References(
+        fitted,
+        (*images.shape[1:3], channels),
+        counts[data.test.stimulus],
+        [_in_words(fitted), *notes],
+    )
+
+
+def reconstruct(
+    references: References, fmri: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Reconstructs the test responses of the `Data`, 'bayes' and 'ridge'.
+
+    Args:
+      references: of `fit`.
+      fmri: [n, voxels], of `Data.test`.
+
+    Returns:
+      Name -> [n, height, width, 3] float32 in 0..1.
+    """
+    rows = {
+        'bayes': reference.reconstruct(
+            references.fitted, fmri, references.repeats
+        ),
+        'ridge': tuned.predict(references.fitted.ridge, fmri),
+    }
+    return {
+        name: to_images(references, found).clip(0, 1)
+        for name, found in rows.items()
+    }
+
+
+def log_densities(
+    references: References, fmri: np.ndarray, images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log densities of pictures under the closed-form posterior and prior.
+
+    Args:
+      references, fmri: as `reconstruct` takes them.
+      images: [m, height, width, 3] uint8.
+
+    Returns:
+      [n, m], rows responses, and [m]; natural logarithms, of the latents.
+    """
+    fitted = references.fitted
+    found = reference.condition(fitted, fmri, references.repeats)
+    z = reference.latents(fitted, to_rows(references, images))
+    return posterior.log_density(found, z), posterior.log_prior(z)
+
+
+def to_images(references: References, rows: np.ndarray) -> np.ndarray:
+    """Returns rows [..., pixels] as pictures [..., height, width, 3]."""
+    images = rows.reshape(*rows.shape[:-1], *references.shape)
+    return np.broadcast_to(images, (*images.shape[:-1], 3))
+
+
+def to_rows(references: References, images: np.ndarray) -> np.ndarray:
+    """Returns uint8 pictures [n, height, width, 3] as rows [n, pixels]."""
+    channels = references.shape[-1]
+    rows = images[..., :channels] / np.float32(255)
+    return rows.reshape(len(images), -1)
+
+
+def _trials(train: Trials) -> tuple[Trials, list[str]]:
+    """Takes trials of evenly chosen stimuli, where there are very many."""
+    if len(train) <= MOST_TRIALS:
+        return Trials(np.asarray(train.fmri[:]), train.stimulus), []
+    stimuli = np.unique(train.stimulus)
+    share = MOST_TRIALS / len(train)
+    kept = np.linspace(0, len(stimuli) - 1, max(3, int(share * len(stimuli))))
+    rows = np.flatnonzero(np.isin(train.stimulus, stimuli[kept.astype(int)]))
+    trials = Trials(train.fmri.take(rows, axis=0), train.stimulus[rows])
+    return trials, [
+        f'Ridge and the closed-form posterior learned from {len(rows)} of '
+        f'{len(train)} training trials, those of evenly chosen stimuli.'
+    ]
+
+
+def _is_grey(images: np.ndarray) -> bool:
+    return bool((images == images[..., :1]).all())
+
+
+def _in_words(fitted: Reference) -> str:
+    choice, model = fitted.choice, fitted.model
+    return (
+        'References, chosen inside the training stimuli: ridge with alpha '
+        f'{fitted.ridge.alpha:.3g}; closed-form posterior with '
+        f'{len(model.prior.std)} axes, the training pictures counting '
+        f'{choice.weight:g} times as much as the unpaired ones, p = '
+        f'{model.encoder.power:g}, lambda = {model.encoder.noise:.3g}, '
+        f'{100 * model.noise.share:.0f} % of the noise independent between '
+        f'voxels, its variance times {choice.widening:g}, ridge with a part '
+        f'of {choice.ridge:g} in the mean.'
+    )

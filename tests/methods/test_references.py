@@ -1,0 +1,116 @@
+"""Ridge and the closed-form posterior beside every method."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from brainjax import evaluation
+from brainjax.evaluation import paired
+from brainjax.methods import references
+from brainjax.methods.data import prepare
+from brainjax.simulation import subject
+
+SIZE = 16
+
+
+@pytest.fixture(scope='module')
+def data():
+    recording = subject.simulated_subject(
+        size=SIZE,
+        seed=1,
+        n_train=80,
+        n_test=12,
+        test_repeats=4,
+        n_unpaired_fmri=4,
+        voxels={'V1': 60, 'V4': 20},
+    )
+    pictures = subject.unpaired_scenes(150, seed=1, size=SIZE)[0]
+    return prepare(recording, pictures)
+
+
+@pytest.fixture(scope='module')
+def fitted(data):
+    return references.fit(data)
+
+
+def test_both_tell_pictures_apart(data, fitted):
+    images = references.reconstruct(fitted, data.test.fmri)
+    targets = data.recording.stimuli.images[data.test.stimulus]
+    assert set(images) == {'bayes', 'ridge'}
+    assert (fitted.repeats == 4).all() and 'alpha' in fitted.notes[0]
+    for found in images.values():
+        assert found.shape == targets.shape and found.dtype == np.float32
+        assert found.min() >= 0 and found.max() <= 1
+        scores = evaluation.score(targets, found, draws=200)
+        assert scores['two_way_pixels']['low'] > 0.6
+
+
+def test_its_densities_are_higher_for_what_was_seen(data, fitted):
+    targets = data.recording.stimuli.images[data.test.stimulus]
+    log_posterior, log_prior = references.log_densities(
+        fitted, data.test.fmri, targets
+    )
+    ratio = log_posterior - log_prior
+    own = np.diagonal(ratio)
+    assert (own[:, None] > ratio).mean() > 0.7
+    assert own.mean() > ratio.mean()
+
+
+def test_rows_and_pictures_are_each_others_inverse(data, fitted):
+    images = data.recording.stimuli.images[:3]
+    back = references.to_images(fitted, references.to_rows(fitted, images))
+    np.testing.assert_allclose(back * 255, images, atol=1e-3)
+
+
+def test_grey_pictures_have_one_channel_and_no_pictures_are_said(data):
+    stimuli = data.recording.stimuli
+    grey = np.repeat(stimuli.images[..., :1], 3, axis=-1)
+    recording = dataclasses.replace(
+        data.recording, stimuli=dataclasses.replace(stimuli, images=grey)
+    )
+    found = references.fit(
+        prepare(recording, np.empty((0, SIZE, SIZE, 3), np.uint8))
+    )
+    assert found.shape == (SIZE, SIZE, 1)
+    assert any('no unpaired pictures' in note for note in found.notes)
+    images = references.reconstruct(found, data.test.fmri)['bayes']
+    assert np.ptp(images, axis=-1).max() == 0
+
+
+def test_very_many_trials_are_thinned_by_stimulus(data, monkeypatch):
+    monkeypatch.setattr(references, 'MOST_TRIALS', 40)
+    found = references.fit(data)
+    assert any('40 of 80 training trials' in note for note in found.notes)
+    assert len(found.fitted.ridge.fmri) == 40
+
+
+def test_differences_are_paired_and_a_worse_method_is_said_to_be():
+    rng = np.random.default_rng(0)
+    target = rng.random((10, 8, 8, 3))
+    good = np.clip(target + 0.1 * rng.standard_normal(target.shape), 0, 1)
+    bad = np.clip(target + 2.0 * rng.standard_normal(target.shape), 0, 1)
+    scores = evaluation.score(target, bad, draws=200)
+    scores |= paired.score(target, bad, {'ridge': good})
+    each = [
+        paired.per_picture(target, images)['pixcorr'] for images in (bad, good)
+    ]
+    plain = [
+        [
+            np.corrcoef(a.ravel(), b.ravel())[0, 1]
+            for a, b in zip(target, images)
+        ]
+        for images in (bad, good)
+    ]
+    np.testing.assert_allclose(each, plain)
+    difference = scores['pixcorr_minus_ridge']
+    np.testing.assert_allclose(
+        difference['value'], np.mean(plain[0]) - np.mean(plain[1])
+    )
+    assert difference['high'] < 0 and difference['p'] < 0.01
+    assert scores['pixcorr_ridge']['value'] == pytest.approx(np.mean(plain[1]))
+    (sentence,) = paired.below(scores, {'ridge': 'ridge', 'bayes': 'other'})
+    assert sentence.startswith('This method is below ridge in pixel corr')
+    better = evaluation.score(target, good, draws=200)
+    better |= paired.score(target, good, {'ridge': bad})
+    assert paired.below(better, {'ridge': 'ridge'}) == []
