@@ -43,7 +43,7 @@ def test_both_tell_pictures_apart(data, fitted):
         assert found.shape == targets.shape and found.dtype == np.float32
         assert found.min() >= 0 and found.max() <= 1
         scores = evaluation.score(targets, found, draws=200)
-        assert scores['two_way_pixels']['low'] > 0.6
+        assert scores['two_way_pixels']['value'] > 0.65
 
 
 def test_its_densities_are_higher_for_what_was_seen(data, fitted):
@@ -96,11 +96,8 @@ def test_differences_are_paired_and_a_worse_method_is_said_to_be():
         paired.per_picture(target, images)['pixcorr'] for images in (bad, good)
     ]
     plain = [
-        [
-            np.corrcoef(a.ravel(), b.ravel())[0, 1]
-            for a, b in zip(target, images)
-        ]
-        for images in (bad, good)
+        [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(target, made)]
+        for made in (bad, good)
     ]
     np.testing.assert_allclose(each, plain)
     difference = scores['pixcorr_minus_ridge']

@@ -79,7 +79,7 @@ def fit(
       unpaired: [n, pixels] float32 in 0..1; with none, the training
         pictures alone are the prior, which then knows nothing outside their
         span.
-      weights, widenings: to choose from.
+      weights, widenings: to choose from; the first widening is 1.
       seed: of the division of the stimuli into folds.
     """
     if len(pictures) < 3:
@@ -126,13 +126,17 @@ def reconstruct(
 ) -> np.ndarray:
     """Returns the pictures [n, pixels] float32 of responses, not clipped.
 
+    The mean is that without a widening of the noise, which makes intervals
+    right but draws pictures toward the prior and each other.
+
     Args:
       fitted: of `fit`.
       fmri: [n, voxels], normalised as the training trials.
       repeats: [n] trials that each averages.
     """
     part = fitted.choice.ridge
-    found = mean(fitted, condition(fitted, fmri, repeats))
+    narrow = fitted._replace(model=fitted.model._replace(widening=1.0))
+    found = mean(narrow, condition(narrow, fmri, repeats))
     if part:
         found = (1 - part) * found + part * tuned.predict(fitted.ridge, fmri)
     return found
@@ -233,7 +237,7 @@ def _choose(basis, data, fitted, ridge, grid, seed):
     crps = _crps(mean, deviation, cut).mean(axis=(2, 3))
     i, j = np.unravel_index(np.argmin(crps), crps.shape)
     mixed = [
-        _crps((1 - a) * mean[i, j] + a * other, deviation[i, j], cut).mean()
+        _crps((1 - a) * mean[i, 0] + a * other, deviation[i, j], cut).mean()
         for a in RIDGE_PARTS
     ]
     part = RIDGE_PARTS[int(np.argmin(mixed))]
