@@ -85,6 +85,7 @@ def _weizmann(
     measures = {
         name: protocols.lpips_function(name) for name in networks or ('vgg16',)
     }
+    notes = []
     pool, _ = loading.load(
         source,
         distractors.SIZE,
@@ -92,14 +93,16 @@ def _weizmann(
         seed=seed,
         cached=True,
         fit='lanczos',
+        tell=notes.append,
     )
+    notes.append(f'{len(pool)} distractors from {source}.')
     scores = {}
     for name, distances in measures.items():
         scores |= distractors.score(
             *views, pool, distances, f'perceptual_{name}', seed=seed,
             draws=draws,
         )  # fmt: skip
-    return Scored(scores, [f'{len(pool)} distractors from {source}.'], *views)
+    return Scored(scores, notes, *views)
 
 
 def _god(
