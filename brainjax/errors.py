@@ -24,11 +24,18 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f' Did you mean {near[0]!r}?' if near else ''
 
 
+def listed(words: Iterable[str], most: int = 20) -> str:
+    """Joins words by commas; of many the first, and how many more."""
+    words = list(words)
+    more = len(words) - most
+    return ', '.join(words[:most]) + (f' and {more} more' if more > 0 else '')
+
+
 def check_known(what: str, name: str, known: Iterable[str]) -> None:
     """Refuses a name that is not known, and names the nearest that is."""
     known = list(known)
     if name not in known:
         raise InputError(
             f'There is no {what} {name!r}.{suggestion(name, known)} '
-            f'There are: {", ".join(known)}.'
+            f'There are: {listed(known, 40)}.'
         )

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, listed, suggestion
 from brainjax.io import arrays, feature_files, files
 from brainjax.io.files import PathLike
 
@@ -98,7 +98,7 @@ def open_layers(
     for layer in layers or ():
         if layer not in there:
             raise InputError(
-                f'{root} has no layer {layer!r}, only {", ".join(there)}.'
+                f'{root} has no layer {layer!r}, only {listed(there)}.'
                 f'{suggestion(layer, there)}'
             )
     names = _read_index(root) if compact else ()

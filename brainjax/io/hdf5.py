@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, listed, suggestion
 from brainjax.io import untrusted
 from brainjax.io.files import PathLike
 
@@ -64,12 +64,12 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
     if isinstance(found, h5py.Group):
         raise InputError(
             f'{path}: {name} is no array but a group of '
-            f'{", ".join(names(found)) or "nothing"}; save it as numbers.'
+            f'{listed(names(found)) or "nothing"}; save it as numbers.'
         )
     if not isinstance(found, h5py.Dataset):
         raise InputError(
             f'{path} has no array {name!r}, only '
-            f'{", ".join(names(group)) or "nothing"}.'
+            f'{listed(names(group)) or "nothing"}.'
             f'{suggestion(name, names(group))}'
         )
     if found.external or found.is_virtual:

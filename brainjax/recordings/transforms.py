@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, listed, suggestion
 from brainjax.recordings.on_disk import (
     Fmri,
     mean_and_std,
@@ -53,7 +53,7 @@ def roi_mask(
     parts = [part.strip() for part in name.split('|')]
     for part in parts:
         if part not in rois:
-            known = f', only {", ".join(rois)}' if rois else ' nor any other'
+            known = f', only {listed(rois)}' if rois else ' nor any other'
             raise InputError(
                 f'{where} has no ROI {part!r}{known}.{suggestion(part, rois)}'
             )

@@ -116,3 +116,16 @@ def test_heaps_within_heaps_are_looked_at_in_little_time(tmp_path, never_waits):
         hdf5.opened(path) as file,
     ):
         hdf5.read(file, 'text', 'S')
+
+
+def test_of_many_names_some_are_told(tmp_path):
+    with h5py.File(tmp_path / 'x.h5', 'w') as file:
+        for i in range(100):
+            file[f'{i:02d}'] = i
+    with (
+        pytest.raises(InputError) as caught,
+        hdf5.opened(tmp_path / 'x.h5') as file,
+    ):
+        hdf5.read(file, '5x')
+    assert "no array '5x', only 00, 01, " in str(caught.value)
+    assert ', 19 and 80 more. Did you mean' in str(caught.value)

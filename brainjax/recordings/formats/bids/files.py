@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, listed, suggestion
 from brainjax.io import files
 from brainjax.recordings.formats.bids.responses import Timing
 
@@ -107,7 +107,7 @@ def find_subject(root: pathlib.Path, subject: str | None) -> str:
     name = f'sub-{subject.removeprefix("sub-")}' if subject else found[0]
     if name not in found:
         raise InputError(
-            f'{root} holds no {name}, only {", ".join(found)}.'
+            f'{root} holds no {name}, only {listed(found)}.'
             f'{suggestion(name, found)}'
         )
     return name

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError, listed, suggestion
 from brainjax.io import hdf5, matlab73
 from brainjax.io.files import PathLike
 
@@ -206,10 +206,8 @@ def _only(path: PathLike, usual: str | None = None) -> str:
 
 
 def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
-    return (
-        ', '.join(f'{name} {shape}' for name, shape in shapes.items())
-        or 'no arrays'
-    )
+    found = [f'{name} {shape}' for name, shape in shapes.items()]
+    return listed(found) or 'no arrays'
 
 
 def _read(path: PathLike, names: Sequence[str]) -> dict[str, Any]:
