@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import linalg, stats
 
 from brainjax.linear.bayes import encoder, noise, posterior, prior, reference
 
@@ -45,20 +45,24 @@ def features(world, pictures):
 def test_the_evidence_is_the_density_of_the_responses(world):
     enc = world['encoder']
     a = features(world, world['seen'][STIMULUS])
+    # The trials' mean has been taken off: what is left lies in contrasts.
+    mean = np.ones((len(a), 1)) / np.sqrt(len(a))
+    contrasts = linalg.null_space(mean.T).T
+    a, fmri = contrasts @ a, contrasts @ world['fmri']
     kernel = a @ a.T + enc.noise * np.eye(len(a))
     total = sum(
         stats.multivariate_normal(np.zeros(len(a)), t * kernel).logpdf(r)
-        for t, r in zip(enc.variance, world['fmri'].T)
+        for t, r in zip(enc.variance, fmri.T)
     )
     np.testing.assert_allclose(enc.evidence, total, rtol=1e-8)
     # t is where the density of a voxel is the highest.
     for factor in (0.9, 1.1):
         other = stats.multivariate_normal(
             np.zeros(len(a)), factor * enc.variance[0] * kernel
-        ).logpdf(world['fmri'][:, 0])
+        ).logpdf(fmri[:, 0])
         best = stats.multivariate_normal(
             np.zeros(len(a)), enc.variance[0] * kernel
-        ).logpdf(world['fmri'][:, 0])
+        ).logpdf(fmri[:, 0])
         assert other < best
 
 
@@ -81,18 +85,32 @@ def test_weights_have_the_posterior_of_bayesian_regression(world):
 
 def test_residuals_are_those_of_refits_without_the_stimulus(world):
     enc = world['encoder']
+    # With a mean response of its own, which is not held small.
     a = features(world, world['seen'])
+    a = np.column_stack([a, np.ones(len(a))])
+    penalty = enc.noise * np.diag([*np.ones(PIXELS), 0])
     doubt = []
     for stimulus in range(STIMULI):
         train = stimulus != STIMULUS
         rows = a[STIMULUS[train]]
-        inverse = np.linalg.inv(rows.T @ rows + enc.noise * np.eye(PIXELS))
+        inverse = np.linalg.inv(rows.T @ rows + penalty)
         predicted = a[stimulus] @ inverse @ rows.T @ world['fmri'][train]
         np.testing.assert_allclose(
             enc.residuals[~train], world['fmri'][~train] - predicted, atol=1e-9
         )
         doubt.append(enc.noise * a[stimulus] @ inverse @ a[stimulus])
     np.testing.assert_allclose(enc.doubt, np.mean(np.array(doubt)[STIMULUS]))
+
+
+def test_evidence_finds_noise_where_each_stimulus_has_one_trial():
+    """With the mean's direction counted, smaller lambdas always won."""
+    rng = np.random.default_rng(3)
+    free = rng.standard_normal((300, 60))
+    of = prior.prior(prior.moments(free))
+    fmri = rng.standard_normal((20, 50))
+    found = encoder.fit(free[:20], of, fmri - fmri.mean(axis=0), np.arange(20))
+    assert found.noise > 10
+    assert (found.residuals**2).mean() > 0.9
 
 
 def test_the_share_of_noise_has_the_highest_held_out_likelihood():

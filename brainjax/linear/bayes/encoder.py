@@ -107,7 +107,8 @@ def fit(
     singular, repeats = design.singular, design.repeats
     known = singular**2 / (singular**2 + noise)
     # Leaving a stimulus out, by what the hat matrix says of its average.
-    leverage = design.left**2 @ known
+    # The mean, taken off the trials, has a part in it.
+    leverage = design.left**2 @ known + repeats / len(fmri)
     root = np.sqrt(repeats)[:, None]
     fitted = design.left @ (known[:, None] * design.response)
     wrong = (root * design.averages - fitted) / (1 - leverage)[:, None] / root
@@ -163,10 +164,11 @@ def _evidence(design, trials, noise):
     """Log marginal likelihood of all voxels, lambda, and t [voxels]."""
     total = design.singular**2 + noise
     quadratic = (design.response**2 / total[:, None]).sum(axis=0)
-    variance = (quadratic + design.rest / noise) / trials
-    logs = np.log(total).sum() + (trials - len(total)) * np.log(noise)
-    logs += trials * (1 + np.log(2 * np.pi))
-    evidence = -0.5 * (trials * np.log(variance) + logs).sum()
+    freedom = trials - 1  # The mean has been taken off.
+    variance = (quadratic + design.rest / noise) / freedom
+    logs = np.log(total).sum() + (freedom - len(total)) * np.log(noise)
+    logs += freedom * (1 + np.log(2 * np.pi))
+    evidence = -0.5 * (freedom * np.log(variance) + logs).sum()
     return float(evidence), noise, variance
 
 

@@ -93,7 +93,7 @@ def fit(
     if len(unpaired):
         free = priors.moments(priors.coordinates(basis, unpaired))
     seen = priors.coordinates(basis, pictures)
-    encoder, noise = _encoder_and_noise(free, seen, fmri, stimulus)
+    encoder, noise = encoder_and_noise(free, seen, fmri, stimulus)
     ridge = tuned.fit(fmri, stimulus, pictures, seed=seed)
     choice = _choose(
         basis,
@@ -167,8 +167,22 @@ def latents(fitted: Reference, pictures: np.ndarray) -> np.ndarray:
     )
 
 
-def _encoder_and_noise(free, seen, fmri, stimulus, like=None):
-    """Fits both; `like` gives power, lambda and share instead of a choice."""
+def encoder_and_noise(
+    free: priors.Moments | None,
+    seen: np.ndarray,
+    fmri: np.ndarray,
+    stimulus: np.ndarray,
+    like: tuple[encoders.Encoder, noises.Noise] | None = None,
+) -> tuple[encoders.Encoder, noises.Noise]:
+    """Fits an encoder, and the noise that its own uncertainty leaves over.
+
+    Args:
+      free: moments of the unpaired pictures, or None.
+      seen: [stimuli, Q] coordinates of the training stimuli, or of features of
+        theirs in which responses are linear.
+      fmri, stimulus: see `encoder.fit`.
+      like: gives power, lambda and share instead of a choice.
+    """
     known = priors.moments(seen)
     # The features' axes are those of all pictures, one as good as another.
     weight = len(seen) / free.number if free else 1.0
@@ -206,7 +220,7 @@ def _choose(basis, data, fitted, ridge, grid, seed):
     for held_out in tuned.folds(len(pictures), FOLDS, seed):
         rows, shown, test = tuned.hold_out(fmri, stimulus, held_out)
         kept, shown = np.unique(shown, return_inverse=True)
-        encoder, noise = _encoder_and_noise(
+        encoder, noise = encoder_and_noise(
             free, seen[kept], rows, shown, fitted
         )
         repeats = np.bincount(stimulus)[held_out]
