@@ -92,6 +92,8 @@ def dataset(group: h5py.Group, name: str, kinds: str = 'biuf') -> h5py.Dataset:
     for shape in (found.shape or (0,), found.chunks or (0,)):
         size = math.prod(shape) * found.dtype.itemsize
         untrusted.check_size(path, size, name)
+    if text and text.length is None:
+        untrusted.check_size(path, _stated_length(found), name)
     return found
 
 
@@ -144,6 +146,24 @@ def _check_heaps(file: h5py.File) -> None:
     _, length = file.id.get_create_plist().get_sizes()
     if not _heaps_end(path, length, state.st_size, state.st_mtime_ns):
         raise OSError('a heap of texts has objects of impossible sizes')
+
+
+def _stated_length(texts: h5py.Dataset) -> int:
+    """Returns how many bytes texts say they have, which is allocated at once.
+
+    Only of an array that lies in one piece, as nearly all of texts do; of
+    others 0.
+    """
+    start = texts.id.get_offset()
+    if start is None:
+        return 0
+    address, _ = texts.file.id.get_create_plist().get_sizes()
+    kind = np.dtype([('length', '<u4'), ('place', f'V{address + 4}')])
+    with open(texts.file.filename, 'rb') as stream:
+        stream.seek(start)
+        content = stream.read(texts.size * kind.itemsize)
+    whole = len(content) // kind.itemsize
+    return int(np.frombuffer(content, kind, whole)['length'].sum(dtype=float))
 
 
 @functools.lru_cache(8)  # A file may hold a thousand texts.

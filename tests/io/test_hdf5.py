@@ -129,3 +129,23 @@ def test_of_many_names_some_are_told(tmp_path):
         hdf5.read(file, '5x')
     assert "no array '5x', only 00, 01, " in str(caught.value)
     assert ', 19 and 80 more. Did you mean' in str(caught.value)
+
+
+@pytest.mark.parametrize('userblock', [0, 512])
+def test_texts_that_say_they_are_longer_than_their_file(tmp_path, userblock):
+    path, texts = tmp_path / 'x.h5', ['a' * 99, 'b']
+    with h5py.File(path, 'w', userblock_size=userblock) as file:
+        file['text'] = texts
+    with hdf5.opened(path) as file:
+        found = hdf5.read(file, 'text', 'S')
+        start = file['text'].id.get_offset()
+    assert [x.decode() for x in found] == texts
+    content = bytearray(path.read_bytes())
+    assert content[start : start + 4] == bytes([99, 0, 0, 0])
+    content[start : start + 4] = b'\xff' * 4
+    path.write_bytes(content)
+    with (
+        pytest.raises(InputError, match=r'text declares 4\.0 GiB in a file'),
+        hdf5.opened(path) as file,
+    ):
+        hdf5.read(file, 'text', 'S')
