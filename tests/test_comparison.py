@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from brainjax.__main__ import main
-from brainjax.evaluation import god, posterior_scores
+from brainjax.evaluation import god, posterior_scores, presets
 from brainjax.networks import weights
 from brainjax.networks.backbones import BACKBONES
 
@@ -246,3 +246,17 @@ def test_weizmann_and_classes(sets, tmp_path, monkeypatch):
     assert evaluate(sets, tmp_path / 'again', *flags, *bank) == 0
     again = json.loads((tmp_path / 'again/scores.json').read_text())['scores']
     assert again['top1_classes'] == scores['top1_classes']
+
+
+def test_results_that_cannot_be_written_are_told_before_scoring(
+    sets, tmp_path, capsys, monkeypatch
+):
+    out = tmp_path / 'out'
+    (out / 'report.html').mkdir(parents=True)
+    monkeypatch.setattr(
+        presets, 'score', lambda *_, **__: pytest.fail('scored')
+    )
+    assert evaluate(sets, out) == 2
+    error = capsys.readouterr().err
+    assert 'report.html is a folder and a file is to be written' in error
+    assert [path.name for path in out.iterdir()] == ['report.html']
