@@ -1,4 +1,4 @@
-"""Does self-supervision help? D against D+ED against D+ED+DE.
+"""Does self-supervision help? D against D+ED, with draws or not, and D+ED+DE.
 
     python benchmarks/cycles.py --json cycles.json
 
@@ -24,7 +24,13 @@ from brainjax.evaluation import identification, pixels, statistics
 from brainjax.io import files
 from brainjax.methods.selfsup import method as selfsup
 
-ARMS = {'D': (0.0, 0.0), 'D+ED': (1.0, 0.0), 'D+ED+DE': (1.0, 1.0)}
+# Weights of ED and DE, and whether ED learns from draws of the encoder.
+ARMS = {
+    'D': (0.0, 0.0, False),
+    'D+ED': (1.0, 0.0, False),
+    'D+ED draws': (1.0, 0.0, True),
+    'D+ED+DE': (1.0, 1.0, False),
+}
 
 
 def small_config(seed: int, epochs: int, trials: int):
@@ -80,6 +86,7 @@ def main():
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--trials', type=int, default=100)
     parser.add_argument('--epochs', type=int, default=12)
+    parser.add_argument('--arms', nargs='+', choices=ARMS, default=[*ARMS])
     parser.add_argument('--workdir')
     parser.add_argument('--json')
     args = parser.parse_args()
@@ -88,21 +95,23 @@ def main():
     )
     with tempfile.TemporaryDirectory() as temporary:
         workdir = pathlib.Path(args.workdir or temporary)
-        results = {arm: [] for arm in ARMS}
+        results = {arm: [] for arm in args.arms}
         for seed in range(args.seeds):
             config = small_config(seed, args.epochs, args.trials)
             data = experiment.open_data(config)
             first = None
-            for arm, (pictures_weight, fmri_weight) in ARMS.items():
+            for arm in args.arms:
+                pictures_weight, fmri_weight, draws = ARMS[arm]
                 with config.unlocked():
                     config.decoder.encoder_decoder = pictures_weight
                     config.decoder.decoder_encoder = fmri_weight
+                    config.decoder.pictures_draws = draws
                 folder = workdir / f'{seed}-{arm}'
                 scores, seconds = run_arm(config, data, folder, first)
                 first = first or folder
                 results[arm].append(scores)
                 print(
-                    f'seed {seed}  {arm:8s}'
+                    f'seed {seed}  {arm:10s}'
                     + ''.join(
                         f'  {k} {v.mean():.3f}' for k, v in scores.items()
                     )
@@ -114,7 +123,7 @@ def main():
 
 def report(args, results):
     table = {}
-    print(f'\n{"":8s}  {"two-way":>24s}  {"fifty-way":>24s}  {"pixcorr":>24s}')
+    print(f'\n{"":10s}  {"two-way":>24s}  {"fifty-way":>24s}  {"pixcorr":>24s}')
     for arm, seeds in results.items():
         pooled = {
             k: np.concatenate([scores[k] for scores in seeds]) for k in seeds[0]
@@ -124,7 +133,7 @@ def report(args, results):
             for k in pooled
         }
         table[arm] = {}
-        row = f'{arm:8s}'
+        row = f'{arm:10s}'
         for k, values in pooled.items():
             low, high = statistics.bootstrap_interval(values - base[k], seed=0)
             gain = float(np.mean(values - base[k]))

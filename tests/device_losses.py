@@ -1,6 +1,7 @@
 """20 steps of an encoder and a decoder with all that a step can hold.
 
-Run as a program it prints losses and parameters as JSON.
+Run as a program it prints losses and parameters as JSON; with the argument
+'draws', of ED with draws of the encoder.
 """
 
 import json
@@ -17,7 +18,7 @@ from brainjax.methods.selfsup import method as selfsup
 from brainjax.training import hosts, joining
 
 
-def get_config():
+def get_config(draws=False):
     c = tiny.get_config()
     # Batch norm, dropout and random shifts are in the encoder.
     c.encoder.update(taps=('relu1_2',), pools=(False,), kernels=(3,))
@@ -29,7 +30,8 @@ def get_config():
         channels=8,
         norm='batch',
         pictures_shift=1,
-        pictures_dropout=0.25,
+        pictures_dropout=0.0 if draws else 0.25,
+        pictures_draws=draws,
         pictures_noise=1.0,
         cache_features=False,
         # So small that a unit whose sign is a matter of rounding, of which
@@ -42,12 +44,12 @@ def get_config():
     return c
 
 
-def train():
+def train(draws=False):
     """Returns history, one record a step, and numbers of both networks."""
     with tempfile.TemporaryDirectory() as folder:
         fitted = selfsup.fit(
             prepare(tiny.subject(), tiny.pictures(64, seed=1)),
-            get_config(),
+            get_config(draws),
             folder,
         )
     variables = {'encoder': fitted.encoder, 'decoder': fitted.decoder}
@@ -58,7 +60,7 @@ def train():
 
 
 def main():
-    history, variables = train()
+    history, variables = train('draws' in sys.argv)
     found = {'devices': jax.device_count(), 'variables': variables, **history}
     if hosts.is_first():
         print(json.dumps(found))

@@ -81,6 +81,7 @@ def shared() -> ConfigDict:
     c.simulated.n_train = 300  # Pictures with fMRI to fit on.
     c.simulated.n_test = 50
     c.simulated.n_unpaired_fmri = 300  # Responses to pictures not known.
+    c.simulated.train_repeats = 1
     c.simulated.test_repeats = 10
     c.simulated.unpaired_repeats = 1
     c.simulated.noise_ceiling = 0.8  # Of the averaged test responses.

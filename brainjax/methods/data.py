@@ -166,7 +166,8 @@ def open_at_size(
 
     Args:
       config: of the experiment.
-      size: of the pictures, in pixels, where the format lets one choose.
+      size: of the pictures, in pixels, where the format lets one choose; 0
+        for their own.
       fit: how they are brought to it, likewise; see `pictures.load`.
     """
     c = config.recording
@@ -182,7 +183,7 @@ def open_at_size(
         options['test_rows'] = digits69.folds()[c.fold]
     known = options_of(format_of(c.path))
     for option, value in (('size', size), ('fit', fit)):
-        if option in known:
+        if value and option in known:
             options.setdefault(option, value)
     return restrict(open_recording(c.path, **options), config)
 

@@ -43,7 +43,7 @@ def fit(data: Data, seed: int = 0) -> References:
       data: of `methods.data.prepare`, with three training stimuli at least.
       seed: of the folds inside the training stimuli.
     """
-    train, notes = _trials(data.normalised.train)
+    train, notes = evenly_chosen(data.normalised.train)
     images = data.recording.stimuli.images
     unpaired = data.pictures
     if len(unpaired) > MOST_PICTURES:
@@ -132,8 +132,12 @@ def to_rows(references: References, images: np.ndarray) -> np.ndarray:
     return rows.reshape(len(images), -1)
 
 
-def _trials(train: Trials) -> tuple[Trials, list[str]]:
-    """Takes trials of evenly chosen stimuli, where there are very many."""
+def evenly_chosen(train: Trials) -> tuple[Trials, list[str]]:
+    """Takes trials of evenly chosen stimuli, where there are very many.
+
+    Returns:
+      The trials, in memory, and a sentence if some were left out.
+    """
     if len(train) <= MOST_TRIALS:
         return Trials(np.asarray(train.fmri[:]), train.stimulus), []
     stimuli = np.unique(train.stimulus)

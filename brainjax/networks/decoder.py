@@ -18,6 +18,11 @@ ACTIVATIONS = {'swish': jax.nn.swish, 'relu': jax.nn.relu}
 OPERATIONS = ('upsample', 'conv', 'norm', 'activation')
 
 
+def grid_of(size: int, blocks: int) -> int:
+    """Returns the width of the dense layer's grid."""
+    return -(-size // 2**blocks)
+
+
 class Decoder(nn.Module):
     """A dense layer, then blocks that double the grid, then a sigmoid.
 
@@ -26,7 +31,8 @@ class Decoder(nn.Module):
 
     Attributes:
       size: height and width of the picture in pixels.
-      blocks: doublings; the dense layer's grid is size / 2**blocks wide.
+      blocks: doublings; the dense layer's grid is size / 2**blocks wide,
+        rounded up, and what is then too wide is cut off on all sides.
       channels: feature maps of every block.
       kernel: width of the convolutions.
       upsampling: 'bicubic', 'bilinear' or 'nearest'.
@@ -56,12 +62,12 @@ class Decoder(nn.Module):
     @nn.compact
     def __call__(self, fmri: jax.Array, train: bool = False) -> jax.Array:
         """Maps fmri [n, voxels] to images [n, size, size, 3] in 0..1."""
-        base = self.size // 2**self.blocks
-        if base == 0 or base * 2**self.blocks != self.size:
+        base = grid_of(self.size, self.blocks)
+        if self.size < 2**self.blocks:
             raise InputError(
                 f'A decoder with {self.blocks} blocks, each of which doubles '
-                f'the grid, cannot make pictures of {self.size} px; choose a '
-                f'multiple of {2**self.blocks}, or other blocks.'
+                f'the grid, cannot make pictures of {self.size} px; choose '
+                'fewer blocks.'
             )
         if self.kernel % 2 == 0:
             raise InputError(
@@ -80,6 +86,8 @@ class Decoder(nn.Module):
             for operation in self.order.split():
                 x = self._apply(operation, x, block, train)
         x = self._conv(x, 3, 'top')
+        start = (x.shape[1] - self.size) // 2
+        x = x[:, start:, start:][:, : self.size, : self.size]
         # Pictures are float32, whatever is computed in.
         return jax.nn.sigmoid(x.astype(jnp.float32))
 

@@ -98,6 +98,16 @@ def test_decoder_agrees_with_numpy(options, train):
     np.testing.assert_allclose(images, expected, atol=1e-5)
 
 
+def test_what_is_too_wide_is_cut_off_on_all_sides():
+    whole, cut = (Decoder(size=size, channels=32) for size in (32, 29))
+    fmri = jax.random.normal(jax.random.key(1), (2, 7))
+    variables = whole.init(jax.random.key(0), fmri)
+    pictures = whole.apply(variables, fmri)
+    np.testing.assert_array_equal(
+        cut.apply(variables, fmri), pictures[:, 1:30, 1:30]
+    )
+
+
 def test_initial_weights_are_pytorchs():
     module = Decoder(size=8, blocks=1, channels=64, kernel=5)
     variables = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, 49)))
@@ -116,8 +126,7 @@ def test_initial_weights_are_pytorchs():
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
-        ({'size': 100}, '3 blocks.*100 px; choose a multiple of 8'),
-        ({'size': 4}, '3 blocks.*4 px'),
+        ({'size': 4}, '3 blocks.*4 px; choose fewer blocks'),
         ({'upsampling': 'cubic'}, "'cubic'.*Did you mean 'bicubic'"),
         ({'padding': 'zeros'}, "'zeros'.*Did you mean 'zero'"),
         ({'activation': 'gelu'}, "no activation 'gelu'"),

@@ -15,11 +15,12 @@ from processes import environment, python
 from brainjax.training import parallel
 
 
-def test_losses_do_not_depend_on_the_number_of_devices():
+@pytest.mark.parametrize('kind', ['noise', 'draws'])
+def test_losses_do_not_depend_on_the_number_of_devices(kind):
     assert jax.local_device_count() == 1
-    one, _ = device_losses.train()
+    one, _ = device_losses.train(kind == 'draws')
     for devices in (2, 4):
-        many = python(devices, TESTS / 'device_losses.py')
+        many = python(devices, TESTS / 'device_losses.py', kind)
         assert many['devices'] == devices
         for network, names in (
             ('encoder', ['loss', 'fmri', 'validation_score']),

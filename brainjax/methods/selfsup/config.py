@@ -5,9 +5,29 @@ those of the PyTorch release of Gaziv et al. 2022 unless a comment says
 otherwise; 'Keras' is the authors' other release.
 """
 
+import math
+
 from ml_collections import ConfigDict
 
 from brainjax.methods.config import shared
+
+
+def settled(config: ConfigDict, size: int) -> ConfigDict:
+    """Returns the config with what follows from the pictures' size.
+
+    Args:
+      config: of the experiment. Where `size`, `encoder.layers` or
+        `decoder.blocks` is 0, the first is that of the recording's pictures,
+        and the others halve it until it is below 8.
+      size: of the recording's pictures, in pixels.
+    """
+    config = ConfigDict(config.to_dict())
+    with config.unlocked():
+        config.size = config.size or size
+        halvings = max(1, math.ceil(math.log2(config.size / 7)))
+        config.encoder.layers = config.encoder.layers or halvings
+        config.decoder.blocks = config.decoder.blocks or halvings
+    return config
 
 
 def gaziv2022() -> ConfigDict:
@@ -44,6 +64,7 @@ def gaziv2022() -> ConfigDict:
     c.encoder.pools = (True, False, False, False)
     c.encoder.kernels = (3, 3, 3, 1)
     c.encoder.strides = (2, 2, 2, 1)  # Keras: (2, 2, 1, 1).
+    c.encoder.layers = 2  # Of the dense encoder; 0: from the pictures' size.
     c.encoder.channels = 32
     # 'keras': its initialisers, batch norm (epsilon 1e-3, momentum .99) and
     # padding, and branch weights that the optimiser keeps from falling below 0.
@@ -69,7 +90,8 @@ def gaziv2022() -> ConfigDict:
     c.encoder.epochs = 50
     c.encoder.steps = 19  # An epoch.
     c.encoder.batch = 64
-    c.encoder.shift = 3  # Pixels, edges repeated. Keras: 5.
+    # Pixels, edges repeated; below 1 a part of the picture. Keras: 5.
+    c.encoder.shift = 3.0
     c.encoder.select = 'validation'  # Or 'last' (Keras, Beliy).
 
     c.image_loss = ConfigDict()
@@ -87,7 +109,7 @@ def gaziv2022() -> ConfigDict:
     c.image_loss.variation = 0.3
 
     c.decoder = ConfigDict()
-    c.decoder.blocks = 3
+    c.decoder.blocks = 3  # 0: from the pictures' size.
     c.decoder.channels = 64
     c.decoder.kernel = 5
     c.decoder.upsampling = 'bicubic'  # Keras: 'bilinear'; Beliy: 'nearest'.
@@ -117,11 +139,14 @@ def gaziv2022() -> ConfigDict:
     c.decoder.dense_neighbours = 8  # Keras, Beliy: 4.
     c.decoder.dense_padding = 'reflect'  # Keras, Beliy: 'symmetric'.
     c.decoder.convolutions = 1e-4  # L1, sum. Keras: 1e-5.
-    c.decoder.pictures_shift = 0  # Of the ED input only, pixels. Keras: 5.
+    c.decoder.pictures_shift = 0.0  # As of the encoder, of ED alone. Keras: 5.
     c.decoder.pictures_dropout = 0.0  # Of the encoder in ED. Keras: 0.25.
     # Ours, not published: noise like the encoder's own errors, added to the
     # fMRI it predicts for ED. 1 adds it in full.
     c.decoder.pictures_noise = 0.0
+    # Ours, not published: ED learns from responses drawn with all that the
+    # encoder does not know; `readout.py`. pictures_noise then weighs the noise.
+    c.decoder.pictures_draws = False
     c.decoder.optimizer = 'amsgrad'
     c.decoder.learning_rate = 5e-3  # Keras, Beliy: 1e-3.
     c.decoder.drops = ((100, 0.2), (140, 0.2))
@@ -136,6 +161,14 @@ def gaziv2022() -> ConfigDict:
     # (1.5 MB a picture at 112 px). Neither changes a result.
     c.decoder.cache_predictions = True
     c.decoder.cache_features = False
+    # Ours, not published: 'validation' tries each of `candidates` on training
+    # stimuli that it holds out, in so many folds, with a part of the epochs,
+    # and trains with the best. A candidate, by its name, holds what it changes
+    # in the sections 'encoder' and 'decoder'; `choice.py`.
+    c.decoder.choose = 'config'
+    c.decoder.candidates = ConfigDict()
+    c.decoder.choice_folds = 3
+    c.decoder.choice_epochs = 0.25
 
     c.checkpoint_every = 1  # Epochs.
     return c.lock()

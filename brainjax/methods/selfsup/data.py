@@ -12,6 +12,7 @@ from brainjax.errors import InputError, check_known
 from brainjax.methods import data as methods_data
 from brainjax.methods.config import check_values
 from brainjax.methods.data import Data, Loaded
+from brainjax.methods.selfsup.config import settled
 from brainjax.methods.selfsup.networks import (
     backbone_features,
     build_decoder,
@@ -53,7 +54,9 @@ CHOICES = {
     'decoder.dense_neighbours': (4, 8),
     'decoder.dense_padding': ('reflect', 'symmetric'),
     'decoder.select': ('validation', 'last'),
+    'decoder.choose': ('config', 'validation'),
 }
+SIMULATED = 32  # Pixels of a simulated subject's pictures with size 0.
 # What the numbers of a config have to be.
 BOUNDS = {
     'a whole number from 1': (
@@ -61,7 +64,7 @@ BOUNDS = {
         *('encoder.epochs', 'encoder.steps', 'encoder.channels'),
         *('encoder.kernels', 'encoder.strides'),
         *('decoder.epochs', 'decoder.steps', 'decoder.channels'),
-        *('decoder.blocks', 'decoder.kernel', 'decoder.groups'),
+        *('decoder.kernel', 'decoder.groups', 'decoder.choice_folds'),
     ),
     'a number above 0': (
         *('encoder.learning_rate', 'encoder.drops', 'encoder.width'),
@@ -78,8 +81,9 @@ BOUNDS = {
         *('decoder.decoder_encoder', 'decoder.cycle_cosine'),
         *('decoder.dense_absolute', 'decoder.dense_group'),
         *('decoder.convolutions', 'decoder.pictures_shift'),
-        'decoder.pictures_noise',
+        *('decoder.pictures_noise', 'encoder.layers', 'decoder.blocks'),
     ),
+    'a part above 0 and up to 1': ('decoder.choice_epochs',),
     'a part from 0 to below 1': (
         *('validation', 'unpaired_fmri', 'encoder.dropout'),
         'decoder.pictures_dropout',
@@ -122,9 +126,18 @@ class TrainingData(NamedTuple):
 
 
 def load(config: ConfigDict) -> Loaded:
-    """Opens or simulates what a config names: recording, unpaired pictures."""
+    """Opens or simulates what a config names: recording, unpaired pictures.
+
+    With `config.size` 0 pictures have the size that the recording's have.
+    """
     check_values(config, BOUNDS)  # Reading or drawing pictures takes minutes.
-    return methods_data.load(config)
+    if config.size:
+        return methods_data.load(config)
+    if not config.recording.path:
+        return methods_data.load(settled(config, SIMULATED))
+    recording = methods_data.load_recording(config)
+    size = recording.stimuli.images.shape[1]
+    return recording, *methods_data.load_pictures(settled(config, size))
 
 
 def split(data: Data, config: ConfigDict) -> TrainingData:
@@ -225,6 +238,11 @@ def check(config: ConfigDict, recording: Recording) -> None:
             "config.decoder.select='validation' chooses the epoch on stimuli "
             'that config.decoder.all_pairs has the decoder learn from; set '
             "one of them to 'last' or to False."
+        )
+    if config.decoder.pictures_draws and config.decoder.pictures_dropout:
+        raise InputError(
+            'config.decoder.pictures_draws draws what '
+            'config.decoder.pictures_dropout would drop; set one of them to 0.'
         )
     _check_voxel_snr(config, recording)
     if config.encoder.kind == 'separable':

@@ -32,13 +32,14 @@ def predict_fmri(
     fitted: Fitted, images: np.ndarray, config: ConfigDict
 ) -> np.ndarray:
     """Predicts fMRI [n, voxels] of uint8 images [n, size, size, 3]."""
-    config = FrozenConfigDict(config)
+    config = FrozenConfigDict(fitted.config or config)
     encoder = build_encoder(config, len(fitted.snr))
     return predict(config, encoder, fitted.frozen, images)
 
 
 def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     """Scores the encoder on the test stimuli and shows the training."""
+    config = fitted.config or config
     recording, test = data.recording, data.test
     predicted = predict_fmri(
         fitted, recording.stimuli.images[test.stimulus], config
@@ -173,6 +174,7 @@ def biology(fitted: Fitted, images: np.ndarray, config: ConfigDict) -> Biology:
       images: [n, size, size, 3] uint8; the first 256 are used.
       config: of the experiment.
     """
+    config = fitted.config or config
     backbone = fitted.frozen['encoder_backbone']
     variables = fitted.encoder
     encoder = build_encoder(config, len(fitted.snr))

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from brainjax import losses
 from brainjax.methods.selfsup.networks import loss_features
+from brainjax.networks.decoder import grid_of
 
 
 def encoder_regularisation(config: ConfigDict, params) -> jax.Array:
@@ -90,7 +91,7 @@ def weighted_picture_loss(config, frozen, prediction, target, features, truth):
 def decoder_regularisation(config: ConfigDict, params, inverse_snr):
     """Penalty of the decoder's parameters (Gaziv; Beliy without the SNR)."""
     c = config.decoder
-    base = config.size // 2**c.blocks
+    base = grid_of(config.size, c.blocks)
     dense = params['dense']['kernel'].reshape(-1, base, base, c.channels)
     return losses.neighbour_group_sparsity(
         dense,

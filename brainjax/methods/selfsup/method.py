@@ -16,6 +16,8 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from brainjax.io.files import PathLike
 from brainjax.methods.data import Data
+from brainjax.methods.selfsup import choice, readout
+from brainjax.methods.selfsup.config import settled
 from brainjax.methods.selfsup.data import check, learned_from_test, split
 from brainjax.methods.selfsup.networks import (
     build_decoder,
@@ -41,6 +43,8 @@ class Fitted(NamedTuple):
       snr: [voxels] float32, the voxels' weights.
       history: of the training of each, by name.
       notes: sentences for the report.
+      config: the settings where some of them follow from the data; None if
+        they are those that were given.
     """
 
     encoder: Any
@@ -49,6 +53,7 @@ class Fitted(NamedTuple):
     snr: np.ndarray
     history: dict[str, History]
     notes: list[str]
+    config: Any = None
 
 
 def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
@@ -57,27 +62,57 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     Args:
       data: of `methods.data.prepare`.
       config: see `selfsup.config.gaziv2022`.
-      workdir: gets 'checkpoints/encoder' and 'checkpoints/decoder'.
+      workdir: gets 'checkpoints/encoder' and 'checkpoints/decoder', and
+        'checkpoints/choice.json' where settings are chosen.
 
     Raises:
       InputError: the recording, the config or a checkpoint cannot be used.
       Interrupted: SIGINT or SIGTERM came; the same call resumes.
     """
-    config = FrozenConfigDict(config)
+    size = data.recording.stimuli.images.shape[1]
+    given = FrozenConfigDict(config)
+    config = FrozenConfigDict(settled(config, size))
     folder = pathlib.Path(workdir, 'checkpoints')
     check(config, data.recording)
+    notes = []
+    if config.decoder.choose == 'validation':
+        choice.check(config, data.recording)
+        config, note = choice.choose(
+            config, data, folder, fit_once, reconstruct
+        )
+        notes.append(note)
+    fitted = fit_once(data, config, folder / 'encoder', folder / 'decoder')
+    return fitted._replace(
+        notes=[*notes, *fitted.notes],
+        config=None if config.to_dict() == given.to_dict() else config,
+    )
+
+
+def fit_once(
+    data: Data,
+    config: ConfigDict,
+    encoder_folder: pathlib.Path,
+    decoder_folder: pathlib.Path,
+) -> Fitted:
+    """`fit` with settings as they are, and the checkpoints' folders."""
+    config = FrozenConfigDict(config)
     parts = split(data, config)
     backbone = load_backbone(
         config.encoder, config.seed, config.compute_dtype, config.size
     )
     encoder = build_encoder(config, data.recording.voxels)
     encoder_variables, encoder_history = fit_encoder(
-        config, encoder, backbone, parts, folder / 'encoder'
+        config, encoder, backbone, parts, encoder_folder
     )
     frozen = freeze(config, encoder, encoder_variables, backbone)
     snr, notes = voxel_snr(config, data.recording, parts, encoder, frozen)
+    if config.decoder.encoder_decoder and config.decoder.pictures_draws:
+        frozen['readout'], note = readout.fit(
+            config, encoder, frozen, parts.paired, parts.images, parts.pictures
+        )
+        notes.append(note)
     decoder_variables, decoder_history = fit_decoder(
-        config, encoder, frozen, parts, snr, folder / 'decoder'
+        config, encoder, frozen, parts, snr, decoder_folder
     )
     if learned_from_test(config):
         notes.append(
@@ -112,7 +147,7 @@ def reconstruct(
     Returns:
       [trials, size, size, 3] float32 in 0..1.
     """
-    decoder = build_decoder(FrozenConfigDict(config))
+    decoder = build_decoder(FrozenConfigDict(fitted.config or config))
     return map_batches(
         functools.partial(_decode, decoder, fitted.decoder), fmri
     )

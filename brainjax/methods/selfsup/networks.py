@@ -11,7 +11,11 @@ from ml_collections import ConfigDict
 from brainjax.networks import layers, weights
 from brainjax.networks.backbones import backbone
 from brainjax.networks.decoder import Decoder
-from brainjax.networks.encoder import DenseEncoder, SeparableEncoder
+from brainjax.networks.encoder import (
+    Adapter,
+    DenseEncoder,
+    SeparableEncoder,
+)
 from brainjax.training import parallel
 from brainjax.training.batches import map_batches
 from brainjax.training.state import cast
@@ -64,6 +68,7 @@ def build_encoder(config: ConfigDict, voxels: int):
         return DenseEncoder(
             voxels,
             tap=c.taps[0],
+            layers=c.layers,
             channels=c.channels,
             dropout=c.dropout,
             release=c.release,
@@ -185,6 +190,37 @@ def encode(config, encoder, frozen, images, keys=None):
     return encoder.apply(variables, features, **options)
 
 
+def convolved(config, encoder, frozen, images) -> jax.Array:
+    """What the frozen encoder's convolutions make of pictures, and these.
+
+    The response is linear in the first, whatever weights read it out.
+
+    Args:
+      config, encoder, frozen, images: of `encode`.
+
+    Returns:
+      [n, F] float32, the outputs of all adapters, or of the last convolution
+      of a dense encoder, in a row, and then the pixels.
+    """
+    features = backbone_features(
+        config.encoder, frozen['encoder_backbone'], images
+    )
+    last = f'norm_{getattr(encoder, "layers", 0) - 1}'
+    _, seen = encoder.apply(
+        computing(config, frozen['encoder']),
+        features,
+        # The read-out behind them is not computed: nothing asks for it.
+        capture_intermediates=lambda module, method: (
+            method == '__call__'
+            and (isinstance(module, Adapter) or module.name == last)
+        ),
+        mutable=['intermediates'],
+    )
+    outputs = [*jax.tree.leaves(seen['intermediates']), images]
+    rows = [x.reshape(len(images), -1) for x in outputs]
+    return jnp.concatenate(rows, axis=1).astype(jnp.float32)
+
+
 def loss_features(config, frozen, images) -> dict[str, jax.Array]:
     """The features that the image loss compares, float32; images in 0..1."""
     params = frozen['loss_backbone']
@@ -202,6 +238,21 @@ def predict(config, encoder, frozen, images: np.ndarray) -> np.ndarray:
     frozen = {k: v for k, v in frozen.items() if k.startswith('encoder')}
     return map_batches(
         functools.partial(_encode, config, encoder, frozen), images
+    )
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _convolved(config, encoder, frozen, images):
+    return convolved(config, encoder, frozen, to_float(images))
+
+
+def predict_convolved(
+    config, encoder, frozen, images: np.ndarray
+) -> np.ndarray:
+    """`convolved` [n, F] of uint8 images [n, size, size, 3]."""
+    frozen = {k: frozen[k] for k in ('encoder', 'encoder_backbone')}
+    return map_batches(
+        functools.partial(_convolved, config, encoder, frozen), images
     )
 
 

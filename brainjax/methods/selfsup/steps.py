@@ -13,6 +13,7 @@ import optax
 from ml_collections import ConfigDict
 
 from brainjax import losses
+from brainjax.methods.selfsup import readout
 from brainjax.methods.selfsup.losses import (
     decoder_regularisation,
     encoder_regularisation,
@@ -21,6 +22,7 @@ from brainjax.methods.selfsup.losses import (
 from brainjax.methods.selfsup.networks import (
     backbone_features,
     computing,
+    convolved,
     encode,
     loss_features,
     to_float,
@@ -43,6 +45,11 @@ def build_optimizer(section: ConfigDict) -> optax.GradientTransformation:
     if section.release == 'torch':
         return update
     return optax.chain(update, non_negative('branch_weights'))
+
+
+def shift_in_pixels(shift: float, size: int) -> int:
+    """Returns a shift in pixels: below 1 it is a part of a picture's side."""
+    return round(shift * size if shift < 1 else shift)
 
 
 def _descend(objective: Callable, state, update):
@@ -90,7 +97,9 @@ def encoder_step(
         keys = parallel.example_keys(key, len(batch['fmri']))
         shift_keys, dropout_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
         images = layers.random_shift(
-            shift_keys, to_float(batch['images']), c.shift
+            shift_keys,
+            to_float(batch['images']),
+            shift_in_pixels(c.shift, config.size),
         )
         features = jax.lax.stop_gradient(
             backbone_features(c, frozen['encoder_backbone'], images)
@@ -123,11 +132,13 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
 
     `frozen` holds 'encoder' (variables), 'encoder_backbone', 'loss_backbone',
     'pixel_scale' [3], 'snr' and 'inverse_snr' [voxels] (scaled), and for
-    `pictures_noise` 'residuals' [m, voxels].
+    `pictures_noise` 'residuals' [m, voxels], or for `pictures_draws` the
+    'readout' in its place.
 
     A batch holds 'paired' {'fmri', 'images'}, 'pictures' {'images'}, 'fmri'
     {'fmri'}; the parts whose weight is 0 are left out. 'pictures' may hold
-    'fmri', the frozen encoder's prediction, and the first two 'features'.
+    'fmri', the frozen encoder's prediction (of draws the mean, and 'doubt'
+    [n]), and the first two 'features'.
     """
     c = config.decoder
     update = build_optimizer(c)
@@ -135,21 +146,27 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
     if c.pictures_dropout:
         cycle_encoder = encoder.clone(dropout=c.pictures_dropout)
 
+    shift = shift_in_pixels(c.pictures_shift, config.size)
+
     def predicted_fmri(frozen, part, images, keys):
         shift_keys, dropout_keys, noise_keys = jax.vmap(
             functools.partial(jax.random.split, num=3), out_axes=1
         )(keys)
-        if 'fmri' in part:
-            fmri = part['fmri']
-        else:
-            fmri = encode(
-                config,
-                cycle_encoder,
-                frozen,
-                layers.random_shift(shift_keys, images, c.pictures_shift),
-                dropout_keys if c.pictures_dropout else None,
+        fmri, doubt = part.get('fmri'), part.get('doubt')
+        if fmri is None:
+            images = layers.random_shift(shift_keys, images, shift)
+        if fmri is None and c.pictures_draws:
+            fmri, doubt = readout.expected(
+                frozen['readout'], convolved(config, encoder, frozen, images)
             )
-        if c.pictures_noise:
+        elif fmri is None:
+            keys = dropout_keys if c.pictures_dropout else None
+            fmri = encode(config, cycle_encoder, frozen, images, keys)
+        if c.pictures_draws:
+            fmri = readout.draw(
+                noise_keys, frozen['readout'], fmri, doubt, c.pictures_noise
+            )
+        elif c.pictures_noise:
             fmri += c.pictures_noise * residual_noise(
                 noise_keys, frozen['residuals']
             )

@@ -13,7 +13,7 @@ from brainjax.errors import InputError
 from brainjax.evaluation import encoding
 from brainjax.io.files import PathLike
 from brainjax.methods.data import made_from
-from brainjax.methods.selfsup import losses, steps
+from brainjax.methods.selfsup import losses, readout, steps
 from brainjax.methods.selfsup.data import (
     DECODER_KEYS,
     ENCODER_KEYS,
@@ -175,7 +175,7 @@ def fit_decoder(
     Args:
       config: of the experiment.
       encoder: the module.
-      frozen: of `freeze`.
+      frozen: of `freeze`, for `pictures_draws` with the 'readout'.
       data: of `split`.
       snr: [voxels], positive.
       folder: for the checkpoints.
@@ -194,7 +194,7 @@ def fit_decoder(
         'snr': snr / snr.mean(),
         'inverse_snr': (1 / snr) / np.mean(1 / snr),
     }
-    if c.pictures_noise:
+    if c.pictures_noise and not c.pictures_draws:
         trials = data.validation if len(data.validation) else data.train
         frozen['residuals'] = trials.fmri - predict(
             config, encoder, frozen, data.images[trials.stimulus]
@@ -280,9 +280,15 @@ def decoder_batches(config, encoder, frozen, data, features):
     paired = {'fmri': data.paired.fmri}  # Pictures join batch by batch.
     pictures = {'images': data.pictures}
     # A shift or dropout makes each prediction another one.
-    still = not (c.pictures_shift or c.pictures_dropout)
+    shift = steps.shift_in_pixels(c.pictures_shift, config.size)
+    still = not (shift or c.pictures_dropout)
     if c.encoder_decoder and c.cache_predictions and still:
-        pictures['fmri'] = predict(config, encoder, frozen, data.pictures)
+        if c.pictures_draws:
+            pictures['fmri'], pictures['doubt'] = readout.predict(
+                config, encoder, frozen, data.pictures
+            )
+        else:
+            pictures['fmri'] = predict(config, encoder, frozen, data.pictures)
     if c.cache_features:
         paired['features'] = map_batches(features, data.images[shown])
         pictures['features'] = map_batches(features, data.pictures)

@@ -1,0 +1,193 @@
+"""The encoder's read-out with the posterior of its weights.
+
+What the trained encoder's convolutions make of a picture are fixed features,
+in which the response is linear; beside them stand the pixels, for where few
+stimuli have taught the convolutions little. In the principal axes of these phi
+over all pictures at hand the last layer is fitted anew, with the algebra of
+`linear.bayes.encoder`: evidence chooses its regularisation, the posterior of
+its weights says how sure it is of each picture, and residuals of stimuli left
+out give the noise. The response of voxel v to a picture is then
+
+    r_v ~ N(mean_v(x), doubt(x) t_v) + noise,   noise ~ N(0, Sigma).
+
+Weights drawn from their posterior once a picture have the same pairs (r, x) in
+distribution as weights drawn once for all, and teach a decoder the same.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from brainjax.linear.bayes import prior as priors
+from brainjax.linear.bayes import reference
+from brainjax.methods import references
+from brainjax.methods.selfsup.networks import (
+    convolved,
+    predict_convolved,
+    to_float,
+)
+from brainjax.recordings import Trials
+from brainjax.training import hosts
+from brainjax.training.batches import map_batches
+
+MOST_AXES = 200
+MOST_PICTURES = 1000  # Unpaired, whose features the axes are made of.
+
+
+class Readout(NamedTuple):
+    """A linear read-out of phi [F], ready for a step; float32.
+
+    With a = project @ phi - shift and b = directions @ a,
+
+        mean = b @ weights + offset,   doubt = |a|^2 - sum_i known_i b_i^2.
+
+    Attributes:
+      project: [q, F].
+      shift: [q].
+      directions: [k, q].
+      weights: [k, voxels].
+      known: [k] part of the prior's variance that the training trials took.
+      offset: [voxels] mean response.
+      variance: [voxels] t_v.
+      independent: [voxels] variance of the noise that each has for itself.
+      shared: [m, voxels]; Sigma = diag(independent) + shared' shared.
+    """
+
+    project: Any
+    shift: Any
+    directions: Any
+    weights: Any
+    known: Any
+    offset: Any
+    variance: Any
+    independent: Any
+    shared: Any
+
+
+def fit(
+    config: ConfigDict,
+    encoder,
+    frozen: dict[str, Any],
+    trials: Trials,
+    images: np.ndarray,
+    pictures: np.ndarray,
+) -> tuple[Readout, str]:
+    """Fits the read-out to paired trials.
+
+    Args:
+      config: of the experiment.
+      encoder: the module.
+      frozen: of `networks.freeze`.
+      trials: single ones; each voxel's variance over them is about 1.
+      images: of all stimuli, [n, size, size, 3] uint8.
+      pictures: unpaired, likewise.
+
+    Returns:
+      The read-out, and a sentence for the report.
+    """
+    trials, _ = references.evenly_chosen(trials)
+    shown, stimulus = np.unique(trials.stimulus, return_inverse=True)
+    if len(pictures) > MOST_PICTURES:
+        keep = np.linspace(0, len(pictures) - 1, MOST_PICTURES).astype(int)
+        pictures = pictures[keep]
+    seen, free = (
+        predict_convolved(config, encoder, frozen, each)
+        for each in (images[shown], pictures)
+    )
+    scale = _scale(free, images[0].size)
+    seen, free = seen * scale, free * scale
+    basis = priors.basis(np.concatenate([free, seen]), MOST_AXES)
+    fmri = np.float64(trials.fmri)
+    offset = fmri.mean(axis=0)
+    found, noise = reference.encoder_and_noise(
+        priors.moments(priors.coordinates(basis, free)),
+        priors.coordinates(basis, seen),
+        fmri - offset,
+        stimulus,
+    )
+    project = found.features @ basis.axes
+    readout = Readout(
+        project=project * scale,
+        shift=project @ basis.origin + found.features @ found.centre,
+        directions=found.directions,
+        weights=found.weights,
+        known=found.known,
+        offset=offset,
+        variance=found.variance,
+        independent=noise.independent,
+        shared=noise.shared,
+    )
+    note = (
+        'ED learned from draws of the encoder: a read-out of '
+        f'{len(basis.axes)} principal features with p = {found.power:g} and '
+        f'lambda = {found.noise:.3g} by evidence, {100 * noise.share:.0f} % of '
+        'the noise independent between voxels.'
+    )
+    return hosts.broadcast(Readout(*map(np.float32, readout))), note
+
+
+def _scale(features, pixels):
+    """[F] by which both kinds of features come to the same total variance."""
+    variance = features.var(axis=0)
+    first, second = variance[:-pixels], variance[-pixels:]
+    parts = [np.full(len(v), 1 / np.sqrt(v.sum())) for v in (first, second)]
+    return np.float32(np.concatenate(parts))
+
+
+def expected(
+    readout: Readout, features: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Returns means [n, voxels] and doubts [n] of features [n, F]."""
+    a = features @ readout.project.T - readout.shift
+    b = a @ readout.directions.T
+    doubt = jnp.sum(a**2, axis=1) - b**2 @ readout.known
+    # Rounding takes it below 0 where nothing is left open.
+    return b @ readout.weights + readout.offset, jnp.maximum(doubt, 0)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _predict(config, encoder, frozen, images):
+    features = convolved(config, encoder, frozen, to_float(images))
+    return expected(frozen['readout'], features)
+
+
+def predict(
+    config: ConfigDict, encoder, frozen: dict[str, Any], images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """`expected` of uint8 images [n, size, size, 3]; `frozen` has 'readout'."""
+    names = ('encoder', 'encoder_backbone', 'readout')
+    frozen = {name: frozen[name] for name in names}
+    return map_batches(
+        functools.partial(_predict, config, encoder, frozen), images
+    )
+
+
+def draw(
+    keys: jax.Array,
+    readout: Readout,
+    mean: jax.Array,
+    doubt: jax.Array,
+    noise: float = 1.0,
+) -> jax.Array:
+    """Draws responses [n, voxels], each with weights and noise of its own.
+
+    Args:
+      keys: [n] typed keys.
+      readout: of `fit`.
+      mean, doubt: of `expected`.
+      noise: factor of the noise of one trial; 1 / sqrt(c) for that of an
+        average of c.
+    """
+
+    def one(key, mean, doubt):
+        first, second = jax.random.split(key)
+        variance = noise**2 * readout.independent + doubt * readout.variance
+        own = jax.random.normal(first, mean.shape) * jnp.sqrt(variance)
+        z = jax.random.normal(second, (len(readout.shared),))
+        return mean + own + noise * (z @ readout.shared)
+
+    return jax.vmap(one)(keys, mean, doubt)

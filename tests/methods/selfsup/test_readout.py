@@ -1,0 +1,177 @@
+"""A read-out that knows what it does not know, and draws from it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+from ml_collections import FrozenConfigDict
+from tiny_selfsup import PICTURES, config
+
+from brainjax.errors import InputError
+from brainjax.linear.ridge import tuned
+from brainjax.methods.data import prepare
+from brainjax.methods.selfsup import readout
+from brainjax.methods.selfsup.data import check, split
+from brainjax.methods.selfsup.networks import (
+    build_encoder,
+    feature_shapes,
+    freeze,
+    load_backbone,
+    predict_convolved,
+)
+from brainjax.recordings import Trials
+from brainjax.training import state
+
+MANY = tiny.pictures(1000, seed=5)
+
+
+class Untrained:
+    """An encoder with its first weights: the features are fixed anyway."""
+
+    def __init__(self, **changes):
+        self.config = FrozenConfigDict(config(**changes))
+        c = self.config
+        backbone = load_backbone(c.encoder, 0, size=c.size)
+        self.module = build_encoder(c, tiny.VOXELS)
+        shapes = feature_shapes(c, backbone)
+        variables = state.initialise(
+            self.module,
+            jax.random.key(0),
+            jax.tree.map(lambda x: jnp.zeros(x.shape), shapes),
+        )
+        self.frozen = freeze(c, self.module, variables, backbone)
+
+    def features(self, images):
+        return predict_convolved(self.config, self.module, self.frozen, images)
+
+    def fit(self, trials, images):
+        found, note = readout.fit(
+            *(self.config, self.module, self.frozen),
+            *(trials, images, PICTURES),
+        )
+        return found, note
+
+    def predict(self, found, images):
+        frozen = self.frozen | {'readout': found}
+        return readout.predict(self.config, self.module, frozen, images)
+
+
+DENSE = {
+    'encoder__kind': 'dense',
+    'encoder__backbone': 'alexnet_stride2',
+    'encoder__taps': ('relu1',),
+}
+
+
+@pytest.fixture(scope='module')
+def parts():
+    return split(prepare(tiny.subject(), PICTURES), config())
+
+
+@pytest.fixture(scope='module')
+def untrained():
+    return Untrained()
+
+
+@pytest.fixture(scope='module')
+def fitted(untrained, parts):
+    return untrained.fit(parts.train, parts.images)[0]
+
+
+def test_draws_have_the_covariance_of_the_closed_form():
+    rng = np.random.default_rng(0)
+    voxels, m, n = 5, 3, 40_000
+    found = readout.Readout(
+        *([None] * 6),
+        variance=np.float32(rng.uniform(0.5, 2, voxels)),
+        independent=np.float32(rng.uniform(0.5, 2, voxels)),
+        shared=np.float32(rng.standard_normal((m, voxels))),
+    )
+    mean = np.float32(rng.standard_normal(voxels))
+    keys = jax.random.split(jax.random.key(1), n)
+    for doubt, noise in ((0.7, 0.5), (0.0, 1.0), (1.5, 0.0)):
+        drawn = np.asarray(
+            readout.draw(
+                *(keys, found, np.tile(mean, (n, 1))),
+                *(np.full(n, doubt, np.float32), noise),
+            )
+        )
+        expected = np.diag(doubt * found.variance)
+        expected += noise**2 * (
+            np.diag(found.independent) + found.shared.T @ found.shared
+        )
+        # The standard error of an entry is sqrt(2 / n) of the variances.
+        scale = np.sqrt(np.outer(*[expected.diagonal()] * 2))
+        found_covariance = np.cov(drawn.T)
+        assert (abs(found_covariance - expected) < 0.04 * scale).all()
+        np.testing.assert_allclose(drawn.mean(axis=0), mean, atol=0.05)
+
+
+@pytest.mark.parametrize('changes', [{}, DENSE])
+def test_mean_and_doubt_are_those_of_the_posterior(changes, parts):
+    """By the normal equations over all features, which the code never forms."""
+    encoder = Untrained(**changes)
+    found, note = encoder.fit(parts.train, parts.images)
+    a = np.float64(encoder.features(parts.images) @ found.project.T)
+    a -= found.shift
+    train = a[parts.train.stimulus]
+    # The axes' origin is the mean of the training trials.
+    np.testing.assert_allclose(train.mean(axis=0), 0, atol=1e-4)
+    singular = np.linalg.norm(train @ found.directions[0])
+    penalty = singular**2 * (1 / found.known[0] - 1)
+    inner = train.T @ train + penalty * np.eye(len(a.T))
+    fmri = parts.train.fmri - parts.train.fmri.mean(axis=0)
+    mean = a @ np.linalg.solve(inner, train.T @ fmri)
+    mean += parts.train.fmri.mean(axis=0)
+    doubt = (a * np.linalg.solve(inner, a.T).T).sum(axis=1) * penalty
+    ours = encoder.predict(found, parts.images)
+    np.testing.assert_allclose(ours[0], mean, atol=2e-3)
+    np.testing.assert_allclose(ours[1], doubt, rtol=2e-2, atol=2e-3)
+    # Less is known of pictures that were not shown.
+    shown = np.unique(parts.train.stimulus)
+    assert ours[1].min() > 0
+    assert doubt[shown].mean() < 0.9 * encoder.predict(found, MANY)[1].mean()
+    assert 'by evidence' in note
+
+
+def told(fitted, encoder):
+    """Part of the pictures' variance that drawn responses tell, held out."""
+    mean, doubt = encoder.predict(fitted, MANY)
+    keys = jax.random.split(jax.random.key(2), len(MANY))
+    fmri = np.asarray(readout.draw(keys, fitted, mean, doubt))
+    images = MANY.reshape(len(MANY), -1) / np.float32(255)
+    learned, held_out = slice(0, 800), slice(800, None)
+    ridge = tuned.fit(fmri[learned], np.arange(800), images[learned], [1e3])
+    wrong = tuned.predict(ridge, fmri[held_out]) - images[held_out]
+    spread = images[held_out] - images[learned].mean(axis=0)
+    return 1 - (wrong**2).mean() / (spread**2).mean()
+
+
+def test_without_signal_drawn_responses_tell_nothing(untrained, parts, fitted):
+    rng = np.random.default_rng(4)
+    noise = rng.standard_normal(parts.train.fmri.shape)
+    silent, _ = untrained.fit(
+        Trials(np.float32(noise), parts.train.stimulus), parts.images
+    )
+    # What a decoder then learns at best is the mean of the pictures.
+    assert told(silent, untrained) < 0.05
+    assert told(fitted, untrained) > 0.2
+
+
+def test_doubt_and_noise_say_how_wrong_predictions_are(
+    untrained, parts, fitted
+):
+    mean, doubt = untrained.predict(
+        fitted, parts.images[parts.validation.stimulus]
+    )
+    wrong = np.mean((mean - parts.validation.fmri) ** 2)
+    variance = fitted.independent + (fitted.shared**2).sum(axis=0)
+    said = np.mean(doubt[:, None] * fitted.variance + variance)
+    assert said == pytest.approx(wrong, rel=0.25)
+
+
+def test_what_drawing_cannot_be_joined_with_is_said():
+    c = config(decoder__pictures_draws=True, decoder__pictures_dropout=0.25)
+    with pytest.raises(InputError, match='pictures_draws draws what'):
+        check(c, tiny.subject())
