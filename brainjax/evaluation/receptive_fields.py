@@ -1,30 +1,34 @@
 """Where in the picture a voxel looks, and in which layer, by its encoder.
 
-An encoder that is linear in the features of a network gives the contribution
-of each place of the picture to each voxel. How much that contribution varies
-over pictures is a map of the voxel's receptive field; a Gaussian on a
-background is fitted to it, as in population receptive field mapping. What the
-branches contribute shows which layer the voxel resembles. Gaziv et al. 2022
-leave the procedure open.
+An encoder that reads features through a spatial map and channel weights tells
+what a voxel looks for. Where it looks is asked of the responses: the map is
+replaced by a Gaussian, as in population receptive field mapping (Dumoulin and
+Wandell 2008; feature-weighted: St-Yves and Naselaris 2018), and every Gaussian
+is judged by how well it predicts them. The trained map itself is no good
+witness: penalties, early stopping and noise spread it, and draw its middle
+toward that of all units. What the branches contribute shows which layer the
+voxel resembles. Gaziv et al. 2022 leave the procedure open.
 
 Where a unit looks follows from the strides, paddings and kernels in front of
-it (`networks.layers.unit_centres`). Fields finer than the grid of features
-cannot be resolved; sizes are those of the feature grid's units and the voxel's
-field together.
-
-Centres are drawn toward the middle of all units, which strides put left of and
-above the picture's: on the simulated subject of configs/demo.py by .15 of their
-distance, so that their mean is .012 picture widths (half a pixel of 48) too
-far left and up, at a standard error of .004.
+it (`networks.layers.unit_centres`), and from the weights of these kernels,
+whose middle may lie off that of their window.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from brainjax.networks import layers
+
 VOXELS_AT_A_TIME = 512
-SIZES = np.geomspace(0.02, 0.7, 32)  # In picture widths.
+SIZES = np.geomspace(0.025, 0.4, 8)  # In picture widths.
+CENTRES = 16  # Along an axis.
+# Below this correlation (16 % of the variance) the place of a field is noise;
+# studies of population receptive fields leave such voxels out, too.
+LOCATED = 0.4
 
 
 class Fields(NamedTuple):
@@ -33,13 +37,19 @@ class Fields(NamedTuple):
     Attributes:
       centre: [voxels, 2] x and y from the picture's left and upper edge.
       size: [voxels] standard deviation of the Gaussian.
-      fit: [voxels] correlation of the Gaussian with the map, over places;
-        NaN where the map is flat.
+      fit: [voxels] correlation of the best Gaussian's prediction with the
+        responses; of `fit`, that of the Gaussian with the map, NaN where the
+        map is flat.
     """
 
     centre: np.ndarray
     size: np.ndarray
     fit: np.ndarray
+
+    @property
+    def located(self) -> np.ndarray:
+        """[voxels] whether the fit is good enough to believe the place."""
+        return self.fit >= LOCATED
 
 
 class Preference(NamedTuple):
@@ -56,38 +66,42 @@ class Preference(NamedTuple):
     depth: np.ndarray
 
 
-def maps(
+def fit_responses(
     activations: Sequence[np.ndarray],
-    weights: Sequence[np.ndarray],
-    places: Sequence[np.ndarray] | None = None,
-) -> np.ndarray:
-    """How much the contribution of each place varies over pictures.
+    mixes: Sequence[np.ndarray],
+    places: Sequence[np.ndarray],
+    fmri: np.ndarray,
+) -> Fields:
+    """Finds the Gaussian window through which channels predict responses.
+
+    Centre and logarithm of the size are means of their posterior, given
+    Gaussian noise of unknown variance, an unknown gain and a flat prior: over
+    the picture, not over the units, which strides and paddings put left of and
+    above its middle. To the centre is added how far from the middle of its
+    3x3 patches the voxel reads, by the variance of what each of the nine adds.
 
     Args:
-      activations: of each branch, [n, height, width, channels] features of n
-        pictures.
-      weights: of each branch, [height, width, channels, voxels].
-      places: of each branch, [side] where its units look along an axis, in
-        picture widths; None where they are spread evenly.
-
-    Returns:
-      [side, side, voxels] float32 standard deviations, at the places of the
-      first of the finest branches; the branches' variances add up.
+      activations: of each branch, [n, side, side, channels] for n trials.
+      mixes: of each branch, [9 channels, voxels] weights of `layers.patches`.
+      places: of each branch, [2, side] x and y where its units look, in
+        picture widths.
+      fmri: [n, voxels] the responses of the trials.
     """
-    if places is None:
-        places = [evenly(x.shape[1]) for x in activations]
-    finest = max(places, key=len)
-    total = 0.0
-    for x, w, own in zip(activations, weights, places):
-        move = _interpolation(own, finest)
-        # A place of a coarse branch is spread over several of the finest.
-        total += (
-            np.einsum(
-                'ih,hwv,jw->ijv', move, _variance(x, w), move, optimize=True
-            )
-            * (len(own) / len(finest)) ** 2
-        )
-    return np.sqrt(np.float32(total).clip(0))
+    read = [_centred(layers.patches(jnp.float32(x))) for x in activations]
+    response = _unit(np.asarray(fmri))
+    mix = jnp.concatenate([jnp.float32(m) for m in mixes])
+    centres = evenly(CENTRES)
+    # A patch looks where its middle unit does.
+    across, down = ([own[axis, 1:-1] for own in places] for axis in (0, 1))
+    found = []
+    for size in SIZES:
+        columns = _windows(across, centres, size)
+        for rows in zip(*_windows(down, centres, size)):
+            r = _correlation(read, rows, columns, mix, response)
+            found.append(np.asarray(r))
+    found = np.reshape(found, (len(SIZES), CENTRES, CENTRES, -1))
+    centre, size, best = _posterior(found, len(response))
+    return Fields(centre + _lean(activations, mixes, places), size, best)
 
 
 def evenly(n: int) -> np.ndarray:
@@ -95,43 +109,91 @@ def evenly(n: int) -> np.ndarray:
     return (np.arange(n) + 0.5) / n
 
 
-def _variance(activations, weights):
-    """Of each place's contribution over pictures, [height, width, voxels]."""
-    centred = np.asarray(activations, np.float32)
-    centred = centred - centred.mean(axis=0)
-    covariance = np.einsum('nhwc,nhwd->hwcd', centred, centred) / len(centred)
-    return np.einsum(
-        'hwcv,hwcd,hwdv->hwv', weights, covariance, weights, optimize=True
-    )
+def _windows(places, centres, size):
+    """Of each branch [centres, side] Gaussians along an axis."""
+    logs = [-((p - centres[:, None]) ** 2) / (2 * size**2) for p in places]
+    # A window beyond all units reads the nearest of them, not nothing.
+    most = np.max([log.max(axis=1) for log in logs], axis=0)[:, None]
+    return [np.float32(np.exp(log - most)) for log in logs]
 
 
-def _interpolation(own, wanted):
-    """[wanted, own] of linear interpolation; the nearest at the edges."""
-    return np.float32(
-        np.stack([np.interp(wanted, own, one) for one in np.eye(len(own))], 1)
-    )
+@jax.jit
+def _correlation(read, down, across, mix, response):
+    """Of predictions with responses, a row of centres: [centres, voxels]."""
+    pooled = [
+        jnp.einsum('kj,njc->knc', a, jnp.einsum('i,nijc->njc', d, x))
+        for x, d, a in zip(read, down, across)
+    ]
+    predicted = jnp.concatenate(pooled, axis=-1) @ mix
+    norm = jnp.linalg.norm(predicted, axis=1)
+    product = jnp.einsum('knv,nv->kv', predicted, response)
+    # A map may be negative throughout, where the channels' signs are turned.
+    return abs(product) / jnp.where(norm > 0, norm, 1)
 
 
-def fit(field_maps: np.ndarray, places: np.ndarray | None = None) -> Fields:
+def _posterior(correlation, n):
+    """Centre, size and best correlation; of [sizes, rows, columns, voxels]."""
+    centres, parts = evenly(correlation.shape[1]), []
+    for start in range(0, correlation.shape[-1], VOXELS_AT_A_TIME):
+        r = correlation[..., start : start + VOXELS_AT_A_TIME]
+        # Of the likelihood with gain and variance at their best.
+        log = -n / 2 * np.log1p(-np.square(r).clip(0, 1 - 1e-6))
+        weight = np.exp(log - log.max(axis=(0, 1, 2)))
+        weight /= weight.sum(axis=(0, 1, 2))
+        parts.append(
+            [
+                np.einsum('syxv,x->v', weight, centres),
+                np.einsum('syxv,y->v', weight, centres),
+                np.exp(np.einsum('syxv,s->v', weight, np.log(SIZES))),
+                r.max(axis=(0, 1, 2)),
+            ]
+        )
+    x, y, size, best = np.concatenate(parts, axis=1)
+    return np.stack([x, y], axis=1), size, best
+
+
+def _lean(activations, mixes, places):
+    """How far from the middle of its patches a voxel reads, [voxels, 2]."""
+    shifted, total = 0.0, 0.0
+    for x, mix, own in zip(activations, mixes, places):
+        flat = _centred(np.asarray(x, np.float32)).reshape(-1, x.shape[-1])
+        mix = np.asarray(mix).reshape(x.shape[-1], 9, -1)
+        added = np.einsum(
+            'ckv,cd,dkv->kv', mix, flat.T @ flat / len(flat), mix, optimize=True
+        ).reshape(3, 3, -1)
+        steps = np.diff(own[0]).mean() * np.array([-1, 0, 1])
+        shifted += np.stack(
+            [
+                np.einsum('ijv,j->v', added, steps),
+                np.einsum('ijv,i->v', added, steps),
+            ],
+            axis=1,
+        )
+        total += added.sum(axis=(0, 1))
+    return shifted / np.where(total > 0, total, 1)[:, None]
+
+
+def _centred(x):
+    return x - x.mean(axis=0)
+
+
+def fit(field_maps: np.ndarray) -> Fields:
     """Fits a Gaussian on a background to each map, by least squares.
 
     The best of a grid: centres half a place apart and 32 sizes from .02 to .7
     picture widths, amplitude and background free.
 
     Args:
-      field_maps: [side, side, voxels], from `maps`.
-      places: [side] of its rows and columns in picture widths; None where
-        they are spread evenly.
+      field_maps: [side, side, voxels] over equal parts of the picture.
     """
     side, _, voxels = field_maps.shape
-    places = evenly(side) if places is None else places
-    centres = evenly(2 * side)
+    places, centres = evenly(side), evenly(2 * side)
     found = Fields(
         np.full((voxels, 2), 0.5), np.full(voxels, np.nan), np.zeros(voxels)
     )
     best = np.full(voxels, -np.inf)
     flat = field_maps.reshape(-1, voxels)
-    for size in SIZES:
+    for size in np.geomspace(0.02, 0.7, 32):
         gaussians = np.float32(_gaussians(places, centres, size))
         for start in range(0, voxels, VOXELS_AT_A_TIME):
             part = slice(start, start + VOXELS_AT_A_TIME)
@@ -186,7 +248,9 @@ def preference(
     """Which branches, from early to late layers, a voxel depends on.
 
     Args:
-      activations, weights: as for `maps`.
+      activations: of each branch, [n, height, width, channels] features of n
+        pictures.
+      weights: of each branch, [height, width, channels, voxels].
     """
     deviations = np.stack(
         [

@@ -188,6 +188,13 @@ class SeparableEncoder(nn.Module):
             bias += params[f'bias_{b}'] * weight
         return (*folded, bias)
 
+    def mixes(self, params: Mapping[str, Any]) -> list[jax.Array]:
+        """Weights of the patches' channels, [9 channels, voxels] a branch."""
+        return [
+            params[f'channels_{b}'] * self._positive(weight)
+            for b, weight in enumerate(params['branch_weights'])
+        ]
+
     def _over_space(self, x):
         """Weighs the 3x3 patches of x by each voxel's map: [n, 9 c, voxels]."""
         patches = layers.patches(x)

@@ -36,15 +36,16 @@ def receptive_fields(
     eccentricity, _ = polar(fields.centre)
     for i, (name, mask) in enumerate(groups.items()):
         colour = COLOURS[i % len(COLOURS)]
+        known = mask & fields.located
         where.scatter(
-            *fields.centre[mask].T, s=5, alpha=0.5, linewidths=0, color=colour,
+            *fields.centre[known].T, s=5, alpha=0.5, linewidths=0, color=colour,
             label=plain(name),
         )  # fmt: skip
         size.scatter(
-            eccentricity[mask], fields.size[mask], s=5, alpha=0.3,
+            eccentricity[known], fields.size[known], s=5, alpha=0.3,
             linewidths=0, color=colour,
         )  # fmt: skip
-        size.plot(*trend(eccentricity[mask], fields.size[mask]), color=colour)
+        size.plot(*trend(eccentricity[known], fields.size[known]), color=colour)
     where.set(xlim=(0, 1), ylim=(1, 0), aspect='equal', xticks=(), yticks=())
     where.set_title('centres in the picture', size=8.5, color=INK)
     _name_colours(figure, where)
@@ -95,6 +96,7 @@ def recovered(
         (panels[2], 'size', size, fields.size),
     ):
         for i, (name, mask) in enumerate(groups.items()):
+            mask = mask & fields.located
             axes.scatter(
                 true[mask], estimated[mask], s=5, alpha=0.5, linewidths=0,
                 color=COLOURS[i % len(COLOURS)], label=plain(name),

@@ -1,32 +1,104 @@
-"""Receptive fields from contributions, against brute force and known truth."""
+"""Receptive fields against planted windows, place by place."""
 
 import numpy as np
-import pytest
 
 from brainjax.evaluation import receptive_fields
 from brainjax.reports import encoder_figures
 from brainjax.simulation import voxels
 
-
-def test_maps_are_the_deviation_of_each_places_contribution():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(50, 4, 4, 3)) @ rng.normal(size=(3, 3)) + 5
-    w = rng.normal(size=(4, 4, 3, 2))
-    found = receptive_fields.maps([x], [w])
-    for i, j, v in ((0, 0, 0), (3, 1, 1), (2, 2, 0)):
-        expected = (x[:, i, j] @ w[i, j, :, v]).std()
-        assert found[i, j, v] == pytest.approx(expected, rel=1e-4)
+PLACES = [(4 * np.arange(12) + 1) / 48, (4 * np.arange(12) + 2) / 48]
 
 
-def test_a_coarser_branch_keeps_its_variance():
-    rng = np.random.default_rng(1)
-    x = [rng.normal(size=(40, n, n, 2)) for n in (8, 4)]
-    w = [np.ones((n, n, 2, 1)) for n in (8, 4)]
-    fine, both = (
-        np.square(receptive_fields.maps(x[:k], w[:k])).sum() for k in (1, 2)
+def planted(centre, size, *, at=4, noise=0.5, trials=200, seed=1):
+    """Voxels that sum two branches through a Gaussian window.
+
+    Place by place and patch by patch: `at` is the one of a patch's nine units
+    (rows before columns) that they read, 4 the middle.
+    """
+    rng = np.random.default_rng(seed)
+    activations = [rng.normal(size=(trials, 12, 12, 2)) + 3 for _ in PLACES]
+    fmri, mixes = np.zeros((trials, len(centre))), []
+    for x, places in zip(activations, PLACES):
+        weights = rng.normal(size=(2, len(centre)))
+        mix = np.zeros((2, 9, len(centre)))
+        mix[:, at] = weights
+        mixes.append(mix.reshape(18, -1))
+        for v, ((cx, cy), width) in enumerate(zip(centre, size)):
+            for i in range(1, 11):
+                for j in range(1, 11):
+                    away = (places[j] - cx) ** 2 + (places[i] - cy) ** 2
+                    seen = x[:, i + at // 3 - 1, j + at % 3 - 1] @ weights[:, v]
+                    fmri[:, v] += np.exp(-away / (2 * width**2)) * seen
+    fmri *= 1 / fmri.std(axis=0)
+    fmri += noise * rng.normal(size=fmri.shape)
+    both = [np.stack([places, places]) for places in PLACES]
+    return activations, mixes, both, fmri
+
+
+def standard_errors(error):
+    return error.mean(axis=0) / (error.std(axis=0, ddof=1) / len(error) ** 0.5)
+
+
+def test_planted_windows_are_found_without_bias():
+    """Though the units lie left of and above the picture's middle."""
+    rng = np.random.default_rng(7)
+    centre = rng.uniform(0.1, 0.85, (60, 2))
+    size = rng.uniform(0.06, 0.2, 60)
+    found = receptive_fields.fit_responses(*planted(centre, size))
+    error = found.centre - centre
+    assert abs(error).max() < 0.1 and abs(error.mean(axis=0)).max() < 0.004
+    assert abs(standard_errors(error)).max() < 2.5
+    slope = np.polyfit(centre.ravel(), found.centre.ravel(), 1)[0]
+    assert abs(slope - 1) < 0.03
+    assert abs(np.log(found.size / size)).mean() < 0.15
+    assert found.located.all() and (abs(found.fit - 0.89) < 0.06).all()
+
+
+def test_windows_near_the_border_are_found_on_either_side():
+    """Beyond the middles of the outermost patches, 5 and 41 or 42 of 48."""
+    rng = np.random.default_rng(8)
+    along, out = rng.uniform(0.3, 0.7, 40), rng.uniform(0.03, 0.08, 40)
+    for axis in (0, 1):
+        centre = np.stack([along, along], axis=1)
+        centre[:20, axis], centre[20:, axis] = out[:20], 1 - out[20:]
+        found = receptive_fields.fit_responses(
+            *planted(centre, np.full(40, 0.12), noise=0.3)
+        )
+        error = (found.centre - centre)[:, axis]
+        assert abs(error[:20].mean()) < 0.02 and abs(error[20:].mean()) < 0.02
+        assert abs(error).max() < 0.06
+
+
+def test_what_no_patch_reaches_is_placed_between_it_and_the_border():
+    centre = np.array([[0.5, 0.99], [0.99, 0.5], [0.01, 0.5]])
+    (_, bottom), (right, _), (left, _) = receptive_fields.fit_responses(
+        *planted(centre, np.full(3, 0.03), noise=0.3)
+    ).centre
+    assert 42 / 48 < bottom < 1 and 42 / 48 < right < 1 and 0 < left < 5 / 48
+
+
+def test_a_voxel_is_placed_where_in_its_patches_it_reads():
+    centre = np.full((20, 2), 0.5)
+    for at, (dx, dy) in ((5, (1, 0)), (0, (-1, -1)), (7, (0, 1))):
+        found = receptive_fields.fit_responses(
+            *planted(centre, np.full(20, 0.1), at=at)
+        )
+        moved = np.array([dx, dy]) * 4 / 48
+        np.testing.assert_allclose(
+            found.centre.mean(axis=0), 0.5 + moved, atol=0.015
+        )
+
+
+def test_noise_has_no_place_but_the_pictures_middle():
+    activations, mixes, places, fmri = planted(
+        np.full((60, 2), 0.3), np.full(60, 0.1)
     )
-    coarse = np.square(receptive_fields.maps(x[1:], w[1:])).sum()
-    assert both == pytest.approx(fine + coarse, rel=0.02)
+    fmri = np.random.default_rng(9).normal(size=fmri.shape)
+    fmri[:, 0] = 1.0
+    found = receptive_fields.fit_responses(activations, mixes, places, fmri)
+    assert not found.located.any()
+    assert abs(found.centre.mean(axis=0) - 0.5).max() < 0.06
+    assert found.fit[0] == 0 and np.isfinite(found.centre).all()
 
 
 def test_gaussians_on_a_background_are_found():
@@ -45,36 +117,6 @@ def test_gaussians_on_a_background_are_found():
     found = receptive_fields.fit(noisy)
     assert np.median(np.linalg.norm(found.centre - centre, axis=1)) < 0.03
     assert np.corrcoef(found.size, size)[0, 1] > 0.8
-
-
-def test_fields_are_found_where_the_units_look():
-    """Two branches a pixel and two off the middles of their parts."""
-    rng = np.random.default_rng(6)
-    pixels, voxels_ = 112, 30
-    places = [
-        (4 * np.arange(28) + 1) / pixels,
-        (8 * np.arange(14) + 2) / pixels,
-    ]
-    centre = rng.uniform(0.25, 0.75, (voxels_, 2))
-    activations, weights = [], []
-    for at in places:
-        y, x = (
-            np.exp(-((at - centre[:, i, None]) ** 2) / (2 * 0.1**2))
-            for i in (1, 0)
-        )
-        field = np.einsum('vi,vj->ijv', y, x)[:, :, None]
-        activations.append(rng.normal(size=(200, *field.shape[:2], 1)))
-        weights.append(field)
-    for parts in (slice(1), slice(1, 2), slice(2)):
-        maps = receptive_fields.maps(
-            activations[parts], weights[parts], places[parts]
-        )
-        found = receptive_fields.fit(maps, max(places[parts], key=len))
-        error = (found.centre - centre).mean(axis=0)
-        assert abs(error).max() < 0.5 / pixels
-    # As if spread evenly, they are off by what they look elsewhere.
-    wrong = receptive_fields.fit(receptive_fields.maps(activations, weights))
-    assert ((wrong.centre - centre).mean(axis=0) > 0.5 / pixels).all()
 
 
 def test_a_flat_map_has_no_field():
@@ -106,7 +148,7 @@ def test_preference_is_the_share_of_each_branch():
 def test_figures_show_every_region():
     rng = np.random.default_rng(4)
     fields = receptive_fields.Fields(
-        rng.random((60, 2)), rng.random(60), np.ones(60)
+        rng.random((60, 2)), rng.random(60), np.arange(60) >= 10
     )
     share = rng.dirichlet([1, 1], 60).T
     rois = {'V4': np.arange(60) >= 30, 'V1': np.arange(60) < 30}
@@ -117,7 +159,9 @@ def test_figures_show_every_region():
         rois,
     )
     figure.canvas.draw()
-    _, size, depth = figure.axes
+    where, size, depth = figure.axes
+    drawn = sum(len(points.get_offsets()) for points in where.collections)
+    assert drawn == 50  # Of 60, those that are located.
     (legend,) = figure.legends
     assert [t.get_text() for t in legend.get_texts()] == ['V1', 'V4']
     box = legend.get_window_extent()

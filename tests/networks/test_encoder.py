@@ -161,6 +161,26 @@ def test_folded_read_out_predicts_the_same(small):
     )
 
 
+def test_mixes_weigh_the_patches_that_the_maps_sum(small):
+    """A branch alone, its map 1 at one place and 0 elsewhere."""
+    taps, variables = small
+    params = jax.tree.map(np.array, dict(variables['params']))
+    mixes = SMALL.mixes(params)
+    assert len(mixes) == len(SMALL.taps)
+    for b, mix in enumerate(mixes):
+        one = np.abs(params['branch_weights'][b])
+        np.testing.assert_allclose(mix, params[f'channels_{b}'] * one)
+        width = SMALL.side(b, taps[SMALL.taps[b]].shape[1]) - 2
+        space = np.zeros((width, width, SMALL.voxels))
+        space[1, 0] = 1
+        changed = {**params, f'space_{width}': space.reshape(-1, SMALL.voxels)}
+        folded = SMALL.fold(changed, taps)[b]
+        # Channels vary slowest in a patch, then rows, then columns.
+        rows = np.moveaxis(folded[1:4, 0:3], 2, 0).reshape(mix.shape)
+        np.testing.assert_allclose(rows, mix, rtol=1e-6)
+        assert np.count_nonzero(folded) == np.count_nonzero(mix)
+
+
 def test_initial_values_are_those_of_the_paper():
     taps = taps_of({'tap': (8, 20)}, n=1)
     module = SeparableEncoder(

@@ -6,7 +6,6 @@ voxel looks by it, and how training went.
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
@@ -15,17 +14,18 @@ from brainjax.methods.data import Data, Figure, Findings
 from brainjax.methods.selfsup.data import learned_from_test
 from brainjax.methods.selfsup.method import Fitted
 from brainjax.methods.selfsup.networks import (
-    backbone_features,
+    adapted,
     build_encoder,
     feature_shapes,
     predict,
+    to_float,
+    unit_offsets,
     unit_places,
 )
-from brainjax.networks.encoder import Adapter
-from brainjax.recordings import Recording
 from brainjax.training.loop import History
 
-PICTURES = 256  # Of the training set, over which contributions vary.
+TRIALS = 400  # Of the training set, that receptive fields are fitted to.
+AT_A_TIME = 64
 
 
 def predict_fmri(
@@ -79,7 +79,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
                     'rois': recording.rois,
                 },
             ),
-            *_fields(fitted, recording, config),
+            *_fields(fitted, data, config),
             *(
                 Figure(
                     f'Training of the {name}',
@@ -133,21 +133,20 @@ def _in_words(by_region: dict[str, dict[str, float]]) -> list[str]:
     ]
 
 
-def _fields(
-    fitted: Fitted, recording: Recording, config: ConfigDict
-) -> list[Figure]:
+def _fields(fitted: Fitted, data: Data, config: ConfigDict) -> list[Figure]:
     """The receptive fields that the separable encoder has."""
     if config.encoder.kind != 'separable':
         return []
-    shown = recording.stimuli.images[np.unique(recording.train.stimulus)]
-    found = biology(fitted, shown, config)
+    recording, train = data.recording, data.normalised.train
+    shown = recording.stimuli.images[train.stimulus[:TRIALS]]
+    found = biology(fitted, shown, train.fmri, config)
     return [
         Figure(
             'What the voxels see, by the encoder',
-            'Centres of receptive fields; their size against eccentricity '
-            '(lines: medians), which includes the size of a feature; and what '
-            'each tap of the network, from early to late, has in the '
-            'response.',
+            'Centres of receptive fields, of voxels that they predict with a '
+            f'correlation of {receptive_fields.LOCATED} or more; their size '
+            'against eccentricity (lines: medians); and what each tap of the '
+            'network, from early to late, has in the response.',
             'receptive_fields',
             {
                 'fields': found.fields,
@@ -166,38 +165,49 @@ class Biology(NamedTuple):
     preference: receptive_fields.Preference
 
 
-def biology(fitted: Fitted, images: np.ndarray, config: ConfigDict) -> Biology:
+def biology(
+    fitted: Fitted, images: np.ndarray, fmri: np.ndarray, config: ConfigDict
+) -> Biology:
     """Estimates where and in which layer each voxel looks.
 
     Args:
       fitted: from `fit`, with a separable encoder.
-      images: [n, size, size, 3] uint8; the first 256 are used.
+      images: [n, size, size, 3] uint8, a training trial's each; the first 400
+        are used.
+      fmri: [n, voxels] the trials' responses.
       config: of the experiment.
     """
-    config = fitted.config or config
-    backbone = fitted.frozen['encoder_backbone']
-    variables = fitted.encoder
+    config = FrozenConfigDict(fitted.config or config)
+    backbone, variables = fitted.frozen['encoder_backbone'], fitted.encoder
     encoder = build_encoder(config, len(fitted.snr))
+    images, fmri = images[:TRIALS], fmri[:TRIALS]
+
+    parts = [
+        adapted(
+            config,
+            encoder,
+            variables,
+            backbone,
+            to_float(images[start : start + AT_A_TIME]),
+        )
+        for start in range(0, len(images), AT_A_TIME)
+    ]
+    activations = [np.concatenate(branch) for branch in zip(*parts)]
+    offsets = unit_offsets(
+        config, encoder, variables, backbone, images[:AT_A_TIME]
+    )
+    places = [
+        own + offset[:, None]
+        for own, offset in zip(unit_places(config, encoder, backbone), offsets)
+    ]
     *weights, _ = encoder.fold(
         variables['params'], feature_shapes(config, backbone)
     )
-    features = backbone_features(
-        config.encoder, backbone, jnp.float32(images[:PICTURES]) / 255
-    )
-    _, seen = encoder.apply(
-        variables,
-        features,
-        capture_intermediates=lambda module, _: isinstance(module, Adapter),
-        mutable=['intermediates'],
-    )
-    activations = [
-        np.asarray(seen['intermediates'][f'branch_{b}']['__call__'][0])
-        for b in range(len(weights))
-    ]
-    weights = [np.asarray(w) for w in weights]
-    places = unit_places(config, encoder, backbone)
-    maps = receptive_fields.maps(activations, weights, places)
     return Biology(
-        receptive_fields.fit(maps, max(places, key=len)),
-        receptive_fields.preference(activations, weights),
+        receptive_fields.fit_responses(
+            activations, encoder.mixes(variables['params']), places, fmri
+        ),
+        receptive_fields.preference(
+            activations, [np.asarray(w) for w in weights]
+        ),
     )

@@ -20,6 +20,8 @@ from brainjax.training import parallel
 from brainjax.training.batches import map_batches
 from brainjax.training.state import cast
 
+STRIPS = 24  # Of a picture, by which it is measured where units look.
+
 
 def to_float(images: jax.Array) -> jax.Array:
     """uint8 0..255 -> float32 0..1."""
@@ -139,6 +141,89 @@ def unit_places(
         side = encoder.side(b, units)
         places.append(layers.unit_centres(windows, side) / config.size)
     return places
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def adapted(config, encoder, variables, params, images) -> list[jax.Array]:
+    """What the separable encoder's adapters make of pictures, by branch.
+
+    Args:
+      config: of the experiment, frozen.
+      encoder: its separable encoder.
+      variables: of that.
+      params: of the encoder's backbone.
+      images: [n, size, size, 3] in 0..1.
+
+    Returns:
+      [n, side, side, channels] of each branch.
+    """
+    features = backbone_features(config.encoder, params, images)
+    _, seen = encoder.apply(
+        variables,
+        features,
+        capture_intermediates=lambda module, _: isinstance(module, Adapter),
+        mutable=['intermediates'],
+    )
+    return [
+        seen['intermediates'][f'branch_{b}']['__call__'][0]
+        for b in range(len(config.encoder.taps))
+    ]
+
+
+def unit_offsets(config, encoder, variables, params, images) -> np.ndarray:
+    """How far right of and below `unit_places` each branch looks, measured.
+
+    Kernels have weights, too: their middle may lie a pixel off that of their
+    window. Strips of pictures are exchanged for those of other pictures; the
+    change of the middle patches, mixed as the voxels mix them and per contrast
+    exchanged, has its mean place within three units of where strides put it.
+
+    Args:
+      config, encoder, variables, params: as for `adapted`.
+      images: [n, size, size, 3] uint8; the second half is exchanged for the
+        first.
+
+    Returns:
+      [branches, 2] x and y in picture widths.
+    """
+    half = len(images) // 2
+    shown, other = to_float(images[:half]), to_float(images[half : 2 * half])
+    grams = [mix @ mix.T for mix in encoder.mixes(variables['params'])]
+    strips, pixels = ((np.arange(n) + 0.5) / n for n in (STRIPS, config.size))
+
+    def read(images):
+        seen = adapted(config, encoder, variables, params, images)
+        return [layers.patches(x) for x in seen]
+
+    before = read(shown)
+
+    def moved(strip, axis):
+        """Of each branch [side] along an axis."""
+        window = np.exp(-(((pixels - strip) * STRIPS) ** 2) / 2)
+        window = window.reshape((1, 1, -1, 1) if axis == 0 else (1, -1, 1, 1))
+        change = np.float32(window) * (other - shown)
+        contrast = jnp.square(change).sum() / np.square(window).sum()
+        contrast = jnp.maximum(contrast, 1e-6)  # Borders may be alike in all.
+        found = []
+        for new, old, gram in zip(read(shown + change), before, grams):
+            energy = jnp.sum(((new - old) @ gram) * (new - old), axis=(0, 3))
+            found.append(np.asarray(energy.sum(axis=axis) / contrast))
+        return found
+
+    offsets = np.zeros((len(grams), 2))
+    for axis in (0, 1):
+        energies = zip(*(moved(strip, axis) for strip in strips))
+        places = unit_places(config, encoder, params)
+        for b, (energy, own) in enumerate(zip(energies, places)):
+            own, reach = own[1:-1], 3 * (own[1] - own[0])
+            middle = slice(max(len(own) // 2 - 2, 0), len(own) // 2 + 2)
+            away = strips[:, None] - own[middle]
+            near = ((reach - abs(away)) * STRIPS + 0.5).clip(0, 1)
+            weight = np.array(energy)[:, middle] * near
+            total = weight.sum(axis=0)
+            moved_by = (weight * away).sum(axis=0) / np.where(total, total, 1)
+            offsets[b, axis] = moved_by.mean()
+    return offsets
 
 
 def freeze(config: ConfigDict, encoder, variables, backbone) -> dict[str, Any]:
