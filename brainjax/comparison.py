@@ -38,28 +38,6 @@ WRITTEN = (
 )
 COLUMNS = ('value', 'chance', 'low', 'high', 'p', 'n')
 
-# Kind of a figure -> title and caption.
-OF_A_POSTERIOR = {
-    'posterior_montage': (
-        'What may have been seen',
-        'Each picture that was seen, the mean of the posterior, four draws '
-        'from it, and the standard deviation of all draws, white where it is '
-        'largest.',
-    ),
-    'rank_histogram': (
-        'Ranks of the truth among the draws',
-        'Along principal axes. Flat is calibrated, within the grey range for '
-        '95 % of the bars if axes were independent; a hollow is a posterior '
-        'too narrow, a hump one too wide.',
-    ),
-    'coverage_curve': (
-        'Coverage of intervals',
-        'Share of values inside the central intervals of the draws, with 95 % '
-        'intervals over pictures; on the dashed line the posterior is '
-        'calibrated.',
-    ),
-}
-
 Progress = Callable[[str, int], None]
 
 
@@ -255,7 +233,7 @@ def _posterior(
     )
     drawings = [
         (title, caption, DRAWINGS[kind](**found[kind]))
-        for kind, (title, caption) in OF_A_POSTERIOR.items()
+        for kind, (title, caption) in posterior_scores.CAPTIONS.items()
     ]
     return scores, notes, drawings
 

@@ -4,7 +4,7 @@ import json
 import pathlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,7 +99,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             }
             | ({'audit': audit.as_dicts(checks)} if checks else {})
         )
-        _write(folder, results, names, images)
+        _write(folder, results, names, images, found.arrays)
         seen = Figure(
             'Seen and reconstructed',
             'Test pictures, each beside its reconstruction from fMRI averaged '
@@ -206,9 +206,13 @@ def _write(
     results: dict[str, Any],
     names: list[str],
     images: np.ndarray,
+    more: Mapping[str, np.ndarray],
 ) -> None:
     arrays.write(
-        folder / 'reconstructions.npz', images=images, names=np.array(names)
+        folder / 'reconstructions.npz',
+        images=images,
+        names=np.array(names),
+        **more,
     )
     for stem, image in zip(file_stems(names), images):
         operations.save_png(folder / 'images' / f'{stem}.png', image)

@@ -36,6 +36,28 @@ PROPER = {
     'energy_score': calibration.picture_energy,
 }
 
+# Kind of a figure -> title and caption.
+CAPTIONS = {
+    'posterior_montage': (
+        'What may have been seen',
+        'Each picture that was seen, the mean of the posterior, four draws '
+        'from it, and the standard deviation of all draws, white where it is '
+        'largest.',
+    ),
+    'rank_histogram': (
+        'Ranks of the truth among the draws',
+        'Along principal axes. Flat is calibrated, within the grey range for '
+        '95 % of the bars if axes were independent; a hollow is a posterior '
+        'too narrow, a hump one too wide.',
+    ),
+    'coverage_curve': (
+        'Coverage of intervals',
+        'Share of values inside the central intervals of the draws, with 95 % '
+        'intervals over pictures; on the dashed line the posterior is '
+        'calibrated.',
+    ),
+}
+
 
 def mean_images(samples: np.ndarray) -> np.ndarray:
     """Means of draws, [n, height, width, 3] float32 in 0..1."""

@@ -16,6 +16,10 @@ from brainjax.methods.inversion import config as inversion_config
 from brainjax.methods.inversion import data as inversion_data
 from brainjax.methods.inversion import findings as inversion_findings
 from brainjax.methods.inversion import method as inversion
+from brainjax.methods.posterior import config as posterior_config
+from brainjax.methods.posterior import data as posterior_data
+from brainjax.methods.posterior import findings as posterior_findings
+from brainjax.methods.posterior import method as posterior
 from brainjax.methods.selfsup import config as selfsup_config
 from brainjax.methods.selfsup import data as selfsup_data
 from brainjax.methods.selfsup import findings as selfsup_findings
@@ -64,5 +68,12 @@ METHODS = {
         faces.fit,
         faces.reconstruct,
         faces_findings.findings,
+    ),
+    'posterior': Method(
+        posterior_config.posterior,
+        posterior_data.load,
+        posterior.fit,
+        posterior.reconstruct,
+        posterior_findings.findings,
     ),
 }

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,6 +76,7 @@ class Findings(NamedTuple):
       scores: name -> as in scores.json.
       figures: in the order of the report.
       notes: sentences.
+      arrays: what reconstructions.npz gets beside images and names, by name.
     """
 
     method: str
@@ -82,6 +84,7 @@ class Findings(NamedTuple):
     scores: dict[str, dict[str, float]]
     figures: list[Figure]
     notes: list[str]
+    arrays: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def prepare(

@@ -20,6 +20,15 @@ MOST_TRIALS = 3000  # The posterior's time grows with their cube.
 MOST_PICTURES = 2000  # Unpaired; more hardly move a covariance.
 
 
+class Training(NamedTuple):
+    """What `linear.bayes.reference.fit` was given."""
+
+    pictures: np.ndarray
+    fmri: np.ndarray
+    stimulus: np.ndarray
+    unpaired: np.ndarray
+
+
 class References(NamedTuple):
     """Fitted references with what turns their rows into pictures.
 
@@ -27,12 +36,14 @@ class References(NamedTuple):
       fitted: the posterior, with the ridge in it.
       shape: (height, width, channels) of a row; grey pictures have 1 channel.
       repeats: [n] trials that each of the `Data`'s test responses averages.
+      training: what the fit was given.
       notes: sentences for the report.
     """
 
     fitted: Reference
     shape: tuple[int, int, int]
     repeats: np.ndarray
+    training: Training
     notes: list[str]
 
 
@@ -61,18 +72,19 @@ def fit(data: Data, seed: int = 0) -> References:
             'posterior comes from the training pictures and from pictures '
             'with their spectra and random phases.'
         )
-    fitted = reference.fit(
+    training = Training(
         paired.reshape(len(paired), -1),
         train.fmri,
         stimulus,
         free.reshape(len(free), -1),
-        seed=seed,
     )
+    fitted = reference.fit(*training, seed=seed)
     counts = np.bincount(data.recording.test.stimulus)
     return References(
         fitted,
         (*images.shape[1:3], channels),
         counts[data.test.stimulus],
+        training,
         [_in_words(fitted), *notes],
     )
 

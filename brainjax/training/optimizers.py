@@ -140,6 +140,48 @@ def separate(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+class AveragedState(NamedTuple):
+    """State of the optimiser, moving average of the parameters, steps done."""
+
+    inner: Any
+    average: Any
+    count: jax.Array
+
+
+def averaged(
+    optimizer: optax.GradientTransformation, decay: float
+) -> optax.GradientTransformation:
+    """Keeps a moving average of the parameters in the optimiser's state.
+
+    The decay grows to `decay` as (1 + step) / (10 + step), so that the first
+    parameters are soon forgotten.
+
+    Args:
+      optimizer: that changes the parameters.
+      decay: below 1.
+    """
+
+    def init(params):
+        return AveragedState(
+            optimizer.init(params),
+            jax.tree.map(jnp.copy, params),
+            jnp.zeros([], jnp.int32),
+        )
+
+    def update(gradients, state, params):
+        updates, inner = optimizer.update(gradients, state.inner, params)
+        keep = jnp.minimum(decay, (1 + state.count) / (10 + state.count))
+        average = jax.tree.map(
+            lambda a, p, u: keep * a + (1 - keep) * (p + u),
+            state.average,
+            params,
+            updates,
+        )
+        return updates, AveragedState(inner, average, state.count + 1)
+
+    return optax.GradientTransformation(init, update)
+
+
 def stepwise(
     base: float, drops: Sequence[tuple[int, float]], steps_per_epoch: int
 ) -> optax.Schedule:

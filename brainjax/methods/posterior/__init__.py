@@ -1,0 +1,1 @@
+"""Pictures drawn from the posterior: see `method`."""

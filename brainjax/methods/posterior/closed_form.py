@@ -1,0 +1,153 @@
+"""The closed-form posterior as the flow takes it: conditions and noise.
+
+All that a response r says of a picture is g = C r, in k dimensions (see
+`linear.bayes.posterior`), and the posterior's mean is a linear function of g.
+So a picture's response need never be simulated voxel by voxel: g has the mean
+F b(x) and the covariance of noise and of what the encoder does not know.
+Pictures are rows here, scaled as the network sees them: (x - centre) / scale.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from brainjax.linear.bayes import posterior
+from brainjax.linear.bayes.noise import Noise
+from brainjax.linear.bayes.reference import Reference
+
+FLOOR = 1e-3  # Variance that every direction has, of 1 for a picture.
+
+
+class Level(NamedTuple):
+    """N(mean, axes' diag(variance) axes + FLOOR I) for one number of repeats.
+
+    Attributes:
+      offset: [pixels]; mean = offset + gain @ g.
+      gain: [pixels, k]; 0 of the prior, which no response changes.
+      axes: [q, pixels], orthonormal.
+      variance: [q].
+      deviation: [pixels] standard deviations.
+      information: [k, k] F.
+      own: [k, k] root of the covariance of g that noise makes.
+      open: [k, k] the same of the encoder's uncertainty, where that is 1.
+    """
+
+    offset: np.ndarray
+    gain: np.ndarray
+    axes: np.ndarray
+    variance: np.ndarray
+    deviation: np.ndarray
+    information: np.ndarray
+    own: np.ndarray
+    open: np.ndarray
+
+
+class Eye(NamedTuple):
+    """What the encoder sees of a picture.
+
+    Attributes:
+      features: [q, pixels]; a = features @ x + offset.
+      offset: [q].
+      directions: [k, q]; b = directions @ a.
+      known: [k], see `linear.bayes.encoder`.
+    """
+
+    features: np.ndarray
+    offset: np.ndarray
+    directions: np.ndarray
+    known: np.ndarray
+
+
+def eye(fitted: Reference, centre: float, scale: float) -> Eye:
+    """Returns what the fitted encoder sees of pictures so scaled."""
+    encoder, basis = fitted.model.encoder, fitted.basis
+    features = encoder.features @ basis.axes
+    # x = scale x' + centre; its coordinates are axes (x - origin).
+    offset = features @ (centre - basis.origin)
+    offset -= encoder.features @ encoder.centre
+    return _float32(
+        Eye(features * scale, offset, encoder.directions, encoder.known)
+    )
+
+
+def collect(fitted: Reference, repeats: float) -> np.ndarray:
+    """Returns C [k, voxels]; g = C r of averages of `repeats` trials."""
+    return _known(fitted, repeats).collect
+
+
+def level(
+    fitted: Reference, repeats: float, centre: float, scale: float
+) -> Level:
+    """Returns the posterior of responses that average `repeats` trials."""
+    model, known = fitted.model, _known(fitted, repeats)
+    encoder, noise, wide = model.encoder, model.noise, model.widening
+    information = known.information / wide
+    inner = np.eye(len(information)) + information @ (model.seen @ model.seen.T)
+    gain = model.seen.T @ np.linalg.inv(inner) / wide  # Of z by g.
+    told = gain @ known.information
+    covariance = np.eye(len(told)) - told @ model.seen
+    sigma = Noise(noise.independent / repeats, noise.shared, noise.share)
+    shared = known.collect @ sigma.shared.T / np.sqrt(repeats)
+    own = (known.collect * sigma.independent) @ known.collect.T
+    own += shared @ shared.T
+    open_ = (known.collect * encoder.variance) @ known.collect.T
+    return _pictures(
+        fitted,
+        (centre, scale),
+        -told @ model.offset,
+        gain,
+        covariance,
+        (known.information, _root(wide * own), _root(wide * open_)),
+    )
+
+
+def prior_level(fitted: Reference, centre: float, scale: float) -> Level:
+    """Returns the prior in the same form; nothing is said by g."""
+    k, q = fitted.model.seen.shape
+    nothing = np.zeros((k, k))
+    return _pictures(
+        fitted,
+        (centre, scale),
+        np.zeros(q),
+        np.zeros((q, k)),
+        np.eye(q),
+        (nothing, nothing, nothing),
+    )
+
+
+def _known(fitted, repeats):
+    encoder = fitted.model.encoder
+    return posterior.precision(
+        encoder, fitted.model.noise, repeats, encoder.doubt
+    )
+
+
+def _pictures(fitted, scaling, offset, gain, covariance, noise):
+    """Turns a Gaussian of z, mean offset + gain g, into one of pictures."""
+    centre, scale = scaling
+    prior, basis = fitted.model.prior, fitted.basis
+    readout = prior.axes.T * prior.std  # [Q, q]
+    values, vectors = np.linalg.eigh(readout @ covariance @ readout.T)
+    keep = values > 1e-6 * values[-1]
+    axes = vectors[:, keep].T @ basis.axes
+    variance = values[keep] / scale**2
+    mean = basis.axes.T @ (prior.mean + readout @ offset) + basis.origin
+    return _float32(
+        Level(
+            (mean - centre) / scale,
+            basis.axes.T @ (readout @ gain) / scale,
+            axes,
+            variance,
+            np.sqrt((axes**2).T @ variance + FLOOR),
+            *noise,
+        )
+    )
+
+
+def _root(covariance):
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    return vectors * np.sqrt(values.clip(0))
+
+
+def _float32(values):
+    return type(values)(*(np.float32(each) for each in values))

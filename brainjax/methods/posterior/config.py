@@ -1,0 +1,36 @@
+"""Every setting of the posterior; nothing of it is published elsewhere."""
+
+from ml_collections import ConfigDict
+
+from brainjax.methods.config import shared
+
+
+def posterior() -> ConfigDict:
+    """Returns the setting for pictures of some 28 px, typed and locked."""
+    c = shared()
+    c.method = 'posterior'
+    c.size = 28
+    c.pictures.number = 2000
+    c.compute_dtype = 'float32'  # Of the network; or 'bfloat16'.
+
+    # Draws for each test response: 95 % intervals need 39 at least.
+    c.draws = 40
+    c.draw_steps = 25  # Midpoint steps from noise to picture.
+
+    c.flow = ConfigDict()
+    c.flow.channels = (32, 64, 128)  # Of each scale, the finest first.
+    c.flow.groups = 8
+    c.flow.patch = 1  # Side of the squares of pixels taken as one.
+    # Pairs in a batch: pictures with simulated responses (ED), training
+    # stimuli with measured ones (D), pictures without any response.
+    c.flow.batch_pictures = 48
+    c.flow.batch_paired = 8
+    c.flow.batch_prior = 8
+    c.flow.learning_rate = 2e-3
+    c.flow.clip = 1.0  # Norm of the gradient.
+    c.flow.average = 0.995  # Decay of the moving average of weights.
+    c.flow.epochs = 9
+    c.flow.steps = 100  # An epoch.
+
+    c.checkpoint_every = 1  # Epochs.
+    return c.lock()

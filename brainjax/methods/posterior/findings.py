@@ -1,0 +1,62 @@
+"""What the posterior tells beside its pictures: how sure it is, and rightly."""
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from brainjax.evaluation import posterior_scores, sharpness
+from brainjax.methods.data import Data, Figure, Findings
+from brainjax.methods.posterior.method import (
+    Fitted,
+    draw,
+    draw_prior,
+    reconstruct,
+)
+
+PRIOR_SHOWN = 8
+
+
+def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
+    """Scores the draws of the test responses; shows them and the training."""
+    targets = data.recording.stimuli.images[data.test.stimulus]
+    names = [data.recording.stimuli.names[i] for i in data.test.stimulus]
+    samples = draw(fitted, data.test.fmri, config)
+    images = reconstruct(fitted, data.test.fmri, config)
+    options = {'seed': config.seed}
+    shown = posterior_scores.figures(
+        samples, targets, images, np.array(names), **options
+    )
+    prior = draw_prior(fitted, PRIOR_SHOWN, config)
+    return Findings(
+        'draws from the posterior (a closed-form Gaussian, and a flow that '
+        'learns what it lacks)',
+        False,
+        posterior_scores.score(samples, targets, images, **options),
+        [
+            *(
+                Figure(*posterior_scores.CAPTIONS[kind], kind, values)
+                for kind, values in shown.items()
+            ),
+            Figure(
+                'Without any response',
+                'Draws from the prior: what the same method takes for a '
+                'picture when the brain has said nothing. What the draws above '
+                'show and these do not came from the brain.',
+                'montage',
+                {
+                    'target': prior[: PRIOR_SHOWN // 2],
+                    'reconstructions': prior[PRIOR_SHOWN // 2 :],
+                },
+            ),
+            Figure(
+                'Training of the flow',
+                'Squared error of the velocity, means over an epoch.',
+                'loss_curves',
+                {'history': fitted.history},
+            ),
+        ],
+        posterior_scores.notes(config.draws),
+        {
+            'samples': samples,
+            'deviation': np.float32(sharpness.deviation_maps(samples)),
+        },
+    )

@@ -1,0 +1,69 @@
+"""Conditional flow matching (Lipman et al. 2023), from noise to pictures.
+
+x_t = (1 - t) e + t x goes from noise e at t = 0 to a picture x at t = 1, with
+the velocity x - e. Its expectation given x_t and the condition carries noise
+to draws from the posterior. Where that is Gaussian the expectation is known;
+the network learns what is left.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from brainjax.methods.posterior.closed_form import FLOOR, Eye, Level
+
+
+def gaussian_velocity(
+    level: Level, mean: jax.Array, x: jax.Array, t: jax.Array
+) -> jax.Array:
+    """E[x_1 - e | x_t = x] for x_1 ~ N(mean, covariance of the level).
+
+    With the variance v of x_1 along an axis, x_t has the mean t m and the
+    variance s = (1 - t)^2 + t^2 v along it, and the expectation is
+    m + (t v - (1 - t)) / s (x_t - t m).
+
+    Args:
+      level: the covariance.
+      mean, x: [n, pixels].
+      t: [n] from 0 to 1.
+
+    Returns:
+      [n, pixels].
+    """
+    t = t[:, None]
+    away = x - t * mean
+
+    def factor(variance):
+        variance = variance + FLOOR
+        return (t * variance - (1 - t)) / ((1 - t) ** 2 + t**2 * variance)
+
+    rest = factor(0.0)
+    along = (away @ level.axes.T) * (factor(level.variance) - rest)
+    return mean + rest * away + along @ level.axes
+
+
+def told(level: Level, eye: Eye, x: jax.Array, keys: jax.Array) -> jax.Array:
+    """Draws what a response to each picture would say, the posterior's mean.
+
+    Encoder and noise are drawn anew for each.
+
+    Args:
+      level: of the number of repeats to simulate.
+      eye: of the encoder.
+      x: [n, pixels].
+      keys: [n] typed keys.
+
+    Returns:
+      [n, pixels], the means of the closed-form posterior.
+    """
+    a = x @ eye.features.T + eye.offset
+    b = a @ eye.directions.T
+    doubt = jnp.sum(a**2, axis=-1) - b**2 @ eye.known
+    white = jax.vmap(lambda key: jax.random.normal(key, (2, b.shape[1])))(keys)
+    g = b @ level.information + white[:, 0] @ level.own.T
+    g += jnp.sqrt(doubt.clip(0))[:, None] * (white[:, 1] @ level.open.T)
+    return level.offset + g @ level.gain.T
+
+
+def times(keys: jax.Array) -> jax.Array:
+    """Times [n] in 0..1, the logistic function of a standard normal."""
+    return jax.nn.sigmoid(jax.vmap(jax.random.normal)(keys))

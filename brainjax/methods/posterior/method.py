@@ -1,0 +1,164 @@
+"""Pictures drawn from the posterior: what may have been seen, and how sure.
+
+A closed form comes first: a Gaussian prior over pictures, a linear encoder
+with the posterior of its weights, and noise with its covariance
+(`linear.bayes`). A flow then learns what a Gaussian cannot say: from pictures
+without fMRI, whose responses are drawn with everything that the encoder does
+not know, and from the training stimuli, it learns to carry noise to pictures,
+given the closed form's mean and covariance (`losses`). Its draws differ where
+the brain does not say what was seen; their mean is the reconstruction.
+"""
+
+import functools
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from brainjax.io import arrays, provenance
+from brainjax.io.files import PathLike
+from brainjax.methods import references
+from brainjax.methods.data import Data
+from brainjax.methods.posterior import networks
+from brainjax.methods.posterior.closed_form import Level
+from brainjax.methods.posterior.data import (
+    TrainingData,
+    check,
+    conditions,
+    fit_closed_form,
+)
+from brainjax.methods.posterior.training import fit_flow
+from brainjax.methods.references import References
+from brainjax.training.batches import map_batches
+from brainjax.training.loop import History
+
+AT_ONCE = 64  # Pictures drawn together.
+
+
+class Fitted(NamedTuple):
+    """The closed form, the flow, and what joins them.
+
+    Attributes:
+      references: the closed form.
+      data: levels, conditions and scale.
+      params: of the network.
+      history: of its training.
+      folder: of the run, which keeps the draws.
+    """
+
+    references: References
+    data: TrainingData
+    params: Any
+    history: History
+    folder: pathlib.Path
+
+
+def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
+    """Fits the closed form and trains the flow; resumes what `workdir` holds.
+
+    Args:
+      data: of `methods.data.prepare`.
+      config: see `posterior.config`.
+      workdir: gets 'checkpoints/posterior', and later 'draws'.
+
+    Raises:
+      InputError: the recording, the config or a checkpoint cannot be used.
+      Interrupted: SIGINT or SIGTERM came; the same call resumes.
+    """
+    config = FrozenConfigDict(config)
+    check(config)
+    closed, training = fit_closed_form(data, config.seed)
+    params, history = fit_flow(
+        config,
+        training,
+        data.fingerprints,
+        pathlib.Path(workdir, 'checkpoints', 'posterior'),
+    )
+    return Fitted(closed, training, params, history, pathlib.Path(workdir))
+
+
+def reconstruct(
+    fitted: Fitted, fmri: np.ndarray, config: ConfigDict
+) -> np.ndarray:
+    """Reconstructs pictures as the means of draws from the posterior.
+
+    Args:
+      fitted: from `fit`.
+      fmri: [trials, voxels], normalised as `fit` does; averages of as many
+        trials as a test response.
+      config: as in `fit`.
+
+    Returns:
+      [trials, size, size, 3] float32 in 0..1.
+    """
+    samples = draw(fitted, fmri, config)
+    means = [each.mean(axis=0, dtype=np.float32) / 255 for each in samples]
+    return np.array(means, np.float32).reshape(-1, *samples.shape[2:])
+
+
+def draw(fitted: Fitted, fmri: np.ndarray, config: ConfigDict) -> np.ndarray:
+    """Draws from the posterior of each response.
+
+    What was drawn is kept in the run's folder, by a hash of all that it
+    depends on, and is read there when it is asked for again.
+
+    Args:
+      fitted, fmri, config: as `reconstruct` takes them.
+
+    Returns:
+      [trials, config.draws, size, size, 3] uint8.
+    """
+    means = conditions(fitted.data, fmri)
+    return _kept(fitted, means, fitted.data.levels['test'], config)
+
+
+def draw_prior(fitted: Fitted, number: int, config: ConfigDict) -> np.ndarray:
+    """Draws pictures without any response, [number, size, size, 3] uint8."""
+    level = fitted.data.levels['prior']
+    config = ConfigDict(config.to_dict() | {'draws': number})
+    return _kept(fitted, level.offset[None], level, config)[0]
+
+
+def _kept(fitted, means, level, config):
+    made_of = provenance.hash_arrays(
+        *jax.tree.leaves([fitted.params, means, level]),
+        np.array([config.draws, config.draw_steps, config.seed]),
+    )
+    path = fitted.folder / 'draws' / f'{made_of[:16]}.npz'
+    if path.exists():
+        return arrays.read(path)['samples']
+    samples = _draw(fitted, means, level, FrozenConfigDict(config))
+    path.parent.mkdir(exist_ok=True)
+    arrays.write(path, samples=samples)
+    return samples
+
+
+def _draw(
+    fitted: Fitted, means: np.ndarray, level: Level, config: ConfigDict
+) -> np.ndarray:
+    """Draws [n, config.draws, size, size, 3] uint8 for means [n, pixels]."""
+    data, n, k = fitted.data, len(means), config.draws
+    # One noise a draw and place: draws of two responses can be compared.
+    keys = jax.random.split(jax.random.key(config.seed + 1), k)
+    rows = np.repeat(np.arange(n), k)
+    numbers = np.tile(np.arange(k), n)
+
+    def some(index):
+        which, number = index.T
+        found = _compiled(
+            config, data.shape, fitted.params, level, means[which], keys[number]
+        )
+        return jax.numpy.uint8(
+            jax.numpy.round((found * data.scale + data.centre).clip(0, 1) * 255)
+        )
+
+    found = map_batches(some, np.stack([rows, numbers], axis=1), AT_ONCE)
+    images = references.to_images(fitted.references, found)
+    return np.ascontiguousarray(images.reshape(n, k, *images.shape[1:]))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _compiled(config, shape, params, level, mean, keys):
+    return networks.draw(config, params, shape, level, mean, keys)

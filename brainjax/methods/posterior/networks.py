@@ -1,0 +1,93 @@
+"""The velocity of the flow: what is known of it, and what a network adds."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from brainjax.methods.posterior.closed_form import Level
+from brainjax.methods.posterior.losses import gaussian_velocity
+from brainjax.networks.unet import UNet
+from brainjax.training.state import cast, initialise
+
+Shape = tuple[int, int, int]
+
+
+def build(config: ConfigDict, channels: int) -> UNet:
+    """Returns the network for pictures of 1 or 3 channels."""
+    c = config.flow
+    return UNet(tuple(c.channels), channels, c.groups, c.patch)
+
+
+def init(config: ConfigDict, shape: Shape, key: jax.Array) -> dict[str, Any]:
+    """Returns its first variables."""
+    inputs = jnp.zeros((1, *shape[:2], 4 * shape[2]))
+    return initialise(build(config, shape[2]), key, inputs, jnp.zeros(1))
+
+
+def velocity(
+    config: ConfigDict,
+    params: Any,
+    shape: Shape,
+    level: Level,
+    mean: jax.Array,
+    x: jax.Array,
+    t: jax.Array,
+) -> jax.Array:
+    """The velocity at x [n, pixels] and t [n], given the condition.
+
+    Args:
+      config: of the experiment.
+      params: of the network.
+      shape: (height, width, channels) of the rows.
+      level: whose covariance the closed-form posterior has.
+      mean: [n, pixels] that posterior's means.
+      x, t: where and when.
+    """
+    base = gaussian_velocity(level, mean, x, t)
+    deviation = jnp.broadcast_to(level.deviation, x.shape)
+    # What the picture would be if the closed form were all there is.
+    guess = x + (1 - t)[:, None] * base
+    seen = [
+        each.reshape(len(x), *shape) for each in (x, mean, deviation, guess)
+    ]
+    found = build(config, shape[2]).apply(
+        {'params': cast(params, config.compute_dtype)},
+        cast(jnp.concatenate(seen, axis=-1), config.compute_dtype),
+        t,
+    )
+    return base + found.reshape(x.shape).astype(jnp.float32)
+
+
+def draw(
+    config: ConfigDict,
+    params: Any,
+    shape: Shape,
+    level: Level,
+    mean: jax.Array,
+    keys: jax.Array,
+) -> jax.Array:
+    """Draws one picture for each condition, by midpoint steps.
+
+    Args:
+      config, params, shape, level: of `velocity`.
+      mean: [n, pixels].
+      keys: [n] typed keys of the noise.
+
+    Returns:
+      [n, pixels], scaled as the conditions are.
+    """
+    step = 1 / config.draw_steps
+    noise = jax.vmap(lambda key: jax.random.normal(key, mean.shape[1:]))(keys)
+
+    def speed(x, t):
+        times = jnp.full(len(x), t)
+        return velocity(config, params, shape, level, mean, x, times)
+
+    def advance(i, x):
+        t = i * step
+        middle = x + step / 2 * speed(x, t)
+        return x + step * speed(middle, t + step / 2)
+
+    return jax.lax.fori_loop(0, config.draw_steps, advance, noise)

@@ -1,0 +1,21 @@
+"""Draws from the posterior on real fMRI: sixes and nines, V1 to V3.
+
+    brainjax run --config configs/posterior_digits69.py --workdir runs/draws \
+      --config.recording.path=digits69.mat --config.pictures.path=digits69.mat
+
+File: see `configs/digits69.py`; `--config.recording.fold=0` (to 9) likewise.
+"""
+
+from brainjax.methods.posterior.config import posterior
+
+
+def get_config():
+    config = posterior()
+    config.recording.required = (
+        'digits69.mat (also as config.pictures.path), the data of van Gerven '
+        'et al. 2010 that '
+        'https://github.com/umguec/Decoding-brain-representations gives out'
+    )
+    config.size = 28
+    config.pictures.number = 2000
+    return config
