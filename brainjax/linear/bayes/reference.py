@@ -187,7 +187,7 @@ def held_out_means(
     for held_out in tuned.folds(len(pictures), seed=seed):
         rows, shown, test = tuned.hold_out(fmri, stimulus, held_out)
         kept, shown = np.unique(shown, return_inverse=True)
-        encoder, noise = _encoder_and_noise(free, seen[kept], rows, shown, like)
+        encoder, noise = encoder_and_noise(free, seen[kept], rows, shown, like)
         prior = _prior(free, seen[kept], fitted.choice.weight)
         model = posteriors.model(prior, encoder, noise, fitted.choice.widening)
         for count in np.unique(counts[held_out]):
