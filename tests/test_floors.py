@@ -30,6 +30,8 @@ FLOORS = (
     {'__main__'},
 )
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
+# What methods share, beside their folders.
+SHARED = ('config', 'data', 'references')
 # What every method's folder holds. Further modules are its own.
 FILES = {
     *('config', 'data', 'networks', 'losses'),

@@ -176,6 +176,8 @@ def _in_words(fitted: Reference) -> str:
         f'{choice.weight:g} times as much as the unpaired ones, p = '
         f'{model.encoder.power:g}, lambda = {model.encoder.noise:.3g}, '
         f'{100 * model.noise.share:.0f} % of the noise independent between '
-        f'voxels, its variance times {choice.widening:g}, ridge with a part '
-        f'of {choice.ridge:g} in the mean.'
+        f'voxels and {100 * model.noise.lasting:.0f} % of it not reduced by '
+        f'repeats, its variance times {choice.widening:g}. For its mean these '
+        f'are {choice.mean_weight:g} and {choice.mean_widening:g}, and ridge '
+        f'has a part of {choice.mean_ridge:g} in it.'
     )

@@ -270,3 +270,39 @@ def test_without_signal_the_prior_is_what_is_known():
     assert spread.mean() > 0.9 * free.std(axis=0).mean()
     mean = reference.mean(fitted, found)
     assert mean.std(axis=0).mean() < 0.3 * free.std(axis=0).mean()
+
+
+def test_what_averaging_does_not_reduce_is_measured_by_repeats():
+    rng = np.random.default_rng(3)
+    stimulus = np.repeat(np.arange(40), 5)
+    own = rng.standard_normal((40, 60))[stimulus]  # The encoder's failures.
+    rows = own + 2 * rng.standard_normal((200, 60))
+    found = noise.fit(rows, stimulus)
+    part = noise.lasting(rows, stimulus, encoder_noise=1.0)
+    np.testing.assert_allclose(part, 1 / 5, atol=0.03)
+    averaged = noise.of_average(found._replace(lasting=part), 5)
+    spread = averaged.independent + (averaged.shared**2).sum(axis=0)
+    true = np.mean([rows[stimulus == s].mean(axis=0) ** 2 for s in range(40)])
+    np.testing.assert_allclose(spread.mean(), true, rtol=0.05)
+    # Without repeats it is assumed, the more the less noise there is.
+    single = np.arange(200)
+    assert noise.lasting(rows, single, 100.0) == 0.01
+    assert noise.lasting(rows, single, 0.1) == 0.5
+
+
+def test_a_stimulus_is_left_out_of_what_predicts_it():
+    seen, fmri, stimulus, free, _, _ = linear_subject(0, stimuli=15)
+    fitted = reference.fit(seen, fmri, stimulus, free)
+    out = reference.held_out_means(fitted, seen, fmri, stimulus, free)
+    averages = np.stack([fmri[stimulus == s].mean(axis=0) for s in range(15)])
+    inside = reference.mean(
+        fitted, reference.condition(fitted, averages, np.full(15, 2))
+    )
+    errors = [((each - seen) ** 2).mean() for each in (out, inside)]
+    assert errors[0] > 1.2 * errors[1]
+    # What it says of a stimulus does not depend on that stimulus' picture.
+    changed = seen.copy()
+    changed[3] = 1 - changed[3]
+    again = reference.held_out_means(fitted, changed, fmri, stimulus, free)
+    np.testing.assert_allclose(again[3], out[3], atol=1e-4)
+    assert abs(again[4] - out[4]).max() > 1e-3

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
+LEAST_REPEATS = 5  # Trials beyond the first of each stimulus.
+MOST, MOST_ASSUMED = 0.95, 0.5  # That averaging does not reduce.
 MOST_ROWS = 2000  # Residuals that the shared part is made of.
 
 
@@ -16,11 +18,14 @@ class Noise(NamedTuple):
       independent: [voxels], above 0.
       shared: [m, voxels].
       share: s, the part of each voxel's variance taken as its own.
+      lasting: part of Sigma that averaging repeats does not reduce: what the
+        encoder cannot say of pictures, however many trials it has seen.
     """
 
     independent: np.ndarray
     shared: np.ndarray
     share: float
+    lasting: float = 0.0
 
 
 def fit(
@@ -56,6 +61,43 @@ def fit(
         share * (residuals**2).mean(axis=0),
         np.sqrt((1 - share) / len(rows)) * rows,
         share,
+    )
+
+
+def lasting(
+    residuals: np.ndarray, stimulus: np.ndarray, encoder_noise: float
+) -> float:
+    """Returns the part of the residuals that averaging does not reduce.
+
+    Where stimuli were repeated, what their trials have in common. Elsewhere it
+    cannot be measured: a linear encoder is then taken to explain half of what
+    pictures explain, so that as much again is in its residuals, 1 / lambda of
+    them, but no more than half.
+
+    Args:
+      residuals: [trials, voxels], see `fit`.
+      stimulus: [trials] what each showed.
+      encoder_noise: lambda.
+    """
+    _, place, repeats = np.unique(
+        stimulus, return_inverse=True, return_counts=True
+    )
+    freedom = len(stimulus) - len(repeats)
+    if freedom < LEAST_REPEATS:
+        return float(np.clip(1 / encoder_noise, 0, MOST_ASSUMED))
+    sums = np.zeros((len(repeats), residuals.shape[1]))
+    np.add.at(sums, place, residuals)
+    within = (residuals**2).sum() - (sums**2 / repeats[:, None]).sum()
+    apart = within / freedom * len(stimulus) / (residuals**2).sum()
+    return float(np.clip(1 - apart, 0, MOST))
+
+
+def of_average(noise: Noise, repeats: float) -> Noise:
+    """Returns the noise of an average of trials of one stimulus."""
+    left = noise.lasting + (1 - noise.lasting) / repeats
+    return noise._replace(
+        independent=left * noise.independent,
+        shared=np.sqrt(left) * noise.shared,
     )
 
 

@@ -8,8 +8,9 @@ dimensions of b:
     z | r ~ N(m, I - H' T H),   T = (F^-1 + H H')^-1,
     m = H' (I + F H H')^-1 (g - F b_0).
 
-Sigma of an average of c repeats is that of one trial over c, plus the
-uncertainty of the encoder, which averaging does not reduce.
+Sigma of an average of c repeats is the noise of one trial over c, plus what
+averaging does not reduce: the uncertainty of the encoder's weights, and what a
+linear encoder cannot say (`noise.lasting`).
 """
 
 from typing import NamedTuple
@@ -18,7 +19,11 @@ import numpy as np
 
 from brainjax.linear.bayes import prior as priors
 from brainjax.linear.bayes.encoder import Encoder, uncertainty
-from brainjax.linear.bayes.noise import Noise, precision_product
+from brainjax.linear.bayes.noise import (
+    Noise,
+    of_average,
+    precision_product,
+)
 from brainjax.linear.bayes.prior import Prior
 
 STEPS = 2  # From the prior's uncertainty to that at the estimate.
@@ -106,10 +111,9 @@ def precision(
       repeats: trials that were averaged, from 1.
       doubt: of `encoder.uncertainty`.
     """
-    sigma = Noise(
-        noise.independent / repeats + doubt * encoder.variance,
-        noise.shared / np.sqrt(repeats),
-        noise.share,
+    sigma = of_average(noise, repeats)
+    sigma = sigma._replace(
+        independent=sigma.independent + doubt * encoder.variance
     )
     collect = precision_product(sigma, encoder.weights)
     return Precision(collect, collect @ encoder.weights.T)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special
 
 from brainjax.errors import InputError
+from brainjax.linear import correlation
 from brainjax.linear.bayes import encoder as encoders
 from brainjax.linear.bayes import noise as noises
 from brainjax.linear.bayes import posterior as posteriors
@@ -20,9 +21,10 @@ from brainjax.linear.ridge import tuned
 
 # What the training pictures together count beside all unpaired ones.
 WEIGHTS = (0.0, 0.5, 2.0, 8.0)
-WIDENINGS = (1.0, 1.5, 2.0, 3.0, 5.0)
-RIDGE_PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+WIDENINGS = (0.25, 0.5, 1.0, 2.0, 4.0)
+RIDGE_PARTS = (0.0, 0.5, 1.0)
 FOLDS = 5
+COMPARED = 300  # Pictures that identification looks at.
 PIXELS = 800  # That the choice looks at.
 LEAST_OWN = 0.3  # Part of residuals that is noise whatever the weights.
 LEAST = 0.01  # Of a pixel's standard deviation; a byte's rounding is .001.
@@ -34,14 +36,18 @@ class Choice(NamedTuple):
     Attributes:
       weight: of the training pictures in the prior.
       widening: of the noise.
-      ridge: part of ridge in the mean.
-      crps: of the posterior chosen, in 0..1, the mean over held-out pictures.
+      crps: of that posterior, in 0..1, the mean over held-out pictures.
+      mean_weight, mean_widening: the same of the reconstruction, which is
+        chosen by pixel correlation and two-way identification.
+      mean_ridge: part of ridge in it.
     """
 
     weight: float
     widening: float
-    ridge: float
     crps: float
+    mean_weight: float
+    mean_widening: float
+    mean_ridge: float
 
 
 class Reference(NamedTuple):
@@ -49,13 +55,15 @@ class Reference(NamedTuple):
 
     Attributes:
       basis: of the pictures.
-      model: prior, encoder and noise.
+      model: prior, encoder and noise of the posterior.
+      point: those of the reconstruction.
       ridge: tuned on the same trials.
       choice: what was chosen.
     """
 
     basis: priors.Basis
     model: posteriors.Model
+    point: posteriors.Model
     ridge: tuned.Tuned
     choice: Choice
 
@@ -79,7 +87,7 @@ def fit(
       unpaired: [n, pixels] float32 in 0..1; with none, the training
         pictures alone are the prior, which then knows nothing outside their
         span.
-      weights, widenings: to choose from; the first widening is 1.
+      weights, widenings: to choose from.
       seed: of the division of the stimuli into folds.
     """
     if len(pictures) < 3:
@@ -101,9 +109,14 @@ def fit(
         (weights if free else (0.0,), widenings),
         seed,
     )
-    prior = _prior(free, seen, choice.weight)
-    model = posteriors.model(prior, encoder, noise, choice.widening)
-    return Reference(basis, model, ridge, choice)
+    model, point = (
+        posteriors.model(_prior(free, seen, weight), encoder, noise, widening)
+        for weight, widening in (
+            (choice.weight, choice.widening),
+            (choice.mean_weight, choice.mean_widening),
+        )
+    )
+    return Reference(basis, model, point, ridge, choice)
 
 
 def condition(
@@ -124,17 +137,18 @@ def reconstruct(
 ) -> np.ndarray:
     """Returns the pictures [n, pixels] float32 of responses, not clipped.
 
-    The mean is that without a widening of the noise, which makes intervals
-    right but draws pictures toward the prior and each other.
+    They are means of a posterior that is chosen for it, perhaps with a part of
+    ridge: noise that makes intervals right draws means toward the prior and
+    toward each other.
 
     Args:
       fitted: of `fit`.
       fmri: [n, voxels], normalised as the training trials.
       repeats: [n] trials that each averages.
     """
-    part = fitted.choice.ridge
-    narrow = fitted._replace(model=fitted.model._replace(widening=1.0))
-    found = mean(narrow, condition(narrow, fmri, repeats))
+    part = fitted.choice.mean_ridge
+    point = fitted._replace(model=fitted.point)
+    found = mean(point, condition(point, fmri, repeats))
     if part:
         found = (1 - part) * found + part * tuned.predict(fitted.ridge, fmri)
     return found
@@ -226,7 +240,8 @@ def encoder_and_noise(
       seen: [stimuli, Q] coordinates of the training stimuli, or of features of
         theirs in which responses are linear.
       fmri, stimulus: see `encoder.fit`.
-      like: gives power, lambda and share instead of a choice.
+      like: gives power, lambda, share and the lasting part of the noise
+        instead of a choice.
     """
     known = priors.moments(seen)
     # The features' axes are those of all pictures, one as good as another.
@@ -243,7 +258,11 @@ def encoder_and_noise(
     square = (encoder.residuals**2).mean(axis=0)
     own = 1 - encoder.doubt * encoder.variance / square
     residuals = encoder.residuals * np.sqrt(own.clip(LEAST_OWN))
-    return encoder, noises.fit(residuals, stimulus, shares)
+    noise = noises.fit(residuals, stimulus, shares)
+    if like is not None:
+        return encoder, noise._replace(lasting=like[1].lasting)
+    part = noises.lasting(residuals, stimulus, encoder.noise)
+    return encoder, noise._replace(lasting=part)
 
 
 def _readout(basis, prior):
@@ -252,7 +271,7 @@ def _readout(basis, prior):
 
 
 def _choose(basis, data, fitted, ridge, grid, seed):
-    """Chooses by the CRPS of held-out training pictures."""
+    """Chooses by how held-out training pictures are predicted."""
     free, seen, fmri, stimulus = data
     alpha, pictures = ridge
     weights, widenings = grid
@@ -295,12 +314,35 @@ def _choose(basis, data, fitted, ridge, grid, seed):
     deviation = np.sqrt(variance + LEAST**2 * cut.var())
     crps = _crps(mean, deviation, cut).mean(axis=(2, 3))
     i, j = np.unravel_index(np.argmin(crps), crps.shape)
-    mixed = [
-        _crps((1 - a) * mean[i, 0] + a * other, deviation[i, j], cut).mean()
-        for a in RIDGE_PARTS
-    ]
-    part = RIDGE_PARTS[int(np.argmin(mixed))]
-    return Choice(weights[i], widenings[j], part, float(min(mixed)))
+    scores = np.array(
+        [
+            [
+                [_score((1 - a) * one + a * other, cut) for a in RIDGE_PARTS]
+                for one in row
+            ]
+            for row in mean
+        ]
+    )
+    m, n, a = np.unravel_index(np.argmax(scores), scores.shape)
+    return Choice(
+        weights[i],
+        widenings[j],
+        float(crps[i, j]),
+        weights[m],
+        widenings[n],
+        RIDGE_PARTS[a],
+    )
+
+
+def _score(found, truth):
+    """Pixel correlation plus two-way identification, means over pictures."""
+    step = -(-len(truth) // COMPARED)
+    r = correlation.all_pairs(truth[::step], found[::step], constant=0.0)
+    own = np.diagonal(r)
+    others = ((own > r).sum() + 0.5 * ((own == r).sum() - len(r))) / (
+        len(r) * (len(r) - 1)
+    )
+    return own.mean() + others
 
 
 def _prior(free, seen, weight):

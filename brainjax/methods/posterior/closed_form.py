@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.linear.bayes import posterior
-from brainjax.linear.bayes.noise import Noise
+from brainjax.linear.bayes.noise import of_average
 from brainjax.linear.bayes.reference import Reference
 
 FLOOR = 1e-3  # Variance that every direction has, of 1 for a picture.
@@ -86,8 +86,8 @@ def level(
     gain = model.seen.T @ np.linalg.inv(inner) / wide  # Of z by g.
     told = gain @ known.information
     covariance = np.eye(len(told)) - told @ model.seen
-    sigma = Noise(noise.independent / repeats, noise.shared, noise.share)
-    shared = known.collect @ sigma.shared.T / np.sqrt(repeats)
+    sigma = of_average(noise, repeats)
+    shared = known.collect @ sigma.shared.T
     own = (known.collect * sigma.independent) @ known.collect.T
     own += shared @ shared.T
     open_ = (known.collect * encoder.variance) @ known.collect.T

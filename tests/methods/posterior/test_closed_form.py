@@ -1,0 +1,159 @@
+"""What the flow is given, against the posterior and against single voxels."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny_posterior
+
+from brainjax.linear.bayes import encoder, noise, posterior, prior, reference
+from brainjax.methods import references
+from brainjax.methods.posterior import closed_form, losses, networks
+from brainjax.methods.posterior.data import conditions, fit_closed_form
+
+
+@pytest.fixture(scope='module')
+def known():
+    data = tiny_posterior.data()
+    closed, training = fit_closed_form(data, 0)
+    return data, closed, training
+
+
+def test_means_and_covariances_are_those_of_the_posterior(known):
+    data, closed, training = known
+    fitted = closed.fitted
+    means = conditions(training, data.test.fmri)
+    model = fitted.model
+    precision = posterior.precision(
+        model.encoder, model.noise, 2, model.encoder.doubt
+    )
+    z, told = posterior.estimate(model, precision, data.test.fmri)
+    one = posterior.Posterior(z, np.zeros(len(z), int), [told], model.seen)
+    np.testing.assert_allclose(
+        means * training.scale + training.centre,
+        reference.mean(fitted, one),
+        atol=2e-4,
+    )
+    level = training.levels['test']
+    spread = (level.axes**2).T @ level.variance * training.scale**2
+    np.testing.assert_allclose(
+        np.sqrt(spread), reference.deviation(fitted, one)[0], atol=2e-4
+    )
+    # Of the prior, nothing is told by a response.
+    without = training.levels['prior']
+    assert not without.gain.any()
+    free = closed.training.unpaired
+    np.testing.assert_allclose(
+        without.offset * training.scale + training.centre,
+        (free.mean(axis=0) + 0.0 * fitted.choice.weight)
+        if not fitted.choice.weight
+        else prior.pictures(fitted.basis, model.prior.mean[None])[0],
+        atol=2e-4,
+    )
+
+
+def test_simulated_conditions_are_those_of_simulated_voxels(known):
+    """Weights, noise and responses drawn one by one give the same moments."""
+    _, closed, training = known
+    fitted, n = closed.fitted, 4000
+    model, wide = fitted.model, fitted.model.widening
+    image = closed.training.unpaired[:1]
+    x = (image - training.centre) / training.scale
+    keys = jax.random.split(jax.random.key(0), n)
+    ours = np.asarray(
+        losses.told(
+            training.levels['test'],
+            training.eye,
+            jnp.repeat(jnp.float32(x), n, axis=0),
+            keys,
+        )
+    )
+    rng = np.random.default_rng(1)
+    enc = model.encoder
+    y = prior.coordinates(fitted.basis, image)
+    doubt = encoder.uncertainty(enc, y)[0]
+    sigma = noise.of_average(model.noise, 2)
+    covariance = np.diag(sigma.independent) + sigma.shared.T @ sigma.shared
+    covariance += doubt * np.diag(enc.variance)
+    responses = rng.multivariate_normal(
+        encoder.predict(enc, y)[0], wide * covariance, n
+    )
+    theirs = conditions(training, responses)
+    deviation = theirs.std(axis=0)
+    np.testing.assert_allclose(
+        ours.mean(axis=0), theirs.mean(axis=0), atol=6 * deviation.max() / 63
+    )
+    np.testing.assert_allclose(ours.std(axis=0), deviation, rtol=0.1, atol=1e-3)
+    several = slice(60, 90, 5)
+    np.testing.assert_allclose(
+        np.cov(ours[:, several].T),
+        np.cov(theirs[:, several].T),
+        atol=0.1 * deviation.max() ** 2,
+    )
+
+
+def test_an_untrained_flow_draws_the_closed_form(known):
+    """The network adds 0, and midpoint steps carry noise to the Gaussian."""
+    data, closed, training = known
+    config = tiny_posterior.get_config()
+    config.draw_steps = 25
+    params = networks.init(config, closed.shape, jax.random.key(0))['params']
+    level = training.levels['test']
+    mean = conditions(training, data.test.fmri)[:1]
+    n = 1500
+    drawn = np.asarray(
+        networks.draw(
+            config,
+            params,
+            closed.shape,
+            level,
+            jnp.repeat(mean, n, axis=0),
+            jax.random.split(jax.random.key(1), n),
+        )
+    )
+    variance = (level.axes**2).T @ level.variance + closed_form.FLOOR
+    np.testing.assert_allclose(
+        drawn.mean(axis=0), mean[0], atol=5 * np.sqrt(variance.max() / n)
+    )
+    np.testing.assert_allclose(drawn.var(axis=0), variance, rtol=0.25)
+    # Along the first axis, too, where pixels vary together.
+    along = (drawn - mean) @ level.axes[-1]
+    np.testing.assert_allclose(along.var(), level.variance[-1], rtol=0.15)
+
+
+def test_the_gaussian_velocity_is_the_regression_of_the_velocity():
+    """On x_t, by least squares over many pairs of noise and picture."""
+    rng = np.random.default_rng(0)
+    axes, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+    level = closed_form.Level(
+        *[None] * 2, np.float32(axes[:2]), np.float32([2.0, 0.3]), *[None] * 4
+    )
+    mean, t, n = np.array([0.5, -1.0, 2.0]), 0.6, 400_000
+    root = np.sqrt(np.array([2.0, 0.3, 0.0]) + closed_form.FLOOR)
+    x = mean + rng.standard_normal((n, 3)) * root @ axes
+    e = rng.standard_normal((n, 3))
+    now = (1 - t) * e + t * x
+    design = np.column_stack([now, np.ones(n)])
+    fitted, *_ = np.linalg.lstsq(design, x - e, rcond=None)
+    points = rng.standard_normal((5, 3))
+    found = losses.gaussian_velocity(
+        level, jnp.float32(np.tile(mean, (5, 1))), points, jnp.full(5, t)
+    )
+    np.testing.assert_allclose(
+        found, np.column_stack([points, np.ones(5)]) @ fitted, atol=0.03
+    )
+
+
+def test_pictures_of_training_are_conditioned_without_themselves(known):
+    data, closed, training = known
+    seen = closed.training.pictures
+    scaled = (seen - training.centre) / training.scale
+    out = ((training.means - scaled) ** 2).mean()
+    assert out < 0.9 * scaled.var()  # Something is told.
+    assert training.means.shape == training.paired.shape
+    assert references.to_rows(
+        closed, data.recording.stimuli.images[:2]
+    ).shape == (
+        2,
+        tiny_posterior.SIZE**2,
+    )

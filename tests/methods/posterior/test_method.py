@@ -1,0 +1,124 @@
+import json
+
+import jax
+import numpy as np
+import pytest
+import tiny_posterior
+from conftest import TESTS
+from processes import python
+
+from brainjax import experiment
+from brainjax.errors import InputError
+from brainjax.methods.posterior import method, training
+from brainjax.methods.posterior.data import check, fit_closed_form
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('posterior') / 'run'
+    return folder, experiment.run(tiny_posterior.get_config(), folder)
+
+
+def test_a_run_writes_draws_their_mean_and_how_sure_they_are(finished):
+    folder, results = finished
+    scores = results['scores']
+    for name in ('coverage_80', 'rank_dispersion', 'crps', 'sharpness_draw'):
+        assert np.isfinite(scores[name]['value'])
+    assert scores['coverage_95']['value'] is None  # 20 draws are too few.
+    for name in ('pixcorr_ridge', 'pixcorr_minus_bayes', 'information_bayes'):
+        assert np.isfinite(scores[name]['value'])
+    with np.load(folder / 'reconstructions.npz') as found:
+        samples, images = found['samples'], found['images']
+        assert samples.shape == (8, 20, 12, 12, 3)
+        assert samples.dtype == np.uint8 and found['deviation'].shape == (
+            *(8, 12, 12),
+        )
+        np.testing.assert_allclose(
+            images, samples.mean(axis=1) / 255, atol=1e-5
+        )
+        assert found['deviation'].mean() > 0.01
+    assert len(list((folder / 'draws').glob('*.npz'))) == 2
+    page = (folder / 'report.html').read_text()
+    assert 'What may have been seen' in page and 'Without any resp' in page
+    assert not results['transductive']
+    assert json.loads((folder / 'scores.json').read_text())['scores']
+
+
+def test_draws_that_were_kept_are_those_that_are_made(tmp_path):
+    data, config = tiny_posterior.data(), tiny_posterior.get_config()
+    fitted = method.fit(data, config, tmp_path)
+    first = method.draw(fitted, data.test.fmri, config)
+    (kept,) = (tmp_path / 'draws').glob('*.npz')
+    written = kept.stat().st_mtime_ns
+    assert (method.draw(fitted, data.test.fmri, config) == first).all()
+    assert kept.stat().st_mtime_ns == written
+    kept.unlink()
+    assert (method.draw(fitted, data.test.fmri, config) == first).all()
+    # Of a part of the responses the draws are the same.
+    some = method.draw(fitted, data.test.fmri[2:5], config)
+    difference = np.abs(some.astype(int) - first[2:5].astype(int))
+    assert difference.max() <= 1
+
+
+def test_a_run_that_was_cut_off_resumes_to_the_same_parameters(
+    tmp_path, monkeypatch
+):
+    data, config = tiny_posterior.data(), tiny_posterior.get_config()
+    _, parts = fit_closed_form(data, 0)
+
+    def fit(folder):
+        return training.fit_flow(
+            config, parts, data.fingerprints, tmp_path / folder
+        )
+
+    indices = training.indices
+
+    def until(seed, stream, n, step, batch):
+        if step > 6:  # In the second epoch of three.
+            raise OSError('the power went')
+        return indices(seed, stream, n, step, batch)
+
+    with monkeypatch.context() as m:
+        m.setattr(training, 'indices', until)
+        with pytest.raises(OSError, match='power'):
+            fit('cut')
+    resumed, history = fit('cut')
+    whole, undisturbed = fit('whole')
+    assert history == undisturbed and len(history) == 3
+    for a, b in zip(jax.tree.leaves(resumed), jax.tree.leaves(whole)):
+        np.testing.assert_array_equal(a, b)
+    config.flow.learning_rate = 1e-3
+    with pytest.raises(InputError, match='learning_rate'):
+        fit('cut')
+
+
+def test_number_of_devices_changes_nothing_but_rounding():
+    assert jax.local_device_count() == 1
+    one = tiny_posterior.history(tiny_posterior.one_step_an_epoch())
+    for devices in (2, 4):
+        many = python(devices, TESTS / 'tiny_posterior.py')
+        assert many['devices'] == devices
+        for name in ('loss', 'pictures', 'paired', 'prior'):
+            np.testing.assert_allclose(
+                [record[name] for record in many['history']],
+                [record[name] for record in one],
+                rtol=1e-3,
+                err_msg=f'{devices} devices: {name}',
+            )
+
+
+@pytest.mark.parametrize(
+    ('section', 'values', 'message'),
+    [
+        ('', {'size': 128}, 'up to 112 px'),
+        ('', {'draws': 0}, 'config.draws is 0; give a whole number from 1'),
+        ('flow', {'channels': (8, 18)}, 'does not divide'),
+        ('flow', {'average': 1.0}, 'config.flow.average is 1'),
+        ('', {'compute_dtype': 'float16'}, "no compute_dtype 'float16'"),
+    ],
+)
+def test_configs_that_cannot_be(section, values, message):
+    config = tiny_posterior.get_config()
+    (config[section] if section else config).update(values)
+    with pytest.raises(InputError, match=message):
+        check(config)
