@@ -1,4 +1,4 @@
-"""A posterior in seconds: 12-px pictures and voxels that see them linearly.
+"""A posterior in seconds: 16-px pictures and voxels that see them linearly.
 
 Run as a program it trains 6 steps and prints their metrics as JSON.
 """
@@ -15,7 +15,7 @@ from brainjax.methods.posterior.data import fit_closed_form
 from brainjax.methods.posterior.training import fit_flow
 from brainjax.recordings import Recording, Stimuli, Trials
 
-SIZE, VOXELS = 12, 60
+SIZE, VOXELS = 16, 60
 
 
 def get_config():
@@ -66,13 +66,12 @@ def data(repeats=2, train=40, test=10, seed=0):
         noise = rng.standard_normal(fmri.shape) * 4
         return Trials(np.float32(fmri + noise), stimulus.astype(np.int32))
 
+    names = tuple(f'disc-{i:03d}' for i in range(len(images)))
     recording = Recording(
         subject='discs',
         train=trials(0, train, 1),
         test=trials(train, train + test, repeats),
-        stimuli=Stimuli(
-            images, tuple(f'disc-{i:03d}' for i in range(len(images)))
-        ),
+        stimuli=Stimuli(images, names),
         rois={'V1': np.ones(VOXELS, bool)},
         source='discs',
         simulated=True,

@@ -29,9 +29,9 @@ def test_a_run_writes_draws_their_mean_and_how_sure_they_are(finished):
         assert np.isfinite(scores[name]['value'])
     with np.load(folder / 'reconstructions.npz') as found:
         samples, images = found['samples'], found['images']
-        assert samples.shape == (8, 20, 12, 12, 3)
+        assert samples.shape == (8, 20, 16, 16, 3)
         assert samples.dtype == np.uint8 and found['deviation'].shape == (
-            *(8, 12, 12),
+            *(8, 16, 16),
         )
         np.testing.assert_allclose(
             images, samples.mean(axis=1) / 255, atol=1e-5
