@@ -41,11 +41,8 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
                 'Draws from the prior: what the same method takes for a '
                 'picture when the brain has said nothing. What the draws above '
                 'show and these do not came from the brain.',
-                'montage',
-                {
-                    'target': prior[: PRIOR_SHOWN // 2],
-                    'reconstructions': prior[PRIOR_SHOWN // 2 :],
-                },
+                'picture_grid',
+                {'images': prior[None]},
             ),
             Figure(
                 'Training of the flow',
