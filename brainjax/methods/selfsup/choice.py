@@ -31,6 +31,7 @@ CHANGEABLE = {
     'decoder': (
         *('paired', 'encoder_decoder', 'decoder_encoder'),
         *('pictures_draws', 'pictures_noise', 'pictures_shift'),
+        *('dense_absolute', 'dense_group'),
     ),
 }
 REFERENCE = 'the closed-form posterior'

@@ -55,6 +55,8 @@ class Readout(NamedTuple):
       variance: [voxels] t_v.
       independent: [voxels] variance of the noise that each has for itself.
       shared: [m, voxels]; Sigma = diag(independent) + shared' shared.
+      misfit: part of Sigma, from 0 to 1, in which the repeats of a stimulus
+        agree: what no such read-out explains and no averaging takes away.
     """
 
     project: Any
@@ -66,6 +68,7 @@ class Readout(NamedTuple):
     variance: Any
     independent: Any
     shared: Any
+    misfit: Any
 
 
 def fit(
@@ -120,14 +123,30 @@ def fit(
         variance=found.variance,
         independent=noise.independent,
         shared=noise.shared,
+        misfit=_misfit(fmri, stimulus, noise),
     )
     note = (
         'ED learned from draws of the encoder: a read-out of '
         f'{len(basis.axes)} principal features with p = {found.power:g} and '
         f'lambda = {found.noise:.3g} by evidence, {100 * noise.share:.0f} % of '
-        'the noise independent between voxels.'
+        'the noise independent between voxels, and '
+        f'{100 * readout.misfit:.0f} % of it alike in repeats.'
     )
     return hosts.broadcast(Readout(*map(np.float32, readout))), note
+
+
+def _misfit(fmri, stimulus, noise):
+    """Part of the noise in which repeats agree; 0 where there are none."""
+    repeats = np.bincount(stimulus)
+    freedom = len(stimulus) - len(repeats)
+    if freedom == 0:
+        return 0.0
+    sums = np.zeros((len(repeats), fmri.shape[1]))
+    np.add.at(sums, stimulus, fmri)
+    apart = fmri - (sums / repeats[:, None])[stimulus]
+    own = (apart**2).sum() / freedom
+    total = noise.independent.sum() + (noise.shared**2).sum()
+    return float(np.clip(1 - own / total, 0, 1))
 
 
 def _scale(features, pixels):
@@ -180,14 +199,15 @@ def draw(
       readout: of `fit`.
       mean, doubt: of `expected`.
       noise: factor of the noise of one trial; 1 / sqrt(c) for that of an
-        average of c.
+        average of c. The misfit stays.
     """
+    variance = noise**2 * (1 - readout.misfit) + readout.misfit
 
     def one(key, mean, doubt):
         first, second = jax.random.split(key)
-        variance = noise**2 * readout.independent + doubt * readout.variance
-        own = jax.random.normal(first, mean.shape) * jnp.sqrt(variance)
+        alone = variance * readout.independent + doubt * readout.variance
+        own = jax.random.normal(first, mean.shape) * jnp.sqrt(alone)
         z = jax.random.normal(second, (len(readout.shared),))
-        return mean + own + noise * (z @ readout.shared)
+        return mean + own + jnp.sqrt(variance) * (z @ readout.shared)
 
     return jax.vmap(one)(keys, mean, doubt)

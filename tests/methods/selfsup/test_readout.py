@@ -87,10 +87,17 @@ def test_draws_have_the_covariance_of_the_closed_form():
         variance=np.float32(rng.uniform(0.5, 2, voxels)),
         independent=np.float32(rng.uniform(0.5, 2, voxels)),
         shared=np.float32(rng.standard_normal((m, voxels))),
+        misfit=0.0,
     )
     mean = np.float32(rng.standard_normal(voxels))
     keys = jax.random.split(jax.random.key(1), n)
-    for doubt, noise in ((0.7, 0.5), (0.0, 1.0), (1.5, 0.0)):
+    for doubt, noise, misfit in (
+        (0.7, 0.5, 0.0),
+        (0.0, 1.0, 0.3),
+        (1.5, 0.0, 0.0),
+        (0.0, 0.5, 0.4),
+    ):
+        found = found._replace(misfit=misfit)
         drawn = np.asarray(
             readout.draw(
                 *(keys, found, np.tile(mean, (n, 1))),
@@ -98,7 +105,7 @@ def test_draws_have_the_covariance_of_the_closed_form():
             )
         )
         expected = np.diag(doubt * found.variance)
-        expected += noise**2 * (
+        expected += ((1 - misfit) * noise**2 + misfit) * (
             np.diag(found.independent) + found.shared.T @ found.shared
         )
         # The standard error of an entry is sqrt(2 / n) of the variances.
@@ -175,3 +182,19 @@ def test_what_drawing_cannot_be_joined_with_is_said():
     c = config(decoder__pictures_draws=True, decoder__pictures_dropout=0.25)
     with pytest.raises(InputError, match='pictures_draws draws what'):
         check(c, tiny.subject())
+
+
+def test_what_repeats_share_is_no_noise_that_averaging_takes_away(
+    untrained, parts
+):
+    """Responses of which half the variance is each stimulus' own, at random."""
+    rng = np.random.default_rng(6)
+    shown = np.unique(parts.train.stimulus)
+    stimulus = np.repeat(shown, 4)
+    own = rng.standard_normal((len(shown), tiny.VOXELS)).repeat(4, axis=0)
+    fmri = np.float32(own + rng.standard_normal(own.shape)) / np.sqrt(2)
+    found, note = untrained.fit(Trials(fmri, stimulus), parts.images)
+    assert found.misfit == pytest.approx(0.5, abs=0.1)
+    assert 'alike in repeats' in note
+    alone, _ = untrained.fit(parts.train, parts.images)
+    assert alone.misfit == 0
