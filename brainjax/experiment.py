@@ -82,7 +82,9 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         beside, bits, told = {}, {}, []
         if config.references:
             with _timed(timings, 'References: ridge, closed-form posterior'):
-                beside, bits, told = _references(data, config.seed)
+                beside, bits, told = _references(
+                    data, found.references, config.seed
+                )
         with _timed(timings, 'Score'):
             scores = _score(targets, images, subsets, config.seed)
             scores |= paired.score(targets, images, beside, config.seed)
@@ -143,7 +145,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
 
 
 def _references(
-    data: Data, seed: int
+    data: Data, fitted: references.References | None, seed: int
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]], list[str]]:
     """What the references reconstruct, what is known by them, sentences."""
     if len(np.unique(data.recording.train.stimulus)) < references.LEAST:
@@ -155,7 +157,7 @@ def _references(
                 f'{references.LEAST} training stimuli.'
             ],
         )
-    fitted = references.fit(data, seed)
+    fitted = fitted or references.fit(data, seed)
     targets = data.recording.stimuli.images[data.test.stimulus]
     bits = posterior_scores.information(
         *references.log_densities(fitted, data.test.fmri, targets),

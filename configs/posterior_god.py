@@ -9,8 +9,7 @@ Files: as for `configs/gaziv2022.py`: 1200 training and 50 test pictures (35
 repeats, averaged), unpaired pictures of ImageNet.
 
 It was never run on these files, which cannot be given out: only the settings
-of the flow follow from what was seen on smaller pictures. Its size is half of
-the published one, 56 px, as more is not in the responses.
+of the flow follow from what was seen on smaller pictures.
 """
 
 from brainjax.methods.posterior.config import posterior
@@ -19,13 +18,14 @@ from brainjax.methods.posterior.config import posterior
 def get_config():
     config = posterior()
     config.recording.required = (
-        "sbj_1.npz to sbj_5.npz, the authors' files of Gaziv et al. 2022, with "
-        'images_112.npz as config.recording.images; brainjax fetch god'
+        'sbj_3.npz, with config.recording.images=images_112.npz, from '
+        'https://github.com/WeizmannVision/SelfSuperReconst/releases'
     )
-    config.size = 56
+    config.recording.roi = 'VC'  # 4643 voxels of subject 3.
+    config.size = 112
     config.pictures.number = 50_000
     config.flow.channels = (64, 128, 256)
-    config.flow.patch = 2
+    config.flow.patch = 4  # A grid of 28 x 28.
     config.flow.batch_pictures = 96
     config.flow.batch_paired = 16
     config.flow.batch_prior = 16

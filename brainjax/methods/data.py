@@ -77,6 +77,8 @@ class Findings(NamedTuple):
       figures: in the order of the report.
       notes: sentences.
       arrays: what reconstructions.npz gets beside images and names, by name.
+      references: `methods.references.References`, where the method has fitted
+        them; else the run does.
     """
 
     method: str
@@ -85,6 +87,7 @@ class Findings(NamedTuple):
     figures: list[Figure]
     notes: list[str]
     arrays: Mapping[str, np.ndarray] = MappingProxyType({})
+    references: Any = None
 
 
 def prepare(

@@ -41,8 +41,7 @@ class TrainingData(NamedTuple):
 
     Attributes:
       shape: (height, width, channels) of a row.
-      pictures: [n, pixels] uint8, without fMRI, and the training stimuli where
-        there are none.
+      pictures: [n, pixels] uint8, without fMRI.
       paired: [stimuli, pixels] uint8, of training.
       means: [stimuli, pixels] of those, by a posterior that had left them
         out, scaled.
@@ -110,7 +109,7 @@ def fit_closed_form(data: Data, seed: int) -> tuple[References, TrainingData]:
     }
     return fitted, TrainingData(
         fitted.shape,
-        to_uint8(rows.unpaired),
+        _pictures(data, fitted),
         to_uint8(rows.pictures),
         (means - centre) / scale,
         levels,
@@ -119,6 +118,14 @@ def fit_closed_form(data: Data, seed: int) -> tuple[References, TrainingData]:
         centre,
         scale,
     )
+
+
+def _pictures(data: Data, fitted: References) -> np.ndarray:
+    """All unpaired pictures as rows; where there are none, the stand-ins."""
+    if not len(data.pictures):
+        return to_uint8(fitted.training.unpaired)
+    images = data.pictures[..., : fitted.shape[-1]]
+    return np.ascontiguousarray(images).reshape(len(images), -1)
 
 
 def to_uint8(rows: np.ndarray) -> np.ndarray:

@@ -56,4 +56,5 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
             'samples': samples,
             'deviation': np.float32(sharpness.deviation_maps(samples)),
         },
+        fitted.references,
     )
