@@ -26,24 +26,19 @@ def init(config: ConfigDict, shape: Shape, key: jax.Array) -> dict[str, Any]:
     return initialise(build(config, shape[2]), key, inputs, jnp.zeros(1))
 
 
-def velocity(
-    config: ConfigDict,
-    params: Any,
-    shape: Shape,
-    level: Level,
-    mean: jax.Array,
-    x: jax.Array,
-    t: jax.Array,
-) -> jax.Array:
-    """The velocity at x [n, pixels] and t [n], given the condition.
+def known(
+    shape: Shape, level: Level, mean: jax.Array, x: jax.Array, t: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The closed form's velocity, and what the network is to see.
 
     Args:
-      config: of the experiment.
-      params: of the network.
       shape: (height, width, channels) of the rows.
       level: whose covariance the closed-form posterior has.
       mean: [n, pixels] that posterior's means.
-      x, t: where and when.
+      x, t: [n, pixels] and [n], where and when.
+
+    Returns:
+      [n, pixels], and [n, height, width, 4 channels].
     """
     base = gaussian_velocity(level, mean, x, t)
     deviation = jnp.broadcast_to(level.deviation, x.shape)
@@ -52,12 +47,26 @@ def velocity(
     seen = [
         each.reshape(len(x), *shape) for each in (x, mean, deviation, guess)
     ]
-    found = build(config, shape[2]).apply(
+    return base, jnp.concatenate(seen, axis=-1)
+
+
+def correction(
+    config: ConfigDict, params: Any, seen: jax.Array, t: jax.Array
+) -> jax.Array:
+    """What the network adds to the closed form's velocity, [n, pixels].
+
+    Args:
+      config: of the experiment.
+      params: of the network.
+      seen: of `known`.
+      t: [n].
+    """
+    found = build(config, seen.shape[-1] // 4).apply(
         {'params': cast(params, config.compute_dtype)},
-        cast(jnp.concatenate(seen, axis=-1), config.compute_dtype),
+        cast(seen, config.compute_dtype),
         t,
     )
-    return base + found.reshape(x.shape).astype(jnp.float32)
+    return found.reshape(len(seen), -1).astype(jnp.float32)
 
 
 def draw(
@@ -71,7 +80,8 @@ def draw(
     """Draws one picture for each condition, by midpoint steps.
 
     Args:
-      config, params, shape, level: of `velocity`.
+      config, params: of `correction`.
+      shape, level: of `known`.
       mean: [n, pixels].
       keys: [n] typed keys of the noise.
 
@@ -83,7 +93,8 @@ def draw(
 
     def speed(x, t):
         times = jnp.full(len(x), t)
-        return velocity(config, params, shape, level, mean, x, times)
+        base, seen = known(shape, level, mean, x, times)
+        return base + correction(config, params, seen, times)
 
     def advance(i, x):
         t = i * step

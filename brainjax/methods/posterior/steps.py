@@ -8,7 +8,7 @@ import optax
 from ml_collections import ConfigDict
 
 from brainjax.methods.posterior import losses
-from brainjax.methods.posterior.networks import Shape, velocity
+from brainjax.methods.posterior.networks import Shape, correction, known
 from brainjax.training import parallel
 from brainjax.training import state as training_state
 from brainjax.training.optimizers import averaged, optimizer
@@ -38,8 +38,8 @@ def flow_step(config: ConfigDict, shape: Shape) -> Callable:
 
     def step(state, frozen, batch):
         key = jax.random.fold_in(state.key, state.step)
-        parts = {}
-        for place, name in enumerate(sorted(batch)):
+        names, parts = sorted(batch), []
+        for place, name in enumerate(names):
             x = batch[name]['images'].astype(jnp.float32) / 255
             x = (x - frozen['centre']) / frozen['scale']
             keys = parallel.example_keys(jax.random.fold_in(key, place), len(x))
@@ -56,17 +56,19 @@ def flow_step(config: ConfigDict, shape: Shape) -> Callable:
             )
             t = losses.times(time_keys)
             now = (1 - t)[:, None] * noise + t[:, None] * x
-            parts[name] = level, mean, now, t, x - noise
+            base, seen = known(shape, level, mean, now, t)
+            parts.append((x - noise - base, seen, t))
+        left, seen, t = map(jnp.concatenate, zip(*parts))
 
         def objective(params):
-            found, total, count = {}, 0.0, 0
-            for name, (level, mean, now, t, target) in parts.items():
-                speed = velocity(config, params, shape, level, mean, now, t)
-                found[name] = jnp.mean((speed - target) ** 2)
-                total += len(t) * found[name]
-                count += len(t)
-            metrics = dict.fromkeys(METRICS, jnp.zeros([])) | found
-            metrics['loss'] = total / count
+            # One pass of the network serves all parts.
+            error = (correction(config, params, seen, t) - left) ** 2
+            metrics = dict.fromkeys(METRICS, jnp.zeros([]))
+            start = 0
+            for name, (_, _, times) in zip(names, parts):
+                metrics[name] = error[start : start + len(times)].mean()
+                start += len(times)
+            metrics['loss'] = error.mean()
             return metrics['loss'], metrics
 
         (_, metrics), gradients = jax.value_and_grad(objective, has_aux=True)(
