@@ -2,7 +2,8 @@
 
     brainjax run --config configs/posterior_demo.py --workdir runs/posterior
 
-Subject and pictures are generated; nothing is downloaded.
+A simulated subject looks at 300 silhouettes, white on black, and at 50 others
+ten times each; 2000 more have no responses. Nothing is downloaded.
 """
 
 from brainjax.methods.posterior.config import posterior
@@ -10,16 +11,13 @@ from brainjax.methods.posterior.config import posterior
 
 def get_config():
     config = posterior()
-    config.size = 32
+    config.size = 20
+    config.simulated.pictures = 'silhouettes'
     config.simulated.n_train = 300
-    config.simulated.noise_ceiling = 0.9
+    config.simulated.noise_ceiling = 0.6
     config.pictures.number = 2000
     flow = config.flow
-    flow.channels = (32, 64)
-    flow.patch = 2
-    flow.batch_pictures = 24
-    flow.batch_paired = 4
-    flow.batch_prior = 4
+    flow.channels = (24, 48)
     flow.epochs = 8
     flow.steps = 75
     config.draw_steps = 12

@@ -84,6 +84,7 @@ def shared() -> ConfigDict:
     c.simulated.train_repeats = 1
     c.simulated.test_repeats = 10
     c.simulated.unpaired_repeats = 1
+    c.simulated.pictures = 'scenes'  # Or 'silhouettes', white on black.
     c.simulated.noise_ceiling = 0.8  # Of the averaged test responses.
     c.simulated.voxels = ConfigDict(
         {'V1': 200, 'V2': 200, 'V3': 150, 'V4': 150, 'HVC': 200}

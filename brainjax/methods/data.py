@@ -218,7 +218,10 @@ def load_pictures(config: ConfigDict) -> tuple[np.ndarray, list[str]]:
             "'tfds:NAME/SPLIT' with unpaired pictures."
         )
     images, *_ = subject.unpaired_scenes(
-        c.number, seed=config.seed, size=config.size
+        c.number,
+        seed=config.seed,
+        size=config.size,
+        pictures=config.simulated.pictures,
     )
     return images, notes
 

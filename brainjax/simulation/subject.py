@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.recordings.recording import Recording, Stimuli, Trials
-from brainjax.simulation.scenes import scenes
+from brainjax.simulation.scenes import PICTURES
 from brainjax.simulation.voxels import (
     VOXELS,
     Voxels,
@@ -141,9 +141,10 @@ def simulated_subject(
     n_test: int = 50,
     n_unpaired_fmri: int = 0,
     voxels: Mapping[str, int] = VOXELS,
+    pictures: str = 'scenes',
     **options,
 ) -> Recording:
-    """Shows generated scenes to a simulated subject.
+    """Shows generated pictures to a simulated subject.
 
     The scenes of the training trials, the test trials, the unpaired fMRI and
     `unpaired_scenes` come from different seeds; none is in two of them.
@@ -155,15 +156,18 @@ def simulated_subject(
       n_test: number of test pictures.
       n_unpaired_fmri: number of responses to pictures that are not known.
       voxels: area -> number of voxels.
+      pictures: 'scenes' or 'silhouettes'.
       **options: of `simulate`.
     """
+    check_known('config.simulated.pictures', pictures, PICTURES)
+    draw = PICTURES[pictures]
     train, test = (
-        Stimuli(*scenes(n, size, _scene_seed(seed, part)))
+        Stimuli(*draw(n, size, _scene_seed(seed, part)))
         for n, part in ((n_train, 'train'), (n_test, 'test'))
     )
     unpaired = None
     if n_unpaired_fmri:
-        unpaired, _, _ = scenes(
+        unpaired, _, _ = draw(
             n_unpaired_fmri, size, _scene_seed(seed, 'unpaired fMRI')
         )
     return simulate(
@@ -177,14 +181,15 @@ def simulated_subject(
 
 
 def unpaired_scenes(
-    n: int, *, seed: int, size: int = 64
+    n: int, *, seed: int, size: int = 64, pictures: str = 'scenes'
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    """Returns scenes that `simulated_subject(seed=seed)` never sees.
+    """Returns pictures that `simulated_subject(seed=seed)` never sees.
 
     Returns:
       [n, size, size, 3] uint8, n names and n categories; see `scenes.scenes`.
     """
-    return scenes(n, size, _scene_seed(seed, 'unpaired pictures'))
+    draw = PICTURES[pictures]
+    return draw(n, size, _scene_seed(seed, 'unpaired pictures'))
 
 
 def _check_counts(counts: Mapping[str, int]) -> None:

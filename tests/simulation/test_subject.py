@@ -212,3 +212,17 @@ def test_a_linear_decoder_finds_the_pictures():
 def test_wrong_settings_are_named(options, message):
     with pytest.raises(InputError, match=message):
         small(**options)
+
+
+def test_silhouettes_are_white_objects_on_black_and_shown_where_asked():
+    recording = small(pictures='silhouettes', n_train=20, size=24)
+    images = recording.stimuli.images
+    assert images.shape[1:] == (24, 24, 3)
+    np.testing.assert_array_equal(images[..., 0], images[..., 2])
+    light = images[..., 0] / 255
+    assert (light[:, 0, 0] == 0).all()  # No object reaches the corner.
+    assert (light.max(axis=(1, 2)) > 0.9).all()
+    assert 0.05 < light.mean() < 0.4
+    assert recording.stimuli.names[0].startswith('silhouette-')
+    free = unpaired_scenes(20, seed=4, size=24, pictures='silhouettes')[0]
+    assert not (free[:, None] == images[None]).all(axis=(2, 3, 4)).any()
