@@ -14,7 +14,11 @@ FMRI = FMRI + 2 * RNG.standard_normal(FMRI.shape)
 FMRI = (FMRI - FMRI.mean(axis=0)) / FMRI.std(axis=0)
 
 
-def test_alpha_is_that_of_the_best_held_out_pictures():
+@pytest.mark.parametrize('pixels', [16, 64], ids='{} pixels'.format)
+def test_alpha_is_that_of_the_best_held_out_pictures(pixels):
+    """With fewer pixels than stimuli, and with more."""
+    more = np.random.default_rng(1).random((30, pixels - 16))
+    pictures = np.float32(np.hstack([PICTURES, more]))
     linear_model = pytest.importorskip('sklearn.linear_model')
     alphas = (1.0, 100.0, 10_000.0)
     scores = np.zeros((30, 3))
@@ -23,15 +27,15 @@ def test_alpha_is_that_of_the_best_held_out_pictures():
         mean, std = FMRI[train].mean(axis=0), FMRI[train].std(axis=0)
         for j, alpha in enumerate(alphas):
             model = linear_model.Ridge(alpha)
-            model.fit((FMRI[train] - mean) / std, PICTURES[STIMULUS[train]])
+            model.fit((FMRI[train] - mean) / std, pictures[STIMULUS[train]])
             for i in held_out:
                 row = (FMRI[i == STIMULUS].mean(axis=0) - mean) / std
                 found = model.predict(row[None])[0]
-                scores[i, j] = np.corrcoef(found, PICTURES[i])[0, 1]
-    fitted = tuned.fit(FMRI, STIMULUS, PICTURES, alphas)
+                scores[i, j] = np.corrcoef(found, pictures[i])[0, 1]
+    fitted = tuned.fit(FMRI, STIMULUS, pictures, alphas)
     np.testing.assert_allclose(fitted.scores, scores.mean(axis=0), atol=1e-6)
     assert fitted.alpha == alphas[int(np.argmax(scores.mean(axis=0)))]
-    model = linear_model.Ridge(fitted.alpha).fit(FMRI, PICTURES[STIMULUS])
+    model = linear_model.Ridge(fitted.alpha).fit(FMRI, pictures[STIMULUS])
     new = RNG.standard_normal((5, 50))
     np.testing.assert_allclose(
         tuned.predict(fitted, new), model.predict(new), atol=1e-4

@@ -46,13 +46,9 @@ def fit(
       shares: to choose from.
       folds, seed: of the choice.
     """
-    groups = np.unique(stimulus)
-    total = np.zeros(len(shares))
-    order = np.random.default_rng(seed).permutation(groups)
-    for held_out in np.array_split(order, min(folds, len(groups))):
-        test = np.isin(stimulus, held_out)
-        total += _log_likelihood(residuals[~test], residuals[test], shares)
-    share = shares[int(np.argmax(total))]
+    share = shares[0]
+    if len(shares) > 1:
+        share = _choose(residuals, stimulus, shares, folds, seed)
     rows = residuals
     if len(rows) > MOST_ROWS:
         step = np.linspace(0, len(rows) - 1, MOST_ROWS).astype(int)
@@ -62,6 +58,16 @@ def fit(
         np.sqrt((1 - share) / len(rows)) * rows,
         share,
     )
+
+
+def _choose(residuals, stimulus, shares, folds, seed):
+    groups = np.unique(stimulus)
+    total = np.zeros(len(shares))
+    order = np.random.default_rng(seed).permutation(groups)
+    for held_out in np.array_split(order, min(folds, len(groups))):
+        test = np.isin(stimulus, held_out)
+        total += _log_likelihood(residuals[~test], residuals[test], shares)
+    return shares[int(np.argmax(total))]
 
 
 def lasting(

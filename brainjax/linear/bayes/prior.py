@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import linalg
 
 from brainjax.linear import arrays
 
@@ -51,9 +52,9 @@ def basis(rows: np.ndarray, most: int = MOST_AXES) -> Basis:
     # The smaller of the two Gram matrices has the same eigenvalues.
     wide = centred.shape[1] > len(centred)
     squares = arrays.gram(centred.T if wide else centred)
-    values, vectors = np.linalg.eigh(squares)
+    largest = max(0, len(squares) - most), len(squares) - 1
+    values, vectors = linalg.eigh(squares, subset_by_index=largest)
     keep = values > max(values[-1], 0) * SMALLEST / 10
-    keep[:-most] = False
     values, vectors = values[keep][::-1], vectors[:, keep][:, ::-1]
     if wide:
         vectors = (centred.T @ np.float32(vectors)) / np.sqrt(values)

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.linear import correlation
+from brainjax.linear.arrays import gram
 
 ALPHAS = tuple(10.0 ** (k / 2) for k in range(0, 11))
 FOLDS = 10
+TINY = 1e-14  # Of squares: what rounding leaves of nothing.
 
 
 class Tuned(NamedTuple):
@@ -70,16 +71,16 @@ def fit(
             'chosen on fewer than three.'
         )
     scores = np.zeros((len(pictures), len(alphas)))
+    small = _same_products(pictures)
     for held_out in folds(len(pictures), seed=seed):
-        decoded = held_out_pictures(fmri, stimulus, pictures, held_out, alphas)
+        decoded = held_out_pictures(fmri, stimulus, small, held_out, alphas)
         for j, found in enumerate(decoded):
-            scores[held_out, j] = correlation.columns(
-                found.T, pictures[held_out].T, constant=0.0
-            )
+            scores[held_out, j] = _cosines(found, small[held_out])
     scores = scores.mean(axis=0)
     alpha = alphas[int(np.argmax(scores))]
-    values, vectors, mean, targets = _decompose(fmri, stimulus, pictures)
-    dual = vectors @ (targets / (values + alpha)[:, None])
+    values, vectors = _decompose(fmri)
+    mean, targets = _centred(pictures, stimulus)
+    dual = (vectors / (values + alpha)) @ vectors.T @ targets
     return Tuned(np.float32(fmri), np.float32(dual), mean, alpha, scores)
 
 
@@ -107,7 +108,9 @@ def held_out_pictures(
       [m, pixels] of each alpha, from the average of a stimulus' trials.
     """
     rows, shown, test = hold_out(fmri, stimulus, held_out)
-    values, vectors, mean, targets = _decompose(rows, shown, pictures)
+    values, vectors = _decompose(rows)
+    mean, targets = _centred(pictures, shown)
+    targets = vectors.T @ targets
     kernel = test @ rows.T @ vectors
     return [mean + kernel / (values + alpha) @ targets for alpha in alphas]
 
@@ -137,10 +140,40 @@ def hold_out(
     return (rows - mean) / std, stimulus[train], (test - mean) / std
 
 
-def _decompose(fmri, stimulus, pictures):
-    """Eigenvalues and vectors of the kernel, the mean, rotated targets."""
+def _decompose(fmri):
+    """Eigenvalues and vectors of the kernel."""
     fmri = np.float64(fmri)
     values, vectors = np.linalg.eigh(fmri @ fmri.T)
+    return values.clip(0), vectors
+
+
+def _centred(pictures, stimulus):
+    """The trials' mean picture, and each trial's difference from it."""
     shown = np.float64(pictures[stimulus])
     mean = shown.mean(axis=0)
-    return values.clip(0), vectors, mean, vectors.T @ (shown - mean)
+    return mean, shown - mean
+
+
+def _same_products(pictures):
+    """Rows that have the inner products of pictures whose mean is taken off.
+
+    All that is decoded is a sum of training pictures, so that its correlation
+    with one follows from these: [stimuli, min(stimuli, pixels)].
+    """
+    rows = pictures - pictures.mean(axis=1, keepdims=True, dtype=np.float64)
+    if rows.shape[1] <= len(rows):
+        return rows
+    values, vectors = np.linalg.eigh(gram(rows.T))
+    keep = values > TINY * values[-1]
+    return vectors[:, keep] * np.sqrt(values[keep])
+
+
+def _cosines(x, y):
+    """Cosine of each row of x and y; 0 where one of them is 0."""
+    squares = np.stack([(x**2).sum(axis=1), (y**2).sum(axis=1)])
+    return np.divide(
+        (x * y).sum(axis=1),
+        np.sqrt(squares.prod(axis=0)),
+        out=np.zeros(len(x)),
+        where=squares.min(axis=0) > TINY,
+    )
