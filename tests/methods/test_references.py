@@ -111,3 +111,25 @@ def test_differences_are_paired_and_a_worse_method_is_said_to_be():
     better = evaluation.score(target, good, draws=200)
     better |= paired.score(target, good, {'ridge': bad})
     assert paired.below(better, {'ridge': 'ridge'}) == []
+
+
+def test_with_few_stimuli_and_other_pictures_no_score_is_below_that_of_ridge():
+    """What two-way identification gains is not paid for in correlation."""
+    recording = subject.simulated_subject(
+        size=32,
+        n_train=10,
+        n_test=60,
+        train_repeats=8,
+        noise_ceiling=0.6,
+        voxels={'V1': 100, 'V2': 100, 'V3': 75, 'V4': 75, 'HVC': 100},
+    )
+    blocks = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 3))
+    other = np.uint8(blocks).repeat(4, axis=1).repeat(4, axis=2)
+    data = prepare(recording, other)
+    found = references.reconstruct(references.fit(data), data.test.fmri)
+    truth = recording.stimuli.images[data.test.stimulus]
+    bayes, ridge = (
+        paired.per_picture(truth, found[name]) for name in ('bayes', 'ridge')
+    )
+    for key in paired.COMPARED:
+        assert bayes[key].mean() > ridge[key].mean() - 0.01

@@ -22,11 +22,12 @@ from brainjax.linear.ridge import tuned
 # What the training pictures together count beside all unpaired ones.
 WEIGHTS = (0.0, 0.5, 2.0, 8.0)
 WIDENINGS = (0.25, 0.5, 1.0, 2.0, 4.0)
-RIDGE_PARTS = (0.0, 0.5, 1.0)
+RIDGE_PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 FOLDS = 5
 COMPARED = 300  # Pictures that identification looks at.
 PIXELS = 800  # That the choice looks at.
 LEAST_OWN = 0.3  # Part of residuals that is noise whatever the weights.
+ROUNDING = 1e-6  # Of scores.
 LEAST = 0.01  # Of a pixel's standard deviation; a byte's rounding is .001.
 
 
@@ -38,7 +39,8 @@ class Choice(NamedTuple):
       widening: of the noise.
       crps: of that posterior, in 0..1, the mean over held-out pictures.
       mean_weight, mean_widening: the same of the reconstruction, which is
-        chosen by pixel correlation and two-way identification.
+        chosen by pixel correlation plus two-way identification among those
+        that are below ridge in neither.
       mean_ridge: part of ridge in it.
     """
 
@@ -317,12 +319,15 @@ def _choose(basis, data, fitted, ridge, grid, seed):
     scores = np.array(
         [
             [
-                [_score((1 - a) * one + a * other, cut) for a in RIDGE_PARTS]
+                [_scores((1 - a) * one + a * other, cut) for a in RIDGE_PARTS]
                 for one in row
             ]
             for row in mean
         ]
     )
+    # What one score gains is not to be paid for with the other.
+    below = (scores < _scores(other, cut) - ROUNDING).any(axis=-1)
+    scores = np.where(below, -np.inf, scores.sum(axis=-1))
     m, n, a = np.unravel_index(np.argmax(scores), scores.shape)
     return Choice(
         weights[i],
@@ -334,15 +339,15 @@ def _choose(basis, data, fitted, ridge, grid, seed):
     )
 
 
-def _score(found, truth):
-    """Pixel correlation plus two-way identification, means over pictures."""
+def _scores(found, truth):
+    """Pixel correlation and two-way identification, means over pictures."""
     step = -(-len(truth) // COMPARED)
     r = correlation.all_pairs(truth[::step], found[::step], constant=0.0)
     own = np.diagonal(r)
     others = ((own > r).sum() + 0.5 * ((own == r).sum() - len(r))) / (
         len(r) * (len(r) - 1)
     )
-    return own.mean() + others
+    return np.array([own.mean(), others])
 
 
 def _prior(free, seen, weight):
