@@ -4,6 +4,9 @@ import os
 import pathlib
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+# Several tests run at once: threads of one that wait for cores that another
+# has slow both tenfold. Read when NumPy is imported.
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 import jax
 import pytest

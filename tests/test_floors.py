@@ -37,7 +37,6 @@ FILES = {
     *('config', 'data', 'networks', 'losses'),
     *('steps', 'training', 'method', 'findings'),
 }
-SHARED = ('config', 'data', 'references')  # By the methods.
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
 
