@@ -10,12 +10,14 @@ from brainjax.errors import InputError
 from brainjax.methods import METHODS
 from brainjax.methods.faces import data as faces_data
 from brainjax.methods.inversion import data as inversion_data
+from brainjax.methods.posterior import data as posterior_data
 from brainjax.methods.selfsup import data as selfsup_data
 
 BOUNDS = {
     'selfsup': selfsup_data.BOUNDS,
     'inversion': inversion_data.BOUNDS,
     'faces': faces_data.BOUNDS,
+    'posterior': posterior_data.BOUNDS,
 }
 BAD = {
     'a whole number from 1': (0, -3),
