@@ -54,8 +54,7 @@ def work(true, out, event=''):
     save, write = feature_decoding.np.save, files.arrays.write
 
     def told_save(stream, array):
-        name = pathlib.Path(stream.name).name.split('.')[1]
-        print('decoded', name, flush=True)
+        print('decoded', zlib.crc32(array.tobytes()), flush=True)
         save(stream, array)
 
     def told_write(path, **arrays):
