@@ -13,8 +13,9 @@ def test_the_output_is_as_large_as_the_input_and_0_at_first(
     network = unet.UNet((8, 16), out=3, groups=4, patch=patch)
     x = jax.random.normal(jax.random.key(0), (2, height, width, 4))
     t = jnp.array([0.1, 0.9])
-    params = network.init(jax.random.key(1), x, t)
-    found = network.apply(params, x, t)
+    params = jax.jit(network.init)(jax.random.key(1), x, t)
+    apply = jax.jit(network.apply)
+    found = apply(params, x, t)
     assert found.shape == (2, height, width, 3)
     assert not found.any()
     # With weights that are not 0 it hears of the picture and of the time.
@@ -22,9 +23,9 @@ def test_the_output_is_as_large_as_the_input_and_0_at_first(
     keys = jax.random.split(jax.random.key(2), len(leaves))
     leaves = [0.2 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves)]
     params = jax.tree.unflatten(tree, leaves)
-    found = network.apply(params, x, t)
+    found = apply(params, x, t)
     for inputs in ((-x, t), (x, 1 - t)):
-        assert abs(network.apply(params, *inputs) - found).max() > 1e-3
+        assert abs(apply(params, *inputs) - found).max() > 1e-3
 
 
 def test_squares_of_pixels_become_channels_and_come_back():
