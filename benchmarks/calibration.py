@@ -11,7 +11,7 @@ interval hold the nominal value?
 import argparse
 
 import numpy as np
-from common import write_result
+from common import print_results, write_result
 
 from brainjax.evaluation import posterior_scores
 
@@ -94,13 +94,7 @@ def main() -> None:
                 }
                 for name, each in found.items()
             ]
-    for result in results:
-        print(
-            ', '.join(
-                f'{key} {value:.3g}' if isinstance(value, float) else str(value)
-                for key, value in result.items()
-            )
-        )
+    print_results(results)
     write_result(known.json, results)
 
 

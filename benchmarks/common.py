@@ -86,6 +86,17 @@ def demo():
     return module.get_config()
 
 
+def print_results(results):
+    """Prints results, dictionaries, a line each."""
+    for result in results:
+        print(
+            ', '.join(
+                f'{key} {value:.3g}' if isinstance(value, float) else str(value)
+                for key, value in result.items()
+            )
+        )
+
+
 def write_result(
     path: str | pathlib.Path | None, result: dict[str, Any] | list[dict]
 ) -> None:

@@ -12,7 +12,7 @@ expected score, estimated from a large experiment, in 95 % of the experiments.
 import argparse
 
 import numpy as np
-from common import write_result
+from common import print_results, write_result
 from scipy import stats
 
 from brainjax.evaluation import (
@@ -122,13 +122,7 @@ def main() -> None:
         }
         for name, held in inside.items()
     ]
-    for result in results:
-        print(
-            ', '.join(
-                f'{key} {value:.3g}' if isinstance(value, float) else str(value)
-                for key, value in result.items()
-            )
-        )
+    print_results(results)
     write_result(known.json, results)
 
 

@@ -23,8 +23,12 @@ def per_picture(
       target, reconstruction: [n, height, width, 3]; of targets that show the
         same picture the scores are averaged.
     """
-    picture = pixels.distinct(target)
-    matrix = np.nan_to_num(pixels.correlations(target, reconstruction))
+    matrix = pixels.correlations(target, reconstruction)
+    return _per_picture(matrix, pixels.distinct(target))
+
+
+def _per_picture(matrix, picture):
+    matrix = np.nan_to_num(matrix)
     tables = (
         identification.average_pairs(matrix, picture),
         identification.n_way_table(matrix, 2, picture=picture),
@@ -55,7 +59,9 @@ def score(
     ours = per_picture(target, reconstruction)
     scores = {}
     for name, images in others.items():
-        theirs = per_picture(target, images)
+        options = {'picture': picture, 'seed': seed}
+        alone, matrix = pixel_scores(target, images, **options)
+        theirs = _per_picture(matrix, picture)
         for key, values in ours.items():
             found = statistics.paired_difference(values, theirs[key], seed)
             scores[f'{key}_minus_{name}'] = {
@@ -63,8 +69,6 @@ def score(
                 'chance': 0.0,
                 'paired': True,
             }
-        options = {'picture': picture, 'seed': seed}
-        alone, matrix = pixel_scores(target, images, **options)
         alone |= identification_scores('pixels', matrix, **options)
         scores |= {f'{key}_{name}': value for key, value in alone.items()}
     return scores

@@ -54,6 +54,13 @@ def blocks(n: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, n))
 
 
+def evenly(n: int, most: int) -> np.ndarray:
+    """Returns indices below n, all of them or `most` evenly spread ones."""
+    if n <= most:
+        return np.arange(n)
+    return np.linspace(0, n - 1, most).astype(int)
+
+
 def gram(a: np.ndarray) -> np.ndarray:
     """Returns a' a [columns, columns], in float64 throughout."""
     total = np.zeros((a.shape[1], a.shape[1]))

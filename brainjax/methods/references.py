@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from brainjax.linear.arrays import evenly
 from brainjax.linear.bayes import posterior, reference
 from brainjax.linear.bayes.reference import Reference
 from brainjax.linear.ridge import tuned
@@ -56,10 +57,7 @@ def fit(data: Data, seed: int = 0) -> References:
     """
     train, notes = evenly_chosen(data.normalised.train)
     images = data.recording.stimuli.images
-    unpaired = data.pictures
-    if len(unpaired) > MOST_PICTURES:
-        keep = np.linspace(0, len(unpaired) - 1, MOST_PICTURES).astype(int)
-        unpaired = unpaired[keep]
+    unpaired = data.pictures[evenly(len(data.pictures), MOST_PICTURES)]
     shown, stimulus = np.unique(train.stimulus, return_inverse=True)
     channels = 1 if _is_grey(images[shown]) and _is_grey(unpaired) else 3
     paired = images[shown, ..., :channels] / np.float32(255)

@@ -50,12 +50,7 @@ def scenes(
         images[part] = _draw(
             range(part.start, part.stop), kinds[part], size, seed
         )
-    categories = tuple(CATEGORIES[kind] for kind in kinds)
-    names = tuple(
-        f'scene-{seed}-{i:05d}-{category}'
-        for i, category in enumerate(categories)
-    )
-    return images, names, categories
+    return images, *_named('scene', seed, kinds)
 
 
 def silhouettes(
@@ -89,12 +84,8 @@ def silhouettes(
         # One pixel wide, the edge is as soft as that of a small photograph.
         light = np.clip(inside * half * size / 2 + 0.5, 0, 1)
         images[i] = np.uint8(light * 255 + 0.5)
-    categories = tuple(CATEGORIES[kind] for kind in kinds)
-    names = tuple(
-        f'silhouette-{seed}-{i:05d}-{category}'
-        for i, category in enumerate(categories)
-    )
-    return np.repeat(images[..., None], 3, axis=-1), names, categories
+    images = np.repeat(images[..., None], 3, axis=-1)
+    return images, *_named('silhouette', seed, kinds)
 
 
 # What a simulated subject can be shown.
@@ -117,6 +108,18 @@ def check(which: str, n: int, size: int, seed: int) -> None:
             raise InputError(
                 f'{which}: {what} is {value}; it must be {least} or more.'
             )
+
+
+def _named(
+    what: str, seed: int, kinds: np.ndarray
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns the pictures' names and categories."""
+    categories = tuple(CATEGORIES[kind] for kind in kinds)
+    names = tuple(
+        f'{what}-{seed}-{i:05d}-{category}'
+        for i, category in enumerate(categories)
+    )
+    return names, categories
 
 
 def _kinds(n: int, seed: int) -> np.ndarray:

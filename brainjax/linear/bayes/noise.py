@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from brainjax.linear.arrays import evenly
+
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
 LEAST_REPEATS = 5  # Trials beyond the first of each stimulus.
 MOST, MOST_ASSUMED = 0.95, 0.5  # That averaging does not reduce.
@@ -49,10 +51,7 @@ def fit(
     share = shares[0]
     if len(shares) > 1:
         share = _choose(residuals, stimulus, shares, folds, seed)
-    rows = residuals
-    if len(rows) > MOST_ROWS:
-        step = np.linspace(0, len(rows) - 1, MOST_ROWS).astype(int)
-        rows = rows[step]
+    rows = residuals[evenly(len(residuals), MOST_ROWS)]
     return Noise(
         share * (residuals**2).mean(axis=0),
         np.sqrt((1 - share) / len(rows)) * rows,

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from brainjax.linear.arrays import evenly
 from brainjax.linear.bayes import prior as priors
 from brainjax.linear.bayes import reference
 from brainjax.methods import references
@@ -94,9 +95,7 @@ def fit(
     """
     trials, _ = references.evenly_chosen(trials)
     shown, stimulus = np.unique(trials.stimulus, return_inverse=True)
-    if len(pictures) > MOST_PICTURES:
-        keep = np.linspace(0, len(pictures) - 1, MOST_PICTURES).astype(int)
-        pictures = pictures[keep]
+    pictures = pictures[evenly(len(pictures), MOST_PICTURES)]
     seen, free = (
         predict_convolved(config, encoder, frozen, each)
         for each in (images[shown], pictures)
