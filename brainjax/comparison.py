@@ -1,10 +1,8 @@
 """Two sets of pictures to scores and a report: `brainjax evaluate`."""
 
-import csv
-import io
 import pathlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,6 +15,7 @@ from brainjax.evaluation import (
     pixels,
     posterior_scores,
     presets,
+    score_files,
 )
 from brainjax.evaluation.audit import run as auditing
 from brainjax.evaluation.scores import Score, Scored
@@ -33,10 +32,9 @@ from brainjax.reports import (
 
 MOST_SHOWN = 60  # Pictures in the report.
 WRITTEN = (
-    *('scores.json', 'scores.csv', 'report.html'),
+    *('scores.json', 'scores.csv', 'per_picture.csv', 'report.html'),
     *('classes.csv', 'class_bank.npz', 'human.csv'),
 )
-COLUMNS = ('value', 'chance', 'low', 'high', 'p', 'n')
 
 Progress = Callable[[str, int], None]
 
@@ -92,9 +90,9 @@ def evaluate(
 
     Args:
       reconstructions, truth: as `folders.read` takes them, matched by name.
-      out: folder that gets scores.json, scores.csv and report.html,
-        classes.csv and class_bank.npz if there are classes, and human.csv if
-        there are results of people.
+      out: folder that gets scores.json, scores.csv, per_picture.csv and
+        report.html, classes.csv and class_bank.npz if there are classes, and
+        human.csv if there are results of people.
       options: what to score.
       progress: called with what is done and how far.
 
@@ -148,9 +146,10 @@ def evaluate(
             options.seed,
         )
     problems = [*target.notes, *made.notes]
+    scores = {k: v for found, _ in parts for k, v in found.items()}
     results = files.json_ready(
         {
-            'scores': {k: v for scores, _ in parts for k, v in scores.items()},
+            'scores': scores,
             **({'audit': auditing.as_dicts(audited)} if audited else {}),
             'method': options.method,
             'simulated': options.simulated,
@@ -165,7 +164,15 @@ def evaluate(
         }
     )
     files.write_json(out / 'scores.json', results)
-    files.write_text(out / 'scores.csv', as_csv(results['scores']))
+    files.write_text(
+        out / 'scores.csv', score_files.of_scores(results['scores'])
+    )
+    files.write_text(
+        out / 'per_picture.csv',
+        score_files.per_picture(
+            target.names, pixels.distinct(target.images), scores
+        ),
+    )
     page.render(
         out / 'report.html',
         title='What was seen and what was reconstructed',
@@ -288,7 +295,7 @@ def _classify(
         )
     header = ('name', 'class', 'place', 'classes', 'novel')
     rows = zip(target.names, classes, found.own, [n] * len(classes), novel)
-    files.write_text(out / 'classes.csv', _csv(header, rows))
+    files.write_text(out / 'classes.csv', score_files.as_csv(header, rows))
     return found.scores, notes
 
 
@@ -306,7 +313,7 @@ def _people(
 ) -> tuple[dict[str, Score], list[str]]:
     """Writes human.csv; returns people's score and what is said of it."""
     rows = human.per_picture(judged)
-    table = _csv(('name', 'right', 'answers'), rows)
+    table = score_files.as_csv(('name', 'right', 'answers'), rows)
     files.write_text(out / 'human.csv', table)
     return {'human_two_way': judged.score}, human.sentences(judged)
 
@@ -317,20 +324,6 @@ def _sizes(images: Sequence[np.ndarray]) -> list[str]:
     return [
         'The pictures have different sizes and were resized without cropping.'
     ]
-
-
-def as_csv(scores: Mapping[str, Mapping[str, float]]) -> str:
-    """Writes scores as a table, one a line."""
-    rows = ([name, *(s[c] for c in COLUMNS)] for name, s in scores.items())
-    return _csv(('score', *COLUMNS), rows)
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator='\n')
-    writer.writerow(header)
-    writer.writerows(rows)
-    return stream.getvalue()
 
 
 def _figures(

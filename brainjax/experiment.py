@@ -14,13 +14,16 @@ from ml_collections import ConfigDict
 from brainjax import evaluation
 from brainjax.errors import InputError, check_known
 from brainjax.evaluation import (
+    identification,
     network_features,
     paired,
     pixels,
     posterior_scores,
+    score_files,
     test_subsets,
 )
 from brainjax.evaluation.audit import run as audit
+from brainjax.evaluation.scores import Score
 from brainjax.io import arrays, files, provenance
 from brainjax.methods import METHODS, references
 from brainjax.methods.data import Data, Figure, prepare
@@ -38,8 +41,9 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
 
     Args:
       config: of the experiment.
-      workdir: gets scores.json, report.html, reconstructions.npz, images/ and
-        checkpoints/; an interrupted run resumes from there.
+      workdir: gets scores.json, per_picture.csv, report.html,
+        reconstructions.npz, targets.npz, images/ and checkpoints/; an
+        interrupted run resumes from there.
 
     Returns:
       What scores.json holds; {} on all hosts but the first, which alone
@@ -102,6 +106,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             | ({'audit': audit.as_dicts(checks)} if checks else {})
         )
         _write(folder, results, names, images, found.arrays)
+        _write_by_picture(folder, names, targets, scores)
         seen = Figure(
             'Seen and reconstructed',
             'Test pictures, each beside its reconstruction from fMRI averaged '
@@ -199,8 +204,21 @@ def _score(
     scores = evaluation.score(targets, images, **options)
     for name, rows in subsets.items():
         alone = evaluation.score(targets[rows], images[rows], **options)
-        scores |= {f'{k}_of_{name}': score for k, score in alone.items()}
+        scores |= {
+            f'{k}_of_{name}': _among_all(score, targets, rows)
+            for k, score in alone.items()
+        }
     return scores
+
+
+def _among_all(score: Score, targets: np.ndarray, rows: np.ndarray) -> Score:
+    """Gives the pictures of a subset their places among all pictures."""
+    picture = pixels.distinct(targets)
+    values = np.full(picture.max() + 1, np.nan)
+    first = identification.first(pixels.distinct(targets[rows]))
+    values[picture[rows][first]] = score.per_picture
+    score.per_picture = values
+    return score
 
 
 def _write(
@@ -219,6 +237,21 @@ def _write(
     for stem, image in zip(file_stems(names), images):
         operations.save_png(folder / 'images' / f'{stem}.png', image)
     files.write_json(folder / 'scores.json', results)
+
+
+def _write_by_picture(
+    folder: pathlib.Path,
+    names: list[str],
+    targets: np.ndarray,
+    scores: Mapping[str, Score],
+) -> None:
+    arrays.write(
+        folder / 'targets.npz',
+        images=operations.unit_range(targets).astype(np.float32),
+        names=np.array(names),
+    )
+    table = score_files.per_picture(names, pixels.distinct(targets), scores)
+    files.write_text(folder / 'per_picture.csv', table)
 
 
 @contextmanager

@@ -64,6 +64,12 @@ def test_contract(sets, tmp_path, capsys):
         rows = list(csv.DictReader(stream))
     assert [row['score'] for row in rows] == list(results['scores'])
     assert float(rows[0]['value']) == results['scores']['pixcorr']['value']
+    with open(out / 'per_picture.csv', newline='') as stream:
+        each = list(csv.DictReader(stream))
+    assert [row['name'] for row in each] == sorted(NAMES)
+    for name, entry in results['scores'].items():
+        mean = np.mean([float(row[name]) for row in each])
+        assert mean == pytest.approx(entry['value'])
     page = (out / 'report.html').read_text()
     assert 'brainjax fetch clip' in page and 'different sizes' in page
     assert 'simulated' in page

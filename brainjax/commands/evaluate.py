@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'a folder, a tar archive or an npz file with images and names, '
         'matched by name. An npz file that also holds samples [n, draws, '
         'height, width, 3] is scored as draws from a posterior as well. '
-        'Writes scores.json, scores.csv and report.html.'
+        'Writes scores.json, scores.csv, per_picture.csv and report.html.'
     )
     parser.add_argument('reconstructions', metavar='RECON')
     parser.add_argument('truth', metavar='TRUTH')

@@ -255,7 +255,8 @@ def _proper(samples, targets, picture, options):
             )
             for i in parts
         ]
-        scores[name] = make_score(tables, lower=True, **options)
+        rows = [np.unique(picture[i]) for i in parts]
+        scores[name] = make_score(tables, rows=rows, lower=True, **options)
     return scores
 
 

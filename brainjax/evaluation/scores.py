@@ -6,7 +6,7 @@ reconstructed. More than one table means that reconstructions are exchanged
 only within groups of pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,21 @@ import numpy as np
 from brainjax.evaluation import identification, pixels, statistics
 from brainjax.evaluation.score_table import PICTURE_SCORES, SCORES
 
-Score = dict[str, float | int | str]
+
+class Score(dict[str, float | int | str]):
+    """A score as scores.json holds it, and what it comes from.
+
+    Attributes:
+      per_picture: [n] float64, of which the value is the mean, in the order of
+        `pixels.distinct`; None where there are none. Not in scores.json.
+    """
+
+    per_picture: np.ndarray | None = None
+
+    def __or__(self, more: Mapping[str, float | int | str]) -> 'Score':
+        found = Score({**self, **more})
+        found.per_picture = self.per_picture
+        return found
 
 
 class Scored(NamedTuple):
@@ -43,6 +57,7 @@ def make_score(
     tables: Sequence[np.ndarray],
     chance: float | None = None,
     *,
+    rows: Sequence[np.ndarray] | None = None,
     seed: int = 0,
     draws: int = 10_000,
     lower: bool = False,
@@ -53,6 +68,7 @@ def make_score(
       tables: see the module.
       chance: None for the mean over all pairs of a picture with the
         reconstruction of another one.
+      rows: the pictures of each table, if they are not in order.
       seed: of the bootstrap and the permutations.
       draws: how many of each.
       lower: whether lower values are better, as of distances; the score then
@@ -69,14 +85,18 @@ def make_score(
     if chance is None:
         chance = _mean_of_mismatched(tables)
     low, high = statistics.bootstrap_interval(per_picture, seed, draws)
-    return {
-        'value': float(value),
-        'chance': float(chance),
-        'low': low,
-        'high': high,
-        'p': statistics.p_value(sign * value, sign * null),
-        'n': len(per_picture),
-    } | ({'better': 'lower'} if lower else {})
+    score = Score(
+        value=float(value),
+        chance=float(chance),
+        low=low,
+        high=high,
+        p=statistics.p_value(sign * value, sign * null),
+        n=len(per_picture),
+    )
+    score.per_picture = per_picture
+    if rows is not None:
+        score.per_picture = per_picture[np.argsort(np.concatenate(rows))]
+    return score | ({'better': 'lower'} if lower else {})
 
 
 def distance_score(
@@ -134,19 +154,22 @@ def pixel_scores(
             continue
         if name == 'pixcorr':
             # Known already, of all pairs: no subsets are needed.
+            rows = None
             tables = [
                 identification.average_pairs(np.nan_to_num(matrix), picture)
             ]
         else:
+            parts = subsets(target, picture, seed)
+            rows = [np.unique(picture[i]) for i in parts]
             tables = [
                 identification.average_pairs(
                     np.nan_to_num(item.table(target[i], reconstruction[i])),
                     picture[i],
                 )
-                for i in subsets(target, picture, seed)
+                for i in parts
             ]
         scores[name] = make_score(
-            tables, lower=item.lower, seed=seed, draws=draws
+            tables, rows=rows, lower=item.lower, seed=seed, draws=draws
         )
     if 'pixcorr' in scores:
         constant = pixels.is_constant(target) | pixels.is_constant(
@@ -200,7 +223,7 @@ def subsets(
       times: how many pictures there are in place of one reconstruction.
 
     Returns:
-      Indices of each subset.
+      Indices of each subset, ascending.
     """
     _, height, width, _ = target.shape
     size = SUBSET * USUAL_PIXELS // (height * width * times)
@@ -208,7 +231,7 @@ def subsets(
     m = picture.max() + 1
     order = np.random.default_rng(seed).permutation(m)
     return [
-        np.concatenate([np.flatnonzero(picture == i) for i in part])
+        np.flatnonzero(np.isin(picture, part))
         for part in np.array_split(order, -(-m // size))
     ]
 

@@ -1,6 +1,7 @@
 """The command line, from a recording's files to the report."""
 
 import contextlib
+import csv
 import io
 import json
 import os
@@ -24,6 +25,7 @@ from recording_files import write_digits, write_weizmann
 
 from brainjax.__main__ import main
 from brainjax.commands import info
+from brainjax.evaluation import pixels
 from brainjax.networks import weights
 from brainjax.networks.backbones import BACKBONES
 from brainjax.training.checkpoints import manager
@@ -126,6 +128,29 @@ def test_scores_follow_the_contract(finished):
     assert out.splitlines()[-1] == str(workdir / 'report.html')
 
 
+def test_values_of_each_picture_and_targets(finished):
+    workdir, _, _ = finished
+    found = json.loads((workdir / 'scores.json').read_text())['scores']
+    names = [f'test-{i:04d}' for i in range(1, 25)]
+    with open(workdir / 'per_picture.csv', newline='') as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row['name'] for row in rows] == names
+    columns = ['name', 'pixcorr', 'ssim_2d', 'ssim_1d', 'two_way_pixels']
+    assert list(rows[0]) == [*columns, 'all_way_pixels']
+    for column in columns[1:]:
+        values = [float(row[column]) for row in rows]
+        assert np.mean(values) == pytest.approx(found[column]['value'])
+    with (
+        np.load(workdir / 'targets.npz') as shown,
+        np.load(workdir / 'reconstructions.npz') as made,
+    ):
+        assert list(shown['names']) == names
+        assert shown['images'].dtype == np.float32
+        own = pixels.pixel_correlation(shown['images'], made['images'])
+    values = [float(row['pixcorr']) for row in rows]
+    np.testing.assert_allclose(own, values, atol=1e-5)
+
+
 def test_reconstructions_and_pictures(finished):
     workdir, _, _ = finished
     with np.load(workdir / 'reconstructions.npz') as archive:
@@ -169,9 +194,11 @@ def test_nothing_else_is_left_behind(finished):
         'config.json',
         'data.json',
         'images',
+        'per_picture.csv',
         'reconstructions.npz',
         'report.html',
         'scores.json',
+        'targets.npz',
     }
     assert not [
         p

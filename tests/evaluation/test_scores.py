@@ -8,6 +8,7 @@ from scipy import stats
 
 from brainjax.evaluation import (
     identification,
+    score_files,
     scores,
     ssim,
     statistics,
@@ -68,6 +69,22 @@ def test_distances_are_better_the_lower():
     assert found['p'] == 1 / 500
     assert found['better'] == 'lower'
     assert scores.make_score([near], draws=499)['p'] == 1
+
+
+def test_values_of_each_picture_are_in_the_order_of_pictures(monkeypatch):
+    monkeypatch.setattr(scores, 'SUBSET', 4)
+    monkeypatch.setattr(scores, 'SMALLEST_SUBSET', 4)
+    target, made = GENERATOR.random((2, 11, 12, 12, 3))
+    picture = np.repeat(np.arange(10), [2, *[1] * 9])
+    found, _ = scores.pixel_scores(target, made, picture=picture, draws=9)
+    own = np.diagonal(ssim.table('ssim_2d', target, made))
+    np.testing.assert_allclose(found['ssim_2d'].per_picture[1:], own[2:])
+    found['pixcorr'].per_picture[3] = np.nan
+    names = ['a,b', *'bcdefghijk']
+    text = score_files.per_picture(names, picture, found).splitlines()
+    assert text[0] == 'name,pixcorr,ssim_2d,ssim_1d' and len(text) == 11
+    assert text[1].startswith('"a,b",') and text[2].startswith('c,')
+    assert text[4].startswith('e,,')
 
 
 def test_perfect_reconstructions_score_perfectly():
