@@ -44,6 +44,7 @@ def score(
     reconstruction: np.ndarray,
     *,
     features: Mapping[str, Callable] | None = None,
+    fold: np.ndarray | None = None,
     seed: int = 0,
     draws: int = 10_000,
 ) -> dict[str, dict[str, float | int]]:
@@ -75,6 +76,9 @@ def score(
       reconstruction: the same of the reconstructions, in the same order.
       features: name -> function from images [n, height, width, 3] float32 in
         0..1 to [n, ...] features.
+      fold: [n] ints from 0, where several fits reconstructed: p exchanges
+        reconstructions within a fold only, and the chance of PixCorr and SSIM
+        is over such pairs; see `scores.exchangeable`.
       seed: seed of the bootstrap and the permutations.
       draws: how many of each.
 
@@ -87,7 +91,12 @@ def score(
     n = len(target)
     picture = pixels.distinct(target)
     check_distinct(picture)
-    options = {'picture': picture, 'seed': seed, 'draws': draws}
+    options = {
+        'picture': picture,
+        'fold': fold,
+        'seed': seed,
+        'draws': draws,
+    }
     scores, matrix = pixel_scores(target, reconstruction, **options)
     scores |= identification_scores('pixels', matrix, **options)
     for name, function in (features or {}).items():

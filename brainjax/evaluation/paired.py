@@ -41,6 +41,7 @@ def score(
     reconstruction: np.ndarray,
     others: Mapping[str, np.ndarray],
     seed: int = 0,
+    fold: np.ndarray | None = None,
 ) -> dict[str, Score]:
     """Scores other reconstructions of the same pictures, and the differences.
 
@@ -48,6 +49,7 @@ def score(
       target, reconstruction: [n, height, width, 3].
       others: name -> [n, height, width, 3].
       seed: of bootstrap and permutations.
+      fold: [n] of `evaluation.score`.
 
     Returns:
       'SCORE_minus_NAME' for each of `COMPARED`: the mean of the paired
@@ -59,7 +61,7 @@ def score(
     ours = per_picture(target, reconstruction)
     scores = {}
     for name, images in others.items():
-        options = {'picture': picture, 'seed': seed}
+        options = {'picture': picture, 'fold': fold, 'seed': seed}
         alone, matrix = pixel_scores(target, images, **options)
         theirs = _per_picture(matrix, picture)
         for key, values in ours.items():

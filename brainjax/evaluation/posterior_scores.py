@@ -326,22 +326,30 @@ def information(
     options = {'seed': seed, 'draws': draws}
     if np.ndim(log_posterior) == 1:
         bits = _of_pictures((log_posterior - log_prior) / np.log(2), picture)
-        return {'information': _against_zero(bits, options)}
-    # As everywhere, rows are pictures and columns responses.
-    bits = (log_posterior - log_prior).T / np.log(2)
-    table = identification.average_pairs(bits, picture)
-    m = len(table)
-    others = (table.sum(axis=0) - np.diagonal(table)) / (m - 1)
+        return {'information': against_zero(bits, options)}
+    table, others = bits_of_pairs(log_posterior, log_prior, picture)
     return {
         'information': make_score([table], 0.0, **options),
-        'information_shuffled': _against_zero(others, options),
+        'information_shuffled': against_zero(others, options),
         **identification_scores(
             'density', log_posterior.T, picture=picture, **options
         ),
     }
 
 
-def _against_zero(values, options):
+def bits_of_pairs(
+    log_posterior: np.ndarray, log_prior: np.ndarray, picture: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bits of all pairs, [m, m], and of each response with other pictures."""
+    # As everywhere, rows are pictures and columns responses.
+    bits = (log_posterior - log_prior).T / np.log(2)
+    table = identification.average_pairs(bits, picture)
+    m = len(table)
+    return table, (table.sum(axis=0) - np.diagonal(table)) / (m - 1)
+
+
+def against_zero(values: np.ndarray, options: dict[str, int]) -> Score:
+    """A score [n] of which 0 is chance, with p from flipping signs."""
     low, high = statistics.bootstrap_interval(values, **options)
     null = statistics.sign_flip_null(values, options['draws'], options['seed'])
     return {

@@ -119,7 +119,43 @@ def distance_score(
 
 def _mean_of_mismatched(tables):
     total = sum(table.sum() - np.trace(table) for table in tables)
-    return total / sum(len(table) * (len(table) - 1) for table in tables)
+    pairs = sum(len(table) * (len(table) - 1) for table in tables)
+    return total / pairs if pairs else np.nan
+
+
+def exchangeable(picture: np.ndarray, fold: np.ndarray) -> list[np.ndarray]:
+    """Groups pictures whose reconstructions may be exchanged.
+
+    A fold's reconstructions lean to what it was trained on, which are the
+    pictures of the other folds: given one of those they score higher than
+    with nothing decoded at all. Exchanged within their fold they do not.
+
+    Args:
+      picture: [n] from `pixels.distinct`.
+      fold: [n] which fold made each reconstruction.
+
+    Returns:
+      Pictures, of 0 to m - 1, of each group: those of one fold; a picture
+      that several folds tested is in a group with others of the same folds.
+    """
+    tested = np.zeros((picture.max() + 1, fold.max() + 1), bool)
+    tested[picture, fold] = True
+    label = np.unique(tested, axis=0, return_inverse=True)[1].ravel()
+    return [np.flatnonzero(label == i) for i in np.unique(label)]
+
+
+def _blocks(table, picture, fold):
+    """Cuts a table [m, m] to pictures that may be exchanged, and says which."""
+    if fold is None:
+        return [table], None
+    groups = exchangeable(picture, fold)
+    return [table[np.ix_(rows, rows)] for rows in groups], groups
+
+
+def _permuted(tables):
+    """The mean of exchanged reconstructions, of all tables."""
+    total = sum(table.sum() / len(table) for table in tables)
+    return float(total / sum(map(len, tables)))
 
 
 def pixel_scores(
@@ -128,6 +164,7 @@ def pixel_scores(
     names: Sequence[str] = PICTURE_SCORES,
     *,
     picture: np.ndarray | None = None,
+    fold: np.ndarray | None = None,
     seed: int = 0,
     draws: int = 10_000,
 ) -> tuple[dict[str, Score], np.ndarray]:
@@ -137,6 +174,7 @@ def pixel_scores(
       target, reconstruction: [n, height, width, 3], see `pixels`.
       names: items of `score_table.SCORES` that have a table.
       picture: [n] from `pixels.distinct`, by default of `target`.
+      fold: [n] see `exchangeable`, where several fits reconstructed.
       seed, draws: of `make_score`.
 
     Returns:
@@ -154,12 +192,12 @@ def pixel_scores(
             continue
         if name == 'pixcorr':
             # Known already, of all pairs: no subsets are needed.
-            rows = None
-            tables = [
-                identification.average_pairs(np.nan_to_num(matrix), picture)
-            ]
+            averaged = identification.average_pairs(
+                np.nan_to_num(matrix), picture
+            )
+            tables, rows = _blocks(averaged, picture, fold)
         else:
-            parts = subsets(target, picture, seed)
+            parts = subsets(target, picture, seed, fold=fold)
             rows = [np.unique(picture[i]) for i in parts]
             tables = [
                 identification.average_pairs(
@@ -210,7 +248,11 @@ def repeated(picture: np.ndarray) -> list[str]:
 
 
 def subsets(
-    target: np.ndarray, picture: np.ndarray, seed: int, times: int = 1
+    target: np.ndarray,
+    picture: np.ndarray,
+    seed: int,
+    times: int = 1,
+    fold: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     """Divides targets at random into subsets that are quickly compared.
 
@@ -221,6 +263,7 @@ def subsets(
       picture: [n] from `pixels.distinct`.
       seed: of the division.
       times: how many pictures there are in place of one reconstruction.
+      fold: [n] see `exchangeable`.
 
     Returns:
       Indices of each subset, ascending.
@@ -228,11 +271,14 @@ def subsets(
     _, height, width, _ = target.shape
     size = SUBSET * USUAL_PIXELS // (height * width * times)
     size = min(max(size, SMALLEST_SUBSET), SUBSET)
-    m = picture.max() + 1
-    order = np.random.default_rng(seed).permutation(m)
+    groups = [np.arange(picture.max() + 1)]
+    if fold is not None:
+        groups = exchangeable(picture, fold)
+    rng = np.random.default_rng(seed)
     return [
         np.flatnonzero(np.isin(picture, part))
-        for part in np.array_split(order, -(-m // size))
+        for rows in groups
+        for part in np.array_split(rng.permutation(rows), -(-len(rows) // size))
     ]
 
 
@@ -241,6 +287,7 @@ def identification_scores(
     matrix: np.ndarray,
     *,
     picture: np.ndarray | None = None,
+    fold: np.ndarray | None = None,
     seed: int = 0,
     draws: int = 10_000,
 ) -> dict[str, Score]:
@@ -250,23 +297,30 @@ def identification_scores(
       name: of the similarity, such as 'pixels' or 'alexnet2'.
       matrix: R [n, n], rows targets and columns reconstructions.
       picture: [n] from `pixels.distinct`, if targets may be the same.
+      fold: [n] see `exchangeable`. Pictures of all folds are told apart, and
+        chance stays a guess's; 'permuted' is what p compares with, the mean
+        of reconstructions exchanged within folds, which may be less.
       seed, draws: of `make_score`.
 
     Returns:
       {'two_way_NAME', 'fifty_way_NAME'}; with fewer than 50 pictures the
       second is 'all_way_NAME'.
     """
-    ways = min(50, len(matrix if picture is None else np.unique(picture)))
+    if picture is None:
+        picture = np.arange(len(matrix))
+    ways = min(50, picture.max() + 1)
     prefix = 'fifty_way' if ways == 50 else 'all_way'
-    return {
-        f'{kind}_{name}': make_score(
-            [identification.n_way_table(matrix, n, picture=picture)],
-            identification.chance(n),
-            seed=seed,
-            draws=draws,
+    scores = {}
+    for kind, n in (('two_way', 2), (prefix, ways)):
+        table = identification.n_way_table(matrix, n, picture=picture)
+        tables, rows = _blocks(table, picture, fold)
+        found = make_score(
+            tables, identification.chance(n), rows=rows, seed=seed, draws=draws
         )
-        for kind, n in (('two_way', 2), (prefix, ways))
-    }
+        if fold is not None:
+            found |= {'permuted': _permuted(tables)}
+        scores[f'{kind}_{name}'] = found
+    return scores
 
 
 def retrieval_scores(
