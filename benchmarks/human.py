@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 from common import write_result
 
-from brainjax.evaluation import human
+from brainjax.evaluation import human, human_sessions
 
 SIZES = ((1, 20), (3, 20), (5, 20), (5, 50), (10, 50), (20, 50), (30, 20))
 LIKENESS = 1.3  # Of a reconstruction to its own picture, where it has any.
@@ -38,7 +38,10 @@ def experiment(generator, observers, pictures, likeness):
         right = skill * surplus + noise > 0
         correct = {f'{j}': bool(x) for j, x in zip(ring, right)}
         sessions.append(
-            human.Session('', f'{i}', i, correct, np.ones(8, bool), 1000.0)
+            human_sessions.Session(
+                *('', f'{i}', i, correct, np.ones(8, bool)),
+                generator.integers(800, 3000, pictures),
+            )
         )
     return sessions
 
@@ -59,9 +62,9 @@ def main() -> None:
         for seed in range(known.experiments):
             options = {'seed': seed, 'draws': known.draws}
             sessions = experiment(generator, observers, pictures, 0)
-            p.append(human.score(sessions, **options).entry['p'])
+            p.append(human.score(sessions, **options).score['p'])
             sessions = experiment(generator, observers, pictures, LIKENESS)
-            entry = human.score(sessions, **options).entry
+            entry = human.score(sessions, **options).score
             inside.append(entry['low'] <= expected <= entry['high'])
             widths.append(entry['high'] - entry['low'])
         results.append(

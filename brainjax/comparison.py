@@ -58,6 +58,7 @@ class Options(NamedTuple):
       transductive: whether responses to the test pictures were used to fit.
       seed, draws: of the bootstrap and the permutations.
       human_results: files with what people chose, see `evaluation.human`.
+      human_against: another method's reconstructions that they chose between.
       alpha, upright: how both sets are read, see `decoding.Rules`.
     """
 
@@ -77,6 +78,7 @@ class Options(NamedTuple):
     human_results: Sequence[str] = ()
     alpha: str = 'grey'
     upright: bool = True
+    human_against: str | None = None
 
 
 def evaluate(
@@ -111,8 +113,12 @@ def evaluate(
     order = folders.match(made, target, reconstructions, truth)
     images = [made.images[i] for i in order]
     draws = {'seed': options.seed, 'draws': options.draws}
+    other = options.human_against and human_test.matched(
+        options.human_against, truth, target, options.alpha, options.upright
+    )
     judged = human_test.read_results(
-        options.human_results, target.names, target.images, images, **draws
+        *(options.human_results, target.names, target.images, images, other),
+        **draws,
     )
     out = files.writable_folder(out)
     for name in WRITTEN:  # Scoring may take long.
@@ -313,9 +319,10 @@ def _people(
 ) -> tuple[dict[str, Score], list[str]]:
     """Writes human.csv; returns people's score and what is said of it."""
     rows = human.per_picture(judged)
-    table = score_files.as_csv(('name', 'right', 'answers'), rows)
+    right = 'right' if judged.name == 'human_two_way' else 'chosen'
+    table = score_files.as_csv(('name', right, 'answers'), rows)
     files.write_text(out / 'human.csv', table)
-    return {'human_two_way': judged.score}, human.sentences(judged)
+    return {judged.name: judged.score}, human.sentences(judged)
 
 
 def _sizes(images: Sequence[np.ndarray]) -> list[str]:

@@ -6,6 +6,8 @@ It needs `chromium` and `chromedriver` on the path and no Python package.
 import base64
 import contextlib
 import json
+import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -15,7 +17,12 @@ import urllib.request
 import pytest
 
 ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'  # Named so by the standard.
-KEYS = {'left': '\ue012', 'right': '\ue014', 'enter': '\ue007'}
+KEYS = {
+    'left': '\ue012',
+    'right': '\ue014',
+    'enter': '\ue007',
+    'tab': '\ue004',
+}
 BROWSERS = ('chromium', 'google-chrome', 'chromium-browser')
 
 
@@ -100,6 +107,42 @@ class Browser:
             assert time.monotonic() < end, f'never came true: {condition}'
             time.sleep(0.02)
 
+    def narrow(self, width, height, touch=True):
+        """Sets the viewport in CSS pixels; windows cannot be as narrow."""
+        size = {'width': width, 'height': height, 'deviceScaleFactor': 1}
+        self.send(
+            '/goog/cdp/execute',
+            {
+                'cmd': 'Emulation.setDeviceMetricsOverride',
+                'params': {**size, 'mobile': touch},
+            },
+        )
+
+    def violations(self, rules=()):
+        """What axe-core finds wrong in the page, or skips the test.
+
+        The script is looked for as $AXE_CORE and as npm installs it here or
+        globally.
+        """
+        self.script(axe_core())
+        found = self.wait_for(
+            'axe.run(document, {resultTypes: ["violations"]})'
+        )
+        return [
+            (each['id'], node['target'])
+            for each in found['violations']
+            if each['id'] not in rules
+            for node in each['nodes']
+        ]
+
+    def wait_for(self, promise):
+        """The value that a JavaScript promise comes to."""
+        body = {
+            'script': f'const end = arguments[0]; ({promise}).then(end, end)',
+            'args': [],
+        }
+        return self.send('/execute/async', body)
+
     def complaints(self):
         """Errors that the page caused, blocked requests among them."""
         log = self.send('/se/log', {'type': 'browser'})
@@ -108,6 +151,21 @@ class Browser:
     def picture(self):
         """The window as the bytes of a PNG file."""
         return base64.b64decode(self.send('/screenshot'))
+
+
+def axe_core():
+    """The text of axe-core, or skips the test where there is none."""
+    places = [os.environ.get('AXE_CORE', '')]
+    npm = shutil.which('npm')
+    roots = ['node_modules']
+    if npm:
+        done = subprocess.run([npm, 'root', '-g'], capture_output=True)
+        roots.append(done.stdout.decode().strip())
+    places += [f'{root}/axe-core/axe.min.js' for root in roots]
+    for place in places:
+        if os.path.isfile(place):
+            return pathlib.Path(place).read_text(encoding='utf-8')
+    pytest.skip('axe-core is not installed: npm install axe-core')
 
 
 @contextlib.contextmanager

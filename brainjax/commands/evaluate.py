@@ -90,6 +90,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='CSV',
         help='files that observers got from human_test.html',
     )
+    parser.add_argument(
+        '--human-against',
+        metavar='RECON',
+        help="another method's reconstructions: people choose between these "
+        'and those, beside the picture that was seen',
+    )
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
@@ -99,6 +105,11 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
             f'--draws {known.draws} and --seed {known.seed} cannot be used; '
             'give at least one draw and a seed from 0 up.'
         )
+    if known.human_against and not (known.human_test or known.human_results):
+        raise InputError(
+            '--human-against asks people to choose between two methods; give '
+            '--human-test to write the page, or --human-results.'
+        )
     set_up_jax()
     from brainjax import comparison
     from brainjax.evaluation.score_table import in_line
@@ -107,10 +118,9 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
 
     if known.human_test:
         pair = known.reconstructions, known.truth
+        rules = known.alpha, not known.as_stored
         print(
-            human_test.write_test(
-                *pair, known.out, known.alpha, not known.as_stored
-            )
+            human_test.write_test(*pair, known.out, *rules, known.human_against)
         )
         return
     with progress('evaluate', None, unit='pictures') as show:
@@ -135,6 +145,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                 known.human_results,
                 known.alpha,
                 not known.as_stored,
+                known.human_against,
             ),
             lambda what, done: show(done, what),
         )

@@ -168,6 +168,11 @@ SCORES = {
         'Shown a reconstruction, the picture that was seen and one other, how '
         'often do people choose the one that was seen?',
     ),
+    'human_preference': Item(
+        'People, preference',
+        'Shown a picture that was seen and two reconstructions of it, how '
+        'often do people choose these and not those of the other method?',
+    ),
     r'top(\d+)_picture_(.+)': Item(
         'Picture found, top {0}, {1}',
         'Of all pictures, how often the one that was seen is among the {0} '

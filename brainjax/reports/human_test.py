@@ -1,17 +1,18 @@
 """The test for people: the page on which they choose, and what they chose.
 
 An observer sees a reconstruction and two pictures, and chooses which of them
-it resembles more (two-alternative forced choice). The page is one HTML file
-that needs only itself: it draws order, lures and sides from a seed that each
-observer's file states, mixes in checks of attention whose answer is plain, and
-hands out the choices as a CSV file that `brainjax.evaluation.human` reads.
+it resembles more; or a picture and two methods' reconstructions of it, and
+chooses the nearer one (two-alternative forced choice). The page is one HTML
+file that needs only itself: it draws order, lures and sides from a seed that
+each observer's file states, mixes in checks of attention whose answer is plain,
+and hands out the choices as a CSV file that `evaluation.human_sessions` reads.
 """
 
 import base64
 import io
-import math
 import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jinja2
 import numpy as np
@@ -19,16 +20,30 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
-from brainjax.evaluation import folders, human
+from brainjax.evaluation import folders, human, human_plan, human_sessions
 from brainjax.io import files
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
 from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, style
 
 TEMPLATE = pathlib.Path(__file__).with_name('human_test.html')
-MOST_CHOICES = 100  # Per observer, without checks; more tire.
-LEAST_CHECKS = 8
+PLAN = pathlib.Path(__file__).with_name('human_plan.js')
 LARGEST = 384  # Pixels of the longer side of an embedded picture.
+
+
+class Judgeable(NamedTuple):
+    """What a test shows, [n] uint8 pictures [height, width, 3] each.
+
+    Attributes:
+      names: of the pictures, written to the observers' files.
+      seen, made: pictures and their reconstructions, in the same order.
+      other: reconstructions by another method, or None.
+    """
+
+    names: list[str]
+    seen: list[np.ndarray]
+    made: list[np.ndarray]
+    other: list[np.ndarray] | None = None
 
 
 def write_test(
@@ -37,60 +52,79 @@ def write_test(
     out: PathLike,
     alpha: str = 'grey',
     upright: bool = True,
+    against: PathLike | None = None,
 ) -> pathlib.Path:
     """Writes human_test.html, on which people choose between pictures.
 
     Args:
       reconstructions, truth: as `folders.read` takes them, matched by name.
       out: folder that gets the page.
-      alpha, upright: how both are read, see `decoding.Rules`.
+      alpha, upright: how all are read, see `decoding.Rules`.
+      against: another method's reconstructions, between which and the first
+        people choose.
 
     Returns:
       Path of the page.
     """
-    seen, made = (
-        folders.read(source, alpha, upright)
-        for source in (truth, reconstructions)
-    )
-    order = folders.match(made, seen, reconstructions, truth)
-    images = [made.images[i] for i in order]
-    test = _to_judge(seen.names, seen.images, images)
-    identity = human.identity(*test)
+    seen = folders.read(truth, alpha, upright)
+    made = matched(reconstructions, truth, seen, alpha, upright)
+    other = against and matched(against, truth, seen, alpha, upright)
+    shown = to_judge(seen.names, seen.images, made, other)
     path = files.writable_folder(out) / 'human_test.html'
-    render(path, identity, *test)
+    render(path, shown, human_sessions.identity(*shown))
     return path
 
 
+def matched(
+    source: PathLike,
+    truth: PathLike,
+    seen: folders.Pictures,
+    alpha: str = 'grey',
+    upright: bool = True,
+) -> list[np.ndarray]:
+    """Reads reconstructions in the order of the pictures that were seen.
+
+    Args:
+      source: as `folders.read` takes it.
+      truth, seen: where the pictures seen come from, and they themselves.
+      alpha, upright: see `decoding.Rules`.
+    """
+    made = folders.read(source, alpha, upright)
+    order = folders.match(made, seen, source, truth)
+    return [made.images[i] for i in order]
+
+
 def render(
-    path: PathLike,
-    test: str,
-    names: Sequence[str],
-    seen: Sequence[np.ndarray],
-    made: Sequence[np.ndarray],
+    path: PathLike, shown: Judgeable, test: human_sessions.HumanTest
 ) -> None:
     """Writes the page, whole or not at all.
 
     Args:
       path: file to write.
-      test: what identifies the test, see `human.identity`.
-      names: [n] of the pictures, written to the observers' files.
-      seen: [n] pictures that were seen, [height, width, 3] uint8 each.
-      made: [n] their reconstructions, in the same order.
+      shown: names and pictures.
+      test: what identifies it, see `human_sessions.identity`.
     """
-    choices = min(len(names), MOST_CHOICES)
+    n, others = len(shown.names), shown.other or [None] * len(shown.names)
     data = {
-        'test': test,
-        'most': MOST_CHOICES,
-        'checks': max(LEAST_CHECKS, math.ceil(choices / 10)),
+        'test': test.digest,
+        'methods': test.methods,
+        'judged': human_plan.judged(n),
+        'checks': human_plan.checks(n),
+        'fastest': human_sessions.FASTEST,
         'pictures': [
             {'name': name, 'seen': _embedded(a), 'made': _embedded(b)}
-            for name, a, b in zip(names, seen, made)
+            | ({} if c is None else {'other': _embedded(c)})
+            for name, a, b, c in zip(
+                shown.names, shown.seen, shown.made, others
+            )
         ],
     }
     template = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     ).from_string(TEMPLATE.read_text(encoding='utf-8'))
-    files.write_text(path, template.render(data=data))
+    plan = PLAN.read_text(encoding='utf-8')
+    page = template.render(data=data, plan=plan, methods=test.methods)
+    files.write_text(path, page)
 
 
 def _embedded(image: np.ndarray) -> str:
@@ -108,6 +142,7 @@ def read_results(
     names: Sequence[str],
     seen: Sequence[np.ndarray],
     made: Sequence[np.ndarray],
+    other: Sequence[np.ndarray] | None = None,
     *,
     seed: int = 0,
     draws: int = 10_000,
@@ -117,7 +152,7 @@ def read_results(
     Args:
       results: their files.
       names: [n] of the pictures.
-      seen, made: [n] pictures and reconstructions, those of the test.
+      seen, made, other: [n] pictures and reconstructions, those of the test.
       seed, draws: of the bootstrap and the permutations.
 
     Returns:
@@ -125,26 +160,35 @@ def read_results(
     """
     if not results:
         return None
-    test = _to_judge(names, seen, made)
-    identity = human.identity(*test)
-    sessions = [human.read(path, identity, test[0]) for path in results]
-    return human.score(sessions, seed=seed, draws=draws)
+    test = human_sessions.identity(*to_judge(names, seen, made, other))
+    sessions = [human_sessions.read(path, test) for path in results]
+    return human.score(sessions, test.methods, seed=seed, draws=draws)
 
 
-def _to_judge(names, seen, made):
-    """Names, pictures and reconstructions of the test, as bytes."""
+def to_judge(
+    names: Sequence[str],
+    seen: Sequence[np.ndarray],
+    made: Sequence[np.ndarray],
+    other: Sequence[np.ndarray] | None = None,
+) -> Judgeable:
+    """Those of the pictures that people judge, as bytes."""
     places = human.chosen(len(names))
-    return (
-        [names[i] for i in places],
-        [operations.to_uint8(seen[i]) for i in places],
-        [operations.to_uint8(made[i]) for i in places],
+    sets = (
+        images and [operations.to_uint8(images[i]) for i in places]
+        for images in (seen, made, other)
     )
+    return Judgeable([names[i] for i in places], *sets)
 
 
 def section(judged: human.Judged) -> tuple[str, str, Figure]:
     """Returns title, caption and figure for a report."""
+    what = (
+        'chose these reconstructions, not those of the other method'
+        if judged.name == human.NAMES[2]
+        else 'was right'
+    )
     caption = (
-        'How often each observer, and on the right each picture, was right. '
+        f'How often each observer, and on the right each picture, {what}. '
         'The dashed line is a guess.'
     )
     if judged.excluded:
@@ -182,8 +226,11 @@ def choices(judged: human.Judged) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis='y', color=LINE, linewidth=0.5)
         axes.set_axisbelow(True)
-        axes.set_xlabel(
-            f'{what}, from the least often right', fontsize=8.5, color=INK
-        )
-    left.set_ylabel('chose what was seen', fontsize=8.5, color=INK)
+        axes.set_xlabel(f'{what}, from the lowest', fontsize=8.5, color=INK)
+    both = judged.name == human.NAMES[2]
+    left.set_ylabel(
+        'chose these' if both else 'chose what was seen',
+        fontsize=8.5,
+        color=INK,
+    )
     return figure

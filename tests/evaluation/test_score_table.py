@@ -10,6 +10,7 @@ from brainjax.evaluation import (
     distractors,
     god,
     human,
+    human_sessions,
     network_features,
     presets,
     protocols,
@@ -69,10 +70,12 @@ def of_presets():
     found |= classification.classify(
         RNG.normal(size=(3, 8)), ['0001', '0007', '0009'], bank, **options
     ).scores
-    session = human.Session(
-        'a.csv', 'a', 1, {'x': True, 'y': False}, np.ones(8, bool), 900.0
+    checks, times = np.ones(8, bool), np.full(10, 900)
+    session = human_sessions.Session(
+        'a.csv', 'a', 1, {'x': True, 'y': False}, checks, times
     )
-    found['human_two_way'] = human.score([session], **options).score
+    for methods, name in human.NAMES.items():
+        found[name] = human.score([session], methods, **options).score
     return found
 
 

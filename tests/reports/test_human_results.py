@@ -1,13 +1,14 @@
 """What people chose: files to a score, to a figure and to the report."""
 
-import csv
 import json
+import re
 
 import numpy as np
 import pytest
+from human_files import rows_of, write
 
 from brainjax.__main__ import main
-from brainjax.evaluation import human
+from brainjax.evaluation import human, human_sessions
 from brainjax.reports import human_test
 
 GENERATOR = np.random.default_rng(0)
@@ -28,17 +29,11 @@ def sets(tmp_path):
     return str(tmp_path / 'made.npz'), str(tmp_path / 'seen.npz')
 
 
-def write(path, test, observer, wrong=0, failed=0):
-    kinds = [('test', i, i < wrong) for i in range(6)]
-    kinds += [('check', i, i < failed) for i in range(5)]
-    with open(path, 'w', newline='') as stream:
-        writer = csv.writer(stream)
-        writer.writerow(human.COLUMNS)
-        for place, (kind, i, is_wrong) in enumerate(kinds, 1):
-            row = [test, observer, 1, place, 11, kind, NAMES[i], NAMES[i - 1]]
-            choice = 'right' if is_wrong else 'left'
-            writer.writerow([*row, 'left', choice, int(not is_wrong), 800])
-    return str(path)
+def made_test(out, methods=1):
+    """What a page that was written says of itself."""
+    page = (out / 'human_test.html').read_text()
+    digest = re.search('"test": "([0-9a-f]{16})"', page)[1]
+    return human_sessions.HumanTest(digest, NAMES, methods)
 
 
 def evaluate(sets, out, *flags):
@@ -49,12 +44,14 @@ def evaluate(sets, out, *flags):
 def test_results_are_in_the_report_beside_the_other_scores(sets, tmp_path):
     out = tmp_path / 'out'
     assert evaluate(sets, out, '--human-test') == 0
-    page = (out / 'human_test.html').read_text()
     assert not (out / 'scores.json').exists()
-    test = page.partition('"test": "')[2][:16]
+    test = made_test(out)
     paths = [
-        write(
-            tmp_path / f'{i}.csv', test, f'o{i}', wrong=i, failed=3 * (i == 2)
+        str(
+            write(
+                tmp_path / f'{i}.csv',
+                rows_of(test, f'o{i}', NAMES[:i], 3 * (i == 2), seed=i),
+            )
         )
         for i in range(3)
     ]
@@ -64,14 +61,48 @@ def test_results_are_in_the_report_beside_the_other_scores(sets, tmp_path):
     assert entry['value'] == 11 / 12 and entry['observers'] == 2
     assert 'two_way_pixels' in results['scores']
     report = (out / 'report.html').read_text()
-    for part in ('What people chose', 'o2, 2 of 5', 'People, two-way'):
+    for part in ('What people chose', 'o2, 5 of 8 checks', 'People, two-way'):
         assert part in report
     assert 'human_two_way,0.91' in (out / 'scores.csv').read_text()
 
 
+def test_two_methods_are_judged_against_each_other(sets, tmp_path):
+    """As VanRullen & Reddy 2019 asked people: which of two is nearer?"""
+    out, other = tmp_path / 'out', str(tmp_path / 'other.npz')
+    generator = np.random.default_rng(1)
+    images = generator.random((6, 16, 16, 3), dtype=np.float32)
+    np.savez(other, images=images, names=NAMES)
+    against = '--human-against', other
+    assert evaluate(sets, out, '--human-test', *against) == 0
+    test = made_test(out, 2)
+    paths = [
+        str(write(tmp_path / f'{i}.csv', rows_of(test, f'o{i}', wrong, seed=i)))
+        for i, wrong in enumerate((NAMES[:1], NAMES[:2], ()))
+    ]
+    assert evaluate(sets, out, '--human-results', *paths, *against) == 0
+    results = json.loads((out / 'scores.json').read_text())
+    entry = results['scores']['human_preference']
+    assert entry['value'] == 15 / 18 and entry['observers'] == 3
+    assert entry['low'] < entry['value'] < entry['high']
+    report = (out / 'report.html').read_text()
+    assert 'People, preference' in report and 'two-sided' in report
+    table = (out / 'human.csv').read_text().splitlines()
+    assert table[:2] == ['name,chosen,answers', 'p0,1,3']
+
+
+def test_the_other_method_is_judged_by_people_alone(sets, tmp_path, capsys):
+    flags = '--human-against', sets[0]
+    assert evaluate(sets, tmp_path / 'out', *flags) == 2
+    assert 'give --human-test to write' in capsys.readouterr().err
+    flags = '--human-test', *flags
+    assert evaluate(sets, tmp_path / 'out', *flags) == 2
+    assert 'the same reconstruction' in capsys.readouterr().err
+
+
 def test_bad_results_are_told_in_one_sentence(sets, tmp_path, capsys):
     out = tmp_path / 'out'
-    path = write(tmp_path / 'a.csv', 'another', 'o')
+    another = human_sessions.HumanTest('another', NAMES)
+    path = str(write(tmp_path / 'a.csv', rows_of(another)))
     for flags, message in (
         (('--human-results', path), "is of the test 'another'"),
         (('--human-results', 'none.csv'), 'none.csv cannot be read'),
@@ -95,15 +126,15 @@ def test_rates_of_observers_and_pictures():
     names = ['a', 'b', 'c', 'd']
     answers = {'ann': [1, 1, 1, 0], 'bob': [1, 0, 0, 0], 'sleepy': [0, 0, 0, 1]}
     sessions = [
-        human.Session(
+        human_sessions.Session(
             who,
             who,
-            0,
+            seed,
             {name: bool(x) for name, x in zip(names, right)},
             np.array([who != 'sleepy'] * 8),
-            1.0,
+            np.array([900, 1000 + seed]),
         )
-        for who, right in answers.items()
+        for seed, (who, right) in enumerate(answers.items())
     ]
     judged = human.score(sessions, draws=50)
     title, caption, figure = human_test.section(judged)
