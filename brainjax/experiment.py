@@ -1,5 +1,6 @@
 """One experiment from a config to a report: `brainjax run`."""
 
+import functools
 import json
 import pathlib
 import sys
@@ -77,8 +78,11 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         checks = []
         if config.audit.on:
             with _timed(timings, 'Audit'):
+                again = functools.partial(
+                    prepare, keep_test=config.pictures.keep_test
+                )
                 checks = audit.of_run(
-                    method, fitted, data, prepare, images, config, folder
+                    method, fitted, data, again, images, config, folder
                 )
         if not hosts.is_first():
             return {}
@@ -98,7 +102,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
                 'scores': scores | found.scores,
                 'method': config.method,
                 'simulated': data.recording.simulated,
-                'transductive': found.transductive,
+                'transductive': found.transductive or data.test_kept > 0,
                 'problems': data.problems,
                 'config': json.loads(config.to_json_best_effort()),
                 'versions': provenance.versions(),
@@ -128,6 +132,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             method=found.method,
             simulated=data.recording.simulated,
             transductive=found.transductive,
+            test_kept=data.test_kept,
             problems=data.problems,
             lead=paired.below(scores, REFERENCES),
             scores=results['scores'],
@@ -188,7 +193,10 @@ def open_data(config: ConfigDict) -> Data:
         raise InputError(
             f'config.recording.path is empty: this config wants {c.required}.'
         )
-    data = prepare(*METHODS[config.method].load(config))
+    data = prepare(
+        *METHODS[config.method].load(config),
+        keep_test=config.pictures.keep_test,
+    )
     evaluation.check_number(len(data.test), data.recording.source)
     return data
 

@@ -36,7 +36,7 @@ def test_without_a_path_a_subject_is_simulated():
     assert len(recording.train) == 100 and len(recording.test) == 24
     assert recording.stimuli.images.shape == (112, 16, 16, 3)
     assert recording.voxels == 50 and len(recording.unpaired_fmri) == 20
-    pictures, notes = methods_data.load_pictures(config())
+    pictures, notes, _ = methods_data.load_pictures(config())
     assert not notes
     assert pictures.shape == (64, 16, 16, 3) and pictures.dtype == np.uint8
     seen = {image.tobytes() for image in recording.stimuli.images}
@@ -81,7 +81,7 @@ def test_unpaired_pictures_have_to_be_named_for_real_fmri(tmp_path):
         methods_data.load_pictures(recording_of(paths))
     flags = tiny.write(tmp_path)
     folder = flags[-1].split('=')[1]
-    pictures, _ = methods_data.load_pictures(
+    pictures, *_ = methods_data.load_pictures(
         config(pictures__path=folder, pictures__number=10)
     )
     assert pictures.shape == (10, 16, 16, 3)

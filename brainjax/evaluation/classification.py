@@ -24,9 +24,8 @@ from brainjax.io import arrays as npz
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
 from brainjax.networks.backbones import alexnet
-from brainjax.pictures import loading, operations
+from brainjax.pictures import duplicates, loading, operations
 from brainjax.pictures.sources import Source, open_source
-from brainjax.recordings import leakage
 
 SIZE = 112
 EXAMPLES = 100  # Of each class.
@@ -186,9 +185,7 @@ def _shown(
     found = set()
     for label in set(labels) & targets.keys():
         places = [i for i, other in enumerate(labels) if other == label]
-        pairs = leakage.near_duplicates(
-            [images[i] for i in places], targets[label]
-        )
+        pairs = duplicates.near([images[i] for i in places], targets[label])
         found |= {places[i] for i, _ in pairs}
     return found
 

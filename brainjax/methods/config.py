@@ -94,6 +94,8 @@ def shared() -> ConfigDict:
     c.pictures = ConfigDict()
     c.pictures.path = ''  # '' generates scenes for the simulated subject.
     c.pictures.number = 0  # Greatest number to use.
+    # Test pictures among them are left out; True keeps them: transductive.
+    c.pictures.keep_test = False
 
     # Beside every method: ridge and a closed-form posterior, which choose
     # their settings inside the training trials (see docs/posterior.md).

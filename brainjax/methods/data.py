@@ -18,6 +18,7 @@ from brainjax.recordings import (
     Trials,
     average_repeats,
     format_of,
+    leakage,
     need_pictures,
     normalise,
     open_recording,
@@ -42,6 +43,8 @@ class Data(NamedTuple):
         'pictures', whatever files are called.
       problems: sentences on what a person should know of the recording and
         the pictures before trusting the run.
+      test_kept: how many test pictures are among the unpaired ones, because
+        the config keeps them.
     """
 
     recording: Recording
@@ -50,6 +53,7 @@ class Data(NamedTuple):
     pictures: np.ndarray
     fingerprints: dict[str, str]
     problems: list[str]
+    test_kept: int = 0
 
 
 class Figure(NamedTuple):
@@ -72,7 +76,8 @@ class Findings(NamedTuple):
 
     Attributes:
       method: what made the pictures, as in 'from brain activity by X'.
-      transductive: whether test responses took part in fitting.
+      transductive: whether test responses took part in fitting. (Test pictures
+        among the unpaired ones are told by `Data.test_kept`.)
       scores: name -> as in scores.json.
       figures: in the order of the report.
       notes: sentences.
@@ -91,14 +96,23 @@ class Findings(NamedTuple):
 
 
 def prepare(
-    recording: Recording, pictures: np.ndarray, notes: Sequence[str] = ()
+    recording: Recording,
+    pictures: np.ndarray,
+    notes: Sequence[str] = (),
+    names: Sequence[str] = (),
+    keep_test: bool = False,
 ) -> Data:
     """Normalises a recording by its training trials and averages its test.
 
+    Test pictures among the unpaired ones are left out: from them a method
+    could draw what was seen from memory.
+
     Args:
-      recording, pictures, notes: as `load` returns them.
+      recording, pictures, notes, names: as `load` returns them.
+      keep_test: keep them, which makes a run transductive.
     """
     normalised = normalise(recording)
+    pictures, told, kept = without_test(recording, pictures, names, keep_test)
     fingerprints = {
         'recording': hash_recording(recording),
         'pictures': provenance.hash_arrays(pictures),
@@ -109,8 +123,73 @@ def prepare(
         average_repeats(normalised.test),
         pictures,
         fingerprints,
-        [*problems_of(recording), *notes],
+        [*problems_of(recording), *notes, *told],
+        kept,
     )
+
+
+def without_test(
+    recording: Recording,
+    pictures: np.ndarray | None,
+    names: Sequence[str] = (),
+    keep: bool = False,
+) -> tuple[np.ndarray | None, list[str], int]:
+    """Leaves test pictures out of the unpaired ones, or counts them.
+
+    Args:
+      recording, pictures, names: see `leakage.among_unpaired`.
+      keep: whether they stay.
+
+    Returns:
+      The pictures, sentences on what was found, and how many test pictures
+      stayed.
+    """
+    if pictures is None or not len(pictures):
+        return pictures, [], 0
+    pairs, named = leakage.among_unpaired(recording, pictures, names)
+    told = []
+    if named:
+        told.append(
+            f'{len(named)} unpaired pictures are named like a test picture '
+            f'({_example(recording, names, named)}) and show something else; '
+            'they were kept.'
+        )
+    if not pairs:
+        return pictures, told, 0
+    tested, out = ({pair[side] for pair in pairs} for side in (1, 0))
+    found = (
+        f'{len(tested)} of {len(np.unique(recording.test.stimulus))} test '
+        f'pictures are among the unpaired pictures, or nearly equal one '
+        f'({_example(recording, names, pairs)})'
+    )
+    if keep:
+        told.append(
+            f'{found}; config.pictures.keep_test keeps them, so that this run '
+            'is transductive.'
+        )
+        return pictures, told, len(tested)
+    rest = np.delete(np.arange(len(pictures)), [*out])
+    if not len(rest):
+        raise InputError(
+            f'{found}, and no others are left; give other unpaired pictures '
+            'in config.pictures.path.'
+        )
+    told.append(
+        f'{found}; these {len(out)} unpaired pictures were left out '
+        '(config.pictures.keep_test=True keeps them).'
+    )
+    return pictures[rest], told, 0
+
+
+def _example(
+    recording: Recording,
+    names: Sequence[str],
+    pairs: Sequence[tuple[int, int]],
+) -> str:
+    """Names the first pair of an unpaired and a test picture."""
+    unpaired, test = pairs[0]
+    name = names[unpaired] if len(names) else f'number {unpaired + 1}'
+    return f'{name} and {recording.stimuli.names[test]}'
 
 
 def hash_recording(recording: Recording) -> str:
@@ -131,17 +210,25 @@ def hash_trials(*parts: Trials) -> str:
     return digest.hexdigest()
 
 
-Loaded = tuple[Recording, np.ndarray, list[str]]
+class Loaded(NamedTuple):
+    """What a config names, as `prepare` takes it.
+
+    Attributes:
+      recording: as it was opened.
+      pictures: [n, size, size, 3] uint8, unpaired.
+      notes: sentences on what was skipped or filled in among these.
+      names: of the pictures, n, or none if they have none.
+    """
+
+    recording: Recording
+    pictures: np.ndarray
+    notes: Sequence[str] = ()
+    names: Sequence[str] = ()
 
 
 def load(config: ConfigDict) -> Loaded:
-    """Opens or simulates what a config names: recording, unpaired pictures.
-
-    Returns:
-      The recording, pictures [n, size, size, 3] uint8, and sentences on what
-      was skipped or filled in among these.
-    """
-    return load_recording(config), *load_pictures(config)
+    """Opens or simulates what a config names: recording, unpaired pictures."""
+    return Loaded(load_recording(config), *load_pictures(config))
 
 
 def load_recording(config: ConfigDict, fit: str = 'centre') -> Recording:
@@ -194,36 +281,39 @@ def open_at_size(
     return restrict(open_recording(c.path, **options), config)
 
 
-def load_pictures(config: ConfigDict) -> tuple[np.ndarray, list[str]]:
+def load_pictures(
+    config: ConfigDict,
+) -> tuple[np.ndarray, list[str], Sequence[str]]:
     """Loads or generates the unpaired pictures.
 
     Returns:
-      [n, size, size, 3] uint8, and sentences on what was skipped or filled in.
+      [n, size, size, 3] uint8, sentences on what was skipped or filled in,
+      and names.
     """
     c, notes = config.pictures, []
     if not c.number:
-        return no_pictures(config), notes
+        return no_pictures(config), notes, ()
     if c.path:
-        images, _ = loading.load(
+        images, names = loading.load(
             c.path,
             config.size,
             limit=c.number,
             seed=config.seed,
             tell=notes.append,
         )
-        return images, notes
+        return images, notes, names
     if config.recording.path:
         raise InputError(
             'config.pictures.path is empty: name a folder, a .tar or '
             "'tfds:NAME/SPLIT' with unpaired pictures."
         )
-    images, *_ = subject.unpaired_scenes(
+    images, names, _ = subject.unpaired_scenes(
         c.number,
         seed=config.seed,
         size=config.size,
         pictures=config.simulated.pictures,
     )
-    return images, notes
+    return images, notes, names
 
 
 def no_pictures(config: ConfigDict) -> np.ndarray:

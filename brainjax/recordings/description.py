@@ -204,14 +204,7 @@ def problems_of(recording: Recording) -> list[str]:
                 f'Stimuli of the {part} trials were shown {repeats.min()} to '
                 f'{repeats.max()} times.'
             )
-    twins = leakage.identical(recording)
-    if twins:
-        names = ' and '.join(recording.stimuli.names[i] for i in twins[0])
-        count = len({test for _, test in twins})
-        found.append(
-            f'{count} test pictures are the same, pixel by pixel, as a '
-            f'training picture ({names}).'
-        )
+    found += leakage.problems(recording)
     empty = [name for name, mask in recording.rois.items() if not mask.any()]
     if empty:
         found.append(f'No voxel lies in ROI {", ".join(empty)}.')

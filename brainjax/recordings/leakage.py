@@ -1,21 +1,23 @@
-"""What training and test trials share, and so may give answers away."""
+"""What training and test trials share, and so may give answers away.
 
-from collections.abc import Iterable, Iterator, Sequence
+So may unpaired pictures, from which a method learns what pictures look like:
+a decoder that has seen the test pictures there can draw them from memory.
+"""
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
+from brainjax.pictures import duplicates
 from brainjax.pictures.names import stem
 from brainjax.recordings import stimulus_names
 from brainjax.recordings.recording import Recording
 
-# Two pictures are near duplicates if they agree by both measures.
-CORRELATION = 0.9  # At the least, grey and blurred to SIZE x SIZE pixels.
-BITS = 12  # At the most, of the 64 of their fingerprints, that differ.
-SIZE = 16
-
 _EXAMPLES = 3
+# Of pictures that have one name, of any turn: the least correlation of two
+# versions of one picture, such as two crops.
+_NAMESAKES = 0.5
 
 
 class Finding(NamedTuple):
@@ -40,17 +42,14 @@ class Finding(NamedTuple):
 
 
 def check(
-    recording: Recording, correlation: float = CORRELATION, bits: int = BITS
+    recording: Recording,
+    correlation: float = duplicates.CORRELATION,
+    bits: int = duplicates.BITS,
 ) -> list[Finding]:
     """Compares the stimuli, runs and sessions of training and test trials.
 
-    Near duplicates are pictures whose blurred copies correlate and whose
-    fingerprints (the signs of horizontal brightness differences on a grid of
-    8 x 8) nearly agree, as they are or mirrored. Copies that were encoded
-    again, resized, brightened, turned grey or cropped by a pixel or two are
-    found; other views of one object are not. Among 10,000 natural pictures of
-    64 x 64 pixels 3 of the 50 million pairs were called near duplicates.
-    Simple stimuli, such as letters, may be near duplicates of each other.
+    For near duplicates see `pictures.duplicates`. Among 10,000 natural
+    pictures of 64 x 64 pixels 3 of the 50 million pairs were called so.
 
     Args:
       recording: the trials and their stimuli.
@@ -72,12 +71,7 @@ def check(
         ]
     else:
         same = identical(recording)
-        known = set(same)
-        near = [
-            pair
-            for pair in _near(stimuli.images, train, test, correlation, bits)
-            if pair not in known
-        ]
+        near = _near(recording, same, correlation, bits)
         names = stimuli.names
         found.append(
             _finding(
@@ -147,33 +141,119 @@ def identical(recording: Recording) -> list[tuple[int, int]]:
 
     Without pictures there are none.
     """
-    images = recording.stimuli.images
-    if images is None:
-        return []
-    known: dict[int, list[int]] = {}
-    for i in np.unique(recording.train.stimulus).tolist():
-        # Hashes of 8 bytes; equality is checked below.
-        known.setdefault(hash(images[i].tobytes()), []).append(i)
+    return _pairs(recording, duplicates.same)
+
+
+def problems(recording: Recording) -> list[str]:
+    """Sentences on pictures that training and test share, or test repeats."""
+    same = identical(recording)
+    near = _near(recording, same)
     return [
-        (i, j)
-        for j in np.unique(recording.test.stimulus).tolist()
-        for i in known.get(hash(images[j].tobytes()), ())
-        if np.array_equal(images[i], images[j])
+        *_told(
+            recording,
+            same,
+            'test pictures are the same, pixel by pixel, as a training picture',
+        ),
+        *_told(
+            recording, near, 'test pictures nearly equal a training picture'
+        ),
+        *_told(recording, _namesakes(recording, {*same, *near}), _NAMED),
+        *_told(
+            recording,
+            _repeated(recording),
+            'test stimuli show the picture of an earlier one',
+        ),
     ]
 
 
-def fingerprints(images: Iterable[np.ndarray]) -> np.ndarray:
-    """Returns the signs of horizontal brightness differences.
+_NAMED = (
+    'test stimuli are named like a training stimulus and have other pictures'
+)
+
+
+def _told(
+    recording: Recording, pairs: Sequence[tuple[int, int]], what: str
+) -> list[str]:
+    """A sentence on pairs of a stimulus and a test stimulus; none without."""
+    if not pairs:
+        return []
+    example = ' and '.join(recording.stimuli.names[i] for i in pairs[0])
+    return [f'{len({test for _, test in pairs})} {what} ({example}).']
+
+
+def _namesakes(
+    recording: Recording, known: set[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Returns (training, test) stimuli of one name, but those known."""
+    names = [_plain(name) for name in recording.stimuli.names]
+    places = {names[i]: i for i in np.unique(recording.train.stimulus).tolist()}
+    pairs = [
+        (places[names[j]], j)
+        for j in np.unique(recording.test.stimulus).tolist()
+        if names[j] in places
+    ]
+    return [pair for pair in pairs if pair not in known]
+
+
+def _repeated(recording: Recording) -> list[tuple[int, int]]:
+    """Returns (earlier, later) test stimuli that are one picture."""
+    images = recording.stimuli.images
+    if images is None:
+        return []
+    test = np.unique(recording.test.stimulus).tolist()
+    shown = [images[j] for j in test]
+    first: dict[int, int] = {}
+    for i, j in duplicates.same(shown, shown):
+        first.setdefault(j, i)
+    return [(test[i], test[j]) for j, i in first.items() if i < j]
+
+
+class Unpaired(NamedTuple):
+    """Test pictures among unpaired ones.
+
+    Attributes:
+      pairs: (place among the unpaired, test stimulus), by content: the same,
+        nearly the same in any turn, or alike and of one name.
+      named: likewise, by name alone: their pictures differ.
+    """
+
+    pairs: list[tuple[int, int]]
+    named: list[tuple[int, int]]
+
+
+def among_unpaired(
+    recording: Recording, pictures: np.ndarray, names: Sequence[str] = ()
+) -> Unpaired:
+    """Looks for test pictures among unpaired ones.
 
     Args:
-      images: n of [height, width, 3] uint8.
-
-    Returns:
-      [n, 64] float32, 1 where the right neighbour is brighter, else -1.
+      recording: whose test pictures are looked for.
+      pictures: [n, size, size, 3] uint8, unpaired.
+      names: of those, n or none.
     """
-    grey = np.stack([_shrunk(image, 9, 8) for image in images])
-    brighter = grey[:, :, 1:] > grey[:, :, :-1]
-    return np.where(brighter, np.float32(1), -1).reshape(len(grey), 64)
+    images = recording.stimuli.images
+    test = np.unique(recording.test.stimulus).tolist()
+    if images is None or not len(pictures):
+        return Unpaired([], [])
+    shown = [images[j] for j in test]
+    found = {
+        *duplicates.same(pictures, shown),
+        *duplicates.near(pictures, shown),
+    }
+    places = {_plain(recording.stimuli.names[j]): k for k, j in enumerate(test)}
+    named = [
+        (i, places[name])
+        for i, name in enumerate(map(_plain, names))
+        if name in places and (i, places[name]) not in found
+    ]
+    alike = duplicates.correlations(
+        [pictures[i] for i, _ in named], [shown[k] for _, k in named]
+    )
+    found |= {pair for pair, r in zip(named, alike) if r >= _NAMESAKES}
+    return Unpaired(
+        [(i, test[k]) for i, k in sorted(found)],
+        [(i, test[k]) for i, k in named if (i, k) not in found],
+    )
 
 
 def _finding(
@@ -217,65 +297,35 @@ def _plain(name: str) -> str:
 
 
 def _near(
-    images: np.ndarray,
-    train: np.ndarray,
-    test: np.ndarray,
-    correlation: float,
-    bits: int,
-) -> Iterator[tuple[int, int]]:
-    """Yields (training, test) stimuli that are near duplicates."""
-    for i, j in near_duplicates(
-        [images[i] for i in train],
-        [images[j] for j in test],
-        correlation,
-        bits,
-    ):
-        yield int(train[i]), int(test[j])
-
-
-def near_duplicates(
-    train: Sequence[np.ndarray],
-    test: Sequence[np.ndarray],
-    correlation: float = CORRELATION,
-    bits: int = BITS,
+    recording: Recording,
+    same: Sequence[tuple[int, int]],
+    correlation: float = duplicates.CORRELATION,
+    bits: int = duplicates.BITS,
 ) -> list[tuple[int, int]]:
-    """Finds pictures that are nearly the same, see `check`.
+    """Returns (training, test) stimuli that are near duplicates, but the same.
 
     Args:
-      train, test: pictures [height, width, 3] uint8, of any sizes.
-      correlation, bits: see `check`.
-
-    Returns:
-      (place in train, place in test) of each pair.
+      recording: the trials and their stimuli.
+      same: what `identical` finds.
+      correlation, bits: see `pictures.duplicates.near`.
     """
-    blurred, signs = _blurred(train), fingerprints(train)
-    pairs = []
-    for start in range(0, len(test), 256):
-        part = test[start : start + 256]
-        near = np.zeros((len(part), len(train)), bool)
-        for step in (1, -1):  # As it is, and mirrored.
-            seen = [image[:, ::step] for image in part]
-            # Signs agree in (64 + product) / 2 places.
-            near |= (_blurred(seen) @ blurred.T >= correlation) & (
-                fingerprints(seen) @ signs.T >= 64 - 2 * bits
-            )
-        pairs += [(int(i), start + int(j)) for j, i in np.argwhere(near)]
-    return pairs
+
+    def compare(train, test):
+        return duplicates.near(train, test, correlation, bits)
+
+    known = set(same)
+    return [pair for pair in _pairs(recording, compare) if pair not in known]
 
 
-def _blurred(images: Iterable[np.ndarray]) -> np.ndarray:
-    """Returns shrunken pictures whose product is their correlation."""
-    small = np.stack([_shrunk(image, SIZE, SIZE) for image in images])
-    small = small.reshape(len(small), -1).astype(np.float32)
-    small -= small.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(small, axis=1, keepdims=True)
-    return small / np.maximum(norm, 1e-6)
-
-
-def _shrunk(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    return np.asarray(
-        Image.fromarray(image)
-        .convert('L')
-        .resize((width, height), Image.Resampling.BOX),
-        np.int16,
+def _pairs(recording: Recording, compare) -> list[tuple[int, int]]:
+    """Returns (training, test) stimuli of which pictures are alike."""
+    images = recording.stimuli.images
+    if images is None:
+        return []
+    train, test = (
+        np.unique(part.stimulus).tolist()
+        for part in (recording.train, recording.test)
     )
+    # Pictures may be on disk: those of training pass one by one.
+    found = compare((images[i] for i in train), [images[j] for j in test])
+    return [(train[i], test[j]) for i, j in found]

@@ -29,6 +29,7 @@ def render(
     method: str,
     simulated: bool,
     transductive: bool,
+    test_kept: int = 0,
     problems: Sequence[str] = (),
     lead: Sequence[str] = (),
     scores: Mapping[str, Mapping[str, float]],
@@ -48,6 +49,7 @@ def render(
       simulated: True if no brain was measured; the page says so.
       transductive: True if the method used the test pictures' responses when
         it was fitted; the page says so.
+      test_kept: how many test pictures it learned from unpaired; likewise.
       problems: sentences on what to know before trusting the numbers.
       lead: sentences that the summary begins with.
       scores: as returned by `brainjax.evaluation.score`; may be empty.
@@ -70,6 +72,7 @@ def render(
         method=method,
         simulated=simulated,
         transductive=transductive,
+        test_kept=test_kept,
         problems=problems,
         summary=[*lead, *summary(scores)],
         n=next((score['n'] for score in scores.values()), None),

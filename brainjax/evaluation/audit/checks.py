@@ -25,8 +25,7 @@ from brainjax.evaluation.audit import (
     similarity,
     span,
 )
-from brainjax.pictures import operations
-from brainjax.recordings import leakage
+from brainjax.pictures import duplicates, operations
 
 COPIES = 0.05  # Share of copies beyond that among targets.
 
@@ -139,7 +138,7 @@ def within_categories(
 
 def near_duplicates(target: np.ndarray, train: np.ndarray) -> AuditCheck:
     """Was a test picture, or nearly the same, shown in training?"""
-    pairs = leakage.near_duplicates(
+    pairs = duplicates.near(
         operations.to_uint8(train), operations.to_uint8(target)
     )
     found = len({test for _, test in pairs})
@@ -166,7 +165,7 @@ def copies(
         len(
             {
                 i
-                for _, i in leakage.near_duplicates(
+                for _, i in duplicates.near(
                     operations.to_uint8(train), operations.to_uint8(x)
                 )
             }

@@ -57,32 +57,28 @@ BOUNDS = {
 def load(config: ConfigDict) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired faces.
 
-    Returns:
-      The recording, pictures [n, size, size, 3] uint8 for the VAE-GAN, and
-      sentences on what was skipped or filled in among these. There are none
-      where the VAE-GAN is loaded. With a simulated subject they are all but
-      its test faces; others cannot be told from real stimuli here, see
-      `pictures.without`.
+    The pictures are for the VAE-GAN; there are none where it is loaded. With
+    a simulated subject they are all but its test faces.
     """
     check_config(config)  # Reading CelebA and simulating take minutes.
     learns = config.pictures.number and not config.networks.weights
     if not config.recording.path:
-        recording, unpaired, notes = simulate(config)
-        recording = restrict(recording, config)
-        return recording, unpaired if learns else no_pictures(config), notes
+        loaded = simulate(config)
+        loaded = loaded._replace(recording=restrict(loaded.recording, config))
+        if learns:
+            return loaded
+        return loaded._replace(pictures=no_pictures(config), names=())
     recording = open_at_size(config, config.size, pictures.fit_name(config))
     if not learns:
-        return recording, no_pictures(config), []
-    unpaired, _, notes = pictures.load_faces(config)
-    return recording, unpaired, notes
+        return Loaded(recording, no_pictures(config))
+    unpaired, names, notes = pictures.load_faces(config)
+    return Loaded(recording, unpaired, notes, names)
 
 
 def simulate(config: ConfigDict) -> Loaded:
     """Simulates a subject who sees some of the faces, loaded or generated.
 
-    Returns:
-      The recording, all faces that are not its test faces, and sentences on
-      what was skipped or filled in among the faces.
+    The unpaired faces are all that are not its test faces.
     """
     notes = []
     if config.pictures.path:
@@ -109,7 +105,10 @@ def simulate(config: ConfigDict) -> Loaded:
     recording = simulate_faces(
         stimuli(train), stimuli(test), seed=config.seed, **c
     )
-    return recording, images[np.sort(rest)], notes
+    unpaired = np.sort(rest)
+    return Loaded(
+        recording, images[unpaired], notes, [names[i] for i in unpaired]
+    )
 
 
 def _split(

@@ -21,7 +21,6 @@ from brainjax.methods.data import Data
 from brainjax.methods.faces import networks
 from brainjax.methods.faces.data import check, mean_response
 from brainjax.methods.faces.latents import Space, decode, fit_map
-from brainjax.methods.faces.pictures import without
 from brainjax.methods.faces.training import fit_vaegan
 from brainjax.networks import vaegan
 from brainjax.recordings import Recording
@@ -52,7 +51,7 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
 
     Args:
       data: of `methods.data.prepare`, with pictures of `config.size`; test
-        faces among the unpaired ones are left out.
+        faces among the unpaired ones are left out there.
       config: see `faces.config.vanrullen2019`.
       workdir: gets 'checkpoints/vaegan', from which an interrupted run
         resumes.
@@ -66,13 +65,13 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     baseline = mean_response(recording, config)
     images = recording.stimuli.images
     shown = np.unique(recording.train.stimulus)
-    # A VAE-GAN that has seen the test faces would draw them from memory.
-    kept = without(data.pictures, images[np.unique(recording.test.stimulus)])
     if config.networks.weights:
         variables, history = networks.load(config), []
     else:
         variables, history = fit_vaegan(
-            kept, config, pathlib.Path(workdir, 'checkpoints', 'vaegan')
+            data.pictures,
+            config,
+            pathlib.Path(workdir, 'checkpoints', 'vaegan'),
         )
     # Of the faces that the subject saw, as published: a basis each subject.
     components = pca.fit(
@@ -102,7 +101,7 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
         shown,
         len(recording.test) / len(data.test),
         history,
-        _notes(recording, config, len(data.pictures) - len(kept)),
+        _notes(recording, config),
     )
 
 
@@ -125,16 +124,13 @@ def reconstruct(
     )
 
 
-def _notes(
-    recording: Recording, config: ConfigDict, left_out: int
-) -> list[str]:
+def _notes(recording: Recording, config: ConfigDict) -> list[str]:
     """Says what differs from the paper and what is not known."""
     learned = (
         'whether it learned from the test faces themselves is not known '
         'either, for the VAE-GAN was loaded.'
         if config.networks.weights
-        else f"{left_out} pictures were left out of the VAE-GAN's for being "
-        'test faces.'
+        else 'test faces themselves were looked for among its pictures.'
     )
     notes = [
         'Whether a person on a test face is on another picture of the '

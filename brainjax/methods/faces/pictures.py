@@ -1,4 +1,4 @@
-"""Pictures of faces: read, cut, told apart from test faces, their gender."""
+"""Pictures of faces: read, cut, their gender."""
 
 import re
 from collections.abc import Sequence
@@ -17,9 +17,6 @@ _UTKFACE = re.compile(r'(?:^|/)\d+_([01])_\d_\d+')
 _DS001761 = re.compile(r'(?:^|[/_-])([MF])\d+(?:\.\w+)?$')
 _WORD = re.compile(r'(?:^|[/_-])(male|female)(?:\.\w+)?$')
 _KNOWN = {'0': 'male', '1': 'female', 'M': 'male', 'F': 'female'}
-
-# Two pictures whose pixels correlate so much are one, cut or decoded anew.
-_COPY = 0.99
 
 
 def load_faces(
@@ -54,32 +51,6 @@ def load_faces(
 def fit_name(config: ConfigDict) -> str:
     """Returns how pictures are brought to size; see `pictures.load`."""
     return f'inner:{config.pictures.crop!r}'
-
-
-def without(images: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Leaves out pictures that nearly are test faces.
-
-    A picture goes if its pixels correlate by .99 or more with a test face,
-    such as the same file decoded or cut a little differently.
-
-    Args:
-      images: [n, size, size, 3] uint8.
-      test: [m, size, size, 3] uint8.
-    """
-    keep = np.ones(len(images), bool)
-    known = _standardised(test)
-    for start in range(0, len(images), 256):
-        part = slice(start, start + 256)
-        correlation = _standardised(images[part]) @ known.T
-        keep[part] = correlation.max(axis=1) < _COPY
-    return images if keep.all() else images[keep]
-
-
-def _standardised(images: np.ndarray) -> np.ndarray:
-    """Pictures as rows of mean 0 and length 1; constant ones as zeros."""
-    rows = np.float32(images.reshape(len(images), -1))
-    rows -= rows.mean(axis=1, keepdims=True)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-6)
 
 
 def genders(names: Sequence[str]) -> tuple[str, ...] | None:

@@ -69,7 +69,7 @@ def load(config: ConfigDict) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired pictures."""
     check_values(config, BOUNDS)
     recording = load_recording(config, config.network.fit)
-    return recording, *load_pictures(config)
+    return Loaded(recording, *load_pictures(config))
 
 
 def training_data(data: Data) -> TrainingData:

@@ -137,7 +137,8 @@ def load(config: ConfigDict) -> Loaded:
         return methods_data.load(settled(config, SIMULATED))
     recording = methods_data.load_recording(config)
     size = recording.stimuli.images.shape[1]
-    return recording, *methods_data.load_pictures(settled(config, size))
+    pictures = methods_data.load_pictures(settled(config, size))
+    return Loaded(recording, *pictures)
 
 
 def split(data: Data, config: ConfigDict) -> TrainingData:

@@ -59,10 +59,10 @@ def test_a_vaegan_that_is_loaded_wants_no_pictures(tmp_path):
     recording, *_ = faces_data.load(config)
     written, _ = conversion.convert(recording, tmp_path / 'faces.h5', 'bdata')
     config.networks.weights = 'vaegan_celeba.ckpt'
-    _, pictures, _ = faces_data.load(config)
+    _, pictures, *_ = faces_data.load(config)
     assert pictures.shape == (0, 16, 16, 3)
     config.recording.path, config.recording.images = map(str, written)
-    opened, pictures, _ = faces_data.load(config)
+    opened, pictures, *_ = faces_data.load(config)
     assert len(opened.train) == 40 and pictures.shape == (0, 16, 16, 3)
     config.networks.weights = ''  # Trained: it says what it wants.
     with pytest.raises(InputError, match=r'config.pictures.path is empty: na'):
@@ -71,7 +71,7 @@ def test_a_vaegan_that_is_loaded_wants_no_pictures(tmp_path):
 
 def test_test_faces_are_for_nobody_else():
     config = tiny_faces.get_run_config()
-    recording, pictures, _ = faces_data.load(config)
+    recording, pictures, *_ = faces_data.load(config)
     assert len(recording.train) == 40
     test = np.unique(recording.test.stimulus)
     kinds = [recording.stimuli.categories[i] for i in test]
@@ -90,7 +90,7 @@ def test_pictures_of_a_recording_are_cut_like_the_others(tmp_path):
     config.recording.path, config.recording.images = map(str, written)
     config.pictures.path = config.recording.images
     config.pictures.crop = 0.75
-    opened, faces, _ = faces_data.load(config)
+    opened, faces, *_ = faces_data.load(config)
     whole = recording.stimuli.images
     inner = operations.FITS['centre']
     expected = {

@@ -91,7 +91,7 @@ def test_report_shows_what_limits_the_pictures(finished):
         'From female to male',
         'Training of the VAE-GAN',
         'median over voxels 0.9',
-        '0 pictures were left out',
+        'looked for among its pictures',
         'Which of two faces was seen',
         'the share of steps in which a part was trained',
     ):
