@@ -110,13 +110,16 @@ class Browser:
     def narrow(self, width, height, touch=True):
         """Sets the viewport in CSS pixels; windows cannot be as narrow."""
         size = {'width': width, 'height': height, 'deviceScaleFactor': 1}
-        self.send(
-            '/goog/cdp/execute',
-            {
-                'cmd': 'Emulation.setDeviceMetricsOverride',
-                'params': {**size, 'mobile': touch},
-            },
-        )
+        self.emulate('setDeviceMetricsOverride', {**size, 'mobile': touch})
+
+    def prefer(self, scheme):
+        """Asks for 'light' or 'dark' pages."""
+        wish = {'name': 'prefers-color-scheme', 'value': scheme}
+        self.emulate('setEmulatedMedia', {'features': [wish]})
+
+    def emulate(self, what, values):
+        body = {'cmd': f'Emulation.{what}', 'params': values}
+        self.send('/goog/cdp/execute', body)
 
     def violations(self, rules=()):
         """What axe-core finds wrong in the page, or skips the test.

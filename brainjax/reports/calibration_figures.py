@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
+from brainjax.reports import alt_texts
 from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, montage, style
 
 SHOWN = 4  # Draws of a picture.
@@ -37,7 +38,11 @@ def posterior_montage(
         **draws,
         'deviation': np.repeat(grey[..., None], 3, axis=-1),
     }
-    return montage(target, sets, names=names)
+    figure = montage(target, sets, names=names)
+    figure.set_label(
+        alt_texts.posterior_montage(target, mean, samples, deviation)
+    )
+    return figure
 
 
 def rank_histogram(ranks: np.ndarray, draws: int, bins: int = 20) -> Figure:
@@ -73,6 +78,7 @@ def rank_histogram(ranks: np.ndarray, draws: int, bins: int = 20) -> Figure:
     axes.set(xlim=(0, 1))
     axes.set_xlabel('rank of the truth among its draws', size=8.5, color=INK)
     axes.set_ylabel('pictures x axes', size=8.5, color=INK)
+    figure.set_label(alt_texts.rank_histogram(counts, ranks.size / bins))
     return figure
 
 
@@ -89,10 +95,12 @@ def coverage_curve(levels: np.ndarray, covered: np.ndarray) -> Figure:
     axes = figure.subplots()
     style(axes)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle='--')
+    figure.set_label(alt_texts.coverage_curve((), ()))
     if len(covered):
         there = ~np.isnan(covered).any(axis=0)
         levels, covered = np.asarray(levels)[there], covered[:, there]
         mean = covered.mean(axis=0)
+        figure.set_label(alt_texts.coverage_curve(levels, mean))
         if len(covered) > 1:
             half = stats.sem(covered) * stats.t.ppf(0.975, len(covered) - 1)
             axes.fill_between(

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from brainjax.evaluation.receptive_fields import Fields, Preference, polar
+from brainjax.reports import alt_texts
 from brainjax.reports.figures import (
     COLOURS,
     INK,
@@ -70,6 +71,9 @@ def receptive_fields(
         handlelength=1, columnspacing=1,
     )  # fmt: skip
     _finish(where, size, depth)
+    figure.set_label(
+        alt_texts.receptive_fields(fields.size, fields.located, groups)
+    )
     return figure
 
 

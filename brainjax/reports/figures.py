@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainjax.errors import InputError
+from brainjax.reports import alt_texts
 
 INK, MUTED, LINE = '#22262b', '#6a7079', '#d5d8dc'
 # Okabe and Ito's colours, which colour-blind readers can distinguish.
@@ -115,6 +116,7 @@ def montage(
                 color=MUTED,
             )
     axes.set(xlim=(0, across), ylim=(down, -top))
+    figure.set_label(alt_texts.montage(target, reconstructions))
     return figure
 
 
@@ -163,6 +165,7 @@ def picture_grid(
                 va='center', size=8, color=INK,
             )  # fmt: skip
     axes.set(xlim=(0, total), ylim=(tall, 0))
+    figure.set_label(alt_texts.picture_grid(images, labels))
     return figure
 
 
@@ -222,6 +225,7 @@ def loss_curves(history: Sequence[Mapping[str, float]]) -> Figure:
         axes.set_xlabel('epoch', fontsize=7.5, color=MUTED)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()
+    figure.set_label(alt_texts.loss_curves(curves))
     return figure
 
 
@@ -282,6 +286,9 @@ def voxel_correlation(
     axes.legend(frameon=False, fontsize=7.5, labelcolor=INK)
     for axis in (axes.xaxis, axes.yaxis):
         axis.label.set(fontsize=8.5, color=INK)
+    figure.set_label(
+        alt_texts.voxel_correlation(correlation, noise_ceiling, groups)
+    )
     return figure
 
 

@@ -24,6 +24,7 @@ from brainjax.evaluation import folders, human, human_plan, human_sessions
 from brainjax.io import files
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
+from brainjax.reports import alt_texts
 from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, style
 
 TEMPLATE = pathlib.Path(__file__).with_name('human_test.html')
@@ -233,4 +234,6 @@ def choices(judged: human.Judged) -> Figure:
         fontsize=8.5,
         color=INK,
     )
+    rates = np.nanmean(judged.table, axis=0)
+    figure.set_label(alt_texts.choices(np.array(kept), rates, len(others)))
     return figure

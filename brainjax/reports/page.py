@@ -202,6 +202,7 @@ def _figure(title, caption, figure):
     return {
         'title': title,
         'caption': caption,
+        'alt': f'{title}. {figure.get_label() or caption}',
         'png': figures.to_png_base64(figure),
         'width': round(104 * figure.get_figwidth()),
     }

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainjax.evaluation.score_table import describe, in_words
+from brainjax.reports import alt_texts
 from brainjax.reports.figures import (
     COLOURS,
     INK,
@@ -116,6 +117,7 @@ def bars(scores: Scores, axes: Axes | None = None) -> Figure:
         elif _shares_axis(name, score):
             higher[name] = values, score['value']
     panels = [each for each in (higher, lower) if each]
+    drawn_scores = [*higher, *lower]
     if axes is not None:
         drawn, panels = [axes], [higher]
     else:
@@ -130,6 +132,8 @@ def bars(scores: Scores, axes: Axes | None = None) -> Figure:
             each.set_xlabel(
                 'share of the way from chance to perfect', size=8, color=INK
             )
+    if axes is None:  # A user's own figure shows more.
+        figure.set_label(alt_texts.bars({k: scores[k] for k in drawn_scores}))
     return drawn[0].figure
 
 
