@@ -15,6 +15,8 @@ COMMANDS = {
     'run': 'fit, reconstruct, score and report',
     'features': 'features of a network from pictures',
     'evaluate': "score any method's pictures",
+    'compare': 'methods beside one another on the same pictures',
+    'group': 'several subjects to one table and a leaderboard',
     'decode': 'features of a network from fMRI',
     'invert': 'pictures from features of a network',
     'inspect': 'what a recording holds',

@@ -25,7 +25,7 @@ FLOORS = (
     {'evaluation'},
     {'reports', 'methods'},
     {'experiment'},
-    {'comparison'},
+    {'comparison', 'paired_comparison', 'group_analysis'},
     {'commands'},
     {'__main__'},
 )

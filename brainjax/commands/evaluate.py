@@ -20,27 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('truth', metavar='TRUTH')
     parser.add_argument('--out', required=True, metavar='W')
     parser.add_argument(
-        '--preset',
-        default='own-size',
-        help='own-size (default), ours, brain-diffuser, mindeye2, weizmann '
-        'or god',
-    )
-    parser.add_argument(
-        '--networks',
-        metavar='A,B',
-        help='alexnet, inception, clip, efficientnet, swav, lpips_vgg16, '
-        'vgg16_relu4_2 ...; by default all whose weights are fetched',
-    )
-    parser.add_argument(
         '--classes',
         metavar='SOURCE',
         help='example pictures in a folder a class, a tar archive of such, '
         'tfds:NAME/SPLIT, or a class_bank.npz: 1000-way classification',
-    )
-    parser.add_argument(
-        '--distractors',
-        metavar='SOURCE',
-        help='pictures from outside the test set, for the preset weizmann',
     )
     parser.add_argument(
         '--train-pictures',
@@ -58,24 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='R',
         help='the recording, for its training stimuli and categories',
     )
+    flags.add_scoring(parser)
     flags.add_recording(parser)
     flags.add_pictures(parser)
     parser.add_argument('--method', default='unknown', metavar='NAME')
-    parser.add_argument(
-        '--simulated', action='store_true', help='no brain was measured'
-    )
-    parser.add_argument(
-        '--transductive',
-        action='store_true',
-        help='responses to the test pictures were used to fit',
-    )
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument(
-        '--draws',
-        type=int,
-        default=10_000,
-        help='of bootstrap and permutations (default %(default)s)',
-    )
     people = parser.add_mutually_exclusive_group()
     people.add_argument(
         '--human-test',
@@ -100,11 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
-    if known.draws < 1 or known.seed < 0:
-        raise InputError(
-            f'--draws {known.draws} and --seed {known.seed} cannot be used; '
-            'give at least one draw and a seed from 0 up.'
-        )
+    flags.check_draws(known)
     if known.human_against and not (known.human_test or known.human_results):
         raise InputError(
             '--human-against asks people to choose between two methods; give '

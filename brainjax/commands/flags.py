@@ -1,4 +1,4 @@
-"""The flags that several commands have: of a recording, pictures, a network."""
+"""The flags that several commands have."""
 
 import argparse
 from typing import Any
@@ -51,6 +51,51 @@ def add_pictures(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='do not turn pictures as their EXIF data say',
     )
+
+
+def add_scoring(parser: argparse.ArgumentParser) -> None:
+    """Adds those that say how pictures are scored."""
+    parser.add_argument(
+        '--preset',
+        default='own-size',
+        help='own-size (default), ours, brain-diffuser, mindeye2, weizmann '
+        'or god',
+    )
+    parser.add_argument(
+        '--networks',
+        metavar='A,B',
+        help='alexnet, inception, clip, efficientnet, swav, lpips_vgg16, '
+        'vgg16_relu4_2 ...; by default all whose weights are fetched',
+    )
+    parser.add_argument(
+        '--distractors',
+        metavar='SOURCE',
+        help='pictures from outside the test set, for the preset weizmann',
+    )
+    parser.add_argument(
+        '--simulated', action='store_true', help='no brain was measured'
+    )
+    parser.add_argument(
+        '--transductive',
+        action='store_true',
+        help='responses to the test pictures were used to fit',
+    )
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--draws',
+        type=int,
+        default=10_000,
+        help='of bootstrap and permutations (default %(default)s)',
+    )
+
+
+def check_draws(known: argparse.Namespace) -> None:
+    """Refuses a seed and a number of draws that cannot be used."""
+    if known.draws < 1 or known.seed < 0:
+        raise InputError(
+            f'--draws {known.draws} and --seed {known.seed} cannot be used; '
+            'give at least one draw and a seed from 0 up.'
+        )
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:

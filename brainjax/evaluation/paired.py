@@ -1,10 +1,12 @@
 """A method beside others on the same pictures, paired by picture."""
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
 
 from brainjax.evaluation import identification, pixels, statistics
+from brainjax.evaluation.score_table import decimals, p_in_words
 from brainjax.evaluation.scores import (
     Score,
     identification_scores,
@@ -65,15 +67,105 @@ def score(
         alone, matrix = pixel_scores(target, images, **options)
         theirs = _per_picture(matrix, picture)
         for key, values in ours.items():
-            found = statistics.paired_difference(values, theirs[key], seed)
-            scores[f'{key}_minus_{name}'] = {
-                **found,
-                'chance': 0.0,
-                'paired': True,
-            }
+            scores[f'{key}_minus_{name}'] = difference(
+                values, theirs[key], seed=seed
+            )
         alone |= identification_scores('pixels', matrix, **options)
         scores |= {f'{key}_{name}': value for key, value in alone.items()}
     return scores
+
+
+def difference(
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    *,
+    lower: bool = False,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> Score:
+    """Makes a score of what one method's pictures score above another's.
+
+    Args:
+      ours, theirs: [n] of the same pictures; one with a NaN is left out.
+      lower: whether lower values are better.
+      seed, draws: of bootstrap and sign flips.
+
+    Returns:
+      That of `statistics.paired_difference` with 'chance' 0, 'paired' true;
+      'd_z', mean over standard deviation of the differences (Cohen 1988), NaN
+      if they are all alike; and 'wins', the share of the pictures on which
+      ours is the better one, ties counting half.
+    """
+    away = np.subtract(ours, theirs, dtype=np.float64)
+    known = ~np.isnan(away)
+    found = statistics.paired_difference(
+        ours[known], theirs[known], seed, draws
+    )
+    score = Score(found) | {
+        'chance': 0.0,
+        'paired': True,
+        'd_z': effect_size(away[known]),
+        'wins': float(
+            np.mean(np.sign(away[known]) * (1 - 2 * lower) / 2 + 0.5)
+        ),
+    }
+    score.per_picture = away
+    return score | ({'better': 'lower'} if lower else {})
+
+
+def effect_size(differences: np.ndarray) -> float:
+    """Cohen's d_z: mean over standard deviation (n - 1) of differences [n]."""
+    if len(differences) < 2 or np.ptp(differences) == 0:
+        return np.nan
+    return float(differences.mean() / differences.std(ddof=1))
+
+
+def all_pairs(
+    methods: Mapping[str, Mapping[str, Score]],
+    seed: int = 0,
+    draws: int = 10_000,
+) -> dict[str, Score]:
+    """Compares every two methods by every score that both have a picture.
+
+    Args:
+      methods: name -> its scores of the same pictures.
+      seed, draws: of bootstrap and sign flips.
+
+    Returns:
+      'SCORE_A_minus_B' -> `difference` with the names 'score', 'method' and
+      'other', and 'p_corrected', for all scores and pairs in the result.
+    """
+    found = {}
+    for (a, ours), (b, theirs) in itertools.combinations(methods.items(), 2):
+        for name in ours:
+            sides = [each.get(name) for each in (ours, theirs)]
+            if any(x is None or x.per_picture is None for x in sides):
+                continue
+            found[f'{name}_{a}_minus_{b}'] = difference(
+                *(x.per_picture for x in sides),
+                lower=sides[0].get('better') == 'lower',
+                seed=seed,
+                draws=draws,
+            ) | {'score': name, 'method': a, 'other': b}
+    corrected = statistics.family_wise(
+        np.array([each['p'] for each in found.values()])
+    )
+    return {
+        name: each | {'p_corrected': float(p)}
+        for (name, each), p in zip(found.items(), corrected)
+    }
+
+
+def in_line(score: Mapping[str, float | None]) -> str:
+    """Writes a difference of `all_pairs` for a terminal."""
+    value, low, high, size = (
+        decimals(score[key]) for key in ('value', 'low', 'high', 'd_z')
+    )
+    return (
+        f'{value:>6s}  (95% {low} to {high}, p {p_in_words(score["p"])}, '
+        f'corrected {p_in_words(score["p_corrected"])}, d_z {size}, '
+        f'n {score["n"]})'
+    )
 
 
 def below(scores: Mapping[str, Score], titles: Mapping[str, str]) -> list[str]:

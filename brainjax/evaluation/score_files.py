@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from brainjax.errors import InputError
 from brainjax.evaluation import identification
 from brainjax.evaluation.scores import Score
+from brainjax.io import files
 
 COLUMNS = ('value', 'chance', 'low', 'high', 'p', 'n')
 
@@ -46,6 +48,50 @@ def per_picture(
         for i, *values in zip(first, *columns.values())
     )
     return as_csv(('name', *columns), rows)
+
+
+def read_per_picture(
+    path: files.PathLike,
+) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Reads what `per_picture` wrote.
+
+    Returns:
+      Names [n] of the pictures, and score -> [n], NaN where not defined.
+    """
+    header, *rows = parse(files.read_text(path), path)
+    if header[:1] != ['name']:
+        raise InputError(
+            f'{path} does not begin with the column name; let brainjax write '
+            'it again.'
+        )
+    names, *columns = zip(*rows) if rows else [()] * len(header)
+    try:
+        values = [np.array([x or 'nan' for x in c], float) for c in columns]
+    except ValueError as error:
+        raise InputError(
+            f'{path} holds something else than a number ({error}); let '
+            'brainjax write it again.'
+        ) from error
+    return list(names), dict(zip(header[1:], values))
+
+
+def parse(text: str, path: files.PathLike) -> list[list[str]]:
+    """Reads a table [rows, columns] with a header from the text of a file."""
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=''), strict=True))
+    except csv.Error as error:
+        raise InputError(
+            f'{path} is damaged ({error}); repair it or name another file.'
+        ) from error
+    if not rows:
+        raise InputError(f'{path} is empty; name another file.')
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(rows[0]):
+            raise InputError(
+                f'{path} line {number} has {len(row)} of {len(rows[0])} '
+                'fields; repair it or name another file.'
+            )
+    return rows
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:

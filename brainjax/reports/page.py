@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import jinja2
 from matplotlib.figure import Figure
@@ -22,6 +23,22 @@ _NUMBERS = ('value', 'chance', 'low', 'high')
 TEMPLATE = pathlib.Path(__file__).with_name('page.html')
 
 
+class Table(NamedTuple):
+    """A table of a page.
+
+    Attributes:
+      title: its heading.
+      about: sentences above it.
+      columns: what its columns are called.
+      rows: text of each field; the first of a row is its heading.
+    """
+
+    title: str
+    about: Sequence[str]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 def render(
     path: files.PathLike,
     *,
@@ -39,6 +56,8 @@ def render(
     timings: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
     audit: Sequence[AuditCheck] = (),
+    lede: str = '',
+    tables: Sequence[Table] = (),
 ) -> None:
     """Writes a report as one self-contained HTML file, whole or not at all.
 
@@ -59,6 +78,9 @@ def render(
       timings: what -> seconds.
       notes: sentences on how this was made.
       audit: rows of the audit, if there was one.
+      lede: the sentence below the title, by default one made of `method`, `n`
+        and `simulated`.
+      tables: that follow the first figure and the scores.
     """
     environment = jinja2.Environment(
         autoescape=True,
@@ -85,6 +107,8 @@ def render(
         },
         notes=notes,
         audit=[_audited(row) for row in audit],
+        lede=lede,
+        tables=tables,
     )
     files.write_text(path, page)
 

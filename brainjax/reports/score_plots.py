@@ -55,7 +55,7 @@ def places(scores: Scores) -> dict[str, dict[str, float]]:
     """
     found = {name: marks(score) for name, score in scores.items()}
     lower = {name: is_lower(name, score) for name, score in scores.items()}
-    shared = {name for name in scores if _shares_axis(name, scores[name])}
+    shared = {name for name in scores if on_shared_axis(name, scores[name])}
     higher = [found[name] for name in shared]
     common = _extent([0, 1, *(x for each in higher for x in each.values())])
     result = {}
@@ -80,7 +80,7 @@ def places(scores: Scores) -> dict[str, dict[str, float]]:
     return result
 
 
-def _shares_axis(name: str, score: Mapping[str, float]) -> bool:
+def on_shared_axis(name: str, score: Mapping[str, float]) -> bool:
     """Whether higher is better and 1 the best."""
     return (
         not is_lower(name, score)
@@ -114,7 +114,7 @@ def bars(scores: Scores, axes: Axes | None = None) -> Figure:
         values = marks(score)
         if is_lower(name, score):
             lower[name] = _from_chance(values, _best(name)), score['value']
-        elif _shares_axis(name, score):
+        elif on_shared_axis(name, score):
             higher[name] = values, score['value']
     panels = [each for each in (higher, lower) if each]
     drawn_scores = [*higher, *lower]
