@@ -25,8 +25,8 @@ ABOUT = (
     'So beside it: how many subjects are significant by their own p, and of '
     'the whole population the share with an effect, which is at least what is '
     'written (95 % confidence, binomial). “By the minimum” is the same from '
-    'the least significant subject alone (Allefeld et al. 2016). “Half” is p of “at most half of all '
-    'people have an effect”.',
+    'the least significant subject alone (Allefeld et al. 2016). “Half” is p '
+    'of “at most half of all people have an effect”.',
 )
 OF_BOARD = ('entry', 'method', 'subjects', 'pictures', 'simulated', 'added')
 MOST_SCORES = 4  # Columns of the leaderboard's page; its file has all.
