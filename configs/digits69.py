@@ -6,7 +6,8 @@
 File: `digits69.mat` holds one subject's single responses to 100 digits and
 2000 digits that were never shown;
 `brainjax/recordings/formats/digits69.py` describes it. Add
-`--config.recording.fold=0` (to 9) for one of ten folds.
+`--config.recording.folds=10` for ten folds, drawn at random and scored
+together, or `--config.recording.fold=0` (to 9) for one of the ten below.
 
 Time: 1.5 minutes on one CPU core, 2 to 3.5 where the core is shared.
 Scores to expect (95 % intervals over pictures; ridge from voxels to pixels):

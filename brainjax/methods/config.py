@@ -74,7 +74,14 @@ def shared() -> ConfigDict:
     # Sets of test stimuli that are scored apart too, by their names:
     # ('shapes=colorExpStim*', 'pictures=n*').
     c.recording.groups = ()
-    c.recording.fold = -1  # digits69: one of ten folds; -1 the usual split.
+    # From 2: the trials of both parts are divided that often, each fold is
+    # fitted apart, and all are scored together; 0 the recording's own split.
+    c.recording.folds = 0
+    # 'stimulus', 'category', 'cluster', 'run' or 'session': what all trials of
+    # are in one fold.
+    c.recording.fold_by = 'stimulus'
+    # One fold alone, from 0; -1 for all. Without folds: of digits69's own ten.
+    c.recording.fold = -1
 
     # The simulated subject, if recording.path is ''.
     c.simulated = ConfigDict()

@@ -113,16 +113,12 @@ def prepare(
     """
     normalised = normalise(recording)
     pictures, told, kept = without_test(recording, pictures, names, keep_test)
-    fingerprints = {
-        'recording': hash_recording(recording),
-        'pictures': provenance.hash_arrays(pictures),
-    }
     return Data(
         recording,
         normalised,
         average_repeats(normalised.test),
         pictures,
-        fingerprints,
+        fingerprints(recording, pictures),
         [*problems_of(recording), *notes, *told],
         kept,
     )
@@ -190,6 +186,14 @@ def _example(
     unpaired, test = pairs[0]
     name = names[unpaired] if len(names) else f'number {unpaired + 1}'
     return f'{name} and {recording.stimuli.names[test]}'
+
+
+def fingerprints(recording: Recording, pictures: np.ndarray) -> dict[str, str]:
+    """Returns hashes of all that may be learned from, whatever it is called."""
+    return {
+        'recording': hash_recording(recording),
+        'pictures': provenance.hash_arrays(pictures),
+    }
 
 
 def hash_recording(recording: Recording) -> str:
@@ -272,7 +276,7 @@ def open_at_size(
     ):
         if value:
             options[option] = value
-    if c.fold >= 0:
+    if c.fold >= 0 and not c.folds:
         options['test_rows'] = digits69.folds()[c.fold]
     known = options_of(format_of(c.path))
     for option, value in (('size', size), ('fit', fit)):

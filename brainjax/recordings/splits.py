@@ -15,11 +15,13 @@ import numpy as np
 import scipy.cluster.vq
 
 from brainjax.errors import InputError, check_known, suggestion
+from brainjax.pictures import operations
 from brainjax.recordings.recording import Recording, Trials
-from brainjax.recordings.transforms import take_trials
+from brainjax.recordings.transforms import need_pictures, take_trials
 
 BY = ('stimulus', 'category', 'cluster', 'run', 'session')
 CLUSTERS = 40
+CLUSTER_SIDE = 8  # Pixels of the pictures by which clusters are formed.
 
 # In the sentence of a default split, which a new division replaces.
 _UNSAID = 'does not say which trials are for testing'
@@ -96,6 +98,32 @@ def folds(
     if not training_only:
         trials = _pool(recording.train, recording.test)
     label = _labels(recording, trials, by, clusters)
+    return [
+        _divide(recording, trials, np.isin(label, groups), by)
+        for groups in _dealt_out(recording, label, by, k, seed)
+    ]
+
+
+def fold_groups(
+    recording: Recording,
+    by: str = 'stimulus',
+    k: int = 5,
+    seed: int = 0,
+    clusters: np.ndarray | None = None,
+) -> list[np.ndarray]:
+    """Says what each of `folds` tests on, for `hold_out`.
+
+    A fold at a time needs the memory of one.
+    """
+    trials = _pool(recording.train, recording.test)
+    label = _labels(recording, trials, by, clusters)
+    return _dealt_out(recording, label, by, k, seed)
+
+
+def _dealt_out(
+    recording: Recording, label: np.ndarray, by: str, k: int, seed: int
+) -> list[np.ndarray]:
+    """Draws the groups of each of k folds."""
     groups = np.unique(label)
     if not 2 <= k <= len(groups):
         raise InputError(
@@ -109,10 +137,14 @@ def folds(
         rank = np.unique([of[name] for name in groups], return_inverse=True)[1]
         order = order[np.argsort(rank[order], kind='stable')]
     # Every k-th, so that each category is dealt out to all folds in turn.
-    return [
-        _divide(recording, trials, np.isin(label, groups[order[i::k]]), by)
-        for i in range(k)
-    ]
+    return [groups[order[i::k]] for i in range(k)]
+
+
+def small_pictures(recording: Recording) -> np.ndarray:
+    """Features to `cluster` by, [stimuli, n]: pictures of 8 x 8 pixels."""
+    images = need_pictures(recording)
+    small = operations.to_one_size(images, (CLUSTER_SIDE, CLUSTER_SIDE), 'box')
+    return np.float32(small.reshape(len(small), -1))
 
 
 def cluster(

@@ -26,10 +26,9 @@ from brainjax.recordings import (
     open_recording,
     take_trials,
 )
-from brainjax.recordings.splits import cluster
+from brainjax.recordings.splits import cluster, small_pictures
 
 MOST_TRAINING = 20_000  # Training pictures that are compared.
-CLUSTER_SIDE = 8  # Pixels of the pictures by which clusters are formed.
 
 
 def of_folders(
@@ -177,7 +176,7 @@ def _clusters(
             'each cluster is a fit of its own; set config.audit.clusters=5 or '
             'more.',
         )
-    label = cluster(_features(recording), k, config.seed)
+    label = cluster(small_pictures(recording), k, config.seed)
     held_out = np.empty_like(reconstruction)
     for each in np.unique(label[test.stimulus]):
         mine = label[test.stimulus] == each
@@ -217,12 +216,6 @@ def _in_folder(fitted: Any, folder: pathlib.Path) -> Any:
     if 'folder' not in fitted._fields:
         return fitted
     return fitted._replace(folder=folder)
-
-
-def _features(recording: Recording) -> np.ndarray:
-    size = (CLUSTER_SIDE, CLUSTER_SIDE)
-    small = operations.to_one_size(recording.stimuli.images, size, 'box')
-    return np.float32(small.reshape(len(small), -1))
 
 
 def _small(images: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,0 +1,191 @@
+"""What a run shows in the end: scores, files and a report of its pictures."""
+
+import json
+import pathlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from brainjax import cross_validation, evaluation
+from brainjax.evaluation import (
+    identification,
+    information,
+    network_features,
+    paired,
+    pixels,
+    posterior_scores,
+    score_files,
+    test_subsets,
+)
+from brainjax.evaluation.audit import run as audit
+from brainjax.evaluation.scores import Score
+from brainjax.io import arrays, files, provenance
+from brainjax.linear.arrays import evenly
+from brainjax.methods.data import Figure
+from brainjax.outcome import Outcome
+from brainjax.pictures import operations
+from brainjax.pictures.names import file_stems
+from brainjax.reports import draw, page
+
+MOST_SHOWN = 60  # Pictures in the report.
+# What a report calls them.
+REFERENCES = {'bayes': 'the closed-form posterior', 'ridge': 'ridge'}
+
+
+def conclude(
+    config: ConfigDict,
+    folder: pathlib.Path,
+    outcome: Outcome,
+    figures: Sequence[Figure],
+    timings: dict[str, float],
+) -> dict[str, Any]:
+    """Scores, writes and reports; returns what scores.json holds."""
+    told, checks = outcome.told, outcome.checks
+    began = time.monotonic()
+    scores = _score(outcome, subsets(config), config.seed)
+    timings['Score'] = time.monotonic() - began
+    results = files.json_ready(
+        {
+            'scores': scores | outcome.scores,
+            'method': config.method,
+            'simulated': told['simulated'],
+            'transductive': told['transductive'] or told['test_kept'] > 0,
+            'problems': told['problems'],
+            'config': json.loads(config.to_json_best_effort()),
+            'versions': provenance.versions(),
+        }
+        | ({'audit': audit.as_dicts(checks)} if checks else {})
+    )
+    _write(folder, results, outcome)
+    _write_by_picture(folder, outcome, scores)
+    page.render(
+        folder / 'report.html',
+        title=f'{told["subject"]}: what was seen and what was reconstructed',
+        method=told['method'],
+        simulated=told['simulated'],
+        transductive=told['transductive'],
+        test_kept=told['test_kept'],
+        problems=told['problems'],
+        lead=paired.below(scores, REFERENCES),
+        scores=results['scores'],
+        figures=[
+            (each.title, each.caption, draw(each))
+            for each in (_montage(outcome, config.method), *figures)
+        ],
+        config_text=config.to_json_best_effort(indent=2),
+        versions=results['versions'],
+        timings=timings,
+        notes=[
+            f'Recording: {told["source"]}.',
+            *cross_validation.notes(outcome, config),
+            *evaluation.notes(outcome.targets),
+            *told['notes'],
+        ],
+        audit=checks,
+    )
+    return results
+
+
+def _montage(outcome: Outcome, method: str) -> Figure:
+    n, beside = len(outcome.names), outcome.references
+    shown = evenly(n, MOST_SHOWN)
+    images = outcome.images[shown]
+    return Figure(
+        'Seen and reconstructed',
+        (
+            'Test pictures'
+            if n <= MOST_SHOWN
+            else f'{MOST_SHOWN} of {n} test pictures'
+        )
+        + ', each beside its reconstruction from fMRI averaged over repeats'
+        + (', and beside those of the references.' if beside else '.'),
+        'montage',
+        {
+            'target': outcome.targets[shown],
+            'reconstructions': {method: images}
+            | {REFERENCES[k]: each[shown] for k, each in beside.items()}
+            if beside
+            else images,
+        },
+    )
+
+
+def subsets(config: ConfigDict) -> Sequence[str]:
+    """Sets of pictures to score apart; one fold may have few of a set."""
+    c = config.recording
+    return () if c.folds and c.fold >= 0 else c.groups
+
+
+def _score(
+    outcome: Outcome, groups: Sequence[str], seed: int
+) -> dict[str, dict[str, Any]]:
+    """Scores all test pictures, subsets of them alone, and the references."""
+    targets, images, fold = outcome.targets, outcome.images, outcome.fold
+    options = {'features': network_features.in_cache(), 'seed': seed}
+    scores = evaluation.score(targets, images, fold=fold, **options)
+    for name, rows in test_subsets.rows(outcome.names, groups).items():
+        of_fold = None if fold is None else fold[rows]
+        alone = evaluation.score(
+            targets[rows], images[rows], fold=of_fold, **options
+        )
+        scores |= {
+            f'{k}_of_{name}': _among_all(score, targets, rows)
+            for k, score in alone.items()
+        }
+    scores |= paired.score(targets, images, outcome.references, seed, fold)
+    bits = _information(outcome, seed) if outcome.densities else {}
+    return scores | {f'{name}_bayes': score for name, score in bits.items()}
+
+
+def _information(outcome: Outcome, seed: int) -> dict[str, dict[str, Any]]:
+    if outcome.fold is None:
+        [densities] = outcome.densities
+        picture = pixels.distinct(outcome.targets)
+        return posterior_scores.information(*densities, picture, seed=seed)
+    return information.over_folds(
+        [
+            (*densities, pixels.distinct(outcome.targets[outcome.fold == i]))
+            for i, densities in enumerate(outcome.densities)
+        ],
+        seed=seed,
+    )
+
+
+def _among_all(score: Score, targets: np.ndarray, rows: np.ndarray) -> Score:
+    """Gives the pictures of a subset their places among all pictures."""
+    picture = pixels.distinct(targets)
+    values = np.full(picture.max() + 1, np.nan)
+    first = identification.first(pixels.distinct(targets[rows]))
+    values[picture[rows][first]] = score.per_picture
+    score.per_picture = values
+    return score
+
+
+def _write(
+    folder: pathlib.Path, results: dict[str, Any], outcome: Outcome
+) -> None:
+    arrays.write(
+        folder / 'reconstructions.npz',
+        images=outcome.images,
+        names=outcome.names,
+        **outcome.arrays,
+    )
+    for stem, image in zip(file_stems(outcome.names), outcome.images):
+        operations.save_png(folder / 'images' / f'{stem}.png', image)
+    files.write_json(folder / 'scores.json', results)
+
+
+def _write_by_picture(
+    folder: pathlib.Path, outcome: Outcome, scores: Mapping[str, Score]
+) -> None:
+    names, targets = outcome.names, outcome.targets
+    arrays.write(
+        folder / 'targets.npz',
+        images=operations.unit_range(targets).astype(np.float32),
+        names=names,
+    )
+    table = score_files.per_picture(names, pixels.distinct(targets), scores)
+    files.write_text(folder / 'per_picture.csv', table)
