@@ -15,6 +15,7 @@ from brainjax.evaluation import (
     pixels,
     posterior_scores,
     presets,
+    run_folders,
     score_files,
 )
 from brainjax.evaluation.scores import Score, Scored
@@ -89,31 +90,19 @@ def compare(
     """
     began = time.monotonic()
     presets.check(options.preset)
-    truth = _file_of_run(truth, 'targets.npz')
+    truth = run_folders.file_of_run(truth, 'targets.npz')
     target = folders.read(truth, options.alpha, options.upright)
     methods = _read(sources, truth, target, options)
     out = files.writable_folder(out)
     for name in WRITTEN:  # Scoring may take long.
         files.check_replaceable(out / name)
-    scored = {each.name: _score(target, each, options) for each in methods}
-    if all(each.samples is not None for each in methods):
-        scored = {
-            each.name: _with_draws(scored[each.name], target, each, options)
-            for each in methods
-        }
-    alone = {name: each.scores for name, each in scored.items()}
-    pairs = paired.all_pairs(alone, options.seed, options.draws)
-    check_known('score', options.by, {each['score'] for each in pairs.values()})
-    scores = {
-        f'{score}_{name}': value | {'score': score, 'method': name}
-        for name, found in alone.items()
-        for score, value in found.items()
-    } | pairs
+    scored = _score_all(target, methods, options)
+    scores = _beside(scored, options)
     results = files.json_ready(
         {
             'scores': scores,
-            'methods': list(alone),
-            'method': ', '.join(alone),
+            'methods': list(scored),
+            'method': ', '.join(scored),
             'simulated': options.simulated or _any(methods, 'simulated'),
             'transductive': options.transductive
             or _any(methods, 'transductive'),
@@ -132,33 +121,66 @@ def compare(
         out / 'per_picture.csv',
         score_files.per_picture(target.names, picture, scores),
     )
-    first = identification.first(picture)
     comparison_page.render(
         out / 'report.html',
         results,
-        names=[target.names[i] for i in first],
-        target=next(iter(scored.values())).target[first],
-        reconstructions={
-            name: each.reconstruction[first] for name, each in scored.items()
-        },
+        **_shown(target.names, identification.first(picture), scored),
         values={
-            name: found[options.by].per_picture for name, found in alone.items()
+            name: scores[f'{options.by}_{name}'].per_picture for name in scored
         },
         by=options.by,
-        notes=[
-            f'Preset {options.preset}. {presets.PRESETS[options.preset].about}',
-            *next(iter(scored.values())).notes,
-            *(f'{m.name}: {note}' for m in methods for note in m.notes),
-        ],
+        notes=_notes(methods, scored, options.preset),
         seconds=time.monotonic() - began,
     )
     return results
 
 
-def _file_of_run(path: PathLike, name: str) -> pathlib.Path:
-    """Returns what a run wrote, of its folder; any other path as it is."""
-    path = pathlib.Path(path)
-    return path / name if (path / name).is_file() else path
+def _score_all(
+    target: folders.Pictures, methods: Sequence[Method], options: Options
+) -> dict[str, Scored]:
+    """Scores each method as `evaluate` does, draws where all have them."""
+    scored = {each.name: _score(target, each, options) for each in methods}
+    if any(each.samples is None for each in methods):
+        return scored
+    return {
+        each.name: _with_draws(scored[each.name], target, each, options)
+        for each in methods
+    }
+
+
+def _beside(scored: Mapping[str, Scored], options: Options) -> dict[str, Score]:
+    """'SCORE_A' of each method, and 'SCORE_A_minus_B' of every two."""
+    alone = {name: each.scores for name, each in scored.items()}
+    pairs = paired.all_pairs(alone, options.seed, options.draws)
+    check_known('score', options.by, {each['score'] for each in pairs.values()})
+    return {
+        f'{score}_{name}': value | {'score': score, 'method': name}
+        for name, found in alone.items()
+        for score, value in found.items()
+    } | pairs
+
+
+def _shown(
+    names: Sequence[str], first: np.ndarray, scored: Mapping[str, Scored]
+) -> dict[str, Any]:
+    """What the page shows of each picture, of equal targets the first."""
+    return {
+        'names': [names[i] for i in first],
+        'target': next(iter(scored.values())).target[first],
+        'reconstructions': {
+            name: each.reconstruction[first] for name, each in scored.items()
+        },
+    }
+
+
+def _notes(
+    methods: Sequence[Method], scored: Mapping[str, Scored], preset: str
+) -> list[str]:
+    return [
+        f'Preset {preset}. {presets.PRESETS[preset].about}',
+        *next(iter(scored.values())).notes,
+        *(f'{m.name}: {note}' for m in methods for note in m.notes),
+    ]
 
 
 def _read(
@@ -173,7 +195,11 @@ def _read(
             'were seen.'
         )
     runs = [_run(source) for source in sources]
-    names = _names(sources, runs, options.names)
+    usual = [
+        run.get('method', pathlib.Path(source).stem)
+        for source, run in zip(sources, runs)
+    ]
+    names = run_folders.distinct_names(sources, usual, options.names)
     return [
         _method(name, source, run, truth, target, options)
         for name, source, run in zip(names, sources, runs)
@@ -181,7 +207,7 @@ def _read(
 
 
 def _method(name, source, run, truth, target, options) -> Method:
-    path = _file_of_run(source, 'reconstructions.npz')
+    path = run_folders.file_of_run(source, 'reconstructions.npz')
     drawn = folders.read_draws(path)
     if drawn:
         made = drawn.pictures
@@ -203,23 +229,6 @@ def _method(name, source, run, truth, target, options) -> Method:
 def _run(source: PathLike) -> dict[str, Any]:
     path = pathlib.Path(source) / 'scores.json'
     return files.read_json(path) if path.is_file() else {}
-
-
-def _names(sources, runs, given):
-    """Names that were given, or of runs and files; paths if those are alike."""
-    names = list(given) or [
-        run.get('method', pathlib.Path(source).stem)
-        for source, run in zip(sources, runs)
-    ]
-    if not given and len(set(names)) < len(names):
-        names = [str(source) for source in sources]
-    if len(names) != len(sources) or len(set(names)) < len(names):
-        raise InputError(
-            f'There are {len(sources)} sets of reconstructions and '
-            f'{len(set(names))} different names; give each set once, and as '
-            'many --names.'
-        )
-    return names
 
 
 def _score(target, method, options) -> Scored:

@@ -79,6 +79,7 @@ def test_five_subjects_beside_scipy(runs, tmp_path, capsys):
         assert entry['p'] == pytest.approx(test.pvalue)
         assert entry['low'] == pytest.approx(interval[0])
         assert entry['high'] == pytest.approx(interval[1])
+        assert entry['crossed_low'] < values.mean() < entry['crossed_high']
         k = int((p <= 0.05).sum())
         assert entry['significant'] == k and entry['n'] == 5
         assert entry['p_majority'] == pytest.approx(tail(k, 5, 0.525))
@@ -129,9 +130,9 @@ def test_what_does_not_belong_together_is_refused(runs, tmp_path, capsys):
     for names, words in (
         (('s1',), 'two subjects'),
         (('s1', 'seen.npz'), 'holds no scores.json'),
-        (('s2', 'real'), 'of simulated subjects: True'),
-        (('s2', 'other'), 'made by ridge and'),
-        (('s1', 's1'), 'give each folder once'),
+        (('s2', 'real'), 'one is of a simulated'),
+        (('s2', 'other'), 'is by ridge and'),
+        (('s1', 's1'), 'give each once'),
     ):
         assert group(runs, names, tmp_path / 'no') == 2
         message = capsys.readouterr().err

@@ -179,7 +179,7 @@ def test_the_same_pictures_under_two_names_are_told(files):
     ('sets', 'flags', 'words'),
     [
         (('good.npz', 'seen.npz'), (), 'two sets of reconstructions'),
-        (('good.npz', 'good.npz', 'seen.npz'), (), 'give each set once'),
+        (('good.npz', 'good.npz', 'seen.npz'), (), 'give each once'),
         (('good.npz', 'bad.npz', 'seen.npz'), ('--names', 'a'), 'as many'),
         (
             ('good.npz', 'bad.npz', 'seen.npz'),

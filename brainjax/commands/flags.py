@@ -80,6 +80,11 @@ def add_scoring(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='responses to the test pictures were used to fit',
     )
+    add_draws(parser)
+
+
+def add_draws(parser: argparse.ArgumentParser) -> None:
+    """Adds those of what is drawn at random."""
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
         '--draws',

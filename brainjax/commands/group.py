@@ -3,6 +3,8 @@
 import argparse
 import pathlib
 
+from brainjax.commands import flags
+from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
 
 
@@ -44,12 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='P',
         help='up to which p a subject is significant (default %(default)s)',
     )
+    flags.add_draws(parser)
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
+    flags.check_draws(known)
     if not 0 < known.level < 1:
         raise InputError(f'--level is {known.level:g}; give a p such as 0.05.')
+    set_up_jax()
     from brainjax import group_analysis
     from brainjax.evaluation import group_scores
 
@@ -62,6 +67,8 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
             leaderboard=known.leaderboard,
             by=known.sort_by,
             level=known.level,
+            seed=known.seed,
+            draws=known.draws,
         ),
     )
     for name, score in results['scores'].items():

@@ -5,6 +5,7 @@ and how many people there is an effect in are two questions, see `prevalence`.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from scipy import stats
@@ -15,27 +16,44 @@ from brainjax.evaluation.score_table import decimals, p_in_words
 
 Scores = Mapping[str, Mapping[str, float]]
 
+# What a group's score has as its subjects have it.
+KEPT = ('better', 'paired', 'nominal', 'score', 'method', 'other')
 
-def combine(subjects: Sequence[Scores], level: float = 0.05) -> dict[str, dict]:
+
+def combine(
+    subjects: Sequence[Scores],
+    tables: Mapping[str, np.ndarray] = MappingProxyType({}),
+    *,
+    level: float = 0.05,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> dict[str, dict]:
     """Combines what scores.json holds of each subject, score by score.
 
     Args:
       subjects: name -> score of each; those that all have are combined.
+      tables: name -> [subjects, pictures], where all saw the same pictures.
       level: up to which p a subject counts as significant.
+      seed, draws: of the bootstrap over subjects and pictures.
 
     Returns:
       Name -> score: 'value', the mean over subjects, 'low' and 'high', its 95
       % t interval, 'chance', the mean of theirs, 'p' of a t test of what each
       is from its own chance, 'q', that corrected over the scores (Benjamini
       and Hochberg), 'd', mean over standard deviation of the same, 'n', the
-      number of subjects, 'subjects', value, chance, p and n of each, and,
-      unless the score has a nominal value, those of `prevalence`.
+      number of subjects, 'subjects', value, chance, p and n of each; of those
+      in `tables` also 'crossed_low' and 'crossed_high', the 95 % interval over
+      subjects and pictures; and, unless the score has a nominal value, those
+      of `prevalence`.
     """
     common = [name for name in subjects[0] if all(name in s for s in subjects)]
     combined = {
         name: _combine([scores[name] for scores in subjects], level)
         for name in common
     }
+    for name in combined.keys() & tables.keys():
+        low, high = statistics.crossed_interval(tables[name], seed, draws)
+        combined[name] |= {'crossed_low': low, 'crossed_high': high}
     q = statistics.false_discovery([each['p'] for each in combined.values()])
     for each, corrected in zip(combined.values(), q):
         each['q'] = float(corrected)
@@ -43,9 +61,9 @@ def combine(subjects: Sequence[Scores], level: float = 0.05) -> dict[str, dict]:
 
 
 def _combine(scores, level):
-    values, chance, p = (
+    values, chance = (
         np.array([score.get(key) for score in scores], float)
-        for key in ('value', 'chance', 'p')
+        for key in ('value', 'chance')
     )
     first = scores[0]
     nominal = 'nominal' in first
@@ -59,13 +77,19 @@ def _combine(scores, level):
             {key: score.get(key) for key in ('value', 'chance', 'p', 'n')}
             for score in scores
         ],
-        **({} if nominal else prevalence(p, level)._asdict()),
-        **{
-            key: first[key]
-            for key in ('better', 'paired', 'nominal')
-            if key in first
-        },
+        **({} if nominal else _prevalence(scores, level)),
+        **{key: first[key] for key in KEPT if key in first},
     }
+
+
+def _prevalence(scores, level):
+    """Of subjects above chance; of a difference, of those that gain."""
+    p = np.array([score.get('p') for score in scores], float)
+    if scores[0].get('paired'):  # Two-sided: of those that lose, too.
+        sign = -1 if scores[0].get('better') == 'lower' else 1
+        gains = np.array([sign * score['value'] > 0 for score in scores])
+        p = np.where(gains, p / 2, 1 - p / 2)
+    return prevalence(p, level)._asdict()
 
 
 def _alternative(score: Mapping[str, float]) -> str:

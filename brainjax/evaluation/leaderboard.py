@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from brainjax.errors import InputError, check_known
 from brainjax.evaluation import score_files
-from brainjax.evaluation.score_table import describe
 
 # Of a line, before its scores; `id` tells lines apart.
 COLUMNS = (
@@ -83,7 +82,10 @@ def short_hash(*texts: str) -> str:
 
 
 def add(
-    board: Leaderboard | None, new: Mapping[str, str], by: str
+    board: Leaderboard | None,
+    new: Mapping[str, str],
+    by: str,
+    lower: bool = False,
 ) -> Leaderboard:
     """Adds a line and sorts all by a score, the best first.
 
@@ -94,6 +96,7 @@ def add(
       board: None for a new one.
       new: of `line`.
       by: name of the score.
+      lower: whether its lower values are better.
     """
     board = board or Leaderboard(list(COLUMNS), [])
     columns = [*board.columns, *(c for c in new if c not in board.columns)]
@@ -101,7 +104,7 @@ def add(
     lines = [*board.lines]
     if new['id'] not in (each['id'] for each in lines):
         lines.append(dict(new))
-    sign = 1 if describe(by).lower else -1
+    sign = 1 if lower else -1
     lines.sort(key=lambda each: _place(each.get(by, ''), sign))
     return Leaderboard(columns, lines)
 

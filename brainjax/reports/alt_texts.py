@@ -128,6 +128,20 @@ def bars(scores: Mapping[str, Mapping[str, float]]) -> str:
     return f'{len(scores)} scores. {"; ".join(parts)}.'
 
 
+def sorted_bars(values: np.ndarray) -> str:
+    """Gains [n] of one method on another."""
+    return (
+        f'{len(values)} pictures, difference {_spread(values)}, mean '
+        f'{np.mean(values):+.3f}; above 0 in {(values > 0).sum()}.'
+    )
+
+
+def strips(values: Mapping[str, Sequence[float]]) -> str:
+    """Title of a score -> what each subject scored."""
+    parts = [f'{title} {_spread(each)}' for title, each in values.items()]
+    return f'{len(values)} scores. {"; ".join(parts)}.'
+
+
 def choices(observers: np.ndarray, pictures: np.ndarray, left_out: int) -> str:
     """Rates of [observers] and of [pictures]; observers that do not count."""
     return (

@@ -14,7 +14,7 @@ from brainjax.evaluation.score_table import (
     p_in_words,
 )
 from brainjax.io.files import PathLike
-from brainjax.reports import figures, page
+from brainjax.reports import alt_texts, figures, page
 from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH
 
 MOST_SHOWN = 60  # Pictures, of which the first and the last are shown.
@@ -22,8 +22,8 @@ ABOUT = (
     'Differences are paired by picture: mean, 95 % interval (bootstrap over '
     'pictures) and p, two-sided, of sign flips. “Corrected” holds for all '
     'rows of this table at once. d_z is the mean difference in standard '
-    'deviations of the differences: at 1 nearly all pictures gain if gains '
-    'are alike, at 0.2 a few more than half. “Better in” counts the pictures, '
+    'deviations of the differences: if these are normal, 58 % of the pictures '
+    'gain at 0.2 and 84 % at 1. “Better in” counts the pictures, '
     'ties half.',
     'Pictures stand for others of their kind; of other subjects, seeds or '
     'trainings this says nothing.',
@@ -230,4 +230,5 @@ def sorted_bars(values: np.ndarray) -> Figure:
     axes.set_xlabel('pictures, sorted', fontsize=8.5, color=INK)
     axes.grid(axis='y', color=LINE, linewidth=0.5)
     axes.set_axisbelow(True)
+    figure.set_label(alt_texts.sorted_bars(values))
     return figure

@@ -14,14 +14,16 @@ from brainjax.evaluation.score_table import (
     p_in_words,
 )
 from brainjax.io.files import PathLike
-from brainjax.reports import figures, page, score_plots
+from brainjax.reports import alt_texts, figures, page, score_plots
 from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, plain
 
 ABOUT = (
-    'Mean over subjects with its 95 % interval (Student’s t), chance, and p of '
-    'a t test over subjects of what each is from its own chance; q is p '
-    'corrected for the number of rows (Benjamini and Hochberg). The mean may '
-    'be above chance because of a few subjects.',
+    'Mean over subjects with its 95 % interval over subjects (Student’s t) '
+    'and, where all saw the same pictures, over subjects and pictures '
+    '(bootstrap of both); chance, and p of a t test over subjects of what each '
+    'is from its own chance; q is p corrected for the number of rows '
+    '(Benjamini and Hochberg). The mean may be above chance because of a few '
+    'subjects.',
     'So beside it: how many subjects are significant by their own p, and of '
     'the whole population the share with an effect, which is at least what is '
     'written (95 % confidence, binomial). “By the minimum” is the same from '
@@ -93,7 +95,8 @@ def render_board(path: PathLike, board: Leaderboard, by: str) -> None:
     page.render(
         path,
         title='Leaderboard',
-        lede=f'{len(board.lines)} groups of subjects, sorted by '
+        lede=f'{len(board.lines)} group'
+        f'{"" if len(board.lines) == 1 else "s"} of subjects, sorted by '
         f'{describe(by).title}.',
         method='',
         simulated=False,
@@ -110,30 +113,46 @@ def _sentences(scores, by):
     score = scores.get(by)
     if not score or 'significant' not in score:
         return []
-    item, n = describe(by), score['n']
+    item, n = _item(by, score), score['n']
     value, low, high = (
         decimals(score[key], item.percent) for key in ('value', 'low', 'high')
     )
     return [
-        f'{item.title} is {value} over subjects (95 % interval {low} to '
+        f'{title(by, score)} is {value} over subjects (95 % interval {low} to '
         f'{high}, chance {decimals(score["chance"], item.percent)}, p '
         f'{p_in_words(score["p"])}); {score["significant"]} of {n} subjects '
-        'are above chance by themselves, from which at least '
-        f'{in_words(score["prevalence_low"], True)} of such people are.'
+        f'{"gain" if score.get("paired") else "are above chance"} by '
+        'themselves, from which at least '
+        f'{in_words(score["prevalence_low"], True)} of such people do.'
     ]
+
+
+def title(name: str, score: Mapping[str, Any]) -> str:
+    """What a score is called, those of `brainjax compare` with its methods."""
+    parts = [_item(name, score).title]
+    if 'method' in score:
+        parts.append(score['method'])
+    return ', '.join(parts) + (
+        f' less {score["other"]}' if 'other' in score else ''
+    )
+
+
+def _item(name, score):
+    return describe(score.get('score', name))
 
 
 def _over_subjects(scores, n) -> page.Table:
     rows = []
     for name, each in scores.items():
-        item = describe(name)
+        item = _item(name, each)
         value, chance, low, high = (
             decimals(each[key], item.percent)
             for key in ('value', 'chance', 'low', 'high')
         )
         row = [
-            item.title + (' (lower is better)' if item.lower else ''),
-            *(value, chance, f'{low} to {high}', decimals(each['d'])),
+            title(name, each) + (' (lower is better)' if item.lower else ''),
+            *(value, chance, f'{low} to {high}', _crossed(each, item)),
+            decimals(each['d']),
             *(p_in_words(each['p']), p_in_words(each['q'])),
         ]
         if 'significant' in each:
@@ -147,18 +166,29 @@ def _over_subjects(scores, n) -> page.Table:
             row += ['-'] * 4
         rows.append(row)
     columns = (
-        *('score', 'mean', 'chance', '95 % interval', 'd', 'p', 'q'),
+        *('score', 'mean', 'chance', '95 % interval', 'and pictures'),
+        *('d', 'p', 'q'),
         *('significant', 'share at least', 'by the minimum', 'half'),
     )
     return page.Table('Over subjects', ABOUT, columns, rows)
 
 
+def _crossed(each, item):
+    """The interval over subjects and pictures, where there is one."""
+    if 'crossed_low' not in each:
+        return '-'
+    low, high = (
+        decimals(each[f'crossed_{k}'], item.percent) for k in ('low', 'high')
+    )
+    return f'{low} to {high}'
+
+
 def _each(scores, names) -> page.Table:
     rows = [
         [
-            describe(name).title,
+            title(name, score),
             *(
-                f'{decimals(each["value"], describe(name).percent)} '
+                f'{decimals(each["value"], _item(name, score).percent)} '
                 f'({p_in_words(each["p"])})'
                 for each in score['subjects']
             ),
@@ -234,7 +264,7 @@ def strips(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
         )  # fmt: skip
         axes.plot(marks['value'], y + 0.2, 'D', color=COLOURS[0], markersize=4)
     axes.set_yticks(
-        range(len(scores)), [plain(describe(name).title) for name in scores]
+        range(len(scores)), [plain(title(*item)) for item in scores.items()]
     )
     axes.tick_params(axis='y', length=0, labelsize=8.5, labelcolor=INK)
     axes.set_ylim(len(scores) - 0.4, -0.6)
@@ -243,4 +273,14 @@ def strips(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
         frameon=False, fontsize=7.5, ncols=3, labelcolor=MUTED,
         loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0.2,
     )  # fmt: skip
+    figure.set_label(
+        alt_texts.strips(
+            {
+                title(name, score): [
+                    each['value'] for each in score['subjects']
+                ]
+                for name, score in scores.items()
+            }
+        )
+    )
     return figure

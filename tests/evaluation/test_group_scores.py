@@ -36,6 +36,23 @@ def test_mean_interval_and_p():
     assert '4 of 5 significant' in group_scores.in_line(found)
 
 
+def test_interval_over_subjects_and_pictures_has_both_variances():
+    """Owen 2007: the bootstrap of both has about the sum of the variances."""
+    generator = np.random.default_rng(0)
+    table = generator.normal(0, 1, (12, 1)) + generator.normal(0, 2, 80)
+    group = [
+        {'x': {'value': row.mean(), 'chance': 0, 'p': 0.1, 'n': 80}}
+        for row in table
+    ]
+    found = group_scores.combine(group, {'x': table}, draws=4000)['x']
+    variance = table.mean(axis=1).var() / 12 + table.mean(axis=0).var() / 80
+    expanded = stats.t.ppf(0.975, 11) * np.sqrt(12 / 11)
+    width = found['crossed_high'] - found['crossed_low']
+    assert width == pytest.approx(2 * expanded * variance**0.5, rel=0.1)
+    assert width > found['high'] - found['low']
+    assert found['crossed_low'] < table.mean() < found['crossed_high']
+
+
 def test_direction_of_the_test_is_the_scores():
     t = (VALUES - CHANCE).mean() / stats.sem(VALUES - CHANCE)
     for more, expected in (
@@ -45,6 +62,19 @@ def test_direction_of_the_test_is_the_scores():
         found = group_scores.combine(subjects(**more))['x']
         assert found['p'] == pytest.approx(expected)
         assert found['significant'] == 4
+
+
+def test_a_difference_is_prevalent_in_those_that_gain():
+    """A p of .06, two-sided, is one of .03 for a gain and .97 for a loss."""
+    for more, gains in (({}, [1, 1, 0]), ({'better': 'lower'}, [0, 0, 1])):
+        group = [
+            {'x': {'value': v, 'chance': 0, 'p': 0.06, 'n': 9, 'paired': True}}
+            for v in (0.1, 0.2, -0.1)
+        ]
+        for each in group:
+            each['x'] |= more
+        found = group_scores.combine(group)['x']
+        assert found['significant'] == sum(gains)
 
 
 def test_nominal_scores_are_tested_against_that_and_have_no_prevalence():

@@ -32,7 +32,7 @@ def test_lines_are_sorted_and_added_once():
     board = None
     for value, entry in ((0.6, 'a'), (0.2, 'b')):
         new = line(value, entry, 'lpips_alexnet')
-        board = leaderboard.add(board, new, 'lpips_alexnet')
+        board = leaderboard.add(board, new, 'lpips_alexnet', lower=True)
     assert [each['entry'] for each in board.lines] == ['b', 'a']
 
 

@@ -44,6 +44,7 @@ def pages(tmp_path_factory):
         timings={'Fit': 3.0},
         notes=['Note.'],
         audit=[AuditCheck('names', None, None, True, 'Flagged.')],
+        tables=[page.Table('Pairs', ['Of two.'], ('a', 'b'), [('x', '1')])],
     )
     images = [np.uint8(255 * image) for image in SEEN]
     shown = human_test.Judgeable(list('abcd'), images, images[::-1])
@@ -121,8 +122,8 @@ def test_names(pages, which):
     ]
     names = [attributes['aria-label'] for attributes in regions]
     assert all(names) and len(names) == len({*names})
-    if which == 0:  # Two figures, two tables, the configuration.
-        assert len(regions) == 5
+    if which == 0:  # Two figures, three tables, the configuration.
+        assert len(regions) == 6
         assert all(attributes['tabindex'] == '0' for attributes in regions)
         for _, attributes, around in found.all('img', 'table', 'pre'):
             assert attributes.get('role') == 'region' or 'div' in around
