@@ -180,7 +180,22 @@ def _notes(
         f'Preset {preset}. {presets.PRESETS[preset].about}',
         *next(iter(scored.values())).notes,
         *(f'{m.name}: {note}' for m in methods for note in m.notes),
+        *(_of_folds(method) for method in methods if _is_pooled(method)),
     ]
+
+
+def _is_pooled(method: Method) -> bool:
+    recording = method.run.get('config', {}).get('recording', {})
+    return isinstance(recording, dict) and bool(recording.get('folds'))
+
+
+def _of_folds(method: Method) -> str:
+    return (
+        f'{method.name} was fitted by folds: its p against chance in this '
+        'scores.json exchanges pictures of all folds, that of its run within '
+        'folds only. Differences are not touched by that, and count pictures '
+        'of one fit as independent.'
+    )
 
 
 def _read(

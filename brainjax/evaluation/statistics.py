@@ -192,11 +192,12 @@ def sign_flip_null(
     """Means of values whose signs are flipped at random.
 
     Args:
-      values: [n] one a stimulus, as likely above as below 0 by chance.
+      values: [n] one a stimulus, as likely above as below 0 by chance; or
+        [n, tests], of which a flip turns all of a stimulus at once.
       draws, seed: of the flips.
 
     Returns:
-      [draws] float64.
+      [draws] or [draws, tests] float64.
     """
     generator = np.random.default_rng(seed)
     n = len(values)

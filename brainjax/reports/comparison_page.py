@@ -21,10 +21,10 @@ MOST_SHOWN = 60  # Pictures, of which the first and the last are shown.
 ABOUT = (
     'Differences are paired by picture: mean, 95 % interval (bootstrap over '
     'pictures) and p, two-sided, of sign flips. “Corrected” holds for all '
-    'rows of this table at once. d_z is the mean difference in standard '
-    'deviations of the differences: if these are normal, 58 % of the pictures '
-    'gain at 0.2 and 84 % at 1. “Better in” counts the pictures, '
-    'ties half.',
+    'rows of this table at once (largest |t| of each flip). d_z is the mean '
+    'difference in standard deviations of the differences: if these are '
+    'normal, 58 % of the pictures gain at 0.2 and 84 % at 1. “Better in” '
+    'counts the pictures, ties half.',
     'Pictures stand for others of their kind; of other subjects, seeds or '
     'trainings this says nothing.',
 )

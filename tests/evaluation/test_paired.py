@@ -1,5 +1,7 @@
 """Differences of methods, from the formulas."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -49,6 +51,47 @@ def test_pictures_without_a_score_are_left_out():
     found = paired.difference(holed, THEIRS)
     assert found['n'] == 11
     assert found['value'] == pytest.approx(np.nanmean(holed - THEIRS))
+
+
+def test_family_wise_p_against_all_flips():
+    """The step-down maximum of |t| over all 2^8 flips, written out."""
+    table = np.random.default_rng(1).normal((0.9, 0.5, 0.1), 1, (8, 3))
+    table = np.column_stack([table, table[:, 0] + 0.01])
+
+    def t(values):
+        return abs(stats.ttest_1samp(values, 0).statistic)
+
+    signs = np.array(list(itertools.product((-1, 1), repeat=8)))
+    null = np.array([t(flips[:, None] * table) for flips in signs])
+    observed, left, expected, last = t(table), [0, 1, 2, 3], np.empty(4), 0
+    while left:
+        best = max(left, key=lambda i: observed[i])
+        largest = null[:, left].max(axis=1)
+        last = max(last, np.mean(largest >= observed[best] - 1e-9))
+        expected[best] = last
+        left.remove(best)
+    found = paired.family_wise(table, draws=40_000)
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_tests_that_say_the_same_count_as_one():
+    away = (OURS - THEIRS)[:, None]
+    once = paired.family_wise(away)
+    np.testing.assert_allclose(paired.family_wise(np.tile(away, 20)), once[0])
+    nothing = paired.family_wise(np.column_stack([away, 0 * away]))
+    np.testing.assert_allclose(nothing, [once[0], 1])
+
+
+def test_family_wise_p_hold_their_level():
+    generator = np.random.default_rng(0)
+    rejected = []
+    for _ in range(300):
+        common = generator.normal(size=(20, 1))
+        table = common + generator.normal((0, 0, 0, 2), 1, (20, 4))
+        p = paired.family_wise(table, draws=199)
+        rejected.append(p[:3].min() <= 0.05)
+        assert p[3] < 0.05
+    assert np.mean(rejected) < 0.09
 
 
 def test_all_pairs_of_what_both_have():
