@@ -60,10 +60,13 @@ def group(
       What scores.json holds.
     """
     began = time.monotonic()
+    run_folders.check_out(out, folders)
     runs = _read(folders, options.names)
+    board_path = pathlib.Path(
+        options.leaderboard or pathlib.Path(out, 'leaderboard.csv')
+    )
+    page_path = _page_beside(board_path)
     out = files.writable_folder(out)
-    board_path = pathlib.Path(options.leaderboard or out / 'leaderboard.csv')
-    page_path = board_path.with_suffix('.html')
     for path in (*map(out.joinpath, WRITTEN), board_path, page_path):
         files.check_replaceable(path)
     results = _results(runs, options)
@@ -84,6 +87,15 @@ def group(
     )
     group_page.render_board(page_path, board, by)
     return results
+
+
+def _page_beside(board: pathlib.Path) -> pathlib.Path:
+    if board.suffix != '.csv':
+        raise InputError(
+            f'The leaderboard is {board}; give a name that ends in .csv, as '
+            'its page lies beside it.'
+        )
+    return board.with_suffix('.html')
 
 
 def _read(folders: Sequence[PathLike], names: Sequence[str]) -> list[Run]:

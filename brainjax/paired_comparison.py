@@ -90,6 +90,7 @@ def compare(
     """
     began = time.monotonic()
     presets.check(options.preset)
+    run_folders.check_out(out, [*sources, truth])
     truth = run_folders.file_of_run(truth, 'targets.npz')
     target = folders.read(truth, options.alpha, options.upright)
     methods = _read(sources, truth, target, options)

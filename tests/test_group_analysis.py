@@ -141,6 +141,10 @@ def test_what_does_not_belong_together_is_refused(runs, tmp_path, capsys):
     assert group(runs, ('s1', 'again'), tmp_path / 'no') == 2
     assert 'are one subject' in capsys.readouterr().err
     assert group(runs, SUBJECTS, tmp_path / 'no', '--level', '0') == 2
+    for flag in ('--leaderboard', 'board.html'), ('--draws', '0'):
+        assert group(runs, SUBJECTS, tmp_path / 'no', *flag) == 2
+    assert group(runs, SUBJECTS, runs / 's1') == 2
+    assert 'name another folder' in capsys.readouterr().err
     assert not (tmp_path / 'no').exists()
 
 

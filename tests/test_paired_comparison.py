@@ -196,3 +196,10 @@ def test_refusals(files, capsys, sets, flags, words):
     message = capsys.readouterr().err
     assert words in message and message.count('\n') == 1
     assert not (files / 'W/report.html').exists()
+
+
+def test_what_is_read_is_not_written_over(files, capsys):
+    (files / 'W').mkdir()
+    (files / 'good.npz').rename(files / 'W/reconstructions.npz')
+    assert compare(files, 'W', 'bad.npz', 'seen.npz') == 2
+    assert 'name another folder' in capsys.readouterr().err

@@ -66,6 +66,17 @@ def distinct_names(
     return names
 
 
+def check_out(out: PathLike, sources: Sequence[PathLike]) -> None:
+    """Refuses to write where something lies that is read."""
+    place = pathlib.Path(out).resolve()
+    for source in sources:
+        if pathlib.Path(source).resolve() == place:
+            raise InputError(
+                f'{source} is read, and --out names it too; name another '
+                'folder.'
+            )
+
+
 def read(folder: PathLike, name: str) -> Run:
     """Reads what `brainjax run`, `evaluate` or `compare` wrote to a folder."""
     folder = pathlib.Path(folder)
@@ -154,7 +165,13 @@ def same_subject(a: Run, b: Run) -> bool:
         return True
     return any(
         _same(a.config, b.config, keys)
-        for keys in (SUBJECT, ('reconstructions',), ('sources',))
+        for keys in (
+            SUBJECT,
+            # Folds of a simulated subject, which has no path.
+            ('recording.folds', 'seed', *SUBJECT),
+            ('reconstructions',),
+            ('sources',),
+        )
     )
 
 

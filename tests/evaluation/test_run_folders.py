@@ -73,6 +73,11 @@ def config(path='', subject='', **more):
         (config(), config(), False),  # Simulated: only the seed could tell.
         ({'data': 'x', **config()}, {'data': 'x', **config()}, True),
         (config(reconstructions='r'), config(reconstructions='r'), True),
+        (
+            config() | {'config': {'recording': {'folds': 5}, 'seed': 1}},
+            config() | {'config': {'recording': {'folds': 5}, 'seed': 1}},
+            True,
+        ),
     ],
 )
 def test_the_same_subject(run, ours, theirs, same):
