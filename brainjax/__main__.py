@@ -13,6 +13,7 @@ from brainjax.errors import InputError
 # run(arguments, rest), where rest are flags that only the command knows.
 COMMANDS = {
     'run': 'fit, reconstruct, score and report',
+    'preregister': 'say before a run what it is to show',
     'features': 'features of a network from pictures',
     'evaluate': "score any method's pictures",
     'compare': 'methods beside one another on the same pictures',
@@ -24,7 +25,7 @@ COMMANDS = {
     'convert': 'write a recording in another format',
     'fetch': 'download published weights and recordings',
 }
-TAKES_MORE_FLAGS = ('run',)
+TAKES_MORE_FLAGS = ('run', 'preregister')
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -26,6 +26,7 @@ from brainjax.reports import (
     DRAWINGS,
     figures,
     human_test,
+    methods_text,
     page,
     score_plots,
 )
@@ -167,7 +168,15 @@ def evaluate(
                 **(options._asdict() | {'reading': dict(options.reading)}),
             },
             'versions': provenance.versions(),
+            'fingerprints': {
+                'truth': provenance.hash_arrays(*target.images),
+                'reconstructions': provenance.hash_arrays(*images),
+            },
         }
+    )
+    preset = presets.PRESETS[options.preset].about
+    results['methods'] = methods_text.of_pictures(
+        results, f'Preset {options.preset}: {preset}', len(images)
     )
     files.write_json(out / 'scores.json', results)
     files.write_text(
@@ -196,9 +205,11 @@ def evaluate(
             *([human_test.section(judged)] if judged else []),
         ],
         versions=results['versions'],
+        fingerprints=results['fingerprints'],
+        methods=results['methods'],
         timings={'All': time.monotonic() - began},
         notes=[
-            f'Preset {options.preset}. {presets.PRESETS[options.preset].about}',
+            f'Preset {options.preset}. {preset}',
             'What made the pictures is taken on trust from whoever ran this.',
             *(note for _, notes in parts for note in notes),
             *_sizes([*target.images, *images]),

@@ -90,6 +90,7 @@ def config_of(config: ConfigDict, fold: int) -> ConfigDict:
     """The config of a run of one fold alone."""
     changed = config.copy_and_resolve_references()
     changed.recording.fold = fold
+    changed.preregistration.path = ''  # Of all folds together.
     return changed
 
 

@@ -1,6 +1,7 @@
 """One experiment from a config to a report: `brainjax run`."""
 
 import functools
+import pathlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from brainjax import cross_validation, evaluation, results
 from brainjax import outcome as outcomes
 from brainjax.cross_validation import Division
 from brainjax.errors import InputError, check_known
-from brainjax.evaluation import test_subsets
+from brainjax.evaluation import pixels, preregistration, test_subsets
 from brainjax.evaluation.audit import run as audit
 from brainjax.io import files, provenance
 from brainjax.methods import METHODS, references
@@ -26,6 +27,7 @@ from brainjax.methods.data import (
     prepare,
 )
 from brainjax.outcome import Outcome
+from brainjax.reports import methods_text
 from brainjax.training import hosts
 
 
@@ -49,6 +51,7 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
     """
     check_known('method', config.method, METHODS)
     cross_validation.check(config)
+    preregistration.read(config.preregistration.path)  # A bad one is refused.
     if cross_validation.is_pooled(config):
         return _run_folds(config, workdir)
     return _run_fit(config, workdir, lambda: open_data(config), _note)
@@ -75,7 +78,7 @@ def _run_fit(
             data = open_()
             test_subsets.rows(_names(data), results.subsets(config))
             if hosts.is_first():
-                provenance.check_data(folder, data.fingerprints)
+                _claim(folder, data.fingerprints, config)
                 for problem in data.problems:
                     tell(problem)
         if is_fold and hosts.run_on_first((folder / outcomes.TOLD).exists):
@@ -103,7 +106,8 @@ def _run_folds(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             names = cross_validation.shown(recording)
             test_subsets.rows(names, results.subsets(config))
             if hosts.is_first():
-                provenance.check_data(folder, fingerprints(recording, pictures))
+                prints = fingerprints(recording, pictures)
+                _claim(folder, prints, config)
         parts = [
             folder / f'fold_{i + 1}' for i in range(config.recording.folds)
         ]
@@ -119,6 +123,7 @@ def _run_folds(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
             return {}
         # From the files, whichever process wrote them.
         outcome = cross_validation.pool([*map(outcomes.read, parts)])
+        outcome.told['fingerprints'] = prints
         return results.conclude(config, folder, outcome, [], timings)
 
 
@@ -170,6 +175,11 @@ def _fit(
             'test_kept': data.test_kept,
             'problems': data.problems,
             'notes': [*found.notes, *told],
+            'measured': methods_text.measured(
+                data.recording, len(data.pictures), config.to_dict()
+            ),
+            'fitting': found.fitting,
+            'fingerprints': data.fingerprints,
         },
         checks,
     )
@@ -182,6 +192,15 @@ def _of_fold(
     recording, *rest = loaded
     part = cross_validation.take(recording, division, i)
     return prepare(part, *rest, keep_test=config.pictures.keep_test)
+
+
+def _claim(
+    folder: pathlib.Path, prints: dict[str, str], config: ConfigDict
+) -> None:
+    """Notes what the folder's run learns from, and what was said before."""
+    said = preregistration.read(config.preregistration.path)
+    registered = {'preregistration': said['sha256']} if said else {}
+    provenance.check_data(folder, prints | registered)
 
 
 def _note(problem: str) -> None:
@@ -228,6 +247,24 @@ def open_data(config: ConfigDict) -> Data:
     data = prepare(*loaded, keep_test=config.pictures.keep_test)
     evaluation.check_number(len(data.test), data.recording.source)
     return data
+
+
+def tested(config: ConfigDict) -> tuple[int, dict[str, str]]:
+    """How many pictures a run is tested on, and hashes of its data."""
+    cross_validation.check(config)
+    if cross_validation.is_pooled(config):
+        recording, pictures, *_ = _load(config)
+        parts = recording.train.stimulus, recording.test.stimulus
+        prints, stimuli = (
+            fingerprints(recording, pictures),
+            np.concatenate(parts),
+        )
+    else:
+        data = open_data(config)
+        recording, prints = data.recording, data.fingerprints
+        stimuli = data.test.stimulus
+    images = recording.stimuli.images[np.unique(stimuli)]
+    return len(np.unique(pixels.distinct(images))), prints
 
 
 def _load(config: ConfigDict) -> Loaded:

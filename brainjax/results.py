@@ -17,6 +17,7 @@ from brainjax.evaluation import (
     paired,
     pixels,
     posterior_scores,
+    preregistration,
     score_files,
     test_subsets,
 )
@@ -28,7 +29,7 @@ from brainjax.methods.data import Figure
 from brainjax.outcome import Outcome
 from brainjax.pictures import operations
 from brainjax.pictures.names import file_stems
-from brainjax.reports import draw, page
+from brainjax.reports import draw, methods_text, page
 
 MOST_SHOWN = 60  # Pictures in the report.
 # What a report calls them.
@@ -56,8 +57,19 @@ def conclude(
             'problems': told['problems'],
             'config': json.loads(config.to_json_best_effort()),
             'versions': provenance.versions(),
+            'fingerprints': told['fingerprints'],
         }
         | ({'audit': audit.as_dicts(checks)} if checks else {})
+    )
+    kept = _registered(config, folder, results, outcome)
+    if kept:
+        results['preregistration'] = preregistration.as_dict(kept)
+    by_folds = cross_validation.notes(outcome, config)
+    results['methods'] = methods_text.of_run(
+        [*by_folds, *(['In the first fold:'] if by_folds else [])],
+        told['measured'],
+        told['fitting'],
+        results,
     )
     _write(folder, results, outcome)
     _write_by_picture(folder, outcome, scores)
@@ -77,16 +89,39 @@ def conclude(
         ],
         config_text=config.to_json_best_effort(indent=2),
         versions=results['versions'],
+        fingerprints=results['fingerprints'],
+        preregistered=kept,
+        methods=results['methods'],
         timings=timings,
         notes=[
             f'Recording: {told["source"]}.',
-            *cross_validation.notes(outcome, config),
+            *by_folds,
             *evaluation.notes(outcome.targets),
             *told['notes'],
         ],
         audit=checks,
     )
     return results
+
+
+def _registered(
+    config: ConfigDict,
+    folder: pathlib.Path,
+    results: Mapping[str, Any],
+    outcome: Outcome,
+) -> preregistration.Outcome | None:
+    """Compares what was said before with what came of it."""
+    said = preregistration.read(config.preregistration.path)
+    if said is None:
+        return None
+    return preregistration.check(
+        said,
+        results['config'],
+        len(np.unique(pixels.distinct(outcome.targets))),
+        results['fingerprints'],
+        results['scores'],
+        provenance.began(folder),
+    )
 
 
 def _montage(outcome: Outcome, method: str) -> Figure:

@@ -48,8 +48,12 @@ def _run(config, workdir) -> int:
     return 0
 
 
-def parse_run(argv: Sequence[str]):
+def parse_run(argv: Sequence[str], needs_workdir: bool = True):
     """Reads --config, --workdir and overrides by ml_collections' conventions.
+
+    Args:
+      argv: flags of the command line.
+      needs_workdir: whether there has to be a workdir.
 
     Returns:
       The locked config and the workdir.
@@ -64,7 +68,7 @@ def parse_run(argv: Sequence[str]):
     config, workdir = _parse_flags(plain, path)
     for missing, value in (
         ('--config FILE', path),
-        ('--workdir FOLDER', workdir),
+        ('--workdir FOLDER', workdir or not needs_workdir),
     ):
         if not value:
             raise InputError(f'{missing} is missing.')

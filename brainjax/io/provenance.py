@@ -5,6 +5,7 @@ Whoever would go on from those files compares it with what he has.
 """
 
 import contextlib
+import datetime
 import hashlib
 import importlib.metadata
 import json
@@ -82,15 +83,21 @@ def add_rows(digest: Any, rows: Any) -> None:
 def difference(
     theirs: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> tuple[str, Any, Any] | None:
-    """Returns the first name, in order, whose value differs, and both values.
+    """Returns the first of `differences`, or None."""
+    return next(differences(theirs, ours), None)
+
+
+def differences(
+    theirs: Mapping[str, Any], ours: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yields each name, in order, whose value differs, and both values.
 
     Nested mappings are compared by their leaves, named 'decoder.epochs'.
     """
     old, new = _flat(theirs), _flat(ours)
     for name in sorted({*new, *old}):
         if new.get(name) != old.get(name):
-            return name, old.get(name), new.get(name)
-    return None
+            yield name, old.get(name), new.get(name)
 
 
 def check_same(
@@ -191,6 +198,12 @@ def _check_writable(workdir: pathlib.Path) -> None:
             files.writable_folder(path)
     for path in (workdir / 'images').glob('*'):
         files.check_replaceable(path)
+
+
+def began(workdir: pathlib.Path) -> datetime.datetime:
+    """When the data of a folder's run were first opened."""
+    written = (workdir / DATA).stat().st_mtime
+    return datetime.datetime.fromtimestamp(written, datetime.UTC)
 
 
 def check_data(workdir: pathlib.Path, fingerprints: Mapping[str, str]) -> None:

@@ -108,6 +108,10 @@ def shared() -> ConfigDict:
     # their settings inside the training trials (see docs/posterior.md).
     c.references = True
 
+    # What brainjax preregister wrote before; the report says what was kept.
+    c.preregistration = ConfigDict()
+    c.preregistration.path = ''
+
     # Could anything but brain activity explain the pictures?
     c.audit = ConfigDict()
     c.audit.on = False

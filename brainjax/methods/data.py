@@ -84,6 +84,7 @@ class Findings(NamedTuple):
       arrays: what reconstructions.npz gets beside images and names, by name.
       references: `methods.references.References`, where the method has fitted
         them; else the run does.
+      fitting: how responses became pictures, sentences for a paper's methods.
     """
 
     method: str
@@ -93,6 +94,7 @@ class Findings(NamedTuple):
     notes: list[str]
     arrays: Mapping[str, np.ndarray] = MappingProxyType({})
     references: Any = None
+    fitting: str = ''
 
 
 def prepare(

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import jinja2
 from matplotlib.figure import Figure
 
+from brainjax.evaluation import preregistration
 from brainjax.evaluation.audit import AuditCheck
+from brainjax.evaluation.preregistration import Outcome
 from brainjax.evaluation.score_table import (
     PERCENT,
     decimals,
@@ -58,6 +60,9 @@ def render(
     audit: Sequence[AuditCheck] = (),
     lede: str = '',
     tables: Sequence[Table] = (),
+    fingerprints: Mapping[str, str] | None = None,
+    preregistered: Outcome | None = None,
+    methods: str = '',
 ) -> None:
     """Writes a report as one self-contained HTML file, whole or not at all.
 
@@ -81,6 +86,9 @@ def render(
       lede: the sentence below the title, by default one made of `method`, `n`
         and `simulated`.
       tables: that follow the first figure and the scores.
+      fingerprints: what -> hash of the data.
+      preregistered: what came of a preregistration, if there was one.
+      methods: a paragraph to paste into a paper.
     """
     environment = jinja2.Environment(
         autoescape=True,
@@ -109,6 +117,10 @@ def render(
         audit=[_audited(row) for row in audit],
         lede=lede,
         tables=tables,
+        fingerprints=fingerprints or {},
+        preregistered=preregistered,
+        changed=preregistration.changed(preregistered) if preregistered else [],
+        methods=methods,
     )
     files.write_text(path, page)
 

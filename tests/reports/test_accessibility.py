@@ -10,6 +10,7 @@ from browser import chromium
 
 from brainjax.evaluation import human_sessions
 from brainjax.evaluation.audit import AuditCheck
+from brainjax.evaluation.preregistration import Item, Outcome
 from brainjax.reports import figures, human_test, page, score_plots
 
 RNG = np.random.default_rng(0)
@@ -45,6 +46,18 @@ def pages(tmp_path_factory):
         notes=['Note.'],
         audit=[AuditCheck('names', None, None, True, 'Flagged.')],
         tables=[page.Table('Pairs', ['Of two.'], ('a', 'b'), [('x', '1')])],
+        fingerprints={'recording': 'ab' * 32},
+        preregistered=Outcome(
+            '2020-01-01',
+            'cd' * 32,
+            [
+                Item('seed', '1', '2', False),
+                Item('alpha', '0.05', '0.05', True),
+            ],
+            True,
+            'Above chance.',
+        ),
+        methods='Pasted.',
     )
     images = [np.uint8(255 * image) for image in SEEN]
     shown = human_test.Judgeable(list('abcd'), images, images[::-1])
@@ -122,8 +135,8 @@ def test_names(pages, which):
     ]
     names = [attributes['aria-label'] for attributes in regions]
     assert all(names) and len(names) == len({*names})
-    if which == 0:  # Two figures, three tables, the configuration.
-        assert len(regions) == 6
+    if which == 0:  # Two figures, four tables, the configuration.
+        assert len(regions) == 7
         assert all(attributes['tabindex'] == '0' for attributes in regions)
         for _, attributes, around in found.all('img', 'table', 'pre'):
             assert attributes.get('role') == 'region' or 'div' in around

@@ -105,6 +105,35 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
             *_training(fitted),
         ],
         [*fitted.notes, *notes],
+        fitting=in_words(fitted, config),
+    )
+
+
+def in_words(fitted: Fitted, config: ConfigDict) -> str:
+    """How responses became pictures, for a paper's methods."""
+    c, training = config.map, config.training
+    made = (
+        'loaded'
+        if config.networks.weights
+        else f'trained on unpaired faces for {training.epochs} epochs of '
+        f'{training.steps} steps, batches of {training.batch}, '
+        f'{training.optimizer}, learning rate {training.learning_rate:g}'
+    )
+    found = {
+        'published': 'by least squares with the constant found too, as '
+        'published',
+        'least_squares': 'by least squares with a known constant',
+        'most_probable': 'as the most probable latents under the noise of '
+        'voxels and the spread of training latents',
+    }
+    return (
+        f'A VAE-GAN of {fitted.vaegan.latents.shape[1]} latents was {made}. '
+        'Single training responses were regressed on the latents of their '
+        f'faces (ridge penalty {c.ridge:g}), in the {100 * c.voxels:g} % of '
+        'voxels to whose variance in training trials the latents add most; the '
+        f'map was inverted {found[c.inversion]}, and the generator made '
+        'pictures of the latents. As many principal components of the training '
+        'faces went the same way.'
     )
 
 

@@ -15,6 +15,7 @@ from brainjax.methods.inversion import files, subsets
 from brainjax.methods.inversion.data import learned_from_test
 from brainjax.methods.inversion.method import Fitted
 from brainjax.methods.inversion.networks import true_features
+from brainjax.networks.frozen import Network
 
 
 def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
@@ -40,6 +41,28 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         scores,
         [*figures, *subsets.sheets(images, found)],
         [*limits, *notes],
+        fitting=in_words(fitted.network, config),
+    )
+
+
+def in_words(network: Network, config: ConfigDict) -> str:
+    """How responses became pictures, for a paper's methods."""
+    c, search = config.decoding, config.inversion
+    voxels = (
+        f'the {c.k} voxels that correlate most with it, in absolute value,'
+        if c.k
+        else 'all voxels'
+    )
+    method = {'lbfgs': 'L-BFGS', 'descent': 'gradient descent'}
+    return (
+        f'Features of {len(config.network.layers)} layers of '
+        f'{network.architecture.family} (weights {config.network.weights}) '
+        'were decoded unit by unit by ridge regression (alpha '
+        f'{c.alpha:g}) from {voxels} in single training trials, and scaled '
+        f'({c.scaling}). Pictures were then found whose features have them, by '
+        f'{search.steps} steps of {method[search.optimiser]} from '
+        f'{search.start!r}, loss {search.loss!r}, layers weighted '
+        f'{search.weights!r}.'
     )
 
 

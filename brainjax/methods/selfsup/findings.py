@@ -92,6 +92,52 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
             ),
         ],
         [*fitted.notes, *_in_words(by_region)],
+        fitting=in_words(config),
+    )
+
+
+def in_words(config: ConfigDict) -> str:
+    """How responses became pictures, for a paper's methods."""
+    encoder, decoder = config.encoder, config.decoder
+    held_out = config.validation and (
+        f'{100 * config.validation:g} % of the training stimuli were held out '
+        'for validation. '
+    )
+    weights = {
+        'D on paired training trials': decoder.paired,
+        'ED on unpaired pictures': decoder.encoder_decoder,
+        'DE on unpaired fMRI': decoder.decoder_encoder,
+    }
+    chosen = (
+        f' Settings were chosen by {decoder.choice_folds} folds of training '
+        'stimuli.'
+    )
+    losses = [f'{name} (weight {w:g})' for name, w in weights.items() if w]
+    return (
+        f'{held_out or ""}An encoder ({encoder.kind}, on frozen features '
+        f'{", ".join(encoder.taps)} of {encoder.backbone}, weights '
+        f'{encoder.weights}) learned responses from pictures '
+        f'({_trained(encoder, config)}). It was then frozen, and a decoder '
+        f'learned pictures from responses by the losses {", ".join(losses)} '
+        f'({_trained(decoder, config)}'
+        + (
+            '; paired trials included the validation stimuli'
+            if decoder.all_pairs and config.validation
+            else ''
+        )
+        + f'). Voxels were weighted by {config.voxel_snr!r}.'
+        + (chosen if decoder.choose == 'validation' else '')
+    )
+
+
+def _trained(section: ConfigDict, config: ConfigDict) -> str:
+    """'12 epochs of 10 steps, adam, ..., the last epoch'."""
+    chosen = section.select == 'validation' and config.validation
+    epoch = 'the best epoch on validation stimuli' if chosen else 'the last'
+    return (
+        f'{section.epochs} epochs of {section.steps} steps, '
+        f'{section.optimizer}, learning rate {section.learning_rate:g}, '
+        f'{epoch}'
     )
 
 

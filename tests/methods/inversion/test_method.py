@@ -42,6 +42,12 @@ def test_pictures_and_features_are_told_apart_above_chance(finished):
         assert entry['p'] < 0.01
     assert results['method'] == 'inversion' and results['simulated']
     assert not results['transductive']
+    for words in (
+        'Features of 2 layers of vgg16 (weights random)',
+        '(alpha 30) from the 40 voxels that correlate most',
+        "80 steps of gradient descent from 'mean'",
+    ):
+        assert words in results['methods']
     with np.load(folder / 'reconstructions.npz') as found:
         assert found['images'].shape == (12, 16, 16, 3)
     page = (folder / 'report.html').read_text()

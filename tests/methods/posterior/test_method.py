@@ -41,6 +41,8 @@ def test_a_run_writes_draws_their_mean_and_how_sure_they_are(finished):
     page = (folder / 'report.html').read_text()
     assert 'What may have been seen' in page and 'Without any resp' in page
     assert not results['transductive']
+    for words in ('mean of 20 draws of 4 midpoint', '3 epochs of 4 steps'):
+        assert words in results['methods']
     assert json.loads((folder / 'scores.json').read_text())['scores']
 
 

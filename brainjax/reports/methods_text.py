@@ -1,0 +1,196 @@
+"""The methods of a run as a paragraph to paste, from its config and results."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from brainjax.evaluation.score_table import (
+    decimals,
+    describe,
+    is_defined,
+    p_in_words,
+)
+from brainjax.recordings import Recording, Trials
+
+# Those that are defined and given; all others are in scores.json.
+SHOWN = ('pixcorr', 'ssim_2d', 'two_way_pixels', 'fifty_way_pixels')
+SHOWN_FEWER = ('pixcorr', 'ssim_2d', 'two_way_pixels', 'all_way_pixels')
+
+
+def of_run(
+    before: Sequence[str],
+    measured: str,
+    fitting: str,
+    results: Mapping[str, Any],
+) -> str:
+    """Describes a run.
+
+    Args:
+      before: sentences to begin with.
+      measured: of `measured`.
+      fitting: how pictures were made from responses, sentences.
+      results: what scores.json holds.
+    """
+    items = results.get('preregistration', {}).get('items', ())
+    primary = [i['registered'] for i in items if i['item'] == 'primary score']
+    return ' '.join(
+        [
+            *before,
+            measured,
+            *([fitting] if fitting else []),
+            *_transductive(results),
+            *evaluation(results['scores'], primary),
+            *_software(results['versions'], results['config']['seed']),
+        ]
+    )
+
+
+def measured(
+    recording: Recording, pictures: int, config: Mapping[str, Any]
+) -> str:
+    """Describes what a run learns from and is tested on.
+
+    Args:
+      recording: as it was opened, voxels of the config's ROI.
+      pictures: how many unpaired pictures there are.
+      config: of the experiment, nested.
+    """
+    return ' '.join([*_data(recording, config), *_unpaired(pictures, config)])
+
+
+def of_pictures(results: Mapping[str, Any], preset: str, n: int) -> str:
+    """Describes how pictures of any method were scored.
+
+    Args:
+      results: what scores.json holds.
+      preset: what is compared, sentences.
+      n: how many pictures.
+    """
+    config = results['config']
+    made = 'simulated responses' if results['simulated'] else 'fMRI'
+    return ' '.join(
+        [
+            f'{n} reconstructions from {made} by the method '
+            f'{results["method"]} were compared with the pictures that were '
+            f'seen. {preset}',
+            *_transductive(results),
+            *evaluation(results['scores'], draws=config['draws']),
+            *_software(results['versions'], config['seed']),
+        ]
+    )
+
+
+def _data(recording, config):
+    train, test = recording.train, recording.test
+    chosen = config['recording']
+    what = (
+        f'No brain was measured: responses are those of {recording.source}'
+        if recording.simulated
+        else f'fMRI of the subject {recording.subject} is that of '
+        f'{recording.source} (format {recording.format or "arrays"})'
+    )
+    options = [
+        f'{name} {chosen[name]}'
+        for name in ('roi', 'options', 'test')
+        if chosen.get(name)
+    ]
+    where = f' ({", ".join(options)})' if options else ''
+    yield (
+        f'{what}: {_trials(train)} for training and {_trials(test)} for '
+        f'testing, of stimuli that training does not hold, in '
+        f'{recording.voxels} voxels{where}.'
+    )
+    yield (
+        'Each voxel was z-scored with mean and standard deviation of its '
+        f'training trials; test responses were averaged over {_repeats(test)} '
+        'of a stimulus before they were reconstructed.'
+    )
+
+
+def _trials(trials: Trials) -> str:
+    stimuli = len(np.unique(trials.stimulus))
+    return f'{len(trials)} trials of {stimuli} stimuli'
+
+
+def _repeats(trials: Trials) -> str:
+    _, counts = np.unique(trials.stimulus, return_counts=True)
+    low, high = counts.min(), counts.max()
+    if low == high:
+        return f'the {low} repeats' if low > 1 else 'the single trial'
+    return f'the {low} to {high} repeats'
+
+
+def _unpaired(pictures, config):
+    if pictures:
+        size = config['size']
+        yield (
+            f'{pictures} pictures without responses were at hand, of {size} by '
+            f'{size} pixels.'
+            if size
+            else f'{pictures} pictures without responses were at hand.'
+        )
+
+
+def _transductive(results):
+    if results['transductive']:
+        yield (
+            'The fit was transductive: test responses or test pictures took '
+            'part in it.'
+        )
+
+
+def evaluation(
+    scores: Mapping[str, Mapping[str, Any]],
+    more: Sequence[str] = (),
+    draws: int = 10_000,
+) -> list[str]:
+    """Sentences on scores, their definitions, chance, intervals and tests.
+
+    Args:
+      scores: all of a run.
+      more: names that are given beside the usual ones.
+      draws: of bootstrap and permutations.
+    """
+    given = dict.fromkeys([*SHOWN, *SHOWN_FEWER, *more])
+    found = [name for name in given if name in scores]
+    if not found:
+        return []
+    n = scores[found[0]]['n']
+    return [
+        f'Reconstructions were scored against {n} pictures that were seen:',
+        '; '.join(_score(name, scores[name]) for name in found) + '.',
+        'Intervals are 95 % bootstraps over pictures with expanded '
+        f'percentiles (Hesterberg 2015), {draws} resamples; p is a one-sided '
+        f'permutation test, {draws} permutations of the reconstructions across '
+        'stimuli, not corrected for the number of scores.',
+    ]
+
+
+def _score(name, score):
+    item = describe(name)
+    value, chance, low, high = (
+        decimals(score[key], item.percent)
+        if is_defined(score[key])
+        else 'not defined'
+        for key in ('value', 'chance', 'low', 'high')
+    )
+    meaning = re.sub(r'\.$', '', item.meaning.replace('; ', ', '))
+    meaning = f' ({meaning[:1].lower()}{meaning[1:]})' if meaning else ''
+    return (
+        f'{item.title}{meaning} {value} (95 % interval {low} to {high}; chance '
+        f'{chance}, {item.chance}; p = {p_in_words(score["p"])})'
+    )
+
+
+def _software(versions, seed):
+    names = ', '.join(
+        f'{name} {version}'
+        for name, version in versions.items()
+        if name != 'devices'
+    )
+    yield (
+        f'Software: {names}, on {versions["devices"]}; all random draws come '
+        f'from the seed {seed}.'
+    )
