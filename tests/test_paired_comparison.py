@@ -110,6 +110,8 @@ def test_files_hold_each_picture_and_the_page_sorts_them(files):
     np.testing.assert_allclose(column, ours - theirs, atol=1e-6)
     page = (files / 'W/report.html').read_text()
     assert 'good beside bad' in page and 'd_z' in page
+    alone = found(files)['scores']['pixcorr_bad']
+    assert f'{alone["value"]:.3f} ({alone["low"]:.3f} to' in page
     assert 'Simulated' not in page
 
 

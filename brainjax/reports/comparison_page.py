@@ -97,7 +97,7 @@ def render(
                 sorted_bars(gain),
             ),
         ],
-        tables=[_table(results)],
+        tables=[_differences(results), _alone(results)],
         versions=results['versions'],
         timings={'All': seconds},
         notes=notes,
@@ -161,7 +161,7 @@ def _pairs(scores):
     return [each for each in scores.values() if 'other' in each]
 
 
-def _table(results) -> page.Table:
+def _differences(results) -> page.Table:
     """One row a score and pair, both means and the difference."""
     scores = results['scores']
     rows = []
@@ -200,6 +200,35 @@ def _table(results) -> page.Table:
         *('p', 'p, corrected', 'better'),
     ]
     return page.Table('Differences', ABOUT, columns, rows)
+
+
+def _alone(results) -> page.Table:
+    """One row a score, each method with its interval."""
+    scores, methods = results['scores'], results['methods']
+    names = dict.fromkeys(
+        each['score'] for each in scores.values() if 'other' not in each
+    )
+    rows = [
+        [describe(name).title]
+        + [_in_cell(scores.get(f'{name}_{m}'), describe(name)) for m in methods]
+        for name in names
+    ]
+    about = [
+        'The mean of each method, in brackets its 95 % interval and what '
+        'chance would score. Two intervals may overlap where the paired '
+        'difference is clear.'
+    ]
+    return page.Table('Method by method', about, ('score', *methods), rows)
+
+
+def _in_cell(score, item):
+    if score is None:
+        return '-'
+    value, low, high, chance = (
+        decimals(score[key], item.percent)
+        for key in ('value', 'low', 'high', 'chance')
+    )
+    return f'{value} ({low} to {high}; chance {chance})'
 
 
 def _pair_names(each, methods):

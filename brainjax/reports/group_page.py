@@ -227,6 +227,8 @@ def board_table(board: Leaderboard, by: str) -> page.Table:
 
 def _with_interval(line: Mapping[str, str], name: str) -> str:
     """A score of a line, as '84.2 % (80.1 % to 88.3 %)'."""
+    if not line.get(name):
+        return '-'
     texts = []
     for suffix in ('', '_low', '_high'):
         text = line.get(f'{name}{suffix}', '')
