@@ -181,7 +181,7 @@ def _notes(
         f'Preset {preset}. {presets.PRESETS[preset].about}',
         *next(iter(scored.values())).notes,
         *(f'{m.name}: {note}' for m in methods for note in m.notes),
-        *(_of_folds(method) for method in methods if _is_pooled(method)),
+        *_of_folds([each.name for each in methods if _is_pooled(each)]),
     ]
 
 
@@ -190,13 +190,15 @@ def _is_pooled(method: Method) -> bool:
     return isinstance(recording, dict) and bool(recording.get('folds'))
 
 
-def _of_folds(method: Method) -> str:
-    return (
-        f'{method.name} was fitted by folds: its p against chance in this '
-        'scores.json exchanges pictures of all folds, that of its run within '
+def _of_folds(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return [
+        f'Fitted by folds: {", ".join(names)}. The p against chance in this '
+        'scores.json exchange pictures of all folds, those of the runs within '
         'folds only. Differences are not touched by that, and count pictures '
         'of one fit as independent.'
-    )
+    ]
 
 
 def _read(
@@ -299,8 +301,6 @@ def _problems(methods: Sequence[Method]) -> list[str]:
             found.append(
                 f'{first.name} and {other.name} are the same pictures.'
             )
-    return found + [
-        f'{method.name}: {problem}'
-        for method in methods
-        for problem in method.run.get('problems', ())
-    ]
+    return found + run_folders.own_problems(
+        {method.name: method.run for method in methods}
+    )

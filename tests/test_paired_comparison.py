@@ -153,7 +153,7 @@ def test_runs_say_what_they_are(files):
     assert results['methods'] == ['method good', 'method bad']
     assert results['simulated'] is True
     assert 'Only method good is of a simulated subject.' in results['problems']
-    assert 'method bad: a leak.' in results['problems']
+    assert 'method good, method bad: a leak.' in results['problems']
 
 
 def test_draws_are_compared_by_their_means_and_proper_scores(files):

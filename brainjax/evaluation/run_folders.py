@@ -205,11 +205,20 @@ def problems(runs: Sequence[Run]) -> list[str]:
             f'Only {listed(some)} used responses to the test pictures in '
             'fitting.'
         )
-    return found + [
-        f'{run.name}: {problem}'
-        for run in runs
-        for problem in run.results.get('problems', ())
-    ]
+    return found + own_problems({run.name: run.results for run in runs})
+
+
+def own_problems(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The problems that runs, by name, tell of; alike ones once.
+
+    Args:
+      results: name -> what its scores.json holds.
+    """
+    named = {}
+    for name, each in results.items():
+        for problem in each.get('problems', ()):
+            named.setdefault(problem, []).append(name)
+    return [f'{listed(names)}: {problem}' for problem, names in named.items()]
 
 
 def _differing(a: Run, b: Run) -> set[str]:
