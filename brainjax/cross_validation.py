@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError, check_known
 from brainjax.evaluation import check_number
 from brainjax.evaluation.audit import folds as audit_folds
+from brainjax.evaluation.ceilings import Repeats
 from brainjax.outcome import Outcome
 from brainjax.recordings import Recording, splits
 
@@ -115,8 +116,13 @@ def pool(outcomes: Sequence[Outcome]) -> Outcome:
             'test_kept': sum(each['test_kept'] for each in told),
             'problems': _union(each['problems'] for each in told),
             'notes': _by_fold([each['notes'] for each in told]),
+            'trials': float(
+                np.average([each['trials'] for each in told], weights=numbers)
+            ),
         },
         audit_folds.put_together([each.checks for each in outcomes], numbers),
+        _ceiling([each.ceiling for each in outcomes]),
+        _repeats([each.repeats for each in outcomes], numbers),
         np.repeat(np.arange(len(outcomes)), numbers),
     )
 
@@ -199,6 +205,24 @@ def _joined(folds: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         for name in folds[0]
         if all(name in each for each in folds)
     }
+
+
+def _ceiling(folds: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    return None if any(x is None for x in folds) else np.concatenate(folds)
+
+
+def _repeats(
+    folds: Sequence[Repeats | None], numbers: Sequence[int]
+) -> Repeats | None:
+    """Joins them; targets are counted over all folds."""
+    if any(each is None for each in folds):
+        return None
+    starts = np.cumsum([0, *numbers[:-1]])
+    moved = [
+        each._replace(target=each.target + start)
+        for each, start in zip(folds, starts)
+    ]
+    return Repeats(*map(np.concatenate, zip(*moved)))
 
 
 def _once(names: Sequence[np.ndarray]) -> np.ndarray:

@@ -15,10 +15,11 @@ from brainjax import cross_validation, evaluation, results
 from brainjax import outcome as outcomes
 from brainjax.cross_validation import Division
 from brainjax.errors import InputError, check_known
-from brainjax.evaluation import pixels, preregistration, test_subsets
+from brainjax.evaluation import ceilings, pixels, preregistration, test_subsets
 from brainjax.evaluation.audit import run as audit
+from brainjax.evaluation.ceilings import Repeats
 from brainjax.io import files, provenance
-from brainjax.methods import METHODS, references
+from brainjax.methods import METHODS, Method, references
 from brainjax.methods.data import (
     Data,
     Figure,
@@ -27,6 +28,7 @@ from brainjax.methods.data import (
     prepare,
 )
 from brainjax.outcome import Outcome
+from brainjax.pictures import operations
 from brainjax.reports import methods_text
 from brainjax.training import hosts
 
@@ -129,7 +131,7 @@ def _run_folds(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
 
 def _fit(
     config: ConfigDict,
-    folder: files.PathLike,
+    folder: pathlib.Path,
     data: Data,
     timings: dict[str, float],
 ) -> tuple[Outcome | None, list[Figure]]:
@@ -141,6 +143,10 @@ def _fit(
         images = method.reconstruct(fitted, data.test.fmri, config)
     with _timed(timings, 'Describe'):
         found = method.findings(fitted, data, config)
+    repeats = None
+    if config.ceilings:
+        with _timed(timings, 'Fewer trials'):
+            repeats = _fewer_trials(method, fitted, data, config, folder)
     checks = []
     if config.audit.on:
         with _timed(timings, 'Audit'):
@@ -180,10 +186,41 @@ def _fit(
             ),
             'fitting': found.fitting,
             'fingerprints': data.fingerprints,
+            'trials': len(data.recording.test) / len(data.test),
+            'ceiling_from': found.ceiling_from,
         },
         checks,
+        found.ceiling,
+        repeats,
     )
     return outcome, found.figures
+
+
+def _fewer_trials(
+    method: Method,
+    fitted: Any,
+    data: Data,
+    config: ConfigDict,
+    folder: pathlib.Path,
+) -> Repeats | None:
+    """Reconstructs from averages of fewer trials than there are."""
+    test = data.normalised.test
+    averages = ceilings.plan(test.stimulus, data.test.stimulus, config.seed)
+    if averages is None:
+        return None
+    fmri = ceilings.average(test, averages)
+    shape = data.recording.stimuli.images.shape[1:]
+    images = np.empty((len(fmri), *shape), np.uint8)
+    for k in np.unique(averages.trials):
+        rows = averages.trials == k
+        # Files of theirs, and how many trials they expect, if they have any.
+        new = {'folder': folder / 'repeats' / str(k), 'repeats': float(k)}
+        fields = getattr(fitted, '_fields', ())
+        new = {name: value for name, value in new.items() if name in fields}
+        now = fitted._replace(**new) if new else fitted
+        found = method.reconstruct(now, fmri[rows], config)
+        images[rows] = operations.to_uint8(found)
+    return Repeats(images, *averages[1:])
 
 
 def _of_fold(

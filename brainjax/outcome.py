@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from brainjax.evaluation.audit import AuditCheck
+from brainjax.evaluation.ceilings import Repeats
 from brainjax.io import arrays, files
 
 TOLD = 'outcome.json'  # Written last: it says that a fit is done.
@@ -14,6 +15,7 @@ _ARRAYS = 'outcome.npz'
 _IN_ARRAYS = ('names', 'targets', 'images')
 # Names of what is held by name begin so in the npz file.
 _MAPPINGS = {'references': 'reference_', 'arrays': 'array_'}
+_REPEATS = 'repeats_'
 
 
 class Outcome(NamedTuple):
@@ -29,8 +31,12 @@ class Outcome(NamedTuple):
       arrays: name -> [n, ...] what reconstructions.npz gets besides.
       scores: what the method scores itself, as in scores.json.
       told: 'method' (what made the pictures), 'subject', 'source',
-        'simulated', 'transductive', 'problems' and 'notes'.
+        'simulated', 'transductive', 'test_kept', 'problems', 'notes', 'trials'
+        (of a test picture, on average) and 'ceiling_from'.
       checks: of the audit.
+      ceiling: [n, height, width, 3] float32 what the method makes of these
+        pictures without noise; None if that is not known.
+      repeats: what it makes of fewer trials; None without repeats.
       fold: [n] which fit reconstructed; None of one fit.
     """
 
@@ -43,6 +49,8 @@ class Outcome(NamedTuple):
     scores: Mapping[str, Mapping[str, Any]]
     told: Mapping[str, Any]
     checks: list[AuditCheck]
+    ceiling: np.ndarray | None = None
+    repeats: Repeats | None = None
     fold: np.ndarray | None = None
 
 
@@ -54,6 +62,11 @@ def save(folder: pathlib.Path, outcome: Outcome) -> None:
         found |= {f'{prefix}{name}': array for name, array in named.items()}
     for log_posterior, log_prior in outcome.densities:
         found |= {'log_posterior': log_posterior, 'log_prior': log_prior}
+    if outcome.ceiling is not None:
+        found['ceiling'] = outcome.ceiling
+    if outcome.repeats is not None:
+        named = outcome.repeats._asdict()
+        found |= {f'{_REPEATS}{name}': array for name, array in named.items()}
     arrays.write(folder / _ARRAYS, **found)
     checks = [check._asdict() for check in outcome.checks]
     told = {'scores': outcome.scores, 'told': outcome.told, 'checks': checks}
@@ -74,6 +87,10 @@ def read(folder: pathlib.Path) -> Outcome:
             }
             for field, prefix in _MAPPINGS.items()
         },
+        ceiling=found.get('ceiling'),
+        repeats=Repeats(*(found[f'{_REPEATS}{x}'] for x in Repeats._fields))
+        if f'{_REPEATS}images' in found
+        else None,
         densities=[(found['log_posterior'], found['log_prior'])]
         if 'log_prior' in found
         else [],

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from brainjax import cross_validation, evaluation
 from brainjax.evaluation import (
+    ceilings,
     identification,
     information,
     network_features,
@@ -32,6 +33,7 @@ from brainjax.pictures.names import file_stems
 from brainjax.reports import draw, methods_text, page
 
 MOST_SHOWN = 60  # Pictures in the report.
+MOST_LIMITS = 12  # Without noise.
 # What a report calls them.
 REFERENCES = {'bayes': 'the closed-form posterior', 'ridge': 'ridge'}
 
@@ -45,12 +47,17 @@ def conclude(
 ) -> dict[str, Any]:
     """Scores, writes and reports; returns what scores.json holds."""
     told, checks = outcome.told, outcome.checks
+    seed = config.seed
     began = time.monotonic()
-    scores = _score(outcome, subsets(config), config.seed)
+    scores = _score(outcome, subsets(config), seed)
+    limits, curve = _ceilings(outcome, scores, seed)
+    scores |= limits
     timings['Score'] = time.monotonic() - began
     results = files.json_ready(
         {
-            'scores': scores | outcome.scores,
+            # Those of all folds go before means over folds.
+            'scores': scores
+            | {k: v for k, v in outcome.scores.items() if k not in scores},
             'method': config.method,
             'simulated': told['simulated'],
             'transductive': told['transductive'] or told['test_kept'] > 0,
@@ -73,6 +80,9 @@ def conclude(
     )
     _write(folder, results, outcome)
     _write_by_picture(folder, outcome, scores)
+    if curve:
+        table = score_files.as_csv([*curve], zip(*curve.values()))
+        files.write_text(folder / 'repeats.csv', table)
     page.render(
         folder / 'report.html',
         title=f'{told["subject"]}: what was seen and what was reconstructed',
@@ -85,7 +95,11 @@ def conclude(
         scores=results['scores'],
         figures=[
             (each.title, each.caption, draw(each))
-            for each in (_montage(outcome, config.method), *figures)
+            for each in (
+                _montage(outcome, config.method),
+                *_limits(outcome, scores, curve),
+                *figures,
+            )
         ],
         config_text=config.to_json_best_effort(indent=2),
         versions=results['versions'],
@@ -152,6 +166,72 @@ def subsets(config: ConfigDict) -> Sequence[str]:
     """Sets of pictures to score apart; one fold may have few of a set."""
     c = config.recording
     return () if c.folds and c.fold >= 0 else c.groups
+
+
+def _ceilings(
+    outcome: Outcome, scores: Mapping[str, Score], seed: int
+) -> tuple[dict[str, Score], dict[str, np.ndarray]]:
+    """Scores without noise, and from fewer trials; the curve over these."""
+    found, curve = {}, {}
+    targets, fold = outcome.targets, outcome.fold
+    if outcome.ceiling is not None:
+        found |= ceilings.score_ceiling(
+            targets, outcome.ceiling, scores, fold, seed
+        )
+    if outcome.repeats is not None:
+        trials = outcome.told['trials']
+        fewer, steps = ceilings.score_repeats(
+            targets, outcome.repeats, trials, fold, seed
+        )
+        found |= fewer
+        curve = ceilings.curve_arrays(steps, scores, trials)
+    return found, curve
+
+
+def _limits(
+    outcome: Outcome,
+    scores: Mapping[str, Score],
+    curve: Mapping[str, np.ndarray],
+) -> list[Figure]:
+    figures = []
+    if curve:
+        caption = (
+            'Scores of pictures from averages of so many trials, with 95 % '
+            'intervals over pictures; dotted is chance'
+        )
+        best = {
+            name: scores[f'{name}_ceiling']['value']
+            for name in ceilings.SCORED
+            if f'{name}_ceiling' in scores
+        }
+        if best:
+            caption += f', dashed {outcome.told["ceiling_from"]}'
+        figures.append(
+            Figure(
+                'With fewer trials',
+                f'{caption}.',
+                'repeat_curves',
+                {'curve': curve, 'ceilings': best},
+            )
+        )
+    if outcome.ceiling is not None:
+        shown = evenly(len(outcome.names), MOST_LIMITS)
+        figures.append(
+            Figure(
+                'Without noise',
+                f'Seen; {outcome.told["ceiling_from"]}, without noise; from '
+                'fMRI.',
+                'montage',
+                {
+                    'target': outcome.targets[shown],
+                    'reconstructions': {
+                        'without noise': outcome.ceiling[shown],
+                        'from fMRI': outcome.images[shown],
+                    },
+                },
+            )
+        )
+    return figures
 
 
 def _score(

@@ -15,9 +15,14 @@ from brainjax.evaluation.audit import AuditCheck
 from brainjax.evaluation.audit.folds import put_together
 from brainjax.methods import METHODS, Method
 from brainjax.methods import config as methods_config
-from brainjax.methods import data as methods_data
 from brainjax.methods.data import Findings
-from brainjax.recordings import splits
+from brainjax.recordings import (
+    Recording,
+    average_repeats,
+    normalise,
+    split_trials,
+    splits,
+)
 from brainjax.training.loop import Interrupted
 
 ALPHA = 30.0
@@ -27,6 +32,13 @@ class Fitted(NamedTuple):
     mean: np.ndarray
     weights: np.ndarray
     size: int
+
+
+class Trained(NamedTuple):
+    """What of a run's data `fit` takes."""
+
+    recording: Recording
+    normalised: Recording
 
 
 def fit(data, config, workdir):
@@ -236,11 +248,12 @@ def test_without_information_p_is_not_small():
         target, made, fold = [], [], []
         for i in range(5):
             part = cross_validation.take(recording, division, i)
-            data = methods_data.prepare(part, whole.stimuli.images[:0])
-            fitted = fit(data, None, None)
-            made.append(reconstruct(fitted, data.test.fmri, None))
-            target.append(whole.stimuli.images[data.test.stimulus])
-            fold += [i] * len(data.test)
+            part = normalise(part)
+            test = average_repeats(part.test)
+            fitted = fit(Trained(part, part), None, None)
+            made.append(reconstruct(fitted, test.fmri, None))
+            target.append(whole.stimuli.images[test.stimulus])
+            fold += [i] * len(test)
         scores = evaluation.score(
             *map(np.concatenate, (target, made)), fold=np.array(fold), draws=200
         )
@@ -266,3 +279,37 @@ def test_audits_of_folds_are_put_together():
     assert seeds == AuditCheck('seeds', None, None, None, 'Not checked.')
     mean, *_ = put_together([folds[0], checks(0.8, False, False)], [1, 1])
     assert mean.flagged is None
+
+
+def test_fewer_trials_of_all_folds(tmp_path, ridge):
+    """Repeated stimuli alone, whose curve over trials is of both folds."""
+    whole = tiny.subject()
+    first = np.unique(whole.test.stimulus)[:12]
+    train, test = split_trials(whole.test, first)
+    recording = dataclasses.replace(whole, train=train, test=test)
+    ridge.setattr(tiny, 'subject', lambda: recording)
+
+    def with_ceiling(fitted, data, config):
+        shown = data.recording.stimuli.images[data.test.stimulus]
+        return findings(fitted, data, config)._replace(
+            ceiling=np.float32(shown / 255), ceiling_from='from the pictures'
+        )
+
+    method = METHODS['ridge']._replace(findings=with_ceiling)
+    ridge.setitem(METHODS, 'ridge', method)
+    found = experiment.run(config(2), tmp_path / 'run')['scores']
+    single, all_four = found['pixcorr_single_trial'], found['pixcorr']
+    assert single['n'] == all_four['n'] == 24
+    assert single['value'] < all_four['value']
+    assert found['pixcorr_ceiling']['value'] == pytest.approx(1)
+    assert 0 < found['pixcorr_of_ceiling']['value'] < 1
+    assert found['pixcorr_reliability']['value'] > 0
+    lines = (tmp_path / 'run' / 'repeats.csv').read_text().splitlines()
+    assert [line.split(',')[0] for line in lines] == [
+        *('trials', '1.0', '2.0', '4.0')
+    ]
+    assert float(lines[-1].split(',')[1]) == all_four['value']
+    report = (tmp_path / 'run' / 'report.html').read_text()
+    assert 'With fewer trials' in report and 'Without noise' in report
+    # Without an interruption or with: the same from files.
+    assert found == experiment.run(config(2), tmp_path / 'run')['scores']

@@ -22,7 +22,8 @@ ROI = {'V1': slice(0, 30), 'V2': slice(20, 40), 'VC': slice(0, VOXELS)}
 def get_config():
     c = gaziv2022()
     c.size = SIZE
-    c.references = False  # Elsewhere they have tests of their own.
+    # Elsewhere they have tests of their own.
+    c.references = c.ceilings = False
     c.simulated.update(
         n_train=100,
         n_test=12,

@@ -37,7 +37,7 @@ def get_run_config():
     c.pictures.number = 60
     c.pictures.crop = 1.0
     c.map.rois = ('V1', 'FFA')
-    c.references = False
+    c.references = c.ceilings = False
     # So slow that rounding stays rounding with other numbers of devices.
     c.training.update(epochs=6, learning_rate=1e-4, pixels=1.0)
     return c

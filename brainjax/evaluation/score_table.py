@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from brainjax.evaluation import pixels, ssim
+from brainjax.evaluation.ceiling_table import CEILINGS
 from brainjax.evaluation.posterior_table import POSTERIOR
 from brainjax.evaluation.score_item import (
     PERMUTED,
@@ -260,6 +261,7 @@ SCORES = {
 # Names made from that of a score: (pattern, name of the score, title, meaning),
 # where {title} is the score's. They are tried before SCORES.
 VARIATIONS = (
+    *CEILINGS,
     (
         '(.+)_single_draw',
         '{0}',
@@ -306,13 +308,6 @@ VARIATIONS = (
         '{title}, PCA',
         'As “{title}”, with principal components of the training faces in '
         'place of the VAE-GAN.',
-    ),
-    (
-        '(pixcorr|ssim_2d)_ceiling',
-        '{0}',
-        '{title}, ceiling',
-        "Of the VAE-GAN's picture of the face's own latents; from decoded "
-        'latents no better is to be expected.',
     ),
     (
         '(pixcorr|ssim_2d|ssim_1d)_256',

@@ -27,7 +27,8 @@ DATA = 'data.json'
 # What a run writes beside those two: files, and folders without a suffix.
 WRITTEN = (
     *('scores.json', 'report.html', 'reconstructions.npz'),
-    *('per_picture.csv', 'targets.npz', 'outcome.npz', 'outcome.json'),
+    *('per_picture.csv', 'targets.npz', 'repeats.csv'),
+    *('outcome.npz', 'outcome.json'),
     *('checkpoints', 'images', 'audit'),
 )
 _ROWS = 1024  # Hashed at a time: rows may lie on disk.

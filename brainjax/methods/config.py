@@ -108,6 +108,12 @@ def shared() -> ConfigDict:
     # their settings inside the training trials (see docs/posterior.md).
     c.references = True
 
+    # What noise and the method itself allow: pictures from single trials, from
+    # halves and from growing numbers of them, where test stimuli have repeats,
+    # and without noise (see docs/evaluation.md). Seconds, where one pass of a
+    # network gives a picture.
+    c.ceilings = True
+
     # What brainjax preregister wrote before; the report says what was kept.
     c.preregistration = ConfigDict()
     c.preregistration.path = ''

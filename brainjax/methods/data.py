@@ -82,6 +82,9 @@ class Findings(NamedTuple):
       figures: in the order of the report.
       notes: sentences.
       arrays: what reconstructions.npz gets beside images and names, by name.
+      ceiling: [n, height, width, 3] what the method makes of the test pictures
+        without noise, float32 in 0..1; None if that is not known.
+      ceiling_from: from what, as in 'from true features'.
       references: `methods.references.References`, where the method has fitted
         them; else the run does.
       fitting: how responses became pictures, sentences for a paper's methods.
@@ -95,6 +98,8 @@ class Findings(NamedTuple):
     arrays: Mapping[str, np.ndarray] = MappingProxyType({})
     references: Any = None
     fitting: str = ''
+    ceiling: np.ndarray | None = None
+    ceiling_from: str = ''
 
 
 def prepare(

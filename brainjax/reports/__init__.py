@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from brainjax.reports import (
     calibration_figures,
+    ceiling_figures,
     encoder_figures,
     figures,
 )
@@ -24,6 +25,7 @@ DRAWINGS = {
     'picture_grid': figures.picture_grid,
     'posterior_montage': calibration_figures.posterior_montage,
     'rank_histogram': calibration_figures.rank_histogram,
+    'repeat_curves': ceiling_figures.repeat_curves,
     'coverage_curve': calibration_figures.coverage_curve,
 }
 

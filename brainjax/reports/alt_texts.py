@@ -113,6 +113,19 @@ def coverage_curve(levels: Sequence[float], covered: Sequence[float]) -> str:
     return f'{", ".join(parts) or "0 levels are defined"}.'
 
 
+def repeat_curves(curve: Mapping[str, np.ndarray]) -> str:
+    """Scores from averages of so many trials, see `ceilings.curve_arrays`."""
+    return '; '.join(
+        f'{name}, '
+        + ', '.join(
+            f'{trials:g} trials {value:.3f}'
+            for trials, value in zip(curve['trials'], curve[name])
+        )
+        for name in curve
+        if f'{name}_chance' in curve
+    )
+
+
 def bars(scores: Mapping[str, Mapping[str, float]]) -> str:
     """Every score with its interval and chance."""
     parts = []

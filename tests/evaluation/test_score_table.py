@@ -33,7 +33,9 @@ OF_METHODS = (
     *('pairwise_pca_V1', 'full_recognition', 'full_recognition_pca'),
     *('gender', 'gender_pca', 'gender_ceiling', 'gender_ceiling_pca'),
     *('imagery', 'imagery_pca', 'pixcorr_ceiling', 'ssim_2d_ceiling'),
-    *('pixcorr_pca', 'ssim_2d_pca'),
+    *('pixcorr_pca', 'ssim_2d_pca', 'two_way_pixels_ceiling'),
+    *('pixcorr_of_ceiling', 'ssim_2d_of_ceiling', 'pixcorr_single_trial'),
+    *('two_way_pixels_split_half', 'pixcorr_reliability'),
 )
 
 

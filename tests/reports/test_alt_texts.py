@@ -72,6 +72,19 @@ KINDS = {
         {'ranks': np.repeat([0, 1, 2, 3], [5, 1, 2, 4]), 'draws': 3},
         ('4 bars', 'expected 3 each: 5 in the first', '4 in the last'),
     ),
+    'repeat_curves': (
+        {
+            'curve': {
+                'trials': np.array([1, 2, 5]),
+                'pixcorr': np.array([0.1, 0.2, 0.3]),
+                'pixcorr_chance': np.zeros(3),
+                'pixcorr_low': np.zeros(3),
+                'pixcorr_high': np.ones(3),
+            },
+            'ceilings': {'pixcorr': 0.5},
+        },
+        ('pixcorr, 1 trials 0.100, 2 trials 0.200, 5 trials 0.300',),
+    ),
     'coverage_curve': (
         {'levels': [0.5, 0.9], 'covered': np.array([[0.4, 0.8], [0.5, 0.9]])},
         ('the 50 % interval covers 45 %, the 90 % interval covers 85 %',),

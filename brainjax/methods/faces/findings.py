@@ -106,6 +106,8 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         ],
         [*fitted.notes, *notes],
         fitting=in_words(fitted, config),
+        ceiling=reconstructions['VAE-GAN ceiling'],
+        ceiling_from="from the face's own latents",
     )
 
 

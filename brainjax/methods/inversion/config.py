@@ -16,6 +16,7 @@ def shen2019() -> ConfigDict:
     c.method = 'inversion'
     c.size = 224  # Of the pictures that are scored.
     c.simulated.n_unpaired_fmri = 0  # Nothing unpaired is used.
+    c.ceilings = False  # Each picture is a search: hours.
 
     c.network = ConfigDict()
     # brainjax fetch NAME; or 'random', of the family below.

@@ -24,7 +24,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     true = true_features(fitted.network, images, config)
     decoded = files.read_features(fitted.folder, files.DECODED, list(true))
     scores, notes = _feature_scores(decoded, true, config.seed)
-    limits, figures = _limits(fitted, images, true, config)
+    recovered, limits, figures = _limits(fitted, images, true, config)
     found = subsets.reconstruct(fitted, data, decoded, config)
     scores |= subsets.score(images, found, config.seed)
     if learned_from_test(config):
@@ -42,6 +42,8 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         [*figures, *subsets.sheets(images, found)],
         [*limits, *notes],
         fitting=in_words(fitted.network, config),
+        ceiling=recovered if len(recovered) == len(images) else None,
+        ceiling_from='from the true features',
     )
 
 
@@ -90,11 +92,11 @@ def _limits(
     images: np.ndarray,
     true: dict[str, np.ndarray],
     config: ConfigDict,
-) -> tuple[list[str], list[Figure]]:
+) -> tuple[np.ndarray, list[str], list[Figure]]:
     """Inverts true features of some test pictures, beside the references."""
     n = min(config.inversion.recovered, len(images))
     if not n:
-        return [], []
+        return images[:0], [], []
     recovered = files.invert_in(
         fitted.folder,
         'recovery',
@@ -122,7 +124,7 @@ def _limits(
             },
         },
     )
-    return [note], [figure]
+    return recovered, [note], [figure]
 
 
 def _two_way(matrix: np.ndarray, seed: int) -> Score:

@@ -11,6 +11,9 @@ def posterior() -> ConfigDict:
     c.method = 'posterior'
     c.size = 28
     c.pictures.number = 2000
+    # Its noise is that of as many trials as the test's: fewer would need a
+    # posterior of their own.
+    c.ceilings = False
     c.compute_dtype = 'float32'  # Of the network; or 'bfloat16'.
 
     # Draws for each test response: 95 % intervals need 39 at least.

@@ -78,6 +78,11 @@ def check(config: ConfigDict) -> None:
             f'config.size is {config.size}; the posterior draws pixels of up '
             f'to {LARGEST} px a side; set it to {LARGEST} or less.'
         )
+    if config.ceilings:
+        raise InputError(
+            'config.ceilings is True; the posterior takes averages of as many '
+            'trials as the test responses have: set it to False.'
+        )
     c = config.flow
     if any(channels % c.groups for channels in c.channels):
         raise InputError(

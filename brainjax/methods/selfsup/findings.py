@@ -12,7 +12,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from brainjax.evaluation import encoding, receptive_fields
 from brainjax.methods.data import Data, Figure, Findings
 from brainjax.methods.selfsup.data import learned_from_test
-from brainjax.methods.selfsup.method import Fitted
+from brainjax.methods.selfsup.method import Fitted, reconstruct
 from brainjax.methods.selfsup.networks import (
     adapted,
     build_encoder,
@@ -93,6 +93,10 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         ],
         [*fitted.notes, *_in_words(by_region)],
         fitting=in_words(config),
+        ceiling=reconstruct(fitted, predicted, config)
+        if config.ceilings
+        else None,
+        ceiling_from="from the encoder's prediction of the response",
     )
 
 
