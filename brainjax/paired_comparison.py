@@ -1,5 +1,6 @@
 """Methods beside one another on the same pictures: `brainjax compare`."""
 
+import itertools
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -239,7 +240,7 @@ def _method(name, source, run, truth, target, options) -> Method:
         run,
         [
             *made.notes,
-            *(['the mean of its draws is scored.'] if drawn else []),
+            *(['the mean of its posterior is scored.'] if drawn else []),
         ],
     )
 
@@ -295,12 +296,9 @@ def _problems(methods: Sequence[Method]) -> list[str]:
         some = [m.name for m in said if m.run[key]]
         if 0 < len(some) < len(said):
             found.append(f'Only {", ".join(some)} is {words}.')
-    first = methods[0]
-    for other in methods[1:]:
-        if all(map(np.array_equal, first.images, other.images)):
-            found.append(
-                f'{first.name} and {other.name} are the same pictures.'
-            )
+    for a, b in itertools.combinations(methods, 2):
+        if all(map(np.array_equal, a.images, b.images)):
+            found.append(f'{a.name} and {b.name} are the same pictures.')
     return found + run_folders.own_problems(
         {method.name: method.run for method in methods}
     )

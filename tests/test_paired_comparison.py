@@ -165,7 +165,7 @@ def test_draws_are_compared_by_their_means_and_proper_scores(files):
     entry = found(files)['scores']['crps_good_minus_bad']
     assert entry['value'] < 0 and entry['better'] == 'lower'
     assert entry['wins'] > 0.5
-    assert 'the mean of its draws' in (files / 'W/report.html').read_text()
+    assert 'the mean of its posterior' in (files / 'W/report.html').read_text()
 
 
 def test_the_same_pictures_under_two_names_are_told(files):
