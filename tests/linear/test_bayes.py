@@ -290,10 +290,34 @@ def test_what_averaging_does_not_reduce_is_measured_by_repeats():
     assert noise.lasting(rows, single, 0.1) == 0.5
 
 
+def test_variance_outside_of_the_axes_is_that_of_pictures_not_at_hand():
+    rng = np.random.default_rng(0)
+    # 30 pictures of white noise: 26 axes of 27 others leave 174 of 200 pixels.
+    rows = np.float32(rng.standard_normal((30, 200)))
+    found = prior.outside(rows)
+    np.testing.assert_allclose(found.mean(), 174 / 200, rtol=0.05)
+    # In the axes of all of them, nothing is left of each.
+    basis = prior.basis(rows)
+    there = prior.pictures(basis, prior.coordinates(basis, rows))
+    np.testing.assert_allclose(there, rows, atol=1e-4)
+
+
+def test_part_of_two_reconstructions_is_chosen_and_never_below():
+    rng = np.random.default_rng(1)
+    truth = np.float32(rng.random((12, 50)))
+    good = truth + 0.1 * np.float32(rng.standard_normal(truth.shape))
+    bad = np.float32(rng.random(truth.shape))
+    assert reference.best_part(truth, good, bad) == 1
+    assert reference.best_part(truth, bad, good) == 0
+    # Independent errors average out.
+    noise = np.float32(rng.standard_normal((2, *truth.shape)))
+    assert 0 < reference.best_part(truth, *(truth + noise)) < 1
+
+
 def test_a_stimulus_is_left_out_of_what_predicts_it():
     seen, fmri, stimulus, free, _, _ = linear_subject(0, stimuli=15)
     fitted = reference.fit(seen, fmri, stimulus, free)
-    out = reference.held_out_means(fitted, seen, fmri, stimulus, free)
+    out, _ = reference.held_out(fitted, seen, fmri, stimulus, free)
     averages = np.stack([fmri[stimulus == s].mean(axis=0) for s in range(15)])
     inside = reference.mean(
         fitted, reference.condition(fitted, averages, np.full(15, 2))
@@ -303,6 +327,6 @@ def test_a_stimulus_is_left_out_of_what_predicts_it():
     # What it says of a stimulus does not depend on that stimulus' picture.
     changed = seen.copy()
     changed[3] = 1 - changed[3]
-    again = reference.held_out_means(fitted, changed, fmri, stimulus, free)
+    again, _ = reference.held_out(fitted, changed, fmri, stimulus, free)
     np.testing.assert_allclose(again[3], out[3], atol=1e-4)
     assert abs(again[4] - out[4]).max() > 1e-3

@@ -61,6 +61,30 @@ def basis(rows: np.ndarray, most: int = MOST_AXES) -> Basis:
     return Basis(origin, np.ascontiguousarray(np.float32(vectors.T)))
 
 
+def outside(rows: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Returns the variance [pixels] that axes lack of pictures not at hand.
+
+    Parts of the pictures are told in axes of the others; axes of all lack
+    somewhat less.
+
+    Args:
+      rows: [n, pixels] as for `basis`.
+      seed: of the division.
+    """
+    order = np.random.default_rng(seed).permutation(len(rows))
+    # Of many pictures, which do not fill their space, a half has the same axes
+    # and is enough to tell; of few, each is told by all but a tenth.
+    many = len(rows) > 2 * MOST_AXES
+    parts = np.array_split(order, 2 if many else min(10, len(rows)))
+    total, number = np.zeros(rows.shape[1]), 0
+    for some in parts[:1] if many else parts:
+        axes = basis(np.delete(rows, some, axis=0))
+        rest = rows[some] - pictures(axes, coordinates(axes, rows[some]))
+        total += (rest**2).sum(axis=0)
+        number += len(some)
+    return np.float32(total / number)
+
+
 def coordinates(basis: Basis, rows: np.ndarray) -> np.ndarray:
     """Returns the coordinates [n, Q] float64 of pictures [n, pixels]."""
     return np.float64((rows - basis.origin) @ basis.axes.T)

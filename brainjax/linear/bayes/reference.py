@@ -57,6 +57,7 @@ class Reference(NamedTuple):
 
     Attributes:
       basis: of the pictures.
+      outside: [pixels] variance of new pictures outside of the basis.
       model: prior, encoder and noise of the posterior.
       point: those of the reconstruction.
       ridge: tuned on the same trials.
@@ -64,6 +65,7 @@ class Reference(NamedTuple):
     """
 
     basis: priors.Basis
+    outside: np.ndarray
     model: posteriors.Model
     point: posteriors.Model
     ridge: tuned.Tuned
@@ -98,7 +100,8 @@ def fit(
             'three.'
         )
     fmri = np.asarray(fmri, np.float64)
-    basis = priors.basis(np.concatenate([unpaired, pictures]))
+    at_hand = np.concatenate([unpaired, pictures])
+    basis = priors.basis(at_hand)
     free = _free(basis, unpaired)
     seen = priors.coordinates(basis, pictures)
     encoder, noise = encoder_and_noise(free, seen, fmri, stimulus)
@@ -118,7 +121,8 @@ def fit(
             (choice.mean_weight, choice.mean_widening),
         )
     )
-    return Reference(basis, model, point, ridge, choice)
+    outside = priors.outside(at_hand, seed)
+    return Reference(basis, outside, model, point, ridge, choice)
 
 
 def condition(
@@ -159,7 +163,8 @@ def reconstruct(
 def deviation(fitted: Reference, posterior: posteriors.Posterior) -> np.ndarray:
     """Returns the standard deviations [n, pixels] of the pictures."""
     readout = _readout(fitted.basis, fitted.model.prior)
-    return np.float32(np.sqrt(posteriors.variance(posterior, readout)))
+    variance = posteriors.variance(posterior, readout) + fitted.outside
+    return np.float32(np.sqrt(variance))
 
 
 def sample(
@@ -168,21 +173,27 @@ def sample(
     draws: int,
     seed: int = 0,
 ) -> np.ndarray:
-    """Draws pictures [n, draws, pixels] float32, not clipped."""
+    """Draws pictures [n, draws, pixels] float32, not clipped.
+
+    What the basis lacks is drawn as white noise of its variance.
+    """
     z = posteriors.sample(posterior, draws, seed)
     found = priors.from_latents(fitted.model.prior, z)
-    return priors.pictures(fitted.basis, found)
+    found = priors.pictures(fitted.basis, found)
+    rng = np.random.default_rng([seed, 1])
+    white = rng.standard_normal(found.shape, np.float32)
+    return found + white * np.float32(np.sqrt(fitted.outside))
 
 
-def held_out_means(
+def held_out(
     fitted: Reference,
     pictures: np.ndarray,
     fmri: np.ndarray,
     stimulus: np.ndarray,
     unpaired: np.ndarray,
     seed: int = 0,
-) -> np.ndarray:
-    """Posterior means of the training stimuli, each left out of the fit.
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `mean` and `reconstruct` make of training stimuli left out of it.
 
     Of a stimulus that prior and encoder have seen the mean is nearer to the
     truth than of any other. Power, lambda, share and the choice stay.
@@ -192,27 +203,31 @@ def held_out_means(
       pictures, fmri, stimulus, unpaired, seed: of `fit`.
 
     Returns:
-      [stimuli, pixels] float32, of the average of each one's trials.
+      [stimuli, pixels] float32 each, of the average of each one's trials.
     """
     fmri = np.asarray(fmri, np.float64)
     free = _free(fitted.basis, unpaired)
     seen = priors.coordinates(fitted.basis, pictures)
-    like = fitted.model.encoder, fitted.model.noise
+    like, choice = (fitted.model.encoder, fitted.model.noise), fitted.choice
     counts = np.bincount(stimulus)
-    out = np.empty(pictures.shape, np.float32)
-    for held_out in tuned.folds(len(pictures), seed=seed):
-        rows, shown, test = tuned.hold_out(fmri, stimulus, held_out)
+    means, points = (np.empty(pictures.shape, np.float32) for _ in range(2))
+    for some in tuned.folds(len(pictures), seed=seed):
+        rows, shown, test = tuned.hold_out(fmri, stimulus, some)
         kept, shown = np.unique(shown, return_inverse=True)
         encoder, noise = encoder_and_noise(free, seen[kept], rows, shown, like)
-        prior = _prior(free, seen[kept], fitted.choice.weight)
-        model = posteriors.model(prior, encoder, noise, fitted.choice.widening)
-        for count in np.unique(counts[held_out]):
-            known = posteriors.precision(encoder, noise, count, encoder.doubt)
-            rows = counts[held_out] == count
-            z, _ = posteriors.estimate(model, known, test[rows])
-            found = priors.from_latents(prior, z)
-            out[held_out[rows]] = priors.pictures(fitted.basis, found)
-    return out
+        for out, weight, widening in (
+            (means, choice.weight, choice.widening),
+            (points, choice.mean_weight, choice.mean_widening),
+        ):
+            prior = _prior(free, seen[kept], weight)
+            model = posteriors.model(prior, encoder, noise, widening)
+            out[some] = _estimates(fitted.basis, model, test, counts[some])
+        if part := choice.mean_ridge:
+            (ridge,) = tuned.held_out_pictures(
+                fmri, stimulus, pictures, some, [fitted.ridge.alpha]
+            )
+            points[some] = (1 - part) * points[some] + part * ridge
+    return means, points
 
 
 def _free(basis: priors.Basis, unpaired: np.ndarray) -> priors.Moments | None:
@@ -279,6 +294,8 @@ def _choose(basis, data, fitted, ridge, grid, seed):
     weights, widenings = grid
     step = -(-pictures.shape[1] // PIXELS)
     cut = pictures[:, ::step]
+    # The basis has seen these pictures: it lacks less of them than of others.
+    lacking = (pictures - priors.pictures(basis, seen))[:, ::step].var(axis=0)
     basis = priors.Basis(basis.origin[::step], basis.axes[:, ::step])
     mean = np.zeros((len(weights), len(widenings), *cut.shape), np.float32)
     variance = np.zeros_like(mean)
@@ -313,7 +330,7 @@ def _choose(basis, data, fitted, ridge, grid, seed):
                     place = (i, j, held_out[rows])
                     mean[place] = z @ readout.T + origin
                     variance[place] = posteriors.variance(one, readout)
-    deviation = np.sqrt(variance + LEAST**2 * cut.var())
+    deviation = np.sqrt(variance + lacking + LEAST**2 * cut.var())
     crps = _crps(mean, deviation, cut).mean(axis=(2, 3))
     i, j = np.unravel_index(np.argmin(crps), crps.shape)
     scores = np.array(
@@ -325,10 +342,7 @@ def _choose(basis, data, fitted, ridge, grid, seed):
             for row in mean
         ]
     )
-    # What one score gains is not to be paid for with the other.
-    below = (scores < _scores(other, cut) - ROUNDING).any(axis=-1)
-    scores = np.where(below, -np.inf, scores.sum(axis=-1))
-    m, n, a = np.unravel_index(np.argmax(scores), scores.shape)
+    m, n, a = _best(scores, _scores(other, cut))
     return Choice(
         weights[i],
         widenings[j],
@@ -337,6 +351,43 @@ def _choose(basis, data, fitted, ridge, grid, seed):
         widenings[n],
         RIDGE_PARTS[a],
     )
+
+
+def _estimates(basis, model, fmri, repeats):
+    """Posterior means as pictures [n, pixels], all at the encoder's doubt."""
+    found = np.empty((len(fmri), basis.axes.shape[1]), np.float32)
+    encoder = model.encoder
+    for count in np.unique(repeats):
+        known = posteriors.precision(encoder, model.noise, count, encoder.doubt)
+        rows = repeats == count
+        z, _ = posteriors.estimate(model, known, fmri[rows])
+        latents = priors.from_latents(model.prior, z)
+        found[rows] = priors.pictures(basis, latents)
+    return found
+
+
+def best_part(
+    pictures: np.ndarray, ours: np.ndarray, theirs: np.ndarray
+) -> float:
+    """Chooses the part of our reconstructions in a mean with theirs.
+
+    By pixel correlation plus two-way identification, among those that are
+    below theirs in neither.
+
+    Args:
+      pictures, ours, theirs: [n, pixels] that nobody has learned from.
+    """
+    parts = np.linspace(0, 1, 5)
+    scores = [_scores(a * ours + (1 - a) * theirs, pictures) for a in parts]
+    return float(parts[_best(np.array(scores), scores[0])])
+
+
+def _best(scores, least):
+    """Place of the largest sum of scores [..., 2] of which none is below."""
+    # What one score gains is not to be paid for with the other.
+    below = (scores < least - ROUNDING).any(axis=-1)
+    total = np.where(below, -np.inf, scores.sum(axis=-1))
+    return np.unravel_index(np.argmax(total), total.shape)
 
 
 def _scores(found, truth):

@@ -28,12 +28,29 @@ BOUNDS = {
     'a number from 0': ('flow.batch_paired', 'flow.batch_prior'),
     'a part from 0 to below 1': ('flow.average',),
 }
+# Of the training stimuli, so many choose what the reconstruction is; the flow
+# learns from the others. With fewer than LEAST nothing can be chosen.
+VALIDATED, LEAST, MOST = 0.2, 5, 40
 # The parts of a batch and the keys of their sizes.
 BATCHES = {
     'pictures': 'batch_pictures',
     'paired': 'batch_paired',
     'prior': 'batch_prior',
 }
+
+
+class Validation(NamedTuple):
+    """Training stimuli that the flow does not learn from; rows as 0..1.
+
+    Attributes:
+      pictures: [n, pixels].
+      means: [n, pixels], as `TrainingData.means`.
+      reconstructions: [n, pixels] of the closed form.
+    """
+
+    pictures: np.ndarray
+    means: np.ndarray
+    reconstructions: np.ndarray
 
 
 class TrainingData(NamedTuple):
@@ -48,6 +65,8 @@ class TrainingData(NamedTuple):
       levels: of each part of a batch, and 'test', the posterior of the test
         responses.
       collect: [k, voxels] of 'test'; see `closed_form.collect`.
+      repeats: trials that a test response averages.
+      validation: None with few stimuli.
       eye: what the encoder sees.
       centre, scale: rows / 255 are scaled as (x - centre) / scale.
     """
@@ -58,6 +77,8 @@ class TrainingData(NamedTuple):
     means: np.ndarray
     levels: dict[str, Level]
     collect: np.ndarray
+    repeats: float
+    validation: Validation | None
     eye: Eye
     centre: float
     scale: float
@@ -101,7 +122,10 @@ def fit_closed_form(data: Data, seed: int) -> tuple[References, TrainingData]:
     rows = fitted.training
     centre = float(rows.unpaired.mean())
     scale = float(rows.unpaired.std())
-    means = reference.held_out_means(known, *rows, seed=seed)
+    means, points = reference.held_out(known, *rows, seed=seed)
+    means = (means - centre) / scale
+    chosen = _validated(len(means), seed)
+    learned = np.setdiff1d(np.arange(len(means)), chosen)
     # Of stimuli with different repeats the levels would differ; one serves.
     usual = float(np.median(np.bincount(rows.stimulus)))
     tested = float(np.median(fitted.repeats))
@@ -115,14 +139,26 @@ def fit_closed_form(data: Data, seed: int) -> tuple[References, TrainingData]:
     return fitted, TrainingData(
         fitted.shape,
         _pictures(data, fitted),
-        to_uint8(rows.pictures),
-        (means - centre) / scale,
+        to_uint8(rows.pictures[learned]),
+        means[learned],
         levels,
         closed_form.collect(known, tested),
+        tested,
+        Validation(rows.pictures[chosen], means[chosen], points[chosen])
+        if len(chosen)
+        else None,
         closed_form.eye(known, centre, scale),
         centre,
         scale,
     )
+
+
+def _validated(stimuli: int, seed: int) -> np.ndarray:
+    """The stimuli that choose, none if there would be too few."""
+    number = min(int(VALIDATED * stimuli), MOST)
+    if number < LEAST:
+        return np.zeros(0, int)
+    return np.random.default_rng(seed).permutation(stimuli)[:number]
 
 
 def _pictures(data: Data, fitted: References) -> np.ndarray:

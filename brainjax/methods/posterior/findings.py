@@ -51,7 +51,10 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
                 {'history': fitted.history},
             ),
         ],
-        posterior_scores.notes(config.draws),
+        [
+            *posterior_scores.notes(config.draws),
+            _on_the_mean(fitted),
+        ],
         {
             'samples': samples,
             'deviation': np.float32(sharpness.deviation_maps(samples)),
@@ -75,4 +78,20 @@ def in_words(config: ConfigDict) -> str:
         f'{flow.batch_paired} training trials and {flow.batch_prior} pictures '
         f'without responses a step. A reconstruction is the mean of '
         f'{config.draws} draws of {config.draw_steps} midpoint steps each.'
+    )
+
+
+def _on_the_mean(fitted: Fitted) -> str:
+    """What the reconstruction is, and who chose it."""
+    if fitted.data.validation is None:
+        return (
+            'The reconstruction is the mean of the closed-form posterior; too '
+            'few training stimuli could tell whether that of the draws is '
+            'better.'
+        )
+    return (
+        f'The reconstruction is {100 * fitted.part:.0f} % the mean of the '
+        f'draws and {100 * (1 - fitted.part):.0f} % that of the closed-form '
+        f'posterior, as {len(fitted.data.validation.pictures)} training '
+        'stimuli chose that the flow had not learned from.'
     )

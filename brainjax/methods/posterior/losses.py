@@ -11,6 +11,8 @@ import jax.numpy as jnp
 
 from brainjax.methods.posterior.closed_form import FLOOR, Eye, Level
 
+BEYOND = 0.05  # Of the range of a pixel; wider than the network's errors.
+
 
 def gaussian_velocity(
     level: Level, mean: jax.Array, x: jax.Array, t: jax.Array
@@ -62,6 +64,19 @@ def told(level: Level, eye: Eye, x: jax.Array, keys: jax.Array) -> jax.Array:
     g = b @ level.information + white[:, 0] @ level.own.T
     g += jnp.sqrt(doubt.clip(0))[:, None] * (white[:, 1] @ level.open.T)
     return level.offset + g @ level.gain.T
+
+
+def beyond_bounds(x: jax.Array) -> jax.Array:
+    """Moves pixels that are 0 or 1 beyond it by `BEYOND`.
+
+    Draws are clipped to 0..1. A background that is black, exactly, is then so
+    in every draw, however little the network errs; otherwise none of the
+    intervals of such pixels would hold it.
+
+    Args:
+      x: pictures of any shape in 0..1.
+    """
+    return jnp.where(x <= 0, -BEYOND, jnp.where(x >= 1, 1 + BEYOND, x))
 
 
 def times(keys: jax.Array) -> jax.Array:

@@ -19,6 +19,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from brainjax.io import arrays, provenance
 from brainjax.io.files import PathLike
+from brainjax.linear.bayes import reference
 from brainjax.methods import references
 from brainjax.methods.data import Data
 from brainjax.methods.posterior import networks
@@ -35,6 +36,7 @@ from brainjax.training.batches import map_batches
 from brainjax.training.loop import History
 
 AT_ONCE = 64  # Pictures drawn together.
+DRAWS = 20  # That choose what the reconstruction is.
 
 
 class Fitted(NamedTuple):
@@ -45,6 +47,8 @@ class Fitted(NamedTuple):
       data: levels, conditions and scale.
       params: of the network.
       history: of its training.
+      part: of the mean of draws in a reconstruction, the rest being the
+        closed form's.
       folder: of the run, which keeps the draws.
     """
 
@@ -52,6 +56,7 @@ class Fitted(NamedTuple):
     data: TrainingData
     params: Any
     history: History
+    part: float
     folder: pathlib.Path
 
 
@@ -76,13 +81,35 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
         data.fingerprints,
         pathlib.Path(workdir, 'checkpoints', 'posterior'),
     )
-    return Fitted(closed, training, params, history, pathlib.Path(workdir))
+    fitted = Fitted(
+        closed, training, params, history, 0.0, pathlib.Path(workdir)
+    )
+    return fitted._replace(part=_choose_part(fitted, config))
+
+
+def _choose_part(fitted: Fitted, config: ConfigDict) -> float:
+    """By stimuli that the flow has not learned from; 0 without any."""
+    held_out, level = fitted.data.validation, fitted.data.levels['paired']
+    if held_out is None:
+        return 0.0
+    few = ConfigDict(config.to_dict() | {'draws': min(config.draws, DRAWS)})
+    samples = _kept(fitted, held_out.means, level, few)
+    pictures = references.to_images(fitted.references, held_out.pictures)
+    closed = references.to_images(fitted.references, held_out.reconstructions)
+    rows = (
+        each.reshape(len(pictures), -1)
+        for each in (pictures, _mean(samples), closed.clip(0, 1))
+    )
+    return reference.best_part(*rows)
 
 
 def reconstruct(
     fitted: Fitted, fmri: np.ndarray, config: ConfigDict
 ) -> np.ndarray:
-    """Reconstructs pictures as the means of draws from the posterior.
+    """Reconstructs pictures: means of draws, or of the closed form, or both.
+
+    How much of each, stimuli of the training have chosen that the flow had not
+    learned from. With few stimuli the closed form is all.
 
     Args:
       fitted: from `fit`.
@@ -93,7 +120,16 @@ def reconstruct(
     Returns:
       [trials, size, size, 3] float32 in 0..1.
     """
-    samples = draw(fitted, fmri, config)
+    repeats = np.full(len(fmri), fitted.data.repeats)
+    rows = reference.reconstruct(fitted.references.fitted, fmri, repeats)
+    closed = references.to_images(fitted.references, rows).clip(0, 1)
+    if not fitted.part:
+        return np.ascontiguousarray(closed)
+    means = _mean(draw(fitted, fmri, config))
+    return fitted.part * means + (1 - fitted.part) * closed
+
+
+def _mean(samples):
     means = [each.mean(axis=0, dtype=np.float32) / 255 for each in samples]
     return np.array(means, np.float32).reshape(-1, *samples.shape[2:])
 

@@ -41,7 +41,11 @@ def flow_step(config: ConfigDict, shape: Shape) -> Callable:
         names, parts = sorted(batch), []
         for place, name in enumerate(names):
             x = batch[name]['images'].astype(jnp.float32) / 255
-            x = (x - frozen['centre']) / frozen['scale']
+            wanted = losses.beyond_bounds(x)
+            x, wanted = (
+                (each - frozen['centre']) / frozen['scale']
+                for each in (x, wanted)
+            )
             keys = parallel.example_keys(jax.random.fold_in(key, place), len(x))
             time_keys, noise_keys, told_keys = jax.vmap(
                 lambda key: jax.random.split(key, 3), out_axes=1
@@ -55,9 +59,9 @@ def flow_step(config: ConfigDict, shape: Shape) -> Callable:
                 noise_keys, x
             )
             t = losses.times(time_keys)
-            now = (1 - t)[:, None] * noise + t[:, None] * x
+            now = (1 - t)[:, None] * noise + t[:, None] * wanted
             base, seen = known(shape, level, mean, now, t)
-            parts.append((x - noise - base, seen, t))
+            parts.append((wanted - noise - base, seen, t))
         left, seen, t = map(jnp.concatenate, zip(*parts))
 
         def objective(params):

@@ -8,7 +8,11 @@ import tiny_posterior
 
 from brainjax.linear.bayes import encoder, noise, posterior, prior, reference
 from brainjax.methods.posterior import closed_form, losses, networks
-from brainjax.methods.posterior.data import conditions, fit_closed_form
+from brainjax.methods.posterior.data import (
+    conditions,
+    fit_closed_form,
+    to_uint8,
+)
 
 
 @pytest.fixture(scope='module')
@@ -35,6 +39,7 @@ def test_means_and_covariances_are_those_of_the_posterior(known):
     )
     level = training.levels['test']
     spread = (level.axes**2).T @ level.variance * training.scale**2
+    spread += fitted.outside
     np.testing.assert_allclose(
         np.sqrt(spread), reference.deviation(fitted, one)[0], atol=2e-4
     )
@@ -142,8 +147,26 @@ def test_the_gaussian_velocity_is_the_regression_of_the_velocity():
 
 def test_pictures_of_training_are_conditioned_without_themselves(known):
     _, closed, training = known
-    seen = closed.training.pictures
-    scaled = (seen - training.centre) / training.scale
-    out = ((training.means - scaled) ** 2).mean()
-    assert out < 0.9 * scaled.var()  # Something is told.
-    assert training.means.shape == training.paired.shape
+    seen, held_out = closed.training.pictures, training.validation
+    assert len(training.paired) == 32 and len(held_out.pictures) == 8
+    # Whatever chooses the reconstruction, the flow does not learn from.
+    learned = {row.tobytes() for row in training.paired}
+    chosen = {row.tobytes() for row in to_uint8(held_out.pictures)}
+    assert not learned & chosen
+    assert learned | chosen == {row.tobytes() for row in to_uint8(seen)}
+    for pictures, means in (
+        (training.paired / 255, training.means),
+        (held_out.pictures, held_out.means),
+    ):
+        scaled = (pictures - training.centre) / training.scale
+        out = ((means - scaled) ** 2).mean()
+        assert out < 0.9 * scaled.var()  # Something is told.
+    error = ((held_out.reconstructions - held_out.pictures) ** 2).mean()
+    assert error < 0.9 * held_out.pictures.var()
+
+
+def test_pixels_at_the_bounds_are_drawn_beyond_them():
+    x = jnp.array([0.0, 0.004, 0.5, 0.996, 1.0])
+    found = losses.beyond_bounds(x)
+    np.testing.assert_allclose(found, [-0.05, 0.004, 0.5, 0.996, 1.05])
+    np.testing.assert_array_equal(found.clip(0, 1), x)
