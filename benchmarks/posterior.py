@@ -51,6 +51,7 @@ def small_flow(seed):
     config.seed = seed
     config.draws = DRAWS
     config.flow.channels = (32, 64)
+    config.flow.patch = 1
     return config
 
 

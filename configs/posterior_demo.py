@@ -22,6 +22,7 @@ def get_config():
     config.pictures.number = 2000
     flow = config.flow
     flow.channels = (24, 48)
+    flow.patch = 1
     flow.epochs = 8
     flow.steps = 75
     config.draw_steps = 12

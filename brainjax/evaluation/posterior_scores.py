@@ -313,7 +313,8 @@ def information(
     Returns:
       {'information'}, and of a matrix {'information_shuffled',
       'two_way_density', 'fifty_way_density' or 'all_way_density'}:
-      identification of a picture among the others by its density.
+      identification of a picture among the others by the likelihood of the
+      response, which is the posterior's density over the prior's.
     """
     n = len(log_prior)
     if np.shape(log_posterior) not in ((n,), (n, n)) or n < 2:
@@ -332,7 +333,10 @@ def information(
         'information': make_score([table], 0.0, **options),
         'information_shuffled': against_zero(others, options),
         **identification_scores(
-            'density', log_posterior.T, picture=picture, **options
+            'density',
+            (log_posterior - log_prior).T,
+            picture=picture,
+            **options,
         ),
     }
 

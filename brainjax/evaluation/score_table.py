@@ -56,7 +56,8 @@ def _identification(
         )
     items[f'{way}_density'] = Item(
         f'{title}, density',
-        f'{title}; similarity is the density of the posterior at a picture.',
+        f'{title}; similarity is the density of the posterior at a picture, '
+        'over that of the prior: how well it explains the response.',
         chance=chance,
     )
     items[f'{way}_(.+)'] = Item(

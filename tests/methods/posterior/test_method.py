@@ -50,7 +50,8 @@ def test_draws_that_were_kept_are_those_that_are_made(tmp_path):
     fitted = method.fit(data, config, tmp_path)
     first = method.draw(fitted, data.test.fmri, config)
     kept = max(
-        (tmp_path / 'draws').glob('*.npz'), key=lambda path: path.stat().st_mtime
+        (tmp_path / 'draws').glob('*.npz'),
+        key=lambda path: path.stat().st_mtime,
     )
     written = kept.stat().st_mtime_ns
     assert (method.draw(fitted, data.test.fmri, config) == first).all()
