@@ -1,4 +1,4 @@
-"""The ridge and the latent map with scikit-learn's interface."""
+"""Ridge, latent map and posterior with scikit-learn's interface."""
 
 import inspect
 from typing import Any
@@ -8,6 +8,7 @@ import numpy as np
 from brainjax.errors import InputError, check_known
 from brainjax.linear import latents, ridge
 from brainjax.linear.arrays import as_numbers
+from brainjax.linear.bayes import reference
 
 
 class _Estimator:
@@ -145,11 +146,7 @@ class VoxelSelectingRidge(_Estimator):
     def score(self, X: Any, y: Any) -> float:
         """Returns R^2, averaged over units that vary."""
         y = as_numbers(y, 'the features').reshape(len(X), -1)
-        residual = y - self.predict(X).reshape(y.shape)
-        total = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
-        varies = total > 0
-        explained = 1 - (residual**2).sum(axis=0)[varies] / total[varies]
-        return float(explained.mean())
+        return _explained(y, self.predict(X).reshape(y.shape))
 
 
 class LatentMap(_Estimator):
@@ -211,3 +208,124 @@ class LatentMap(_Estimator):
         if not hasattr(self, '_weights'):
             raise InputError('nothing was fitted yet; call fit first.')
         return self._weights
+
+
+class PicturePosterior(_Estimator):
+    """Pictures given fMRI, and how sure they are, in closed form.
+
+    Prior, linear encoder and noise, all chosen inside the training stimuli;
+    `linear.bayes.reference`, of which it is the face.
+
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> pictures = 0.5 + rng.standard_normal((60, 4)) @ (
+        ...     0.1 * rng.standard_normal((4, 30))
+        ... )
+        >>> fmri = pictures @ rng.standard_normal((30, 50))
+        >>> fmri += 0.1 * rng.standard_normal(fmri.shape)
+        >>> model = PicturePosterior().fit(fmri[:50], pictures[:50])
+        >>> found, deviation = model.predict(fmri[50:], return_std=True)
+        >>> found.shape, deviation.shape, model.sample(fmri[50:], 5).shape
+        ((10, 30), (10, 30), (10, 5, 30))
+        >>> model.score(fmri[50:], pictures[50:]) > 0.9
+        True
+
+    Attributes after `fit`:
+      reference_: `reference.Reference`, with all that was chosen.
+      n_features_in_: number of voxels.
+    """
+
+    def __init__(self, seed: int = 0):
+        """Takes the seed of folds and draws."""
+        self.seed = seed
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        stimulus: np.ndarray | None = None,
+        unpaired: Any = None,
+    ) -> 'PicturePosterior':
+        """Fits all to trials and, where there are any, pictures without fMRI.
+
+        Args:
+          X: [trials, voxels] fMRI.
+          y: [trials, pixels] in 0..1, or [stimuli, pixels] with `stimulus`.
+          stimulus: [trials] int, the row of y that each trial showed.
+          unpaired: [n, pixels] in 0..1.
+        """
+        X, y = as_numbers(X, 'the fMRI'), as_numbers(y, 'the pictures')
+        if X.ndim != 2 or y.ndim != 2:
+            raise InputError(
+                f'fMRI and pictures have shapes {X.shape} and {y.shape}; give '
+                '[trials, voxels] and [trials, pixels].'
+            )
+        shown = np.arange(len(y)) if stimulus is None else np.asarray(stimulus)
+        if len(shown) != len(X) or shown.max(initial=0) >= len(y):
+            raise InputError(
+                f'{len(X)} trials, {len(y)} pictures and {len(shown)} stimuli '
+                'do not belong together; give each trial the row of its '
+                'picture.'
+            )
+        rows, shown = np.unique(shown, return_inverse=True)
+        self._mean, std = X.mean(axis=0), X.std(axis=0)
+        self._std = np.where(std > 0, std, np.inf)  # Constant voxels tell 0.
+        self.n_features_in_ = X.shape[1]
+        free = np.zeros((0, y.shape[1])) if unpaired is None else unpaired
+        self.reference_ = reference.fit(
+            np.float32(y[rows]),
+            self._scaled(X),
+            shown,
+            np.float32(as_numbers(free, 'the unpaired pictures')),
+            seed=self.seed,
+        )
+        return self
+
+    def predict(
+        self, X: Any, repeats: Any = 1, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Returns pictures [n, pixels] and, if asked for, deviations of each.
+
+        Args:
+          X: [n, voxels] fMRI.
+          repeats: trials that each row averages; one number or [n].
+          return_std: whether to return standard deviations, too.
+        """
+        X, repeats = self._given(X, repeats)
+        found = reference.reconstruct(self.reference_, X, repeats)
+        if not return_std:
+            return found
+        known = reference.condition(self.reference_, X, repeats)
+        return found, reference.deviation(self.reference_, known)
+
+    def sample(self, X: Any, draws: int, repeats: Any = 1) -> np.ndarray:
+        """Draws pictures [n, draws, pixels]; see `predict`."""
+        X, repeats = self._given(X, repeats)
+        known = reference.condition(self.reference_, X, repeats)
+        return reference.sample(self.reference_, known, draws, self.seed)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Returns R^2, averaged over pixels that vary."""
+        return _explained(as_numbers(y, 'the pictures'), self.predict(X))
+
+    def _given(self, X, repeats):
+        if not hasattr(self, 'reference_'):
+            raise InputError('nothing was fitted yet; call fit first.')
+        X = as_numbers(X, 'the fMRI to decode')
+        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
+            raise InputError(
+                f'the fMRI to decode has shape {X.shape}; give [n, '
+                f'{self.n_features_in_}], the voxels that were fitted.'
+            )
+        return self._scaled(X), np.broadcast_to(repeats, len(X))
+
+    def _scaled(self, X):
+        return (np.asarray(X, np.float64) - self._mean) / self._std
+
+
+def _explained(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """R^2 of [n, units], averaged over units that vary."""
+    total = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+    varies = total > 0
+    left = ((truth - predicted) ** 2).sum(axis=0)
+    return float((1 - left[varies] / total[varies]).mean())

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import linalg, stats
 
+from brainjax.errors import InputError
 from brainjax.linear.bayes import encoder, noise, posterior, prior, reference
+from brainjax.linear.estimator import PicturePosterior
 
 RNG = np.random.default_rng(0)
 STIMULI, VOXELS, PIXELS = 12, 30, 7
@@ -330,3 +332,30 @@ def test_a_stimulus_is_left_out_of_what_predicts_it():
     again, _ = reference.held_out(fitted, changed, fmri, stimulus, free)
     np.testing.assert_allclose(again[3], out[3], atol=1e-4)
     assert abs(again[4] - out[4]).max() > 1e-3
+
+
+def test_the_estimator_is_the_functions():
+    seen, fmri, stimulus, free, _, _ = linear_subject(0, stimuli=15)
+    scaled = (fmri - fmri.mean(axis=0)) / fmri.std(axis=0)
+    fitted = reference.fit(
+        np.float32(seen), scaled, stimulus, np.float32(free), seed=3
+    )
+    model = PicturePosterior(seed=3).fit(fmri, seen, stimulus, free)
+    found, deviation = model.predict(fmri[:4], repeats=2, return_std=True)
+    known = reference.condition(fitted, scaled[:4], np.full(4, 2))
+    ours = reference.reconstruct(fitted, scaled[:4], np.full(4, 2))
+    np.testing.assert_allclose(found, ours, atol=1e-4)
+    np.testing.assert_allclose(
+        deviation, reference.deviation(fitted, known), atol=1e-4
+    )
+    # Draws have the mean and the deviation of the posterior.
+    draws = model.sample(fmri[:4], 500, repeats=2)
+    mean = reference.mean(fitted, known)
+    assert abs(draws.mean(axis=1) - mean).max() < 0.2 * deviation.max()
+    np.testing.assert_allclose(
+        draws.std(axis=1).mean(), deviation.mean(), rtol=0.03
+    )
+    with pytest.raises(InputError, match='do not belong together'):
+        PicturePosterior().fit(fmri, seen[:3], stimulus)
+    with pytest.raises(InputError, match='the voxels that were fitted'):
+        model.predict(fmri[:, 1:])
