@@ -30,8 +30,10 @@ def over_folds(
     options = {'seed': seed, 'draws': draws}
     tables, others = zip(*(bits_of_pairs(*fold) for fold in folds))
     density = [
-        identification.n_way_table(log_posterior.T, 2, picture=picture)
-        for log_posterior, _, picture in folds
+        identification.n_way_table(
+            (log_posterior - log_prior).T, 2, picture=picture
+        )
+        for log_posterior, log_prior, picture in folds
     ]
     return {
         'information': make_score(tables, 0.0, **options),
