@@ -107,8 +107,8 @@ def test_information_is_a_mean_over_the_pictures_of_all_folds():
         np.concatenate(bits).mean()
     )
     wins = [
-        np.mean([post[i, i] > post[i, j] for j in range(len(post)) if j != i])
-        for post, *_ in folds
-        for i in range(len(post))
+        np.mean([gain[i, i] > gain[i, j] for j in range(len(gain)) if j != i])
+        for gain in (post - prior for post, prior, _ in folds)
+        for i in range(len(gain))
     ]
     assert found['two_way_density']['value'] == pytest.approx(np.mean(wins))

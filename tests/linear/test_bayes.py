@@ -5,7 +5,14 @@ import pytest
 from scipy import linalg, stats
 
 from brainjax.errors import InputError
-from brainjax.linear.bayes import encoder, noise, posterior, prior, reference
+from brainjax.linear.bayes import (
+    choice,
+    encoder,
+    noise,
+    posterior,
+    prior,
+    reference,
+)
 from brainjax.linear.estimator import PicturePosterior
 
 RNG = np.random.default_rng(0)
@@ -309,11 +316,11 @@ def test_part_of_two_reconstructions_is_chosen_and_never_below():
     truth = np.float32(rng.random((12, 50)))
     good = truth + 0.1 * np.float32(rng.standard_normal(truth.shape))
     bad = np.float32(rng.random(truth.shape))
-    assert reference.best_part(truth, good, bad) == 1
-    assert reference.best_part(truth, bad, good) == 0
+    assert choice.best_part(truth, good, bad) == 1
+    assert choice.best_part(truth, bad, good) == 0
     # Independent errors average out.
     noise = np.float32(rng.standard_normal((2, *truth.shape)))
-    assert 0 < reference.best_part(truth, *(truth + noise)) < 1
+    assert 0 < choice.best_part(truth, *(truth + noise)) < 1
 
 
 def test_a_stimulus_is_left_out_of_what_predicts_it():

@@ -159,3 +159,20 @@ def latents(prior: Prior, coordinates: np.ndarray) -> np.ndarray:
 def from_latents(prior: Prior, z: np.ndarray) -> np.ndarray:
     """Returns the coordinates [..., Q] of z [..., q]."""
     return (z * prior.std) @ prior.axes + prior.mean
+
+
+def mixed(free: Moments | None, seen: np.ndarray, weight: float) -> Prior:
+    """Returns the prior of a `mixture`, or of `seen` alone.
+
+    Args:
+      free: of the unpaired pictures, if there are any.
+      seen: [stimuli, Q] coordinates of the training stimuli.
+      weight: see `mixture`.
+    """
+    known = moments(seen)
+    return prior(mixture(free or known, known, weight))
+
+
+def readout(basis: Basis, prior: Prior) -> np.ndarray:
+    """Returns [pixels, q] float32, by which latents become pictures."""
+    return basis.axes.T @ np.float32(prior.axes.T * prior.std)

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from brainjax.errors import InputError
-from brainjax.linear import correlation
-from brainjax.linear.bayes import encoder as encoders
-from brainjax.linear.bayes import noise as noises
+from brainjax.linear.bayes import choice as choices
+from brainjax.linear.bayes import likelihood
 from brainjax.linear.bayes import posterior as posteriors
 from brainjax.linear.bayes import prior as priors
 from brainjax.linear.ridge import tuned
@@ -22,34 +20,6 @@ from brainjax.linear.ridge import tuned
 # What the training pictures together count beside all unpaired ones.
 WEIGHTS = (0.0, 0.5, 2.0, 8.0)
 WIDENINGS = (0.25, 0.5, 1.0, 2.0, 4.0)
-RIDGE_PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-FOLDS = 5
-COMPARED = 300  # Pictures that identification looks at.
-PIXELS = 800  # That the choice looks at.
-LEAST_OWN = 0.3  # Part of residuals that is noise whatever the weights.
-ROUNDING = 1e-6  # Of scores.
-LEAST = 0.01  # Of a pixel's standard deviation; a byte's rounding is .001.
-
-
-class Choice(NamedTuple):
-    """What held-out training stimuli chose.
-
-    Attributes:
-      weight: of the training pictures in the prior.
-      widening: of the noise.
-      crps: of that posterior, in 0..1, the mean over held-out pictures.
-      mean_weight, mean_widening: the same of the reconstruction, which is
-        chosen by pixel correlation plus two-way identification among those
-        that are below ridge in neither.
-      mean_ridge: part of ridge in it.
-    """
-
-    weight: float
-    widening: float
-    crps: float
-    mean_weight: float
-    mean_widening: float
-    mean_ridge: float
 
 
 class Reference(NamedTuple):
@@ -69,7 +39,7 @@ class Reference(NamedTuple):
     model: posteriors.Model
     point: posteriors.Model
     ridge: tuned.Tuned
-    choice: Choice
+    choice: choices.Choice
 
 
 def fit(
@@ -104,9 +74,9 @@ def fit(
     basis = priors.basis(at_hand)
     free = _free(basis, unpaired)
     seen = priors.coordinates(basis, pictures)
-    encoder, noise = encoder_and_noise(free, seen, fmri, stimulus)
+    encoder, noise = likelihood.fit(free, seen, fmri, stimulus)
     ridge = tuned.fit(fmri, stimulus, pictures, seed=seed)
-    choice = _choose(
+    choice = choices.choose(
         basis,
         (free, seen, fmri, stimulus),
         (encoder, noise),
@@ -114,12 +84,17 @@ def fit(
         (weights if free else (0.0,), widenings),
         seed,
     )
-    model, point = (
-        posteriors.model(_prior(free, seen, weight), encoder, noise, widening)
-        for weight, widening in (
-            (choice.weight, choice.widening),
-            (choice.mean_weight, choice.mean_widening),
-        )
+    model = posteriors.model(
+        priors.mixed(free, seen, choice.weight),
+        encoder,
+        noise,
+        choice.widening,
+    )
+    point = posteriors.model(
+        priors.mixed(free, seen, choice.mean_weight),
+        encoder,
+        noise,
+        choice.mean_widening,
     )
     outside = priors.outside(at_hand, seed)
     return Reference(basis, outside, model, point, ridge, choice)
@@ -162,7 +137,7 @@ def reconstruct(
 
 def deviation(fitted: Reference, posterior: posteriors.Posterior) -> np.ndarray:
     """Returns the standard deviations [n, pixels] of the pictures."""
-    readout = _readout(fitted.basis, fitted.model.prior)
+    readout = priors.readout(fitted.basis, fitted.model.prior)
     variance = posteriors.variance(posterior, readout) + fitted.outside
     return np.float32(np.sqrt(variance))
 
@@ -214,12 +189,12 @@ def held_out(
     for some in tuned.folds(len(pictures), seed=seed):
         rows, shown, test = tuned.hold_out(fmri, stimulus, some)
         kept, shown = np.unique(shown, return_inverse=True)
-        encoder, noise = encoder_and_noise(free, seen[kept], rows, shown, like)
+        encoder, noise = likelihood.fit(free, seen[kept], rows, shown, like)
         for out, weight, widening in (
             (means, choice.weight, choice.widening),
             (points, choice.mean_weight, choice.mean_widening),
         ):
-            prior = _prior(free, seen[kept], weight)
+            prior = priors.mixed(free, seen[kept], weight)
             model = posteriors.model(prior, encoder, noise, widening)
             out[some] = _estimates(fitted.basis, model, test, counts[some])
         if part := choice.mean_ridge:
@@ -243,116 +218,6 @@ def latents(fitted: Reference, pictures: np.ndarray) -> np.ndarray:
     )
 
 
-def encoder_and_noise(
-    free: priors.Moments | None,
-    seen: np.ndarray,
-    fmri: np.ndarray,
-    stimulus: np.ndarray,
-    like: tuple[encoders.Encoder, noises.Noise] | None = None,
-) -> tuple[encoders.Encoder, noises.Noise]:
-    """Fits an encoder, and the noise that its own uncertainty leaves over.
-
-    Args:
-      free: moments of the unpaired pictures, or None.
-      seen: [stimuli, Q] coordinates of the training stimuli, or of features of
-        theirs in which responses are linear.
-      fmri, stimulus: see `encoder.fit`.
-      like: gives power, lambda, share and the lasting part of the noise
-        instead of a choice.
-    """
-    known = priors.moments(seen)
-    # The features' axes are those of all pictures, one as good as another.
-    weight = len(seen) / free.number if free else 1.0
-    every = priors.prior(priors.mixture(free or known, known, weight))
-    options, shares = {}, noises.SHARES
-    if like is not None:
-        encoder, noise = like
-        options = {'powers': [encoder.power], 'lambdas': [encoder.noise]}
-        shares = [noise.share]
-    encoder = encoders.fit(seen, every, fmri, stimulus, **options)
-    # Residuals for held-out stimuli hold what the weights left open, too,
-    # which the posterior adds by itself.
-    square = (encoder.residuals**2).mean(axis=0)
-    own = 1 - encoder.doubt * encoder.variance / square
-    residuals = encoder.residuals * np.sqrt(own.clip(LEAST_OWN))
-    noise = noises.fit(residuals, stimulus, shares)
-    if like is not None:
-        return encoder, noise._replace(lasting=like[1].lasting)
-    part = noises.lasting(residuals, stimulus, encoder.noise)
-    return encoder, noise._replace(lasting=part)
-
-
-def _readout(basis, prior):
-    """[pixels, q] by which latents become pictures."""
-    return basis.axes.T @ np.float32(prior.axes.T * prior.std)
-
-
-def _choose(basis, data, fitted, ridge, grid, seed):
-    """Chooses by how held-out training pictures are predicted."""
-    free, seen, fmri, stimulus = data
-    alpha, pictures = ridge
-    weights, widenings = grid
-    step = -(-pictures.shape[1] // PIXELS)
-    cut = pictures[:, ::step]
-    # The basis has seen these pictures: it lacks less of them than of others.
-    lacking = (pictures - priors.pictures(basis, seen))[:, ::step].var(axis=0)
-    basis = priors.Basis(basis.origin[::step], basis.axes[:, ::step])
-    mean = np.zeros((len(weights), len(widenings), *cut.shape), np.float32)
-    variance = np.zeros_like(mean)
-    other = np.zeros_like(cut)
-    for held_out in tuned.folds(len(pictures), FOLDS, seed):
-        rows, shown, test = tuned.hold_out(fmri, stimulus, held_out)
-        kept, shown = np.unique(shown, return_inverse=True)
-        encoder, noise = encoder_and_noise(
-            free, seen[kept], rows, shown, fitted
-        )
-        repeats = np.bincount(stimulus)[held_out]
-        other[held_out] = tuned.held_out_pictures(
-            fmri, stimulus, cut, held_out, [alpha]
-        )[0]
-        known = {
-            count: posteriors.precision(encoder, noise, count, encoder.doubt)
-            for count in np.unique(repeats)
-        }
-        for i, weight in enumerate(weights):
-            prior = _prior(free, seen[kept], weight)
-            readout = _readout(basis, prior)
-            origin = priors.pictures(basis, prior.mean[None])
-            model = posteriors.model(prior, encoder, noise)
-            for j, widening in enumerate(widenings):
-                model = model._replace(widening=widening)
-                for count, precision in known.items():
-                    rows = repeats == count
-                    z, told = posteriors.estimate(model, precision, test[rows])
-                    one = posteriors.Posterior(
-                        z, np.zeros(len(z), int), [told], model.seen
-                    )
-                    place = (i, j, held_out[rows])
-                    mean[place] = z @ readout.T + origin
-                    variance[place] = posteriors.variance(one, readout)
-    deviation = np.sqrt(variance + lacking + LEAST**2 * cut.var())
-    crps = _crps(mean, deviation, cut).mean(axis=(2, 3))
-    i, j = np.unravel_index(np.argmin(crps), crps.shape)
-    scores = np.array(
-        [
-            [
-                [_scores((1 - a) * one + a * other, cut) for a in RIDGE_PARTS]
-                for one in row
-            ]
-            for row in mean
-        ]
-    )
-    m, n, a = _best(scores, _scores(other, cut))
-    return Choice(
-        weights[i],
-        widenings[j],
-        float(crps[i, j]),
-        weights[m],
-        widenings[n],
-        RIDGE_PARTS[a],
-    )
-
-
 def _estimates(basis, model, fmri, repeats):
     """Posterior means as pictures [n, pixels], all at the encoder's doubt."""
     found = np.empty((len(fmri), basis.axes.shape[1]), np.float32)
@@ -364,51 +229,3 @@ def _estimates(basis, model, fmri, repeats):
         latents = priors.from_latents(model.prior, z)
         found[rows] = priors.pictures(basis, latents)
     return found
-
-
-def best_part(
-    pictures: np.ndarray, ours: np.ndarray, theirs: np.ndarray
-) -> float:
-    """Chooses the part of our reconstructions in a mean with theirs.
-
-    By pixel correlation plus two-way identification, among those that are
-    below theirs in neither.
-
-    Args:
-      pictures, ours, theirs: [n, pixels] that nobody has learned from.
-    """
-    parts = np.linspace(0, 1, 5)
-    scores = [_scores(a * ours + (1 - a) * theirs, pictures) for a in parts]
-    return float(parts[_best(np.array(scores), scores[0])])
-
-
-def _best(scores, least):
-    """Place of the largest sum of scores [..., 2] of which none is below."""
-    # What one score gains is not to be paid for with the other.
-    below = (scores < least - ROUNDING).any(axis=-1)
-    total = np.where(below, -np.inf, scores.sum(axis=-1))
-    return np.unravel_index(np.argmax(total), total.shape)
-
-
-def _scores(found, truth):
-    """Pixel correlation and two-way identification, means over pictures."""
-    step = -(-len(truth) // COMPARED)
-    r = correlation.all_pairs(truth[::step], found[::step], constant=0.0)
-    own = np.diagonal(r)
-    others = ((own > r).sum() + 0.5 * ((own == r).sum() - len(r))) / (
-        len(r) * (len(r) - 1)
-    )
-    return np.array([own.mean(), others])
-
-
-def _prior(free, seen, weight):
-    known = priors.moments(seen)
-    return priors.prior(priors.mixture(free or known, known, weight))
-
-
-def _crps(mean, deviation, truth):
-    """Of a Gaussian, Gneiting & Raftery 2007, equation 21."""
-    z = (truth - mean) / deviation
-    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    tails = 2 * special.ndtr(z) - 1
-    return deviation * (z * tails + 2 * density - 1 / np.sqrt(np.pi))

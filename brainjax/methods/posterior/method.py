@@ -19,7 +19,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from brainjax.io import arrays, provenance
 from brainjax.io.files import PathLike
-from brainjax.linear.bayes import reference
+from brainjax.linear.bayes import choice, reference
 from brainjax.methods import references
 from brainjax.methods.data import Data
 from brainjax.methods.posterior import networks
@@ -100,7 +100,7 @@ def _choose_part(fitted: Fitted, config: ConfigDict) -> float:
         each.reshape(len(pictures), -1)
         for each in (pictures, _mean(samples), closed.clip(0, 1))
     )
-    return reference.best_part(*rows)
+    return choice.best_part(*rows)
 
 
 def reconstruct(

@@ -23,8 +23,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.linear.arrays import evenly
+from brainjax.linear.bayes import likelihood
 from brainjax.linear.bayes import prior as priors
-from brainjax.linear.bayes import reference
 from brainjax.methods import references
 from brainjax.methods.selfsup.networks import (
     convolved,
@@ -105,7 +105,7 @@ def fit(
     basis = priors.basis(np.concatenate([free, seen]), MOST_AXES)
     fmri = np.float64(trials.fmri)
     offset = fmri.mean(axis=0)
-    found, noise = reference.encoder_and_noise(
+    found, noise = likelihood.fit(
         priors.moments(priors.coordinates(basis, free)),
         priors.coordinates(basis, seen),
         fmri - offset,
