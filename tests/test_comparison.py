@@ -51,7 +51,7 @@ def test_contract(sets, tmp_path, capsys):
     results = json.loads((out / 'scores.json').read_text())
     assert set(results) == {
         *('scores', 'method', 'simulated', 'transductive', 'config'),
-        *('problems', 'versions'),
+        *('problems', 'versions', 'fingerprints', 'methods'),
     }
     assert results['problems'] == []
     assert results['method'] == 'ridge' and results['simulated'] is True

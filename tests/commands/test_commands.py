@@ -100,6 +100,8 @@ def test_scores_follow_the_contract(finished):
         'problems',
         'config',
         'versions',
+        'fingerprints',
+        'methods',
     } == found.keys()
     assert found['method'] == 'selfsup'
     assert found['simulated'] is found['transductive'] is False
