@@ -20,7 +20,7 @@ import numpy as np
 from common import write_result
 
 from brainjax import experiment
-from brainjax.evaluation import identification, pixels, statistics
+from brainjax.evaluation import identification, intervals, pixels
 from brainjax.io import files
 from brainjax.methods.selfsup import method as selfsup
 
@@ -135,7 +135,7 @@ def report(args, results):
         table[arm] = {}
         row = f'{arm:10s}'
         for k, values in pooled.items():
-            low, high = statistics.bootstrap_interval(values - base[k], seed=0)
+            low, high = intervals.interval(values - base[k])
             gain = float(np.mean(values - base[k]))
             table[arm][k] = {
                 'value': float(values.mean()),

@@ -27,7 +27,7 @@ from common import write_result
 from brainjax import experiment
 from brainjax.commands.run import parse_run
 from brainjax.errors import InputError
-from brainjax.evaluation import identification, statistics
+from brainjax.evaluation import identification, intervals
 from brainjax.io import arrays, files, provenance
 from brainjax.recordings.formats import digits69
 from brainjax.reports import figures
@@ -113,7 +113,7 @@ def summarise(stimuli, rows, images):
                     ('value', 'low', 'high'),
                     (
                         float(values[name].mean()),
-                        *statistics.bootstrap_interval(values[name]),
+                        *intervals.interval(values[name]),
                     ),
                 )
             )

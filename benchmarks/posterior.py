@@ -27,7 +27,7 @@ from common import write_result
 from scipy import special
 
 from brainjax.errors import InputError
-from brainjax.evaluation import calibration, paired, statistics
+from brainjax.evaluation import calibration, intervals, paired, statistics
 from brainjax.io import files, matlab, provenance
 from brainjax.linear.bayes import reference
 from brainjax.methods import references
@@ -133,7 +133,7 @@ def pool(folds):
 
 
 def with_interval(values):
-    low, high = statistics.bootstrap_interval(values)
+    low, high = intervals.interval(values)
     return {'value': float(values.mean()), 'low': low, 'high': high}
 
 

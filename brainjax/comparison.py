@@ -19,6 +19,7 @@ from brainjax.evaluation import (
 )
 from brainjax.evaluation.audit import run as auditing
 from brainjax.evaluation.scores import Score, Scored
+from brainjax.evaluation.statistics import corrected
 from brainjax.io import files, provenance
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
@@ -156,7 +157,7 @@ def evaluate(
     scores = {k: v for found, _ in parts for k, v in found.items()}
     results = files.json_ready(
         {
-            'scores': scores,
+            'scores': corrected(scores),
             **({'audit': auditing.as_dicts(audited)} if audited else {}),
             'method': options.method,
             'simulated': options.simulated,

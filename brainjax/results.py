@@ -24,6 +24,7 @@ from brainjax.evaluation import (
 )
 from brainjax.evaluation.audit import run as audit
 from brainjax.evaluation.scores import Score
+from brainjax.evaluation.statistics import corrected
 from brainjax.io import arrays, files, provenance
 from brainjax.linear.arrays import evenly
 from brainjax.methods.data import Figure
@@ -56,8 +57,10 @@ def conclude(
     results = files.json_ready(
         {
             # Those of all folds go before means over folds.
-            'scores': scores
-            | {k: v for k, v in outcome.scores.items() if k not in scores},
+            'scores': corrected(
+                scores,
+                {k: v for k, v in outcome.scores.items() if k not in scores},
+            ),
             'method': config.method,
             'simulated': told['simulated'],
             'transductive': told['transductive'] or told['test_kept'] > 0,

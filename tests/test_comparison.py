@@ -239,7 +239,7 @@ def test_weizmann_and_classes(sets, tmp_path, monkeypatch):
     assert evaluate(sets, out, *map(str, flags)) == 0
     scores = json.loads((out / 'scores.json').read_text())['scores']
     assert scores['identification_5way_perceptual_vgg16']['p'] < 0.05
-    assert scores['identification_10way_perceptual_vgg16']['chance'] == 0.1
+    assert scores['identification_10way_perceptual_vgg16']['guess'] == 0.1
     assert scores['top1_2way']['n'] == 6 and 'top1_classes' in scores
     with open(out / 'classes.csv') as stream:
         rows = list(csv.DictReader(stream))

@@ -6,11 +6,10 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.evaluation import identification, pixels
+from brainjax.evaluation.score_notes import left_out, on_pictures
 from brainjax.evaluation.scores import (
     identification_scores,
-    left_out,
     pixel_scores,
-    repeated,
 )
 
 
@@ -36,7 +35,7 @@ def check_distinct(picture: np.ndarray) -> None:
 
 def notes(target: np.ndarray) -> list[str]:
     """Sentences for a report on how `score` scores these targets."""
-    return [*repeated(pixels.distinct(target)), *left_out(target.shape)]
+    return [*on_pictures(pixels.distinct(target)), *left_out(target.shape)]
 
 
 def score(
@@ -58,11 +57,9 @@ def score(
 
     For every score:
       value: mean over pictures.
-      chance: 0.5 for two-way and 1/n for n-way identification; for PixCorr
-        and SSIM the mean over all pairs of a picture with the reconstruction
-        of another one.
-      low, high: 95 % bootstrap interval over pictures (expanded percentiles,
-        see `statistics.bootstrap_interval`).
+      chance: the mean of the reconstructions permuted across stimuli; 0.5 for
+        two-way and 1/n for n-way identification, unless ties are many.
+      low, high: 95 % interval over pictures, see `intervals.interval`.
       p: one-sided permutation test, which permutes the reconstructions across
         stimuli.
       n: number of pictures.

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.evaluation import pixels, statistics
+from brainjax.evaluation.intervals import interval
 from brainjax.evaluation.scores import (
     Score,
     identification_scores,
@@ -192,35 +193,24 @@ def of_ceiling(
     """(score - chance) / (ceiling - chance), a share of what is possible.
 
     Each has its own chance: pictures that are all alike are by chance more
-    similar. The interval draws pictures with replacement, for both at once; p
-    is that of the score.
+    similar. The interval is over pictures, for both at once; p is that of the
+    score.
 
     Args:
       score, ceiling: with `per_picture`.
       seed, draws: of the bootstrap.
     """
-    above = [
-        each.per_picture - each.get('permuted', each['chance'])
-        for each in (score, ceiling)
-    ]
-    n = len(above[0])
-    tail = statistics.expanded_tail(n)
-    generator = np.random.default_rng(seed)
-    counts = generator.multinomial(n, [1 / n] * n, draws) / n
-    shares = statistics.normalised(*(counts @ each for each in above))
-    undefined = np.isnan(shares).any()
-    low, high = (
-        (np.nan, np.nan) if undefined else np.quantile(shares, [tail, 1 - tail])
+    above = [each.per_picture - each['chance'] for each in (score, ceiling)]
+    means = [each.mean() for each in above]
+    value = float(statistics.normalised(*means))
+    # What each picture moves the ratio by, to first order.
+    parts = value + (above[0] - value * above[1]) / means[1]
+    low, high = interval(parts, seed=seed, draws=draws)
+    found = Score(
+        value=value, chance=0.0, low=low, high=high, p=score['p'], n=len(parts)
     )
-    value = statistics.normalised(*(each.mean() for each in above))
-    return Score(
-        value=float(value),
-        chance=0.0,
-        low=float(low),
-        high=float(high),
-        p=score['p'],
-        n=n,
-    )
+    found.null = score.null
+    return found
 
 
 def curve_arrays(

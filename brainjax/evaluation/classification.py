@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from brainjax.errors import InputError
-from brainjax.evaluation import identification, pixels
+from brainjax.evaluation import identification, intervals, pixels
 from brainjax.evaluation.scores import Score, make_score
 from brainjax.io import arrays as npz
 from brainjax.io.files import PathLike
@@ -272,9 +272,8 @@ def classify(
 
     n-way classification is the true class against n - 1 others drawn from
     all others: the exact expectation, where the published script draws 1000
-    times. Chance is a guess's; 'permuted' is what p compares with, the mean of
-    the reconstructions permuted across stimuli: what all of them have in
-    common may favour some classes.
+    times. Chance is the mean of the reconstructions permuted across stimuli:
+    what all of them have in common may favour some classes.
 
     Args:
       embeddings: [n, units] of the reconstructions.
@@ -324,8 +323,9 @@ def classify(
         scores[name] = make_score(
             [averaged],
             guess,
+            bounds=(1, total) if name == 'rank_class' else intervals.RATE,
             lower=name == 'rank_class',
             seed=seed,
             draws=draws,
-        ) | {'permuted': float(averaged.mean())}
+        )
     return Classified(list(classes), places, np.diagonal(table), scores)

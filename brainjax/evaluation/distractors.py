@@ -15,6 +15,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.evaluation import identification, pixels
+from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.scores import Score, make_score
 
 SIZE = 112
@@ -70,10 +71,9 @@ def score(
 
     Returns:
       {'identification_5way_NAME': ..., ...}, and 'rank_outside_NAME': the
-      share of the pool that beats the target, 0 the best. Chance is a
-      guess's; 'permuted' is what p compares with, the mean of the
-      reconstructions permuted across stimuli: what all of them have in common
-      may please or displease the pool.
+      share of the pool that beats the target, 0 the best. Chance is
+      the mean of the reconstructions permuted across stimuli: what all of
+      them have in common may please or displease the pool.
     """
     if not len(pool):
         raise InputError(
@@ -92,10 +92,10 @@ def score(
             identification.expected_success(beaten, len(pool), n), picture
         )
         scores[f'identification_{n}way_{name}'] = make_score(
-            [table], identification.chance(n), **options
-        ) | {'permuted': float(table.mean())}
+            [table], identification.chance(n), bounds=RATE, **options
+        )
     share = identification.average_pairs(beaten / len(pool), picture)
     scores[f'rank_outside_{name}'] = make_score(
-        [share], 0.5, lower=True, **options
-    ) | {'permuted': float(share.mean())}
+        [share], 0.5, bounds=RATE, lower=True, **options
+    )
     return scores

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from brainjax.evaluation.intervals import interval
 from brainjax.evaluation.statistics import (
-    expanded_tail,
+    Score,
     false_discovery,
     normalised,
     p_value,
+    standardised,
 )
 from brainjax.linear import correlation
 
@@ -29,45 +31,70 @@ def voxel_correlation(
 
 def score(
     predicted: np.ndarray, measured: np.ndarray, seed: int = 0, draws: int = 500
-) -> dict[str, float | int]:
+) -> Score:
     """Median over voxels of the correlation, with interval and p.
 
     Args:
       predicted, measured: [stimuli, voxels].
       seed: of the draws.
-      draws: of the bootstrap and of the permutations, both over stimuli.
+      draws: of the permutations over stimuli.
 
     Returns:
-      'value', 'chance' (mean of the permutations), 'low' and 'high' (95 %,
-      expanded percentiles, see `statistics.bootstrap_interval`), 'p' and 'n'
-      (stimuli); NaN of fewer than three stimuli.
+      'value', 'chance' (mean of the permutations), 'low' and 'high' (the
+      `interval` of what each stimulus adds), 'p' and 'n' (stimuli); NaN of
+      fewer than three stimuli.
     """
     rng = np.random.default_rng(seed)
     n = len(measured)
     if n < 3:
         # Of two stimuli every correlation is 1 or -1.
-        return dict.fromkeys(
+        return Score.fromkeys(
             ('value', 'chance', 'low', 'high', 'p'), np.nan
         ) | {'n': n}
     value = np.median(voxel_correlation(predicted, measured))
-    samples = rng.integers(n, size=(draws, n))
-    bootstrap = [
-        np.median(voxel_correlation(predicted[i], measured[i])) for i in samples
-    ]
     a, b = (correlation.unit_columns(x) for x in (predicted, measured))
     null = np.array(
         [np.median(np.sum(a[rng.permutation(n)] * b, 0)) for _ in range(draws)]
     )
-    tail = expanded_tail(n)
-    low, high = np.quantile(bootstrap, [tail, 1 - tail])
-    return {
-        'value': float(value),
-        'chance': float(null.mean()),
-        'low': float(low),
-        'high': float(high),
-        'p': float(p_value(value, null)),
-        'n': n,
-    }
+    # Fisher's z, of which the spread does not depend on the correlation.
+    low, high = np.tanh(interval(_pseudo_values(predicted, measured, value)))
+    found = Score(
+        value=float(value),
+        chance=float(null.mean()),
+        low=float(low),
+        high=float(high),
+        p=float(p_value(value, null)),
+        n=n,
+    )
+    found.null = standardised(value, null, f'voxels of {n}')
+    return found
+
+
+def _pseudo_values(predicted, measured, median):
+    """What each stimulus adds to z of the median (Tukey 1958), [stimuli]."""
+    n = len(measured)
+    x, y = (
+        np.asarray(each, np.float64) - each.mean(axis=0, dtype=np.float64)
+        for each in (predicted, measured)
+    )
+    xx, yy, xy = (
+        np.einsum('nv,nv->v', *pair) for pair in ((x, x), (y, y), (x, y))
+    )
+    without = []
+    for a, b in zip(x, y):
+        # Of sums about the mean of all, that of the others being -a, -b.
+        left = (
+            total - n / (n - 1) * c * d
+            for total, c, d in ((xx, a, a), (yy, b, b), (xy, a, b))
+        )
+        xx_i, yy_i, xy_i = left
+        spread = np.sqrt(np.maximum(xx_i, 0) * np.maximum(yy_i, 0))
+        r = np.divide(xy_i, spread, out=np.zeros_like(spread), where=spread > 0)
+        without.append(np.median(r))
+    z, others = (
+        np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)) for r in (median, without)
+    )
+    return z + (n - 1) * (others.mean() - others)
 
 
 def by_region(
@@ -76,7 +103,7 @@ def by_region(
     regions: Mapping[str, np.ndarray],
     noise_ceiling: np.ndarray | None = None,
     seed: int = 0,
-) -> dict[str, dict[str, float | int]]:
+) -> dict[str, Score]:
     """Scores each region's voxels, also as a share of their noise ceiling.
 
     Args:

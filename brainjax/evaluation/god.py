@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from brainjax.evaluation import identification, pixels
+from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.score_table import SCORES
 from brainjax.evaluation.scores import Score, make_score
 
@@ -52,11 +53,15 @@ def score(
     scores = {}
     for name, (table, lower) in tables.items():
         averaged = identification.average_pairs(np.nan_to_num(table), picture)
-        scores[name] = make_score([averaged], lower=lower, **options)
+        bounds = SCORES[name].bounds if name in SCORES else (0, np.inf)
+        scores[name] = make_score(
+            [averaged], bounds=bounds, lower=lower, **options
+        )
         similarity = -table if lower else table
         scores[f'two_way_{name}'] = make_score(
             [identification.n_way_table(similarity, 2, picture=picture)],
             0.5,
+            bounds=RATE,
             **options,
         )
     return scores

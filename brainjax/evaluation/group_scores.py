@@ -11,8 +11,9 @@ import numpy as np
 from scipy import stats
 
 from brainjax.evaluation import statistics
+from brainjax.evaluation.intervals import interval
 from brainjax.evaluation.prevalence import prevalence
-from brainjax.evaluation.score_table import decimals, p_in_words
+from brainjax.evaluation.score_table import decimals, describe, p_in_words
 
 Scores = Mapping[str, Mapping[str, float]]
 
@@ -52,7 +53,9 @@ def combine(
         for name in common
     }
     for name in combined.keys() & tables.keys():
-        low, high = statistics.crossed_interval(tables[name], seed, draws)
+        low, high = interval(
+            tables[name], describe(name).bounds, seed=seed, draws=draws
+        )
         combined[name] |= {'crossed_low': low, 'crossed_high': high}
     q = statistics.false_discovery([each['p'] for each in combined.values()])
     for each, corrected in zip(combined.values(), q):

@@ -19,6 +19,7 @@ from brainjax.evaluation.human_sessions import (
     Session,
     check_once,
 )
+from brainjax.evaluation.intervals import RATE, interval
 from brainjax.evaluation.scores import Score
 
 NAMES = {1: 'human_two_way', 2: 'human_preference'}  # By methods.
@@ -87,7 +88,7 @@ def score(
         [[each.correct.get(name, np.nan) for name in names] for each in kept],
         np.float64,
     )
-    low, high = statistics.crossed_interval(table, seed, draws)
+    low, high = interval(table, RATE, seed=seed, draws=draws)
     result = {
         'value': float(np.nanmean(table)),
         'chance': 0.5,
@@ -132,8 +133,8 @@ def sentences(judged: Judged) -> list[str]:
         )
         + '.',
         'The interval of what people choose is over observers and pictures, '
-        'both resampled; p comes from a sign-flip test over pictures, the '
-        'answers of all observers to a picture together'
+        'both drawn at random; p comes from a sign-flip test over pictures, '
+        'the answers of all observers to a picture together'
         + (', two-sided.' if both else '.'),
         'Order, lures, sides and checks in the files of observers are those of '
         'their seeds; that nobody changed the answers is taken on trust.',

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainjax.evaluation import identification
+from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.posterior_scores import against_zero, bits_of_pairs
 from brainjax.evaluation.scores import Score, make_score
 
@@ -36,7 +37,7 @@ def over_folds(
         for log_posterior, log_prior, picture in folds
     ]
     return {
-        'information': make_score(tables, 0.0, **options),
+        'information': make_score(tables, **options) | {'chance': 0.0},
         'information_shuffled': against_zero(np.concatenate(others), options),
-        'two_way_density': make_score(density, 0.5, **options),
+        'two_way_density': make_score(density, 0.5, bounds=RATE, **options),
     }

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from brainjax.evaluation import identification, pixels, statistics
-from brainjax.evaluation.score_table import decimals, p_in_words
+from brainjax.evaluation.intervals import UNBOUNDED, Bounds
+from brainjax.evaluation.score_table import decimals, describe, p_in_words
 from brainjax.evaluation.scores import (
     Score,
     identification_scores,
@@ -68,7 +69,7 @@ def score(
         theirs = _per_picture(matrix, picture)
         for key, values in ours.items():
             scores[f'{key}_minus_{name}'] = difference(
-                values, theirs[key], seed=seed
+                values, theirs[key], bounds=bounds_of(key), seed=seed
             )
         alone |= identification_scores('pixels', matrix, **options)
         scores |= {f'{key}_{name}': value for key, value in alone.items()}
@@ -80,6 +81,7 @@ def difference(
     theirs: np.ndarray,
     *,
     lower: bool = False,
+    bounds: Bounds = UNBOUNDED,
     seed: int = 0,
     draws: int = 10_000,
 ) -> Score:
@@ -88,6 +90,7 @@ def difference(
     Args:
       ours, theirs: [n] of the same pictures; one with a NaN is left out.
       lower: whether lower values are better.
+      bounds: of a difference.
       seed, draws: of bootstrap and sign flips.
 
     Returns:
@@ -99,9 +102,9 @@ def difference(
     away = np.subtract(ours, theirs, dtype=np.float64)
     known = ~np.isnan(away)
     found = statistics.paired_difference(
-        ours[known], theirs[known], seed, draws
+        ours[known], theirs[known], seed, draws, bounds
     )
-    score = Score(found) | {
+    score = found | {
         'chance': 0.0,
         'paired': True,
         'd_z': effect_size(away[known]),
@@ -111,6 +114,12 @@ def difference(
     }
     score.per_picture = away
     return score | ({'better': 'lower'} if lower else {})
+
+
+def bounds_of(name: str) -> Bounds:
+    """The lowest and highest difference of two scores of a name."""
+    low, high = describe(name).bounds
+    return low - high, high - low
 
 
 def effect_size(differences: np.ndarray) -> float:
@@ -144,6 +153,7 @@ def all_pairs(
             found[f'{name}_{a}_minus_{b}'] = difference(
                 *(x.per_picture for x in sides),
                 lower=sides[0].get('better') == 'lower',
+                bounds=bounds_of(name),
                 seed=seed,
                 draws=draws,
             ) | {'score': name, 'method': a, 'other': b}

@@ -22,6 +22,7 @@ from brainjax.evaluation import (
     sharpness,
     statistics,
 )
+from brainjax.evaluation.intervals import CORRELATION, interval
 from brainjax.evaluation.scores import (
     Score,
     identification_scores,
@@ -256,7 +257,9 @@ def _proper(samples, targets, picture, options):
             for i in parts
         ]
         rows = [np.unique(picture[i]) for i in parts]
-        scores[name] = make_score(tables, rows=rows, lower=True, **options)
+        scores[name] = make_score(
+            tables, bounds=(0, np.inf), rows=rows, lower=True, **options
+        )
     return scores
 
 
@@ -266,12 +269,12 @@ def _deviations(samples, targets, images, picture, options):
     # A picture whose draws are all the same has nothing to correlate.
     table = correlation.all_pairs(errors, deviations, constant=0.0)
     pooled, parts = sharpness.pooled_correlation(deviations, errors)
-    low, high = statistics.bootstrap_interval(
-        _of_pictures(parts, picture), **options
-    )
+    low, high = interval(_of_pictures(parts, picture), CORRELATION, **options)
     return {
         'deviation_error': make_score(
-            [identification.average_pairs(table, picture)], **options
+            [identification.average_pairs(table, picture)],
+            bounds=CORRELATION,
+            **options,
         ),
         'deviation_error_pooled': make_score(
             [identification.average_pairs(pooled, picture)], **options
@@ -330,7 +333,8 @@ def information(
         return {'information': against_zero(bits, options)}
     table, others = bits_of_pairs(log_posterior, log_prior, picture)
     return {
-        'information': make_score([table], 0.0, **options),
+        # Not what permuted responses tell, which is below what nothing does.
+        'information': make_score([table], **options) | {'chance': 0.0},
         'information_shuffled': against_zero(others, options),
         **identification_scores(
             'density',
@@ -354,35 +358,35 @@ def bits_of_pairs(
 
 def against_zero(values: np.ndarray, options: dict[str, int]) -> Score:
     """A score [n] of which 0 is chance, with p from flipping signs."""
-    low, high = statistics.bootstrap_interval(values, **options)
+    low, high = interval(values, **options)
     null = statistics.sign_flip_null(values, options['draws'], options['seed'])
-    return {
-        'value': float(values.mean()),
-        'chance': 0.0,
-        'low': low,
-        'high': high,
-        'p': statistics.p_value(values.mean(), null),
-        'n': len(values),
-    }
+    n, value = len(values), float(values.mean())
+    score = Score(
+        value=value,
+        chance=0.0,
+        low=low,
+        high=high,
+        p=statistics.p_value(value, null),
+        n=n,
+    )
+    score.per_picture = values
+    score.null = statistics.standardised(value, null, f'flips of {n}')
+    return score
 
 
 def _nominal_score(values, nominal, chance, options):
     """A score [n] that is to be `nominal` on average."""
-    values = values[~np.isnan(values)]
-    if not len(values):
-        found = dict.fromkeys(('value', 'low', 'high', 'p'), np.nan) | {'n': 0}
-    else:
+    known = values[~np.isnan(values)]
+    if len(known):
         found = statistics.paired_difference(
-            values, np.full(len(values), nominal), **options
+            known, np.full(len(known), nominal), **options
         )
-    found |= {key: found[key] + nominal for key in ('value', 'low', 'high')}
-    return {
-        'value': found['value'],
+    else:
+        found = Score.fromkeys(('value', 'low', 'high', 'p'), np.nan) | {'n': 0}
+    found.per_picture = values
+    return found | {
+        **{key: found[key] + nominal for key in ('value', 'low', 'high')},
         'chance': float(chance),
-        'low': found['low'],
-        'high': found['high'],
-        'p': found['p'],
-        'n': found['n'],
         'nominal': nominal,
         'better': 'nominal',
     }

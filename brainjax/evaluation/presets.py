@@ -20,8 +20,9 @@ from brainjax.evaluation import (
     protocols,
 )
 from brainjax.evaluation.protocols import Protocol
+from brainjax.evaluation.score_notes import on_pictures
 from brainjax.evaluation.score_table import PICTURE_SCORES
-from brainjax.evaluation.scores import Scored, repeated
+from brainjax.evaluation.scores import Scored
 from brainjax.networks import weights
 from brainjax.pictures import loading, operations
 
@@ -230,4 +231,4 @@ def score(
     scored = PRESETS[preset].score(
         target, reconstruction, networks, distractors, seed=seed, draws=draws
     )
-    return scored._replace(notes=[*repeated(picture), *scored.notes])
+    return scored._replace(notes=[*on_pictures(picture), *scored.notes])

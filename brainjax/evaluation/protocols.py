@@ -16,11 +16,11 @@ from brainjax.evaluation import (
     perceptual,
     pixels,
 )
+from brainjax.evaluation.score_notes import left_out
 from brainjax.evaluation.scores import (
     Scored,
     distance_score,
     identification_scores,
-    left_out,
     pixel_scores,
     retrieval_scores,
 )
@@ -198,7 +198,9 @@ def _by_features(name, pairs, protocol, options):
     matrix = identification.similarity(*rows)
     if network_features.node(name).distance:
         distance = 1 - np.nan_to_num(matrix)
-        return {f'distance_{name}': distance_score(distance, **options)}
+        return {
+            f'distance_{name}': distance_score(distance, most=2.0, **options)
+        }
     return identification_scores(name, matrix, **options) | retrieval_scores(
         name, matrix, **options
     )

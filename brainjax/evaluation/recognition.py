@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.evaluation import identification, statistics
+from brainjax.evaluation import identification
+from brainjax.evaluation.intervals import RATE, interval
 from brainjax.evaluation.scores import Score, make_score
 
 
@@ -61,8 +62,8 @@ def recognise(
 
     Returns:
       {'pairwise', 'full'}, as in scores.json. Of several subjects, the mean;
-      patterns are exchanged within subjects, and intervals draw subjects and
-      faces.
+      patterns are exchanged within subjects, and intervals are over subjects
+      and faces.
     """
     if isinstance(target, np.ndarray):
         target, decoded = [target], [decoded]
@@ -73,20 +74,20 @@ def recognise(
             'for each face, and at least two.'
         )
     matrices = [identification.similarity(*x) for x in zip(target, decoded)]
-    found = {}
+    found, options = {}, {'seed': seed, 'draws': draws}
     for name, ways in (('pairwise', 2), ('full', None)):
         tables = [
             identification.n_way_table(m, ways or len(m)) for m in matrices
         ]
-        chance = np.mean(
-            [identification.chance(ways or len(m)) for m in matrices]
+        guess = np.average(
+            [identification.chance(ways or len(m)) for m in matrices],
+            weights=[len(m) for m in matrices],
         )
-        found[name] = make_score(tables, chance, seed=seed, draws=draws)
+        found[name] = make_score(tables, guess, bounds=RATE, **options)
         if len(tables) > 1:
-            found[name]['low'], found[name]['high'] = (
-                statistics.two_level_interval(
-                    [np.diagonal(table) for table in tables], seed, draws
-                )
+            own = [np.diagonal(table) for table in tables]
+            found[name]['low'], found[name]['high'] = interval(
+                own, RATE, **options
             )
     return found
 
@@ -165,7 +166,7 @@ def gender(
     """
     said = np.asarray(decoded, np.float64) @ axis > 0
     table = (np.asarray(male, bool)[:, None] == said[None]).astype(float)
-    return make_score([table], table.mean(), seed=seed, draws=draws)
+    return make_score([table], bounds=RATE, seed=seed, draws=draws)
 
 
 def imagery(
@@ -187,7 +188,7 @@ def imagery(
     Returns:
       As in scores.json; n counts patterns. p is exact: without information
       the place among n is uniform, and places of several patterns add up. One
-      pattern cannot get below 1/n, and its interval is all of 0 to 1.
+      pattern cannot get below 1/n.
     """
     matrix = identification.similarity(target, decoded)
     n, m = matrix.shape
@@ -199,11 +200,7 @@ def imagery(
     density = np.ones(1)
     for _ in range(m):
         density = np.convolve(density, np.full(n, 1 / n))
-    low, high = (
-        statistics.bootstrap_interval(share, seed, draws)
-        if m > 1
-        else (0.0, 1.0)
-    )
+    low, high = interval(share, RATE, seed=seed, draws=draws)
     return {
         'value': float(share.mean()),
         'chance': 0.5,

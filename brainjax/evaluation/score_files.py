@@ -11,7 +11,7 @@ from brainjax.evaluation import identification
 from brainjax.evaluation.scores import Score
 from brainjax.io import files
 
-COLUMNS = ('value', 'chance', 'low', 'high', 'p', 'n')
+COLUMNS = ('value', 'chance', 'low', 'high', 'p', 'q', 'n')
 
 
 def of_scores(scores: Mapping[str, Mapping[str, float]]) -> str:

@@ -44,15 +44,21 @@ class Item(NamedTuple):
         """Whether lower is better."""
         return self.best < self.worst
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest value, infinite where none is known."""
+        if not self.meaning:
+            return -math.inf, math.inf
+        return min(self.worst, self.best), max(self.worst, self.best)
+
 
 PERMUTED = 'the same, permuted across stimuli'
-MISMATCHED = 'mean over all pairs of a target with another reconstruction'
 
 correlation = functools.partial(
-    Item, worst=-1.0, best=1.0, chance=MISMATCHED, percent=False
+    Item, worst=-1.0, best=1.0, chance=PERMUTED, percent=False
 )
 distance = functools.partial(
-    Item, worst=math.inf, best=0.0, chance=MISMATCHED, percent=False
+    Item, worst=math.inf, best=0.0, chance=PERMUTED, percent=False
 )
 place = functools.partial(
     Item, worst=math.inf, best=1.0, chance='(n + 1) / 2', percent=False

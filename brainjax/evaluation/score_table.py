@@ -351,13 +351,15 @@ def in_line(score: Mapping[str, float | None]) -> str:
     value, chance, low, high = (
         decimals(score[key]) for key in ('value', 'chance', 'low', 'high')
     )
-    if 'permuted' in score:
-        chance += f', permuted {decimals(score["permuted"])}'
+    if 'guess' in score:
+        chance += f', guess {decimals(score["guess"])}'
     if 'nominal' in score:
         chance += f', calibrated {decimals(score["nominal"])}'
     return (
         f'{value:>6s}  (chance {chance}, 95% {low} to {high}, '
-        f'p {p_in_words(score["p"])}, n {score["n"]})'
+        f'p {p_in_words(score["p"])}, '
+        + (f'q {p_in_words(score["q"])}, ' if 'q' in score else '')
+        + f'n {score["n"]})'
     )
 
 

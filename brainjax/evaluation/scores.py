@@ -6,29 +6,20 @@ reconstructed. More than one table means that reconstructions are exchanged
 only within groups of pictures.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from brainjax.evaluation import identification, pixels, statistics
+from brainjax.evaluation.intervals import (
+    RATE,
+    UNBOUNDED,
+    Bounds,
+    interval,
+)
 from brainjax.evaluation.score_table import PICTURE_SCORES, SCORES
-
-
-class Score(dict[str, float | int | str]):
-    """A score as scores.json holds it, and what it comes from.
-
-    Attributes:
-      per_picture: [n] float64, of which the value is the mean, in the order of
-        `pixels.distinct`; None where there are none. Not in scores.json.
-    """
-
-    per_picture: np.ndarray | None = None
-
-    def __or__(self, more: Mapping[str, float | int | str]) -> 'Score':
-        found = Score({**self, **more})
-        found.per_picture = self.per_picture
-        return found
+from brainjax.evaluation.statistics import Score
 
 
 class Scored(NamedTuple):
@@ -55,8 +46,9 @@ USUAL_PIXELS = 112 * 112  # For which SUBSET is meant.
 
 def make_score(
     tables: Sequence[np.ndarray],
-    chance: float | None = None,
+    guess: float | None = None,
     *,
+    bounds: Bounds = UNBOUNDED,
     rows: Sequence[np.ndarray] | None = None,
     seed: int = 0,
     draws: int = 10_000,
@@ -66,8 +58,8 @@ def make_score(
 
     Args:
       tables: see the module.
-      chance: None for the mean over all pairs of a picture with the
-        reconstruction of another one.
+      guess: what a guess scores, if that is known.
+      bounds: the lowest and the highest that a picture can score.
       rows: the pictures of each table, if they are not in order.
       seed: of the bootstrap and the permutations.
       draws: how many of each.
@@ -75,16 +67,24 @@ def make_score(
         has 'better': 'lower'.
 
     Returns:
-      'value', 'chance', 'low', 'high' (95 % bootstrap over pictures), 'p'
-      (one-sided permutation test) and 'n' (pictures): plain numbers.
+      'value', 'chance', the mean of what permuted reconstructions score, 'low'
+      and 'high', the `interval` over pictures, 'p', one-sided, of the same
+      permutations, 'n', the number of pictures: plain numbers. And 'guess'
+      where that is not chance: all reconstructions may have in common what
+      pleases some pictures, and ties are misses.
     """
     per_picture = np.concatenate([np.diagonal(table) for table in tables])
     value = per_picture.mean()
     sign = -1 if lower else 1
     null = statistics.permutation_null(tables, draws, seed)
-    if chance is None:
-        chance = _mean_of_mismatched(tables)
-    low, high = statistics.bootstrap_interval(per_picture, seed, draws)
+    chance = _permuted(tables)
+    low, high = interval(per_picture, bounds, seed=seed, draws=draws)
+    told = {'better': 'lower'} if lower else {}
+    if guess is not None:
+        if np.isclose(guess, chance, rtol=1e-9):
+            chance = guess
+        else:
+            told['guess'] = float(guess)
     score = Score(
         value=float(value),
         chance=float(chance),
@@ -93,16 +93,22 @@ def make_score(
         p=statistics.p_value(sign * value, sign * null),
         n=len(per_picture),
     )
-    score.per_picture = per_picture
-    if rows is not None:
-        score.per_picture = per_picture[np.argsort(np.concatenate(rows))]
-    return score | ({'better': 'lower'} if lower else {})
+    if rows is None:
+        rows = np.split(
+            np.arange(len(per_picture)), np.cumsum([*map(len, tables)])[:-1]
+        )
+    score.per_picture = per_picture[np.argsort(np.concatenate(rows))]
+    # Rows that are exchanged alike are exchanged together.
+    family = tuple(row.tobytes() for row in rows)
+    score.null = statistics.standardised(sign * value, sign * null, family)
+    return score | told
 
 
 def distance_score(
     table: np.ndarray,
     *,
     picture: np.ndarray,
+    most: float = np.inf,
     seed: int = 0,
     draws: int = 10_000,
 ) -> Score:
@@ -111,16 +117,13 @@ def distance_score(
     Args:
       table: rows targets, columns reconstructions.
       picture: [n] from `pixels.distinct`.
+      most: the largest that there is.
       seed, draws: of `make_score`.
     """
     averaged = identification.average_pairs(table, picture)
-    return make_score([averaged], lower=True, seed=seed, draws=draws)
-
-
-def _mean_of_mismatched(tables):
-    total = sum(table.sum() - np.trace(table) for table in tables)
-    pairs = sum(len(table) * (len(table) - 1) for table in tables)
-    return total / pairs if pairs else np.nan
+    return make_score(
+        [averaged], bounds=(0, most), lower=True, seed=seed, draws=draws
+    )
 
 
 def exchangeable(picture: np.ndarray, fold: np.ndarray) -> list[np.ndarray]:
@@ -178,9 +181,9 @@ def pixel_scores(
       seed, draws: of `make_score`.
 
     Returns:
-      Name -> score, without those of `left_out`, and the correlations [n, n]
-      of all pairs, NaN where a picture is constant. 'pixcorr' also has
-      'constant', the number of such pairs, which count as 0.
+      Name -> score, without those of `score_notes.left_out`, and the
+      correlations [n, n] of all pairs, NaN where a picture is constant.
+      'pixcorr' also has 'constant', the number of such pairs, which count as 0.
     """
     pixels.check_pictures(target, reconstruction)
     picture = pixels.distinct(target) if picture is None else picture
@@ -207,7 +210,12 @@ def pixel_scores(
                 for i in parts
             ]
         scores[name] = make_score(
-            tables, rows=rows, lower=item.lower, seed=seed, draws=draws
+            tables,
+            bounds=item.bounds,
+            rows=rows,
+            lower=item.lower,
+            seed=seed,
+            draws=draws,
         )
     if 'pixcorr' in scores:
         constant = pixels.is_constant(target) | pixels.is_constant(
@@ -215,36 +223,6 @@ def pixel_scores(
         )
         scores['pixcorr']['constant'] = int(constant.sum())
     return scores, matrix
-
-
-def left_out(
-    shape: Sequence[int], names: Sequence[str] = PICTURE_SCORES
-) -> list[str]:
-    """Sentences on the scores that pictures are too small for.
-
-    Args:
-      shape: [n, height, width, 3] of the pictures.
-      names: of the scores.
-    """
-    height, width = shape[1:3]
-    return [
-        f'{SCORES[name].title} is not scored: the pictures are {height} x '
-        f'{width} pixels and its window has {SCORES[name].least}.'
-        for name in names
-        if min(height, width) < SCORES[name].least
-    ]
-
-
-def repeated(picture: np.ndarray) -> list[str]:
-    """A sentence on targets that show the same picture, if some do."""
-    n, m = len(picture), len(np.unique(picture))
-    if n == m:
-        return []
-    return [
-        f'{n} targets show {m} different pictures. Scores are averaged over '
-        'the reconstructions of a picture, which is no distractor of itself; '
-        'n counts pictures.'
-    ]
 
 
 def subsets(
@@ -298,8 +276,8 @@ def identification_scores(
       matrix: R [n, n], rows targets and columns reconstructions.
       picture: [n] from `pixels.distinct`, if targets may be the same.
       fold: [n] see `exchangeable`. Pictures of all folds are told apart, and
-        chance stays a guess's; 'permuted' is what p compares with, the mean
-        of reconstructions exchanged within folds, which may be less.
+        reconstructions exchanged within folds, which may score less than a
+        guess.
       seed, draws: of `make_score`.
 
     Returns:
@@ -314,12 +292,14 @@ def identification_scores(
     for kind, n in (('two_way', 2), (prefix, ways)):
         table = identification.n_way_table(matrix, n, picture=picture)
         tables, rows = _blocks(table, picture, fold)
-        found = make_score(
-            tables, identification.chance(n), rows=rows, seed=seed, draws=draws
+        scores[f'{kind}_{name}'] = make_score(
+            tables,
+            identification.chance(n),
+            bounds=RATE,
+            rows=rows,
+            seed=seed,
+            draws=draws,
         )
-        if fold is not None:
-            found |= {'permuted': _permuted(tables)}
-        scores[f'{kind}_{name}'] = found
     return scores
 
 
@@ -357,10 +337,11 @@ def retrieval_scores(
         shown = identification.n_way_table(matrix, n, top, picture)
         made, guess = identification.found_table(matrix, top, picture)
         scores[f'top{top}_picture_{name}'] = make_score(
-            [shown], identification.chance(n, top), **options
+            [shown], identification.chance(n, top), bounds=RATE, **options
         )
+        # Rows are pictures, as elsewhere: they are permuted together.
         scores[f'top{top}_reconstruction_{name}'] = make_score(
-            [made], guess, **options
+            [made.T], guess, bounds=RATE, **options
         )
     candidates = matrix[identification.first(picture)]
     places = identification.ranks(candidates).astype(float)
@@ -369,6 +350,7 @@ def retrieval_scores(
     scores[f'rank_{name}'] = make_score(
         [identification.average_columns(places, picture)],
         (n + 1) / 2,
+        bounds=(1, n),
         lower=True,
         **options,
     )

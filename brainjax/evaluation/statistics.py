@@ -1,154 +1,58 @@
-"""How sure a score is: intervals and permutation tests over pictures.
+"""How sure a score is: tests by permutation, for one score and for many.
 
-Pictures are what is drawn at random and what conclusions are about, so both
-the bootstrap and the permutations go over pictures. The n(n - 1) comparisons
+Pictures are what is drawn at random and what conclusions are about, so it is
+over pictures that permutations and signs go. The n(n - 1) comparisons
 behind an identification score are not independent; a binomial test over them
 claims far too much.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-PERMUTED_AT_A_TIME = 2_000_000  # Numbers drawn and held at once.
+from brainjax.evaluation.intervals import UNBOUNDED, Bounds, interval, portions
 
 
-def bootstrap_interval(
-    per_stimulus: np.ndarray,
-    seed: int = 0,
-    draws: int = 10_000,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Expanded percentile bootstrap interval of a mean over stimuli.
+class Null(NamedTuple):
+    """A score beside what it would be by chance.
 
-    Resamples of n stimuli vary less than n new stimuli would, by
-    sqrt((n - 1) / n), and of few stimuli the spread is poorly known; so the
-    tails are taken at Phi(-t sqrt(n / (n - 1))), t being Student's quantile
-    with n - 1 degrees of freedom (Hesterberg 2015), which makes up for both.
-
-    Args:
-      per_stimulus: [n] one score a stimulus.
-      seed: seed of the resampling; the same seed gives the same interval.
-      draws: how many resamples of the n stimuli, with replacement.
-      level: how often such intervals are to hold the true mean.
-
-    Returns:
-      (low, high).
+    Attributes:
+      family: the same where draws come from the same permutations.
+      draws: [1 + draws] float32, the score and then its null distribution, in
+        standard deviations of the latter; higher is better.
     """
-    scores = np.asarray(per_stimulus, np.float64)
-    generator = np.random.default_rng(seed)
-    means = np.concatenate(
-        [
-            scores[
-                generator.integers(len(scores), size=(size, len(scores)))
-            ].mean(axis=1)
-            for size in _portions(draws, len(scores))
-        ]
-    )
-    tail = expanded_tail(len(scores), level)
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+
+    family: Hashable
+    draws: np.ndarray
 
 
-def two_level_interval(
-    scores: Sequence[np.ndarray],
-    seed: int = 0,
-    draws: int = 10_000,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean over subjects and stimuli.
+class Score(dict[str, float | int | str]):
+    """A score as scores.json holds it, and what it comes from.
 
-    Subjects are drawn with replacement, and stimuli within them: where all
-    subjects saw the same stimuli, the same draw of stimuli serves all, as a
-    hard picture is hard for everybody. With few subjects the interval is wide
-    and still too narrow; four subjects cannot speak for the population.
-
-    Args:
-      scores: one array a subject, [stimuli] scores of each; of equal lengths
-        if the stimuli are the same, in the same order.
-      seed: seed of the resampling.
-      draws: how many resamples.
-      level: share of resampled means inside the interval.
-
-    Returns:
-      (low, high) of the mean over subjects of their mean over stimuli.
+    Attributes:
+      per_picture: [n] float64, of which the value is the mean, in the order of
+        `pixels.distinct`; None where there are none. Not in scores.json.
+      null: what 'q' is from; None where only p is known. Not in scores.json.
     """
-    scores = [np.asarray(each, np.float64) for each in scores]
-    generator = np.random.default_rng(seed)
-    subjects = len(scores)
-    lengths = {len(each) for each in scores}
-    if len(lengths) == 1:
-        table = np.stack(scores)
-        n = table.shape[1]
-        means = np.concatenate(
-            [
-                # Resampled stimuli are counts; one product serves everybody.
-                generator.multinomial(n, [1 / n] * n, size) / n @ table.T
-                for size in _portions(draws, n)
-            ]
-        )
-    else:
-        means = np.stack(
-            [
-                each[
-                    generator.integers(len(each), size=(draws, len(each)))
-                ].mean(axis=1)
-                for each in scores
-            ],
-            axis=1,
-        )
-    chosen = generator.integers(subjects, size=(draws, subjects))
-    means = np.take_along_axis(means, chosen, axis=1).mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+
+    per_picture: np.ndarray | None = None
+    null: Null | None = None
+
+    def __or__(self, more: Mapping[str, float | int | str]) -> 'Score':
+        found = Score({**self, **more})
+        found.per_picture, found.null = self.per_picture, self.null
+        return found
 
 
-def crossed_interval(
-    table: np.ndarray, seed: int = 0, draws: int = 10_000, level: float = 0.95
-) -> tuple[float, float]:
-    """Expanded percentile bootstrap interval over observers and stimuli.
-
-    Both are drawn with replacement and independently, and a value counts as
-    often as its observer times its stimulus (Owen 2007); tails are expanded as
-    in `bootstrap_interval` for the fewer of the two. Where values differ by
-    chance more than by observer and stimulus, the interval is too wide.
-
-    Args:
-      table: [observers, stimuli] scores, NaN where there is none. With one
-        observer the interval is over stimuli alone.
-      seed, draws, level: as in `bootstrap_interval`.
-
-    Returns:
-      (low, high) of the mean over all values.
-    """
-    table = np.asarray(table, np.float64)
-    there = ~np.isnan(table)
-    values = np.where(there, table, 0)
-    generator = np.random.default_rng(seed)
-    observers, stimuli = table.shape
-    means = []
-    for size in _portions(draws, observers + stimuli):
-        rows, columns = (
-            generator.multinomial(n, [1 / n] * n, size).astype(float)
-            for n in (observers, stimuli)
-        )
-        total = (rows @ values * columns).sum(axis=1)
-        count = (rows @ there * columns).sum(axis=1)
-        means.append(total[count > 0] / count[count > 0])
-    fewer = min((n for n in table.shape if n > 1), default=1)
-    tail = expanded_tail(fewer, level)
-    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def expanded_tail(n: int, level: float = 0.95) -> float:
-    """The share of resamples of n stimuli to leave out at each end."""
-    tail = (1 - level) / 2
-    if n == 1:
-        return tail
-    student = stats.t.ppf(tail, n - 1)
-    return stats.norm.cdf(student * np.sqrt(n / (n - 1)))
+def standardised(observed: float, null: np.ndarray, family: Hashable) -> Null:
+    """Brings a score and its null distribution [draws] to one scale."""
+    values = np.concatenate([[observed], null])
+    mean, deviation = values.mean(), values.std()
+    if not deviation > 1e-9 * (1 + abs(mean)):  # All are the same.
+        return Null(family, np.zeros(len(values), np.float32))
+    return Null(family, np.float32((values - mean) / deviation))
 
 
 def permutation_null(
@@ -180,7 +84,7 @@ def permutation_null(
                     rows,
                     generator.permuted(np.tile(rows, (size, 1)), axis=1),
                 ].sum(axis=1)
-                for size in _portions(draws, n)
+                for size in portions(draws, n)
             ]
         )
     return total / sum(len(table) for table in tables)
@@ -204,7 +108,7 @@ def sign_flip_null(
     return np.concatenate(
         [
             (1 - 2 * generator.integers(2, size=(size, n))) @ values / n
-            for size in _portions(draws, n)
+            for size in portions(draws, n)
         ]
     )
 
@@ -223,31 +127,36 @@ def paired_difference(
     theirs: np.ndarray,
     seed: int = 0,
     draws: int = 10_000,
-) -> dict[str, float | int]:
+    bounds: Bounds = UNBOUNDED,
+) -> 'Score':
     """Difference of two methods on the same stimuli.
 
     Args:
       ours, theirs: [n] scores of the same stimuli in the same order.
       seed: of the resampling.
       draws: of the bootstrap over stimuli and of the sign flips.
+      bounds: of a difference.
 
     Returns:
-      'value', the mean of ours - theirs; 'low' and 'high', its 95 % bootstrap
-      interval; 'p', two-sided, from flipping the sign of each stimulus's
-      difference at random; and 'n'.
+      'value', the mean of ours - theirs; 'low' and 'high', its `interval`;
+      'p', two-sided, from flipping the sign of each stimulus's difference at
+      random; and 'n'.
     """
     difference = np.subtract(ours, theirs, dtype=np.float64)
     n = len(difference)
     value = difference.mean()
     null = sign_flip_null(difference, draws, seed)
-    low, high = bootstrap_interval(difference, seed, draws)
-    return {
-        'value': float(value),
-        'low': low,
-        'high': high,
-        'p': p_value(abs(value), abs(null)),
-        'n': n,
-    }
+    low, high = interval(difference, bounds, seed=seed, draws=draws)
+    score = Score(
+        value=float(value),
+        low=low,
+        high=high,
+        p=p_value(abs(value), abs(null)),
+        n=n,
+    )
+    score.per_picture = difference
+    score.null = standardised(abs(value), abs(null), f'flips of {n}')
+    return score
 
 
 def false_discovery(p_values: np.ndarray) -> np.ndarray:
@@ -288,6 +197,68 @@ def family_wise(p_values: np.ndarray) -> np.ndarray:
     return corrected
 
 
+def max_t(nulls: Mapping[str, Null]) -> dict[str, float]:
+    """Step-down max-T: p of each score, corrected for their number.
+
+    How often the largest of the scores that are not above it would be as high
+    by chance, from the same permutations of all (Westfall and Young 1993).
+    Calling all with q <= 0.05 significant, there is a false one among them in
+    at most 5 % of reports. Families of permutations add up, so that of scores
+    that share none it is Holm's (1979), up to the scale of the scores.
+
+    Args:
+      nulls: name -> a score beside its null distribution.
+
+    Returns:
+      Name -> q.
+    """
+    order = sorted(nulls, key=lambda name: -nulls[name].draws[0])
+    largest, share = {}, {}
+    for name in reversed(order):
+        family, draws = nulls[name]
+        largest[family] = np.maximum(largest.get(family, draws), draws)
+        # Ties in float32 may differ in their last bits.
+        least = draws[0] - 1e-5 * (1 + abs(draws[0]))
+        reached = ((each >= least).mean() for each in largest.values())
+        share[name] = min(1.0, float(sum(reached)))
+    q = np.maximum.accumulate([share[name] for name in order])
+    return dict(zip(order, q.tolist()))
+
+
+def of_p(p: float, family: Hashable, draws: int = 10_000) -> Null:
+    """A null distribution, normal, for a score of which only p is known."""
+    shares = np.arange(1, draws + 1) / (draws + 1)
+    observed = max(p, shares[0])
+    scale = stats.norm.isf(np.concatenate([[observed], shares]))
+    return Null(family, np.float32(scale))
+
+
+def corrected(*groups: Mapping[str, Score]) -> dict[str, Score]:
+    """Adds 'q', p corrected for all scores of a report, see `max_t`.
+
+    Args:
+      groups: name -> score; scores of one group are of the same pictures in
+        the same order, so that permutations of these are shared.
+
+    Returns:
+      All scores; q is NaN where p is.
+    """
+    scores, nulls = {}, {}
+    for i, group in enumerate(groups):
+        for name, score in group.items():
+            p, null = score['p'], getattr(score, 'null', None)
+            scores[name] = score
+            if p is None or np.isnan(p):
+                continue
+            nulls[name] = (
+                null._replace(family=(i, null.family))
+                if null
+                else of_p(p, name)
+            )
+    q = max_t(nulls)
+    return {name: s | {'q': q.get(name, np.nan)} for name, s in scores.items()}
+
+
 def normalised(
     score: np.ndarray,
     ceiling: np.ndarray,
@@ -313,9 +284,3 @@ def normalised(
         out=np.full(np.broadcast(score, room).shape, np.nan),
         where=room >= least,
     )
-
-
-def _portions(draws, n):
-    """Splits `draws` so that a portion of them fits in memory."""
-    most = max(1, PERMUTED_AT_A_TIME // n)
-    return [min(most, draws - done) for done in range(0, draws, most)]

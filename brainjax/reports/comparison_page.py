@@ -19,8 +19,8 @@ from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH
 
 MOST_SHOWN = 60  # Pictures, of which the first and the last are shown.
 ABOUT = (
-    'Differences are paired by picture: mean, 95 % interval (bootstrap over '
-    'pictures) and p, two-sided, of sign flips. “Corrected” holds for all '
+    'Differences are paired by picture: mean, 95 % interval over '
+    'pictures and p, two-sided, of sign flips. “Corrected” holds for all '
     'rows of this table at once (largest |t| of each flip). d_z is the mean '
     'difference in standard deviations of the differences: if these are '
     'normal, 58 % of the pictures gain at 0.2 and 84 % at 1. “Better in” '

@@ -19,8 +19,8 @@ from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH, plain
 
 ABOUT = (
     'Mean over subjects with its 95 % interval over subjects (Student’s t) '
-    'and, where all saw the same pictures, over subjects and pictures '
-    '(bootstrap of both); chance, and p of a t test over subjects of what each '
+    'and, where all saw the same pictures, over subjects and pictures; '
+    'chance, and p of a t test over subjects of what each '
     'is from its own chance; q is p corrected for the number of rows '
     '(Benjamini and Hochberg). The mean may be above chance because of a few '
     'subjects.',

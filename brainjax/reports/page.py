@@ -167,6 +167,8 @@ def _rates(score):
     value, chance, low, high = (
         in_words(score[key], True) for key in ('value', 'chance', 'low', 'high')
     )
+    if not is_defined(score['low']):
+        return value, chance, 'no interval'
     low = low.removesuffix(PERCENT)  # '95 % interval 80 to 88 %'.
     return value, chance, f'95{PERCENT} interval {low} to {high}'
 
@@ -174,15 +176,17 @@ def _rates(score):
 def verdict(score: Mapping[str, float]) -> str:
     """'above chance', 'below chance' or 'not different from chance'.
 
-    Above means that both the interval and the permutation test (p < 0.05)
-    agree. Of a distance, which is better the lower it is, 'better than
-    chance' or 'worse than chance'. Of a score with a nominal value, where it
-    lies from that.
+    Above means that both the interval and the permutation test agree, whose q
+    (p where there is no q) is below 0.05. Of a distance, which is better the
+    lower it is, 'better than chance' or 'worse than chance'. Of a score with a
+    nominal value, where it lies from that.
     """
     if 'nominal' in score:
         return _from_nominal(score)
-    if not all(is_defined(score[x]) for x in (*_NUMBERS, 'p')):
+    if not all(is_defined(score[x]) for x in ('value', 'chance', 'p')):
         return 'not defined'
+    if not (is_defined(score['low']) and is_defined(score['high'])):
+        return 'no interval'
     good, bad = 'above chance', 'below chance'
     above, below = (
         score['low'] > score['chance'],
@@ -190,24 +194,31 @@ def verdict(score: Mapping[str, float]) -> str:
     )
     if score.get('paired'):
         good, bad = 'better', 'worse'
-        if score['p'] >= 0.05:
+        if not _is_small(score):
             return 'not different'
     if score.get('better') == 'lower':
         good, bad = 'better than chance', 'worse than chance'
         above, below = below, above
-    if above and score['p'] < 0.05:
+    if above and _is_small(score):
         return good
     return bad if below else 'not different from chance'
+
+
+def _is_small(score):
+    q = score.get('q')
+    return (q if is_defined(q) else score['p']) < 0.05
 
 
 def _from_nominal(score):
     if not is_defined(score['value']):
         return 'not defined'
+    if not is_defined(score['low']):
+        return 'no interval'
     if score['low'] > score['nominal']:
         return 'above nominal'
     if score['high'] < score['nominal']:
         return 'below nominal'
-    return 'not nominal' if score['p'] < 0.05 else 'as nominal'
+    return 'not nominal' if _is_small(score) else 'as nominal'
 
 
 def _rows(scores):
@@ -222,10 +233,11 @@ def _rows(scores):
                 'constant': score.get('constant', 0),
                 'nominal': 'nominal' in score
                 and decimals(score['nominal'], item.percent),
-                'permuted': 'permuted' in score
-                and decimals(score['permuted'], item.percent),
+                'guess': 'guess' in score
+                and decimals(score['guess'], item.percent),
                 **{key: decimals(score[key], item.percent) for key in _NUMBERS},
                 'p': p_in_words(score['p']),
+                'q': 'q' in score and p_in_words(score['q']),
                 'n': score['n'],
                 'verdict': verdict(score),
                 'places': places[name],

@@ -83,7 +83,9 @@ def test_outside_scores():
     )
     found = distractors.score(truth, truth, pool, distances, 'x', draws=99)
     assert found['identification_50way_x']['value'] == 1
-    assert found['identification_50way_x']['chance'] == 0.02
+    assert found['identification_50way_x']['guess'] == 0.02
+    # One of six permuted reconstructions is where it belongs.
+    assert found['identification_50way_x']['chance'] > 1 / 6
     assert found['rank_outside_x']['value'] == 0
     assert 'identification_100way_x' not in found
     guess = distractors.score(

@@ -113,4 +113,5 @@ def test_two_stimuli_have_no_correlation():
     assert (found.pop('n'), found.pop('voxels')) == (2, 3)
     assert np.isnan(list(found.values())).all()
     three = encoding.score(draw(3, 5), draw(3, 5, seed=1), draws=20)
+    assert np.isnan(three.pop('low')) and np.isnan(three.pop('high'))
     assert np.isfinite(list(three.values())).all()

@@ -37,7 +37,7 @@ def test_mean_interval_and_p():
 
 
 def test_interval_over_subjects_and_pictures_has_both_variances():
-    """Owen 2007: the bootstrap of both has about the sum of the variances."""
+    """Zou and Donner 2008: squared half widths add up."""
     generator = np.random.default_rng(0)
     table = generator.normal(0, 1, (12, 1)) + generator.normal(0, 2, 80)
     group = [
@@ -45,10 +45,12 @@ def test_interval_over_subjects_and_pictures_has_both_variances():
         for row in table
     ]
     found = group_scores.combine(group, {'x': table}, draws=4000)['x']
-    variance = table.mean(axis=1).var() / 12 + table.mean(axis=0).var() / 80
-    expanded = stats.t.ppf(0.975, 11) * np.sqrt(12 / 11)
+    halves = [
+        stats.t.ppf(0.975, n - 1) * table.mean(axis=axis).std(ddof=1) / n**0.5
+        for axis, n in ((1, 12), (0, 80))
+    ]
     width = found['crossed_high'] - found['crossed_low']
-    assert width == pytest.approx(2 * expanded * variance**0.5, rel=0.1)
+    assert width == pytest.approx(2 * np.hypot(*halves), rel=0.1)
     assert width > found['high'] - found['low']
     assert found['crossed_low'] < table.mean() < found['crossed_high']
 

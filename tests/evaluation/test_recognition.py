@@ -101,7 +101,7 @@ def test_imagery_counts_places_exactly():
     truth, _ = faces(4)
     own = recognition.imagery(truth, truth[[7]], [7])
     assert own['value'] == 1 and own['p'] == pytest.approx(1 / 20)
-    assert (own['n'], own['low'], own['high']) == (1, 0, 1)
+    assert own['n'] == 1 and np.isnan([own['low'], own['high']]).all()
     four = recognition.imagery(truth, truth[[1, 2, 3, 4]], [1, 2, 3, 4])
     assert four['p'] == pytest.approx(20.0**-4)
     rng = np.random.default_rng(5)

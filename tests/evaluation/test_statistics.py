@@ -9,89 +9,15 @@ from scipy import stats
 
 from brainjax import evaluation
 from brainjax.errors import InputError
-from brainjax.evaluation import identification, pixels, ssim, statistics
+from brainjax.evaluation import (
+    identification,
+    intervals,
+    pixels,
+    ssim,
+    statistics,
+)
 from brainjax.evaluation import scores as score_module
-
-
-def test_interval_is_the_normal_one_for_many_stimuli():
-    scores = np.random.default_rng(0).normal(0.3, 0.1, 500)
-    low, high = statistics.bootstrap_interval(scores, seed=1)
-    half = 1.96 * scores.std() / np.sqrt(500)
-    assert low == pytest.approx(scores.mean() - half, abs=0.05 * half)
-    assert high == pytest.approx(scores.mean() + half, abs=0.05 * half)
-    assert statistics.bootstrap_interval(scores, seed=1) == (low, high)
-    assert statistics.bootstrap_interval(scores, seed=2) != (low, high)
-
-
-def test_interval_does_not_depend_on_the_memory_used(monkeypatch):
-    scores = np.random.default_rng(0).normal(size=20)
-    whole = statistics.bootstrap_interval(scores, draws=1000)
-    monkeypatch.setattr(statistics, 'PERMUTED_AT_A_TIME', 130)
-    assert statistics.bootstrap_interval(scores, draws=1000) == whole
-
-
-def test_intervals_cover():
-    generator = np.random.default_rng(0)
-    inside = []
-    for experiment in range(300):
-        low, high = statistics.bootstrap_interval(
-            generator.exponential(size=100), experiment, draws=500
-        )
-        inside.append(low <= 1 <= high)
-    # 0.95 less what the percentile bootstrap loses on skewed scores.
-    assert 0.90 < np.mean(inside) < 0.98
-
-
-def test_two_level_interval_has_the_variance_of_both_levels():
-    generator = np.random.default_rng(0)
-    subjects = generator.normal(0, 1, 40)[:, None]
-    stimuli = generator.normal(0, 1, 60)
-    scores = subjects + stimuli + generator.normal(0, 0.1, (40, 60))
-    low, high = statistics.two_level_interval(scores, draws=4000)
-    spread = np.sqrt(subjects.var() / 40 + stimuli.var() / 60)
-    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.08)
-    # Stimuli of their own: they average out over subjects.
-    ragged = [row[: 60 - i % 2] for i, row in enumerate(scores)]
-    low, high = statistics.two_level_interval(ragged, draws=4000)
-    spread = np.sqrt(subjects.var() / 40 + scores.var(axis=1).mean() / 2400)
-    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.08)
-
-
-def test_crossed_interval_has_the_variance_of_both_levels():
-    generator = np.random.default_rng(0)
-    observers = generator.normal(0, 1, 400)[:, None]
-    scores = observers + generator.normal(0, 1, 600)
-    low, high = statistics.crossed_interval(scores, draws=2000)
-    spread = np.sqrt(
-        scores.mean(axis=1).var() / 400 + scores.mean(axis=0).var() / 600
-    )
-    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.1)
-    assert statistics.crossed_interval(scores, draws=2000) == (low, high)
-    # Values that are not there neither count nor matter.
-    sparse = np.where(generator.random(scores.shape) < 0.5, scores, np.nan)
-    low, high = statistics.crossed_interval(sparse, draws=2000)
-    assert (high - low) / 3.92 == pytest.approx(spread, rel=0.1)
-    assert low < np.nanmean(sparse) < high
-
-
-def test_crossed_interval_of_one_observer_is_that_of_stimuli():
-    scores = np.random.default_rng(0).normal(size=30)
-    crossed = statistics.crossed_interval(scores[None], draws=20_000)
-    plain = statistics.bootstrap_interval(scores, draws=20_000)
-    np.testing.assert_allclose(crossed, plain, atol=0.03)
-
-
-def test_crossed_interval_covers():
-    generator = np.random.default_rng(0)
-    inside = []
-    for experiment in range(200):
-        likely = 0.7 + generator.normal(0, 0.8, (6, 1))
-        likely = likely + generator.normal(0, 0.3, 20)
-        answers = generator.normal(size=(6, 20)) < likely
-        low, high = statistics.crossed_interval(answers, experiment, 300)
-        expected = stats.norm.cdf(0.7 / np.sqrt(1 + 0.8**2 + 0.3**2))
-        inside.append(low <= expected <= high)
-    assert np.mean(inside) >= 0.93
+from brainjax.evaluation.intervals import CORRELATION
 
 
 def test_sign_flips_average_to_nothing_and_keep_the_spread():
@@ -100,22 +26,6 @@ def test_sign_flips_average_to_nothing_and_keep_the_spread():
     spread = np.sqrt((values**2).sum()) / 40
     assert null.mean() == pytest.approx(0, abs=4 * spread / np.sqrt(20_000))
     assert null.std() == pytest.approx(spread, rel=0.03)
-
-
-def test_two_level_interval_covers():
-    generator = np.random.default_rng(0)
-    inside = []
-    for experiment in range(200):
-        scores = (
-            0.3
-            + generator.normal(0, 0.2, (12, 1))
-            + generator.normal(0, 0.3, 30)
-            + generator.normal(0, 0.1, (12, 30))
-        )
-        low, high = statistics.two_level_interval(scores, experiment, 400)
-        inside.append(low <= 0.3 <= high)
-    # 12 subjects: the percentile interval is a little too narrow.
-    assert 0.86 < np.mean(inside) < 0.99
 
 
 def test_false_discovery_is_scipys():
@@ -277,14 +187,15 @@ def test_score_of_good_reconstructions():
     ):
         per_picture = function(truth, reconstruction)
         assert scores[name]['value'] == pytest.approx(per_picture.mean())
-        interval = statistics.bootstrap_interval(per_picture, 0, 2000)
+        interval = intervals.interval(per_picture, CORRELATION, draws=2000)
         found = scores[name]['low'], scores[name]['high']
         assert found == pytest.approx(interval, abs=0.002)
-    mismatched = [
+    # Of all pairs, as permutations leave one in n where it is.
+    paired = [
         pixels.pixel_correlation(truth, np.roll(reconstruction, shift, 0))
-        for shift in range(1, 52)
+        for shift in range(52)
     ]
-    assert scores['pixcorr']['chance'] == pytest.approx(np.mean(mismatched))
+    assert scores['pixcorr']['chance'] == pytest.approx(np.mean(paired))
     assert scores['two_way_pixels']['chance'] == 0.5
     assert scores['fifty_way_pixels']['chance'] == 1 / 50
     coarse = [
@@ -363,3 +274,58 @@ def test_family_wise_error_of_many_tests():
     least = [statistics.family_wise(each).min() for each in p]
     assert 0.03 < np.mean(np.array(least) < 0.05) < 0.07
     assert max(least) <= 1
+
+
+def drawn(values, family='x'):
+    return statistics.standardised(values[0], np.array(values[1:]), family)
+
+
+def test_max_t_is_westfall_and_youngs_step_down():
+    """Their algorithm 2.8 (1993), written as loops over rows and draws."""
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(6, 400)) + rng.normal(size=400)
+    table[:, 0] += [0.5, 4, 2.5, 1, 3, 0]
+    nulls = {f'{i}': drawn(row) for i, row in enumerate(table)}
+    z = np.array([null.draws for null in nulls.values()])
+    order, q = np.argsort(-z[:, 0]), {}
+    for k, row in enumerate(order):
+        rest = z[order[k:]].max(axis=0)
+        here = np.mean(rest >= z[row, 0] - 1e-4)
+        q[f'{row}'] = max([here, *q.values()])
+    assert statistics.max_t(nulls) == pytest.approx(q)
+    p = {name: np.mean(n.draws >= n.draws[0]) for name, n in nulls.items()}
+    assert all(q[name] >= p[name] for name in q)
+
+
+def test_max_t_of_the_same_score_is_its_p_and_of_unrelated_ones_holms():
+    values = np.random.default_rng(0).normal(size=1000)
+    values[0] = 2
+    same = statistics.max_t({name: drawn(values) for name in 'abcdefgh'})
+    p = np.mean(values >= 2)
+    assert same == pytest.approx(dict.fromkeys('abcdefgh', p))
+    p = np.array([0.001, 0.04, 0.012, 0.3])
+    found = statistics.max_t(
+        {f'{i}': statistics.of_p(x, i) for i, x in enumerate(p)}
+    )
+    holm = statistics.family_wise(p)
+    np.testing.assert_allclose(
+        [found[f'{i}'] for i in range(4)], holm, atol=1e-3
+    )
+
+
+def test_a_report_without_information_has_a_small_q_in_a_twentieth():
+    rng = np.random.default_rng(0)
+    least, smallest = [], []
+    for experiment in range(200):
+        matrix = rng.normal(size=(10, 10)) + rng.normal(size=(10, 1))
+        options = {'seed': experiment, 'draws': 199}
+        found = score_module.identification_scores('x', matrix, **options)
+        found |= score_module.retrieval_scores('x', matrix, **options)
+        found['r'] = score_module.make_score([matrix], **options)
+        flips = rng.normal(size=10), np.zeros(10)
+        found['d'] = statistics.paired_difference(*flips, **options)
+        found = statistics.corrected(found, {'known': {'p': rng.random()}})
+        least.append(min(score['q'] for score in found.values()))
+        smallest.append(min(score['p'] for score in found.values()))
+    assert 0.01 < np.mean(np.array(least) <= 0.05) < 0.09
+    assert np.mean(np.array(smallest) <= 0.05) > 0.15

@@ -18,7 +18,7 @@ SEEN = RNG.random((4, 8, 8, 3)).astype(np.float32)
 SCORE = {'value': 0.7, 'chance': 0.5, 'low': 0.6, 'high': 0.8, 'p': 0.01}
 SCORES = {
     'two_way_pixels': SCORE | {'n': 4},
-    'pixcorr': SCORE | {'n': 4, 'constant': 1, 'permuted': 0.52},
+    'pixcorr': SCORE | {'n': 4, 'constant': 1, 'guess': 0.52},
 }
 VOID = ('meta', 'img', 'input', 'line', 'ellipse', 'link', 'br')
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from brainjax import evaluation
 from brainjax.errors import InputError
-from brainjax.evaluation import score_table
+from brainjax.evaluation import score_table, statistics
 from brainjax.reports import figures, page, score_plots
 
 GENERATOR = np.random.default_rng(0)
@@ -114,7 +114,11 @@ def test_page_shows_every_score(tmp_path):
     assert 'Among all 7 test pictures' in text
     assert 'of one colour' not in text
     assert 'Higher is better, except for errors, distances' in text
-    assert 'p is not corrected for the number of rows' in text
+    assert 'which is not corrected for the number of rows' in text
+    judged = statistics.corrected(SCORES)
+    corrected = write(tmp_path / 'report.html', scores=judged).text
+    assert 'p corrected for the number of rows in the table' in corrected
+    assert score_table.p_in_words(judged['pixcorr']['q']) in corrected
     grey = np.full_like(TRUTH, 0.5)
     scores = evaluation.score(TRUTH, grey, draws=100)
     text = write(tmp_path / 'report.html', scores=scores).text

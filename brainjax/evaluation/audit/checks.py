@@ -25,6 +25,7 @@ from brainjax.evaluation.audit import (
     similarity,
     span,
 )
+from brainjax.evaluation.intervals import RATE, interval
 from brainjax.pictures import duplicates, operations
 
 COPIES = 0.05  # Share of copies beyond that among targets.
@@ -104,7 +105,7 @@ def within_categories(
     beaten = (matrix < np.diagonal(matrix)) & same
     inside = beaten.sum(axis=0)[kept] / rivals[kept]
     overall = identification.two_way(matrix)
-    low, high = statistics.bootstrap_interval(inside, seed)
+    low, high = interval(inside, RATE, seed=seed)
     value, whole = float(inside.mean()), float(overall.mean())
     number = len(np.unique(labels))
     oracle = oracle_score(number)
@@ -113,7 +114,7 @@ def within_categories(
         f'{value:.2f} ({low:.2f} to {high:.2f}) among those of one category; '
         f'naming {number} categories alone would give {oracle:.2f} and .50. '
     )
-    above = statistics.bootstrap_interval(overall, seed)[0] > 0.5
+    above = interval(overall, RATE, seed=seed)[0] > 0.5
     if low > 0.5:
         return AuditCheck(
             check,
@@ -229,8 +230,8 @@ def mean_picture(
 def _compared(check, target, reconstruction, other, what, meaning, seed):
     """Compares pixel correlations with those of other pictures."""
     ours, theirs = (pairwise(target, x) for x in (reconstruction, other))
-    found = statistics.paired_difference(ours, theirs, seed)
-    flagged = found['low'] <= 0
+    found = statistics.paired_difference(ours, theirs, seed, bounds=(-2, 2))
+    flagged = not found['low'] > 0  # Of NaN, too.
     return AuditCheck(
         check,
         float(ours.mean()),
@@ -256,7 +257,7 @@ def among_training(
     first = float((place == 1).mean())
     hard = similarity(train, target).argmax(axis=0)
     wins = (own > rivals[hard, np.arange(len(target))]).astype(float)
-    low, high = statistics.bootstrap_interval(wins, seed)
+    low, high = interval(wins, RATE, seed=seed)
     flagged = high < 0.5
     return AuditCheck(
         'true picture among training pictures',

@@ -11,6 +11,7 @@ import numpy as np
 
 from brainjax.evaluation import statistics
 from brainjax.evaluation.audit import AuditCheck, pairwise, similarity
+from brainjax.evaluation.intervals import CORRELATION, interval
 
 _WORDS = {
     'noise': 'noise of the same spread',
@@ -58,8 +59,10 @@ def compare(
     ours = pairwise(target, reconstruction)
     for name, pictures in controls.items():
         theirs = pairwise(target, pictures)
-        difference = statistics.paired_difference(ours, theirs, seed)
-        flagged = difference['low'] <= 0
+        difference = statistics.paired_difference(
+            ours, theirs, seed, bounds=(-2, 2)
+        )
+        flagged = not difference['low'] > 0  # Of NaN, too.
         alike = pairwise(reconstruction, pictures).mean()
         found.append(
             AuditCheck(
@@ -98,10 +101,10 @@ def held_out_cluster(
       seed: of the bootstrap.
     """
     ours, theirs = (pairwise(target, x) for x in (held_out, naive))
-    low, high = statistics.bootstrap_interval(ours, seed)
+    low, high = interval(ours, CORRELATION, seed=seed)
     others = ~np.eye(len(target), dtype=bool)
     chance = float(similarity(target, held_out)[others].mean())
-    flagged = low <= chance
+    flagged = not low > chance  # Of NaN, too.
     return AuditCheck(
         'held-out clusters',
         float(ours.mean()),

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from brainjax.evaluation import features as feature_scores
 from brainjax.evaluation import identification, pixels
+from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.scores import Score, make_score
 from brainjax.methods.data import Data, Figure, Findings
 from brainjax.methods.inversion import files, subsets
@@ -130,4 +131,4 @@ def _limits(
 def _two_way(matrix: np.ndarray, seed: int) -> Score:
     """Two-way identification by a similarity, as in scores.json."""
     table = identification.n_way_table(matrix, 2)
-    return make_score([table], identification.chance(2), seed=seed)
+    return make_score([table], identification.chance(2), bounds=RATE, seed=seed)

@@ -12,6 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.evaluation import identification, statistics
+from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.scores import Score, make_score, pixel_scores
 from brainjax.methods.data import Data, Figure
 from brainjax.methods.inversion import files
@@ -94,6 +95,7 @@ def score(
         scores[f'two_way_pixels_from_{name}'] = make_score(
             [identification.n_way_table(matrix, 2)],
             identification.chance(2),
+            bounds=RATE,
             seed=seed,
         )
     for kind in ('pixcorr', 'two_way_pixels'):
