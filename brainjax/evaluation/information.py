@@ -6,8 +6,9 @@ import numpy as np
 
 from brainjax.evaluation import identification
 from brainjax.evaluation.intervals import RATE
-from brainjax.evaluation.posterior_scores import against_zero, bits_of_pairs
+from brainjax.evaluation.posterior_scores import bits_of_pairs
 from brainjax.evaluation.scores import Score, make_score
+from brainjax.evaluation.statistics import against_zero
 
 
 def over_folds(
@@ -38,6 +39,6 @@ def over_folds(
     ]
     return {
         'information': make_score(tables, **options) | {'chance': 0.0},
-        'information_shuffled': against_zero(np.concatenate(others), options),
+        'information_shuffled': against_zero(np.concatenate(others), **options),
         'two_way_density': make_score(density, 0.5, bounds=RATE, **options),
     }

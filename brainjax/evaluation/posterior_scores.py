@@ -269,7 +269,7 @@ def _deviations(samples, targets, images, picture, options):
     # A picture whose draws are all the same has nothing to correlate.
     table = correlation.all_pairs(errors, deviations, constant=0.0)
     pooled, parts = sharpness.pooled_correlation(deviations, errors)
-    low, high = interval(_of_pictures(parts, picture), CORRELATION, **options)
+    low, high = interval(_of_pictures(parts, picture), **options)
     return {
         'deviation_error': make_score(
             [identification.average_pairs(table, picture)],
@@ -330,12 +330,12 @@ def information(
     options = {'seed': seed, 'draws': draws}
     if np.ndim(log_posterior) == 1:
         bits = _of_pictures((log_posterior - log_prior) / np.log(2), picture)
-        return {'information': against_zero(bits, options)}
+        return {'information': statistics.against_zero(bits, **options)}
     table, others = bits_of_pairs(log_posterior, log_prior, picture)
     return {
         # Not what permuted responses tell, which is below what nothing does.
         'information': make_score([table], **options) | {'chance': 0.0},
-        'information_shuffled': against_zero(others, options),
+        'information_shuffled': statistics.against_zero(others, **options),
         **identification_scores(
             'density',
             (log_posterior - log_prior).T,
@@ -354,24 +354,6 @@ def bits_of_pairs(
     table = identification.average_pairs(bits, picture)
     m = len(table)
     return table, (table.sum(axis=0) - np.diagonal(table)) / (m - 1)
-
-
-def against_zero(values: np.ndarray, options: dict[str, int]) -> Score:
-    """A score [n] of which 0 is chance, with p from flipping signs."""
-    low, high = interval(values, **options)
-    null = statistics.sign_flip_null(values, options['draws'], options['seed'])
-    n, value = len(values), float(values.mean())
-    score = Score(
-        value=value,
-        chance=0.0,
-        low=low,
-        high=high,
-        p=statistics.p_value(value, null),
-        n=n,
-    )
-    score.per_picture = values
-    score.null = statistics.standardised(value, null, f'flips of {n}')
-    return score
 
 
 def _nominal_score(values, nominal, chance, options):

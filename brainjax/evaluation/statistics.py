@@ -197,6 +197,26 @@ def family_wise(p_values: np.ndarray) -> np.ndarray:
     return corrected
 
 
+def against_zero(
+    values: np.ndarray, seed: int = 0, draws: int = 10_000
+) -> Score:
+    """A score of values [n] of which 0 is chance, p from flipping signs."""
+    low, high = interval(values, seed=seed, draws=draws)
+    null = sign_flip_null(values, draws, seed)
+    n, value = len(values), float(values.mean())
+    score = Score(
+        value=value,
+        chance=0.0,
+        low=low,
+        high=high,
+        p=p_value(value, null),
+        n=n,
+    )
+    score.per_picture = values
+    score.null = standardised(value, null, f'flips of {n}')
+    return score
+
+
 def max_t(nulls: Mapping[str, Null]) -> dict[str, float]:
     """Step-down max-T: p of each score, corrected for their number.
 
