@@ -138,6 +138,7 @@ def _results(runs: Sequence[Run], options: Options) -> dict[str, Any]:
                 'leaderboard': str(options.leaderboard or ''),
             },
             'versions': provenance.versions(),
+            'fingerprints': {run.name: run.fingerprint for run in runs},
         }
     )
 

@@ -103,7 +103,7 @@ def compare(
     results = files.json_ready(
         {
             'scores': scores,
-            'methods': list(scored),
+            'compared': list(scored),
             'method': ', '.join(scored),
             'simulated': options.simulated or _any(methods, 'simulated'),
             'transductive': options.transductive
@@ -115,6 +115,12 @@ def compare(
                 **options._asdict(),
             },
             'versions': provenance.versions(),
+            'fingerprints': {
+                'truth': provenance.hash_arrays(*target.images),
+                'reconstructions': provenance.hash_arrays(
+                    *(image for each in methods for image in each.images)
+                ),
+            },
         }
     )
     picture = pixels.distinct(target.images)

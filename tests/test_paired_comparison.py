@@ -72,7 +72,7 @@ def of_pictures(made):
 def test_two_methods_beside_numpy_and_scipy(files, capsys):
     assert compare(files, 'good.npz', 'bad.npz', 'seen.npz') == 0
     results = found(files)
-    assert results['methods'] == ['good', 'bad']
+    assert results['compared'] == ['good', 'bad']
     ours, theirs = (of_pictures(MADE[name]) for name in ('good', 'bad'))
     for name in ours:
         entry = results['scores'][f'{name}_good_minus_bad']
@@ -146,7 +146,7 @@ def test_runs_say_what_they_are(files):
         )
     assert compare(files, 'run_good', 'run_bad', 'run_good') == 0
     results = found(files)
-    assert results['methods'] == ['method good', 'method bad']
+    assert results['compared'] == ['method good', 'method bad']
     assert results['simulated'] is True
     assert 'Only method good is of a simulated subject.' in results['problems']
     assert 'method good, method bad: a leak.' in results['problems']

@@ -33,7 +33,8 @@ class Run(NamedTuple):
       config: its config, keys joined by dots.
       pictures: names of the test pictures, sorted; () where not known.
       values: score -> [pictures] in that order, where known.
-      recording: hash of the recording, '' where not known.
+      fingerprint: hash of what was measured or, of reconstructions alone, of
+        them; '' where not known.
     """
 
     folder: pathlib.Path
@@ -42,7 +43,7 @@ class Run(NamedTuple):
     config: dict[str, Any]
     pictures: tuple[str, ...]
     values: dict[str, np.ndarray]
-    recording: str
+    fingerprint: str
 
 
 def file_of_run(path: PathLike, name: str) -> pathlib.Path:
@@ -95,14 +96,14 @@ def read(folder: PathLike, name: str) -> Run:
                 f'{path} has no {key!r} as brainjax writes it; score the '
                 'pictures again.'
             )
-    data = folder / provenance.DATA
+    hashes = results.get('fingerprints', {})
     return Run(
         folder,
         name,
         results,
         flatten_dict(results['config'], sep='.'),
         *_pictures(folder),
-        files.read_json(data).get('recording', '') if data.is_file() else '',
+        hashes.get('recording', hashes.get('reconstructions', '')),
     )
 
 
@@ -159,7 +160,7 @@ def same_subject(a: Run, b: Run) -> bool:
     """Whether two runs are of one recording, as far as can be told."""
     if a.folder.resolve() == b.folder.resolve():
         return True
-    if a.recording and a.recording == b.recording:
+    if a.fingerprint and a.fingerprint == b.fingerprint:
         return True
     if a.results['scores'] == b.results['scores']:
         return True
@@ -224,8 +225,6 @@ def own_problems(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _differing(a: Run, b: Run) -> set[str]:
     return {
         key
-        for key in {*a.config, *b.config}
-        if a.config.get(key) != b.config.get(key)
-        and key not in OF_A_SUBJECT
-        and not key.startswith('reading')
+        for key, *_ in provenance.differences(a.config, b.config)
+        if key not in OF_A_SUBJECT and not key.startswith('reading')
     }

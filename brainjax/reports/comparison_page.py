@@ -55,7 +55,7 @@ def render(
       notes: sentences on how this was made.
       seconds: that it took.
     """
-    methods = results['methods']
+    methods = results['compared']
     gain = gains(values, describe(by).lower)
     order = _ends(np.argsort(-gain, kind='stable'))
     first, others = methods[0], _joined(methods[1:])
@@ -99,6 +99,7 @@ def render(
         ],
         tables=[_differences(results), _alone(results)],
         versions=results['versions'],
+        fingerprints=results['fingerprints'],
         timings={'All': seconds},
         notes=notes,
     )
@@ -176,7 +177,7 @@ def _differences(results) -> page.Table:
         rows.append(
             [
                 item.title + (' (lower is better)' if item.lower else ''),
-                *_pair_names(each, results['methods']),
+                *_pair_names(each, results['compared']),
                 a,
                 b,
                 _signed(each['value'], item.percent),
@@ -189,8 +190,8 @@ def _differences(results) -> page.Table:
                 winner(each) or 'neither',
             ]
         )
-    two = len(results['methods']) == 2
-    first, second = results['methods'][:2]
+    two = len(results['compared']) == 2
+    first, second = results['compared'][:2]
     columns = [
         'score',
         *([] if two else ['A', 'B']),
@@ -204,7 +205,7 @@ def _differences(results) -> page.Table:
 
 def _alone(results) -> page.Table:
     """One row a score, each method with its interval."""
-    scores, methods = results['scores'], results['methods']
+    scores, methods = results['scores'], results['compared']
     names = dict.fromkeys(
         each['score'] for each in scores.values() if 'other' not in each
     )

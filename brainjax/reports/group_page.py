@@ -85,6 +85,7 @@ def render(
             board_table(board, by),
         ],
         versions=results['versions'],
+        fingerprints=results['fingerprints'],
         timings={'All': seconds},
         notes=notes,
     )

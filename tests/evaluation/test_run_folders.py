@@ -21,15 +21,13 @@ RESULTS = {
 def run(tmp_path):
     """A function that writes a folder and reads it as a run."""
 
-    def write(name, table='name,x\np1,1\np0,\n', data=None, **changes):
+    def write(name, table='name,x\np1,1\np0,\n', **changes):
         folder = tmp_path / name
         folder.mkdir()
         text = json.dumps(RESULTS | changes)
         (folder / 'scores.json').write_text(text)
         if table:
             (folder / 'per_picture.csv').write_text(table)
-        if data:
-            (folder / 'data.json').write_text(json.dumps({'recording': data}))
         return run_folders.read(folder, name)
 
     return write
@@ -59,6 +57,10 @@ def test_names_of_reconstructions_stand_in_for_a_table(run):
     assert again.pictures == ('a', 'b') and again.values == {}
 
 
+def hashed(recording):
+    return {'fingerprints': {'recording': recording, 'pictures': 'p'}}
+
+
 def config(path='', subject='', **more):
     recording = {'path': path, 'subject': subject}
     return {'config': {'recording': recording, 'seed': 0, **more}}
@@ -71,7 +73,8 @@ def config(path='', subject='', **more):
         (config('bids', '01'), config('bids', '02'), False),
         (config('a.h5'), config('b.h5'), False),
         (config(), config(), False),  # Simulated: only the seed could tell.
-        ({'data': 'x', **config()}, {'data': 'x', **config()}, True),
+        (config() | hashed('a'), config() | hashed('a'), True),
+        (config() | hashed('a'), config() | hashed('b'), False),
         (config(reconstructions='r'), config(reconstructions='r'), True),
         (
             config() | {'config': {'recording': {'folds': 5}, 'seed': 1}},

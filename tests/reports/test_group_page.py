@@ -43,6 +43,7 @@ def test_pages(tmp_path):
         'transductive': False,
         'problems': ['The test pictures are not the same.'],
         'versions': {},
+        'fingerprints': {'s1': 'abc'},
     }
     line = leaderboard.line(scores, **ABOUT)
     board = leaderboard.add(None, line, 'two_way_pixels')
