@@ -4,7 +4,7 @@ import functools
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from brainjax.methods import METHODS, Method, references
 from brainjax.methods.data import (
     Data,
     Figure,
+    Findings,
     Loaded,
     fingerprints,
     prepare,
@@ -172,28 +173,35 @@ def _fit(
         densities,
         found.arrays,
         found.scores,
-        {
-            'method': found.method,
-            'subject': data.recording.subject,
-            'source': data.recording.source,
-            'simulated': data.recording.simulated,
-            'transductive': found.transductive,
-            'test_kept': data.test_kept,
-            'problems': data.problems,
-            'notes': [*found.notes, *told],
-            'measured': methods_text.measured(
-                data.recording, len(data.pictures), config.to_dict()
-            ),
-            'fitting': found.fitting,
-            'fingerprints': data.fingerprints,
-            'trials': len(data.recording.test) / len(data.test),
-            'ceiling_from': found.ceiling_from,
-        },
+        _told(data, config, found, told),
         checks,
         found.ceiling,
         repeats,
     )
     return outcome, found.figures
+
+
+def _told(
+    data: Data, config: ConfigDict, found: Findings, notes: Sequence[str]
+) -> dict[str, Any]:
+    """What `Outcome.told` holds."""
+    return {
+        'method': found.method,
+        'subject': data.recording.subject,
+        'source': data.recording.source,
+        'simulated': data.recording.simulated,
+        'transductive': found.transductive,
+        'test_kept': data.test_kept,
+        'problems': data.problems,
+        'notes': [*found.notes, *notes],
+        'measured': methods_text.measured(
+            data.recording, len(data.pictures), config.to_dict()
+        ),
+        'fitting': found.fitting,
+        'fingerprints': data.fingerprints,
+        'trials': len(data.recording.test) / len(data.test),
+        'ceiling_from': found.ceiling_from,
+    }
 
 
 def _fewer_trials(

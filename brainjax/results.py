@@ -47,13 +47,59 @@ def conclude(
     timings: dict[str, float],
 ) -> dict[str, Any]:
     """Scores, writes and reports; returns what scores.json holds."""
-    told, checks = outcome.told, outcome.checks
-    seed = config.seed
     began = time.monotonic()
-    scores = _score(outcome, subsets(config), seed)
-    limits, curve = _ceilings(outcome, scores, seed)
+    scores = _score(outcome, subsets(config), config.seed)
+    limits, curve = _ceilings(outcome, scores, config.seed)
     scores |= limits
     timings['Score'] = time.monotonic() - began
+    results, kept = _contents(config, folder, outcome, scores)
+    _write(folder, results, outcome)
+    _write_by_picture(folder, outcome, scores)
+    if curve:
+        table = score_files.as_csv([*curve], zip(*curve.values()))
+        files.write_text(folder / 'repeats.csv', table)
+    shown = (
+        _montage(outcome, config.method),
+        *_limits(outcome, scores, curve),
+        *figures,
+    )
+    told = outcome.told
+    page.render(
+        folder / 'report.html',
+        title=f'{told["subject"]}: what was seen and what was reconstructed',
+        method=told['method'],
+        simulated=told['simulated'],
+        transductive=told['transductive'],
+        test_kept=told['test_kept'],
+        problems=told['problems'],
+        lead=paired.below(scores, REFERENCES),
+        scores=results['scores'],
+        figures=[(each.title, each.caption, draw(each)) for each in shown],
+        config_text=config.to_json_best_effort(indent=2),
+        versions=results['versions'],
+        fingerprints=results['fingerprints'],
+        preregistered=kept,
+        methods=results['methods'],
+        timings=timings,
+        notes=[
+            f'Recording: {told["source"]}.',
+            *cross_validation.notes(outcome, config),
+            *evaluation.notes(outcome.targets),
+            *told['notes'],
+        ],
+        audit=outcome.checks,
+    )
+    return results
+
+
+def _contents(
+    config: ConfigDict,
+    folder: pathlib.Path,
+    outcome: Outcome,
+    scores: Mapping[str, Score],
+) -> tuple[dict[str, Any], preregistration.Outcome | None]:
+    """What scores.json holds, and what came of a preregistration."""
+    told, checks = outcome.told, outcome.checks
     results = files.json_ready(
         {
             # Those of all folds go before means over folds.
@@ -81,44 +127,7 @@ def conclude(
         told['fitting'],
         results,
     )
-    _write(folder, results, outcome)
-    _write_by_picture(folder, outcome, scores)
-    if curve:
-        table = score_files.as_csv([*curve], zip(*curve.values()))
-        files.write_text(folder / 'repeats.csv', table)
-    page.render(
-        folder / 'report.html',
-        title=f'{told["subject"]}: what was seen and what was reconstructed',
-        method=told['method'],
-        simulated=told['simulated'],
-        transductive=told['transductive'],
-        test_kept=told['test_kept'],
-        problems=told['problems'],
-        lead=paired.below(scores, REFERENCES),
-        scores=results['scores'],
-        figures=[
-            (each.title, each.caption, draw(each))
-            for each in (
-                _montage(outcome, config.method),
-                *_limits(outcome, scores, curve),
-                *figures,
-            )
-        ],
-        config_text=config.to_json_best_effort(indent=2),
-        versions=results['versions'],
-        fingerprints=results['fingerprints'],
-        preregistered=kept,
-        methods=results['methods'],
-        timings=timings,
-        notes=[
-            f'Recording: {told["source"]}.',
-            *by_folds,
-            *evaluation.notes(outcome.targets),
-            *told['notes'],
-        ],
-        audit=checks,
-    )
-    return results
+    return results, kept
 
 
 def _registered(
