@@ -161,10 +161,14 @@ def evaluation(
     return [
         f'Reconstructions were scored against {n} pictures that were seen:',
         '; '.join(_score(name, scores[name]) for name in found) + '.',
-        'Intervals are 95 % bootstraps over pictures with expanded '
-        f'percentiles (Hesterberg 2015), {draws} resamples; p is a one-sided '
-        f'permutation test, {draws} permutations of the reconstructions across '
-        'stimuli, not corrected for the number of scores.',
+        'Chance is the mean of the same reconstructions permuted across '
+        f'stimuli ({draws} permutations), and p, one-sided, is how often they '
+        'then score as well; q, where it is given, corrects p for all scores '
+        'of the report (step-down max-T, Westfall and Young 1993). Intervals '
+        'are 95 % over pictures: the studentised bootstrap (Efron 1981; '
+        f"{draws} resamples), no narrower than Student's and no wider than "
+        'holds for any scores within the bounds (Gaffke 2005); of hits and '
+        'misses that of Clopper and Pearson (1934).',
     ]
 
 
@@ -178,9 +182,12 @@ def _score(name, score):
     )
     meaning = re.sub(r'\.$', '', item.meaning.replace('; ', ', '))
     meaning = f' ({meaning[:1].lower()}{meaning[1:]})' if meaning else ''
+    corrected = f', q = {p_in_words(score["q"])}' if score.get('q') else ''
+    guess = score.get('guess')
+    known = f', a guess {decimals(guess, item.percent)}' if guess else ''
     return (
         f'{item.title}{meaning} {value} (95 % interval {low} to {high}; chance '
-        f'{chance}, {item.chance}; p = {p_in_words(score["p"])})'
+        f'{chance}{known}; p = {p_in_words(score["p"])}{corrected})'
     )
 
 

@@ -107,6 +107,7 @@ def test_scores_follow_the_contract(finished):
     assert found['simulated'] is found['transductive'] is False
     assert found['config']['decoder']['epochs'] == 6
     assert 'jax' in found['versions']
+    assert 'ED on unpaired pictures (weight 1)' in found['methods']
     assert sorted(found['scores']) == sorted(
         [
             'pixcorr',

@@ -61,6 +61,7 @@ def outcome(workdir):
 def test_scores_are_there_beside_those_of_the_baseline(finished):
     _, results = finished
     scores = results['scores']
+    assert 'principal components of the training faces' in results['methods']
     for name in ('pairwise_latents', 'full_recognition', 'gender', 'imagery'):
         baseline = name.replace('_latents', '') + '_pca'
         for each in (name, baseline):
