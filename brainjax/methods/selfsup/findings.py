@@ -26,6 +26,13 @@ from brainjax.training.loop import History
 
 TRIALS = 400  # Of the training set, that receptive fields are fitted to.
 AT_A_TIME = 64
+# config.voxel_snr, in words.
+_WEIGHTS = {
+    'encoder': "by the encoder's accuracy on validation trials",
+    'repeats': 'by the signal to noise of repeated training trials',
+    'uniform': 'equally',
+    'transductive_source': 'by the signal to noise that the recording states',
+}
 
 
 def predict_fmri(
@@ -129,7 +136,7 @@ def in_words(config: ConfigDict) -> str:
             if decoder.all_pairs and config.validation
             else ''
         )
-        + f'). Voxels were weighted by {config.voxel_snr!r}.'
+        + f'). Voxels were weighted {_WEIGHTS[config.voxel_snr]}.'
         + (chosen if decoder.choose == 'validation' else '')
     )
 
@@ -137,7 +144,9 @@ def in_words(config: ConfigDict) -> str:
 def _trained(section: ConfigDict, config: ConfigDict) -> str:
     """'12 epochs of 10 steps, adam, ..., the last epoch'."""
     chosen = section.select == 'validation' and config.validation
-    epoch = 'the best epoch on validation stimuli' if chosen else 'the last'
+    epoch = (
+        'the best epoch on validation stimuli' if chosen else 'the last epoch'
+    )
     return (
         f'{section.epochs} epochs of {section.steps} steps, '
         f'{section.optimizer}, learning rate {section.learning_rate:g}, '
