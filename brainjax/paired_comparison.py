@@ -20,6 +20,7 @@ from brainjax.evaluation import (
     score_files,
 )
 from brainjax.evaluation.scores import Score, Scored
+from brainjax.evaluation.statistics import corrected
 from brainjax.io import files, provenance
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
@@ -161,11 +162,13 @@ def _beside(scored: Mapping[str, Scored], options: Options) -> dict[str, Score]:
     alone = {name: each.scores for name, each in scored.items()}
     pairs = paired.all_pairs(alone, options.seed, options.draws)
     check_known('score', options.by, {each['score'] for each in pairs.values()})
-    return {
+    singly = {
         f'{score}_{name}': value | {'score': score, 'method': name}
         for name, found in alone.items()
         for score, value in found.items()
-    } | pairs
+    }
+    # Two questions, each with its own q: above chance, and different.
+    return corrected(singly) | pairs
 
 
 def _shown(

@@ -12,6 +12,7 @@ from scipy import stats
 
 from brainjax.evaluation import statistics
 from brainjax.evaluation.intervals import interval
+from brainjax.evaluation.paired import bounds_of
 from brainjax.evaluation.prevalence import prevalence
 from brainjax.evaluation.score_table import decimals, describe, p_in_words
 
@@ -53,14 +54,19 @@ def combine(
         for name in common
     }
     for name in combined.keys() & tables.keys():
-        low, high = interval(
-            tables[name], describe(name).bounds, seed=seed, draws=draws
-        )
+        bounds = _bounds(name, combined[name])
+        low, high = interval(tables[name], bounds, seed=seed, draws=draws)
         combined[name] |= {'crossed_low': low, 'crossed_high': high}
     q = statistics.false_discovery([each['p'] for each in combined.values()])
     for each, corrected in zip(combined.values(), q):
         each['q'] = float(corrected)
     return combined
+
+
+def _bounds(name, score):
+    """Of a score, or of a difference that `brainjax compare` made."""
+    name = score.get('score', name)
+    return bounds_of(name) if 'other' in score else describe(name).bounds
 
 
 def _combine(scores, level):

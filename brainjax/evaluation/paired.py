@@ -142,7 +142,8 @@ def all_pairs(
 
     Returns:
       'SCORE_A_minus_B' -> `difference` with the names 'score', 'method' and
-      'other', and 'p_corrected', for all scores and pairs in the result.
+      'other', and 'q', p corrected for all scores and pairs in the result: a
+      flip turns all differences of a picture at once.
     """
     found = {}
     for (a, ours), (b, theirs) in itertools.combinations(methods.items(), 2):
@@ -157,45 +158,7 @@ def all_pairs(
                 seed=seed,
                 draws=draws,
             ) | {'score': name, 'method': a, 'other': b}
-    table = np.stack([each.per_picture for each in found.values()], axis=1)
-    corrected = family_wise(table, seed, draws)
-    return {
-        name: each | {'p_corrected': max(float(p), each['p'])}
-        for (name, each), p in zip(found.items(), corrected)
-    }
-
-
-def family_wise(
-    differences: np.ndarray, seed: int = 0, draws: int = 10_000
-) -> np.ndarray:
-    """p of sign flips, two-sided, of each test, corrected for all of them.
-
-    A flip turns all differences of a picture at once, so that tests which say
-    the same count as one: step-down maximum of |t| (Westfall and Young 1993).
-    The chance of any false one is at most the level where differences are
-    symmetric, and of many pictures where they are not.
-
-    Args:
-      differences: [pictures, tests], NaN where there is none.
-      seed, draws: of the flips.
-
-    Returns:
-      [tests] float64.
-    """
-    away = np.nan_to_num(differences)
-    # Root mean squares are not changed by flips: |mean| / rms orders as |t|.
-    rms = np.sqrt((away**2).mean(axis=0))
-    away = np.divide(away, rms, out=np.zeros_like(away), where=rms > 0)
-    observed = abs(away.mean(axis=0))
-    null = abs(statistics.sign_flip_null(away, draws, seed))
-    order = np.argsort(observed)
-    # Each is compared with the largest of itself and those below it.
-    largest = np.maximum.accumulate(null[:, order], axis=1)
-    pairs = zip(observed[order], largest.T)
-    p = np.array([statistics.p_value(*pair) for pair in pairs])
-    corrected = np.empty(len(p))
-    corrected[order] = np.maximum.accumulate(p[::-1])[::-1]
-    return corrected
+    return statistics.corrected(found)
 
 
 def in_line(score: Mapping[str, float | None]) -> str:
@@ -205,7 +168,7 @@ def in_line(score: Mapping[str, float | None]) -> str:
     )
     return (
         f'{value:>6s}  (95% {low} to {high}, p {p_in_words(score["p"])}, '
-        f'corrected {p_in_words(score["p_corrected"])}, d_z {size}, '
+        f'q {p_in_words(score["q"])}, d_z {size}, '
         f'n {score["n"]})'
     )
 

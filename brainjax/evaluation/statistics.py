@@ -50,8 +50,9 @@ def standardised(observed: float, null: np.ndarray, family: Hashable) -> Null:
     """Brings a score and its null distribution [draws] to one scale."""
     values = np.concatenate([[observed], null])
     mean, deviation = values.mean(), values.std()
-    if not deviation > 1e-9 * (1 + abs(mean)):  # All are the same.
-        return Null(family, np.zeros(len(values), np.float32))
+    if not deviation > 1e-9 * (1 + abs(mean)):
+        # All are the same: p is 1, and no other score has to beat this one.
+        return Null(family, np.full(len(values), -1e3, np.float32))
     return Null(family, np.float32((values - mean) / deviation))
 
 

@@ -19,12 +19,11 @@ from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, WIDTH
 
 MOST_SHOWN = 60  # Pictures, of which the first and the last are shown.
 ABOUT = (
-    'Differences are paired by picture: mean, 95 % interval over '
-    'pictures and p, two-sided, of sign flips. “Corrected” holds for all '
-    'rows of this table at once (largest |t| of each flip). d_z is the mean '
-    'difference in standard deviations of the differences: if these are '
-    'normal, 58 % of the pictures gain at 0.2 and 84 % at 1. “Better in” '
-    'counts the pictures, ties half.',
+    'Differences are paired by picture: mean, 95 % interval over pictures and '
+    'p, two-sided, of sign flips; q is p corrected for all rows of this table, '
+    'from the largest of each flip. d_z is the mean difference in standard '
+    'deviations of the differences: if these are normal, 58 % of the pictures '
+    'gain at 0.2 and 84 % at 1. “Better in” counts the pictures, ties half.',
     'Pictures stand for others of their kind; of other subjects, seeds or '
     'trainings this says nothing.',
 )
@@ -137,7 +136,7 @@ def sentences(scores: Mapping[str, Mapping[str, Any]], by: str) -> list[str]:
         found.append(
             f'In {item.title}, {each["method"]} less {each["other"]} is '
             f'{value} (95 % interval {low} to {high}, p '
-            f'{p_in_words(each["p_corrected"])} corrected): '
+            f'{p_in_words(each["q"])} corrected): '
             + (f'{better} is the better one.' if better else 'no difference.')
         )
     return found
@@ -146,10 +145,10 @@ def sentences(scores: Mapping[str, Mapping[str, Any]], by: str) -> list[str]:
 def winner(each: Mapping[str, Any]) -> str:
     """The better method of a pair, '' if neither is.
 
-    Better asks for an interval beyond 0 and a corrected p below 0.05.
+    Better asks for an interval beyond 0 and a q below 0.05.
     """
-    known = all(is_defined(each[k]) for k in ('low', 'high', 'p_corrected'))
-    if not known or each['p_corrected'] >= 0.05:
+    known = all(is_defined(each[k]) for k in ('low', 'high', 'q'))
+    if not known or each['q'] >= 0.05:
         return ''
     if not (each['low'] > 0 or each['high'] < 0):
         return ''
@@ -186,7 +185,7 @@ def _differences(results) -> page.Table:
                 decimals(each['d_z']),
                 in_words(each['wins'], True),
                 p_in_words(each['p']),
-                p_in_words(each['p_corrected']),
+                p_in_words(each['q']),
                 winner(each) or 'neither',
             ]
         )
@@ -198,7 +197,7 @@ def _differences(results) -> page.Table:
         *([first, second] if two else ['mean of A', 'mean of B']),
         *('difference', '95 % interval', 'd_z'),
         f'{first if two else "A"} better in',
-        *('p', 'p, corrected', 'better'),
+        *('p', 'q', 'better'),
     ]
     return page.Table('Differences', ABOUT, columns, rows)
 

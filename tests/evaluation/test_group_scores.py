@@ -55,6 +55,18 @@ def test_interval_over_subjects_and_pictures_has_both_variances():
     assert found['crossed_low'] < table.mean() < found['crossed_high']
 
 
+def test_differences_of_rates_may_be_below_0():
+    table = np.random.default_rng(0).uniform(-0.5, 0.3, (6, 30))
+    name = 'two_way_pixels_a_minus_b'
+    told = {'score': 'two_way_pixels', 'method': 'a', 'other': 'b'}
+    group = [
+        {name: {'value': row.mean(), 'chance': 0, 'p': 0.1, 'n': 30} | told}
+        for row in table
+    ]
+    found = group_scores.combine(group, {name: table}, draws=500)[name]
+    assert found['crossed_low'] < table.mean() < found['crossed_high'] < 0
+
+
 def test_direction_of_the_test_is_the_scores():
     t = (VALUES - CHANCE).mean() / stats.sem(VALUES - CHANCE)
     for more, expected in (

@@ -12,7 +12,7 @@ PAIR = {
     'value': 0.1,
     'low': 0.05,
     'high': 0.15,
-    'p_corrected': 0.01,
+    'q': 0.01,
 }
 
 
@@ -36,7 +36,7 @@ def test_gains_are_above_0_where_the_first_is_better():
         ({}, 'ours'),
         ({'better': 'lower'}, 'theirs'),
         ({'value': -0.1, 'low': -0.15, 'high': -0.05}, 'theirs'),
-        ({'p_corrected': 0.05}, ''),
+        ({'q': 0.05}, ''),
         ({'low': -0.01}, ''),
         ({'low': None}, ''),
     ],
