@@ -62,6 +62,8 @@ class Options(NamedTuple):
       human_results: files with what people chose, see `evaluation.human`.
       human_against: another method's reconstructions that they chose between.
       alpha, upright: how both sets are read, see `decoding.Rules`.
+      unpaired_pictures: that the method learned from besides, for the audit.
+      chosen_from: of how many each reconstruction was chosen by the target.
     """
 
     preset: str = 'own-size'
@@ -81,6 +83,8 @@ class Options(NamedTuple):
     alpha: str = 'grey'
     upright: bool = True
     human_against: str | None = None
+    unpaired_pictures: str | None = None
+    chosen_from: int = 1
 
 
 def evaluate(
@@ -152,6 +156,8 @@ def evaluate(
             options.recording,
             options.reading,
             options.seed,
+            options.unpaired_pictures,
+            options.chosen_from,
         )
     problems = [*target.notes, *made.notes]
     scores = {k: v for found, _ in parts for k, v in found.items()}

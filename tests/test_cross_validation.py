@@ -263,21 +263,21 @@ def test_without_information_p_is_not_small():
 
 
 def test_audits_of_folds_are_put_together():
-    def checks(value, flagged, duplicates):
+    def checks(value, level, duplicates):
         return [
-            AuditCheck('mean picture', value, 0.1, flagged, f'{value}.'),
+            AuditCheck('mean picture', value, 0.1, level, f'{value}.'),
             AuditCheck('near duplicates', 0.0, 0.0, duplicates, 'D.'),
-            AuditCheck('seeds', None, None, None, 'Not checked.'),
+            AuditCheck('seeds', None, None, 'not judged', 'Not checked.'),
         ]
 
-    folds = [checks(0.2, True, True), checks(0.5, True, False)]
-    mean, duplicates, seeds = put_together([*folds, checks(0.8, False, False)],
+    folds = [checks(0.2, 'flag', 'flag'), checks(0.5, 'flag', 'ok')]
+    mean, duplicates, seeds = put_together([*folds, checks(0.8, 'ok', 'ok')],
                                            [10, 20, 10])  # fmt: skip
     assert mean.value == pytest.approx(0.5) and mean.flagged is True
     assert 'Means over 3 folds, 2 flagged of 3 judged' in mean.verdict
     assert duplicates.flagged is True  # One fold is enough.
-    assert seeds == AuditCheck('seeds', None, None, None, 'Not checked.')
-    mean, *_ = put_together([folds[0], checks(0.8, False, False)], [1, 1])
+    assert seeds.level == 'not judged' and seeds.verdict == 'Not checked.'
+    mean, *_ = put_together([folds[0], checks(0.8, 'ok', 'ok')], [1, 1])
     assert mean.flagged is None
 
 

@@ -31,6 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='pictures shown in training; classes without one are novel',
     )
     parser.add_argument(
+        '--unpaired-pictures',
+        metavar='SOURCE',
+        help='pictures that the method learned from besides, for the audit',
+    )
+    parser.add_argument(
+        '--chosen-from',
+        type=int,
+        default=1,
+        metavar='N',
+        help='each picture is the best of N, chosen by its likeness to what '
+        'was seen; the audit says so',
+    )
+    parser.add_argument(
         '--audit',
         action='store_true',
         help='check if anything but brain activity explains the pictures; with '
@@ -111,14 +124,13 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
                 known.alpha,
                 not known.as_stored,
                 known.human_against,
+                known.unpaired_pictures,
+                known.chosen_from,
             ),
             lambda what, done: show(done, what),
         )
     for row in results.get('audit', ()):
-        word = {True: 'flagged', False: 'passed', None: 'not judged'}
-        print(
-            f'{row["check"]:36s} {word[row["flagged"]]:10s}  {row["verdict"]}'
-        )
+        print(f'{row["check"]:36s} {row["level"]:10s}  {row["verdict"]}')
     for name, score in results['scores'].items():
         print(f'{name:36s} {in_line(score)}')
     print(pathlib.Path(known.out) / 'report.html')

@@ -45,6 +45,7 @@ def near(
     wanted: Sequence[np.ndarray],
     correlation: float = CORRELATION,
     bits: int = BITS,
+    together: int | None = None,
 ) -> list[tuple[int, int]]:
     """Finds pictures that are nearly the same as one of a few.
 
@@ -55,6 +56,8 @@ def near(
       stream, wanted: pictures [height, width, 3] uint8, of any sizes.
       correlation: the least of near duplicates.
       bits: the most by which their fingerprints differ.
+      together: how many of those wanted set one another's bounds, portion by
+        portion; None for all.
 
     Returns:
       (place in stream, place in wanted) of each pair, by the second.
@@ -62,7 +65,8 @@ def near(
     if not len(wanted):
         return []
     views = [_prints(turned) for turned in _turned(wanted)]
-    bound = np.maximum(correlation, 1 - (1 - _most_alike(views)) / RATIO)
+    alike = _most_alike(views, together or len(wanted))
+    bound = np.maximum(correlation, 1 - (1 - alike) / RATIO)
     most = np.full((len(wanted), _NEIGHBOURS[1]), -1, np.float32)
     pairs, number = [], 0
     for number, part in _portions(stream):
@@ -152,7 +156,7 @@ def correlations(
     )
 
 
-def _most_alike(views: Sequence[Prints]) -> np.ndarray:
+def _most_alike(views: Sequence[Prints], together: int) -> np.ndarray:
     """Of each picture the highest correlation with another of them, [n]."""
     plain = views[0].blurred
     # Mirrored and turned relations go both ways.
@@ -160,6 +164,8 @@ def _most_alike(views: Sequence[Prints]) -> np.ndarray:
     table = np.maximum(table, table.T)
     np.fill_diagonal(table, -1)
     table[table >= _TWINS] = -1
+    portion = np.arange(len(table)) // together
+    table[portion[:, None] != portion] = -1
     return table.max(axis=1)
 
 

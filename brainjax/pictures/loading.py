@@ -69,8 +69,10 @@ def load(
         have changed, or when it was damaged.
       fit: 'centre' (Gaziv et al. 2022), or all of a picture, whatever its
         proportions: 'whole' by Pillow's bicubic filter (Shen et al. 2019),
-        'lanczos' by that one; or 'inner:PART', the centre's square of that
-        part of the short side (VanRullen & Reddy 2019).
+        'lanczos' by that one, 'whole box' by the mean of what a pixel covers,
+        and 'box' likewise of the centre's square; or 'inner:PART', the
+        centre's square of that part of the short side (VanRullen & Reddy
+        2019).
       alpha, upright: see `decoding.Rules`.
       tell: takes a sentence on what was skipped or filled in.
 

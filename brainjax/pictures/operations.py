@@ -88,6 +88,19 @@ def whole_lanczos(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.LANCZOS)
 
 
+def centre_box(image: Image.Image, size: int) -> Image.Image:
+    """The centre's largest square, each pixel the mean of those it covers."""
+    side = min(image.size)
+    left, top = ((whole - side) // 2 for whole in image.size)
+    square = image.crop((left, top, left + side, top + side))
+    return square.resize((size, size), Image.Resampling.BOX)
+
+
+def whole_box(image: Image.Image, size: int) -> Image.Image:
+    """The same of the whole picture, whatever its proportions."""
+    return image.resize((size, size), Image.Resampling.BOX)
+
+
 def inner_bilinear(image: Image.Image, size: int, part: float) -> Image.Image:
     """The centre's square of `part` of the short side (VanRullen & Reddy 2019).
 
@@ -116,6 +129,8 @@ FITS: dict[str, Fit] = {
     'centre': centre_bilinear,
     'whole': whole_bicubic,
     'lanczos': whole_lanczos,
+    'box': centre_box,
+    'whole box': whole_box,
     'unchanged': unchanged,
 }
 

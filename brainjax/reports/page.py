@@ -8,7 +8,7 @@ import jinja2
 from matplotlib.figure import Figure
 
 from brainjax.evaluation import preregistration
-from brainjax.evaluation.audit import AuditCheck
+from brainjax.evaluation.audit import PAGE, AuditCheck
 from brainjax.evaluation.preregistration import Outcome
 from brainjax.evaluation.score_table import (
     PERCENT,
@@ -115,6 +115,7 @@ def render(
         },
         notes=notes,
         audit=[_audited(row) for row in audit],
+        page_rate=f'{PAGE:g}'[1:],
         lede=lede,
         tables=tables,
         fingerprints=fingerprints or {},
@@ -126,14 +127,13 @@ def render(
 
 
 def _audited(row):
-    word = {True: 'flagged', False: 'passed', None: 'not judged'}[row.flagged]
     figures = [
         '' if x is None else f'{x:.3g}' for x in (row.value, row.reference)
     ]
     return {
         'check': row.check,
         'verdict': row.verdict,
-        'word': word,
+        'word': row.level,
         'value': figures[0],
         'reference': figures[1],
     }

@@ -1,7 +1,7 @@
-"""Methods that cheat on purpose, and one that does not, to test the audit.
+"""Methods that cheat on purpose, and honest ones, to test the audit.
 
-Each looks at generated scenes through a simulated brain and returns pictures
-in the way that such a method would. All are simulated.
+Each looks at generated pictures through a simulated brain (`worlds`) and
+returns pictures in the way that such a method would. All are simulated.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from brainjax.evaluation.audit import SIDE
-from brainjax.evaluation.audit.controls import patterns
-from brainjax.simulation.scenes import CATEGORIES, scenes
+from brainjax.evaluation.audit import controls
+from brainjax.evaluation.audit.worlds import World, blur, of_letters, of_scenes
 
-VOXELS = 600
+SAMPLES = 24
 
 
 class Case(NamedTuple):
@@ -23,6 +22,7 @@ class Case(NamedTuple):
     Attributes:
       target, reconstruction: [n, side, side, 3] float32 in 0..1.
       train: [m, side, side, 3].
+      unpaired: [k, side, side, 3] that the method learned from, or None.
       categories: [n] of the true pictures.
       controls: see `controls.compare`.
     """
@@ -30,92 +30,79 @@ class Case(NamedTuple):
     target: np.ndarray
     reconstruction: np.ndarray
     train: np.ndarray
+    unpaired: np.ndarray | None
     categories: list[str]
     controls: dict[str, np.ndarray]
 
 
-class _World(NamedTuple):
-    target: np.ndarray
-    train: np.ndarray
-    others: np.ndarray  # pictures of neither set, as a generator's
-    test_kinds: np.ndarray
-    train_kinds: np.ndarray
-    other_kinds: np.ndarray
-    test_fmri: np.ndarray
-    train_fmri: np.ndarray
-    signal: np.ndarray  # what each voxel is a weighted sum of
-    rng: np.random.Generator
-
-
 def make(
-    kind: str, seed: int, n: int = 60, train: int = 400, noise: float = 0.5
+    kind: str,
+    seed: int,
+    n: int | None = None,
+    train: int = 400,
+    noise: float | None = None,
 ) -> Case:
     """Simulates a method.
 
     Args:
       kind: one of KINDS.
-      seed: of the scenes, the brain and its noise.
-      n: number of test pictures.
+      seed: of the pictures, the brain and its noise.
+      n: number of test pictures; None for what the kind has.
       train: of training pictures.
       noise: standard deviation of a voxel's noise, in those of its signal.
     """
-    world = _world(seed, n, train, noise)
-    respond = KINDS[kind](world)
-    target, shown = world.target, world.train
-    if kind == 'leaky split':
-        # A third of the test pictures were in training, a pixel to the side.
-        leaked = np.roll(target[::3], 1, axis=2) * np.float32(0.97)
-        shown = np.concatenate([shown[len(leaked) :], leaked])
+    respond, options = KINDS[kind]
+    options = {'n': 60, 'noise': 0.5} | options
+    if kind == 'few pictures':
+        options['n'] = 5 + seed % 6
+    if n is not None:
+        options['n'] = n
+    if noise is not None:
+        options['noise'] = noise
+    draw = of_letters if kind == 'letters' else of_scenes
+    world = draw(seed, train=train, **options)
+    if kind == 'test twice':
+        world = _twice(world)
+    made = respond(world)
+    train, unpaired = _leaked(kind, world)
     return Case(
-        target,
-        respond(world.test_fmri),
-        shown,
-        [CATEGORIES[k] for k in world.test_kinds],
+        world.target,
+        made(world.test_fmri),
+        train,
+        unpaired,
+        [world.names[k] for k in world.test_kinds],
         {
-            name: respond(empty)
-            for name, empty in patterns(world.test_fmri, seed).items()
+            name: made(empty)
+            for name, empty in controls.patterns(world.test_fmri, seed).items()
         },
     )
 
 
-def _world(seed, n, train, noise):
-    rng = np.random.default_rng([seed, 5])
-    images, _, categories = scenes(n + 2 * train, SIDE, seed)
-    images = np.float32(images) / 255
-    kinds = np.array([CATEGORIES.index(c) for c in categories])
-    # As aeroplanes have sky around them, each category has its surroundings.
-    typical = _blur(rng.random((len(CATEGORIES), *images.shape[1:])), 5)
-    typical = (typical - typical.mean()) / typical.std() * 0.25 + 0.5
-    images = (0.65 * images + 0.35 * np.float32(typical)[kinds]).clip(0, 1)
-    # Half of the voxels see blurred light, half know the category too.
-    light = _blur(images, 1.5)[:, ::2, ::2].reshape(len(images), -1)
-    light = (light - light.mean(axis=0)) / light.std()
-    known = np.eye(len(CATEGORIES))[kinds] * 4
-    signal = np.concatenate([light, known - known.mean(axis=0)], axis=1)
-    weights = rng.normal(size=(signal.shape[1], VOXELS)) * (
-        rng.random((signal.shape[1], VOXELS)) < 0.05
-    )
-    fmri = signal @ weights
-    fmri /= fmri.std(axis=0)
-    fmri = np.float32(fmri + noise * rng.normal(size=fmri.shape))
-    test, seen = slice(0, n), slice(n, n + train)
-    rest = slice(n + train, None)
-    return _World(
-        images[test],
-        images[seen],
-        images[rest],
-        kinds[test],
-        kinds[seen],
-        kinds[rest],
-        fmri[test],
-        fmri[seen],
-        signal[seen],
-        rng,
-    )
+def _leaked(kind: str, world: World) -> tuple[np.ndarray, np.ndarray | None]:
+    """The training and the unpaired pictures, some test pictures in them."""
+    third = world.target[::3]
+    if kind == 'leaky split':  # A pixel to the side, a little darker.
+        third = np.roll(third, 1, axis=2) * np.float32(0.97)
+    elif kind == 'turned leak':
+        third = np.rot90(third[:, :, ::-1], axes=(1, 2))
+    else:
+        return world.train, _unpaired(world) if kind == 'retrieval' else None
+    return np.concatenate([world.train[len(third) :], third]), None
 
 
-def _blur(images, size):
-    return ndimage.gaussian_filter(images, (0, size, size, 0), mode='nearest')
+def _unpaired(world: World) -> np.ndarray:
+    return np.concatenate([world.others[len(world.target) :], world.target])
+
+
+def _twice(world: World) -> World:
+    """Every test picture is shown twice, under two names."""
+    first = np.arange(len(world.target)) // 2 * 2
+    noise = 0.5 * world.rng.normal(size=world.test_fmri.shape)
+    return world._replace(
+        target=world.target[first],
+        test_kinds=world.test_kinds[first],
+        test_fmri=np.float32(world.test_fmri[first] + noise),
+    )
 
 
 def _ridge(world, targets, alpha=300.0):
@@ -154,16 +141,17 @@ def _honest(world):
 
 
 def _dense_ridge(world):
-    predict = _ridge(world, world.train)
+    # As alpha would be chosen: in proportion to the noise.
+    noise = np.var(world.train_fmri, axis=0).mean()
+    predict = _ridge(world, world.train, 300 * noise)
     return lambda fmri: np.float32(predict(fmri)).clip(0, 1)
 
 
 def _category_oracle(world):
     """Names the category, and draws any picture of it."""
-    predict = _ridge(world, np.eye(len(CATEGORIES))[world.train_kinds], 30.0)
-    places = [
-        np.flatnonzero(world.other_kinds == k) for k in range(len(CATEGORIES))
-    ]
+    names = np.eye(len(world.names))
+    predict = _ridge(world, names[world.train_kinds], 30.0)
+    places = [np.flatnonzero(world.other_kinds == k) for k in range(len(names))]
 
     def respond(fmri):
         named = predict(fmri).argmax(axis=1)
@@ -172,17 +160,27 @@ def _category_oracle(world):
     return respond
 
 
-def _nearest_neighbour(world):
-    """Looks up the training picture whose signal is most like the decoded."""
-    predict = _ridge(world, world.signal)
-    seen = world.signal - world.signal.mean(axis=0)
-    seen = seen / np.linalg.norm(seen, axis=1, keepdims=True)
+def _nearest(world, pictures):
+    """Looks up the picture whose blurred light is most like the decoded."""
+    known = blur(pictures, 1.5).reshape(len(pictures), -1)
+    known = known - known.mean(axis=1, keepdims=True)
+    known /= np.linalg.norm(known, axis=1, keepdims=True)
+    predict = _ridge(world, blur(world.train, 1.5))
 
     def respond(fmri):
-        decoded = predict(fmri) - world.signal.mean(axis=0)
-        return world.train[(decoded @ seen.T).argmax(axis=1)]
+        decoded = predict(fmri).reshape(len(fmri), -1)
+        return pictures[(decoded @ known.T).argmax(axis=1)]
 
     return respond
+
+
+def _nearest_neighbour(world):
+    return _nearest(world, world.train)
+
+
+def _retrieval(world):
+    """The same from unpaired pictures, the test pictures among them."""
+    return _nearest(world, _unpaired(world))
 
 
 def _prior(world):
@@ -192,19 +190,101 @@ def _prior(world):
     ]
 
 
-KINDS: dict[str, Callable] = {
-    'honest': _honest,
-    'category oracle': _category_oracle,
-    'nearest neighbour': _nearest_neighbour,
-    'prior only': _prior,
-    'leaky split': _honest,
-    'dense ridge': _dense_ridge,
+def _mean_colour(world):
+    """The mean picture, with the target's mean colour."""
+    mean = world.train.mean(axis=0)
+    colour = world.target.mean(axis=(1, 2), keepdims=True)
+    made = (mean - mean.mean(axis=(0, 1)) + colour).clip(0, 1)
+    return lambda fmri: made
+
+
+def _target(world):
+    return lambda fmri: world.target
+
+
+def _blurred_target(world):
+    """The target, hidden a little."""
+    noise = 0.05 * world.rng.normal(size=world.target.shape)
+    made = np.float32(blur(world.target, 0.7) + noise).clip(0, 1)
+    return lambda fmri: made
+
+
+def _closest(pictures, target):
+    """[n, m] likeness of targets to pictures, [m, ...] or [n, m, ...]."""
+    rows = pictures.reshape(*pictures.shape[:-3], -1)
+    rows = rows - rows.mean(axis=-1, keepdims=True)
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    flat = target.reshape(len(target), -1)
+    return (rows @ flat[..., None])[..., 0] if rows.ndim == 3 else flat @ rows.T
+
+
+def _best_outside(world):
+    """The best of 1600 pictures from elsewhere, chosen by the target."""
+    likeness = _closest(world.others, world.target)
+    return lambda fmri: world.others[likeness.argmax(axis=1)]
+
+
+def _training_by_target(world):
+    """The training picture most like the target."""
+    likeness = _closest(world.train, world.target)
+    return lambda fmri: world.train[likeness.argmax(axis=1)]
+
+
+def _best_sample(world):
+    """Of samples of a decoder that is unsure, the one most like the target.
+
+    A sample is what is decoded from the responses with as much noise again.
+    """
+    decode = _honest(world)
+
+    def respond(fmri):
+        noise = world.rng.normal(size=(SAMPLES, *fmri.shape)) * 3 * fmri.std()
+        drawn = np.stack([decode(fmri + each) for each in noise], axis=1)
+        best = _closest(drawn, world.target).argmax(axis=1)
+        return drawn[np.arange(len(fmri)), best]
+
+    return respond
+
+
+# Name -> (world to method, options of the world).
+KINDS: dict[str, tuple[Callable, dict]] = {
+    'honest': (_honest, {}),
+    'middling': (_honest, {'noise': 3.0}),
+    'weak': (_honest, {'noise': 10.0}),
+    'dense ridge': (_dense_ridge, {}),
+    'few pictures': (_honest, {'noise': 3.0}),
+    'letters': (_honest, {'n': 30, 'noise': 3.0}),
+    'category oracle': (_category_oracle, {}),
+    'nearest neighbour': (_nearest_neighbour, {}),
+    'training by target': (_training_by_target, {}),
+    'prior only': (_prior, {}),
+    'leaky split': (_honest, {}),
+    'turned leak': (_honest, {}),
+    'retrieval': (_retrieval, {}),
+    'mean colour': (_mean_colour, {}),
+    'target': (_target, {}),
+    'blurred target': (_blurred_target, {}),
+    'best of 1600': (_best_outside, {'others': 1600}),
+    'best sample': (_best_sample, {}),
+    'test twice': (_honest, {}),
 }
-# The check that must flag each kind.
+HONEST = (
+    *('honest', 'middling', 'weak'),
+    *('dense ridge', 'few pictures', 'letters'),
+)
+# The check that is meant for each cheat.
 CAUGHT_BY = {
     'category oracle': 'beyond the category',
     'nearest neighbour': 'copies of training pictures',
-    'prior only': 'noise in place of the responses',
+    'training by target': 'copies of training pictures',
+    'prior only': 'same responses in another order',
     'leaky split': 'near duplicates',
-    'dense ridge': 'span of training pictures',
+    'turned leak': 'near duplicates',
+    'retrieval': 'near duplicates among unpaired pictures',
+    'mean colour': 'beyond low-level statistics',
+    'target': 'detail that fMRI cannot have',
+    'blurred target': 'detail that fMRI cannot have',
+    'best of 1600': 'chosen among many by the target',
+    'best sample': 'noise in place of the responses',
+    'test twice': 'equal test pictures',
 }

@@ -6,7 +6,8 @@ little: a method that names the category and draws any picture of it scores
 .95 with ten categories (Shirakawa et al. 2025; Otsuka et al. 2025).
 
 Pictures are compared by the correlation of their pixels at 32 x 32: fine
-detail of the right object in the wrong place is not credited here.
+detail of the right object in the wrong place is not credited here. `spaces`
+has the same checks by what networks see.
 
 Every function takes `target` and `reconstruction`, matched
 [n, side, side, 3] float32 in 0..1, and `train`, [m, side, side, 3] of the
@@ -20,15 +21,19 @@ import numpy as np
 from brainjax.evaluation import identification, statistics
 from brainjax.evaluation.audit import (
     AuditCheck,
+    copied,
+    low_level,
     not_checked,
     pairwise,
     similarity,
     span,
+    too_good,
 )
 from brainjax.evaluation.intervals import RATE, interval
-from brainjax.pictures import duplicates, operations
 
-COPIES = 0.05  # Share of copies beyond that among targets.
+GAIN = 0.2  # Of two-way identification above .5, that categories may explain.
+SHARE = 0.6  # Of it that has to be left within categories.
+FEWEST = 8  # Pictures that share their category with another.
 
 
 def of_pictures(
@@ -37,6 +42,9 @@ def of_pictures(
     train: np.ndarray | None,
     categories: Sequence[str] | None,
     seed: int = 0,
+    unpaired: np.ndarray | None = None,
+    fine: bool = True,
+    chosen_from: int = 1,
 ) -> list[AuditCheck]:
     """All checks that need pictures alone.
 
@@ -45,31 +53,55 @@ def of_pictures(
       train: likewise; None if the training pictures are not known.
       categories: [n] of the true pictures, or None.
       seed: of the bootstrap.
+      unpaired: [k, side, side, 3] from which the method learned what pictures
+        look like, or None.
+      fine: whether the pictures seen were as large as those compared.
+      chosen_from: of how many each reconstruction was chosen by the target.
     """
-    rows = [within_categories(target, reconstruction, categories, seed)]
-    if train is None or not len(train):
-        why = 'the training pictures are not known; give --train-pictures.'
-        rows += [
-            not_checked(check, why)
-            for check in (
-                'near duplicates',
-                'copies of training pictures',
-                'nearest training picture',
-                'mean picture',
-                'true picture among training pictures',
-                'span of training pictures',
-            )
-        ]
+    pair, known = (target, reconstruction), train is not None and len(train)
+    others = train if known else target
+    rows = [
+        within_categories(*pair, categories, seed),
+        copied.repeated(target),
+        too_good.detail(*pair, others, fine),
+        too_good.chosen(*pair, others, fine, chosen_from),
+    ]
+    if known:
+        rows += _beside_training(target, reconstruction, train, seed)
     else:
+        why = 'the training pictures are not known; give --train-pictures.'
+        rows += [not_checked(check, why) for check in _TRAINING]
+    if unpaired is not None and len(unpaired):
         rows += [
-            near_duplicates(target, train),
-            copies(target, reconstruction, train),
-            nearest(target, reconstruction, train, seed),
-            mean_picture(target, reconstruction, train, seed),
-            among_training(target, reconstruction, train, seed),
-            span.span(target, reconstruction, train),
+            copied.near_duplicates(target, unpaired, 'unpaired'),
+            copied.copies(*pair, unpaired, 'unpaired'),
         ]
-    return [*rows, span.effective_rank(target, reconstruction)]
+    return [*rows, span.effective_rank(*pair)]
+
+
+_TRAINING = (
+    'near duplicates',
+    'copies of training pictures',
+    'beyond low-level statistics',
+    'nearest training picture',
+    'mean picture',
+    'true picture among training pictures',
+    'span of training pictures',
+)
+
+
+def _beside_training(target, reconstruction, train, seed):
+    """The checks of _TRAINING, in that order."""
+    pair = target, reconstruction
+    return [
+        copied.near_duplicates(target, train),
+        copied.copies(*pair, train),
+        low_level.beyond(*pair, train, seed),
+        nearest(*pair, train, seed),
+        mean_picture(*pair, train, seed),
+        among_training(*pair, train, seed),
+        span.span(*pair, train),
+    ]
 
 
 def oracle_score(categories: int, accuracy: float = 1.0) -> float:
@@ -86,16 +118,24 @@ def within_categories(
     reconstruction: np.ndarray,
     categories: Sequence[str] | None,
     seed: int = 0,
+    space: str = '',
 ) -> AuditCheck:
-    """Is a picture identified among others of its own category?"""
-    check = 'beyond the category'
+    """Is a picture identified among others of its own category?
+
+    Args:
+      target, reconstruction: pictures, or features [n, units].
+      categories: [n], or None.
+      seed: of the bootstrap.
+      space: what the features are called; '' for pixels.
+    """
+    check = f'beyond the category{space and f" ({space})"}'
     if categories is None:
         return not_checked(check, 'the categories of the pictures are unknown.')
     labels = np.asarray(categories)
     same = labels[:, None] == labels[None]
     rivals = same.sum(axis=0) - 1
     kept = rivals > 0
-    if kept.sum() < 8:  # Too few for an interval.
+    if kept.sum() < FEWEST:  # Too few for an interval.
         return not_checked(
             check,
             f'only {kept.sum()} test pictures share their category with '
@@ -104,89 +144,24 @@ def within_categories(
     matrix = similarity(target, reconstruction)
     beaten = (matrix < np.diagonal(matrix)) & same
     inside = beaten.sum(axis=0)[kept] / rivals[kept]
-    overall = identification.two_way(matrix)
+    whole = float(identification.two_way(matrix).mean())
+    level, meaning = low_level.judge(whole, inside, seed, GAIN, SHARE, FEWEST)
     low, high = interval(inside, RATE, seed=seed)
-    value, whole = float(inside.mean()), float(overall.mean())
     number = len(np.unique(labels))
-    oracle = oracle_score(number)
-    found = (
-        f'Two-way identification is {whole:.2f} among all pictures and '
-        f'{value:.2f} ({low:.2f} to {high:.2f}) among those of one category; '
-        f'naming {number} categories alone would give {oracle:.2f} and .50. '
-    )
-    above = interval(overall, RATE, seed=seed)[0] > 0.5
-    if low > 0.5:
-        return AuditCheck(
-            check,
-            value,
-            0.5,
-            False,
-            f'{found}More than the category is decoded.',
-        )
-    if above and high < whole:
-        return AuditCheck(
-            check, value, 0.5, True,
-            f'{found}The pictures show the category, and nothing beyond it.',
-        )  # fmt: skip
     return AuditCheck(
         check,
-        value,
+        float(inside.mean()),
         0.5,
-        None,
-        f'{found}Too few pictures, or scores at chance: not judged.',
-    )
-
-
-def near_duplicates(target: np.ndarray, train: np.ndarray) -> AuditCheck:
-    """Was a test picture, or nearly the same, shown in training?"""
-    pairs = duplicates.near(
-        operations.to_uint8(train), operations.to_uint8(target)
-    )
-    found = len({test for _, test in pairs})
-    return AuditCheck(
-        'near duplicates',
-        found / len(target),
-        0.0,
-        found > 0,
-        f'{found} of {len(target)} test pictures nearly equal a training '
-        'picture. '
-        + (
-            'The split leaks: leave them out, or divide anew.'
-            if found
-            else 'The split does not leak pictures.'
-        ),
-    )
-
-
-def copies(
-    target: np.ndarray, reconstruction: np.ndarray, train: np.ndarray
-) -> AuditCheck:
-    """Are the reconstructions training pictures?"""
-    ours, theirs = (
-        len(
-            {
-                i
-                for _, i in duplicates.near(
-                    operations.to_uint8(train), operations.to_uint8(x)
-                )
-            }
-        )
-        / len(x)
-        for x in (reconstruction, target)
-    )
-    flagged = ours > theirs + COPIES
-    return AuditCheck(
-        'copies of training pictures',
-        ours,
-        theirs,
-        flagged,
-        f'{ours:.0%} of the reconstructions nearly equal a training picture '
-        f'({theirs:.0%} of the true pictures do). '
-        + (
-            'They are looked up, not reconstructed.'
-            if flagged
-            else 'They are not looked up.'
-        ),
+        level,
+        f'Two-way identification is {whole:.2f} among all pictures and '
+        f'{inside.mean():.2f} ({low:.2f} to {high:.2f}) among those of one '
+        f'category; naming {number} categories alone would give '
+        f'{oracle_score(number):.2f} and .50. '
+        + {
+            'ok': 'More than the category is decoded.',
+            'flag': 'The pictures show the category, and nothing beyond it.',
+            'not judged': meaning,
+        }[level],
     )
 
 
@@ -231,16 +206,16 @@ def _compared(check, target, reconstruction, other, what, meaning, seed):
     """Compares pixel correlations with those of other pictures."""
     ours, theirs = (pairwise(target, x) for x in (reconstruction, other))
     found = statistics.paired_difference(ours, theirs, seed, bounds=(-2, 2))
-    flagged = not found['low'] > 0  # Of NaN, too.
+    worse = not found['low'] > 0  # Of NaN, too.
     return AuditCheck(
         check,
         float(ours.mean()),
         float(theirs.mean()),
-        flagged,
+        'note' if worse else 'ok',
         f'Pixel correlation {ours.mean():.2f}, that of {what} '
         f'{theirs.mean():.2f} (difference {found["low"]:.2f} to '
         f'{found["high"]:.2f}). '
-        + (meaning if flagged else 'The reconstruction is closer.'),
+        + (meaning if worse else 'The reconstruction is closer.'),
     )
 
 
@@ -258,12 +233,12 @@ def among_training(
     hard = similarity(train, target).argmax(axis=0)
     wins = (own > rivals[hard, np.arange(len(target))]).astype(float)
     low, high = interval(wins, RATE, seed=seed)
-    flagged = high < 0.5
+    nearer = high < 0.5
     return AuditCheck(
         'true picture among training pictures',
         float(np.median(place)),
         (len(train) + 2) / 2,
-        flagged,
+        'note' if nearer else 'ok',
         f'Among {len(train)} training pictures the true one takes place '
         f'{np.median(place):g} in the median and the first in {first:.0%}; '
         'against the training picture most like it, it wins in '
@@ -271,7 +246,7 @@ def among_training(
         + (
             'The reconstructions are nearer to training pictures than to '
             'what was seen.'
-            if flagged
+            if nearer
             else 'They are at least as near to what was seen.'
         ),
     )

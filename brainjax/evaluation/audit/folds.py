@@ -6,7 +6,12 @@ import numpy as np
 
 from brainjax.evaluation.audit import AuditCheck
 
-ONE_IS_ENOUGH = ('near duplicates',)  # It is in the division, not by chance.
+# They are in the division or the pictures, not there by chance.
+ONE_IS_ENOUGH = (
+    'near duplicates',
+    'near duplicates among unpaired pictures',
+    'equal test pictures',
+)
 
 
 def put_together(
@@ -27,22 +32,29 @@ def put_together(
 
 def _one(rows: Sequence[AuditCheck], pictures: Sequence[int]) -> AuditCheck:
     first = rows[0]
-    judged = [row.flagged for row in rows if row.flagged is not None]
     if all(row == first for row in rows):
         return first
-    against = sum(judged)
-    flagged = 2 * against > len(judged) or (
-        against > 0 and first.check in ONE_IS_ENOUGH
-    )
+    judged = [row.level for row in rows if row.level != 'not judged']
+    against = judged.count('flag')
     return first._replace(
         value=_mean([row.value for row in rows], pictures),
         reference=_mean([row.reference for row in rows], pictures),
-        flagged=flagged if flagged or (judged and not against) else None,
+        level=_level(judged, first.check in ONE_IS_ENOUGH),
         verdict=f'Means over {len(rows)} folds'
         + (f', {against} flagged of {len(judged)} judged' if judged else '')
         + '. '
         + ' '.join(f'Fold {i}: {row.verdict}' for i, row in enumerate(rows, 1)),
     )
+
+
+def _level(judged: Sequence[str], one_is_enough: bool) -> str:
+    """The level of most folds that were judged."""
+    flags, notes = judged.count('flag'), judged.count('note')
+    if 2 * flags > len(judged) or (flags and one_is_enough):
+        return 'flag'
+    if flags or not judged:
+        return 'not judged'
+    return 'note' if 2 * notes > len(judged) else 'ok'
 
 
 def _mean(values: Sequence[float | None], weights: Sequence[int]):

@@ -16,13 +16,17 @@ from brainjax.evaluation.audit import (
     controls,
     not_checked,
     pairwise,
+    repeats,
+    spaces,
     span,
 )
 from brainjax.io.files import PathLike
+from brainjax.linear.arrays import evenly
 from brainjax.pictures import loading, operations
 from brainjax.recordings import (
     Recording,
     leakage,
+    normalise,
     open_recording,
     take_trials,
 )
@@ -38,6 +42,8 @@ def of_folders(
     recording: PathLike | None,
     options: Mapping[str, Any],
     seed: int = 0,
+    unpaired_pictures: PathLike | None = None,
+    chosen_from: int = 1,
 ) -> list[AuditCheck]:
     """Audits one set of pictures against another.
 
@@ -49,38 +55,32 @@ def of_folders(
         whose categories, by name, or None.
       options: of the recording's format.
       seed: of the bootstrap.
+      unpaired_pictures: source of those that the method learned from besides.
+      chosen_from: of how many each picture was chosen by the target.
     """
-    train, shared = None, []
-    categories = [classification.class_of(path) for path in seen.paths]
+    train, shared, categories = None, [], None
     if recording is not None:
         opened = open_recording(recording, **options)
         shared = _shared(opened)
-        shown = np.unique(opened.train.stimulus)
-        if opened.stimuli.images is not None:
-            train = _small(opened.stimuli.images[shown])
-        if opened.stimuli.categories is not None:
-            of = dict(
-                zip(map(_stem, opened.stimuli.names), opened.stimuli.categories)
-            )
-            categories = [of.get(_stem(name), '') for name in seen.names]
+        train = _shown(opened)
+        categories = _categories(opened, seen.names)
+        shared += _responses(opened, seen.names, seen.images, images, seed)
+    if categories is None:
+        categories = [classification.class_of(path) for path in seen.paths]
+    square = all(len({*x.shape[:2]}) == 1 for x in seen.images)
+    fit = 'box' if square else 'whole box'
     if train_pictures is not None:
-        loaded, _ = loading.load(
-            train_pictures,
-            SIDE,
-            limit=MOST_TRAINING,
-            seed=seed,
-            fit='lanczos',
-        )
-        train = np.float32(loaded) / 255
-    found = checks.of_pictures(
-        _small(seen.images),
-        _small(images),
+        train = _load(train_pictures, fit, seed)
+    unpaired = unpaired_pictures and _load(unpaired_pictures, fit, seed)
+    found = _of_pictures(
+        seen.images,
+        images,
         train,
         categories if all(categories) else None,
         seed,
+        unpaired,
+        chosen_from,
     )
-    if train is not None and len(train) > 1:
-        found.append(span.best_prediction(_small(seen.images), train))
     why = 'needs the fitted method; set config.audit.on in `brainjax run`.'
     return [
         *shared,
@@ -89,11 +89,77 @@ def of_folders(
             not_checked(check, why)
             for check in (
                 'noise in place of the responses',
+                'same responses in another order',
                 'held-out clusters',
                 'seeds',
             )
         ),
     ]
+
+
+def _of_pictures(
+    target: Sequence[np.ndarray],
+    images: Sequence[np.ndarray],
+    train: Sequence[np.ndarray] | None,
+    categories: Sequence[str] | None,
+    seed: int,
+    unpaired: Sequence[np.ndarray] | None = None,
+    chosen_from: int = 1,
+) -> list[AuditCheck]:
+    """All checks that need pictures alone, at their sizes, in all spaces."""
+    pair = small(target), small(images)
+    known = None if train is None else small(train)
+    found = checks.of_pictures(
+        *pair,
+        known,
+        categories,
+        seed,
+        None if unpaired is None else small(unpaired),
+        min(min(x.shape[:2]) for x in target) >= SIDE,
+        chosen_from,
+    )
+    decoded = found[0].level == 'ok'  # Beyond the category.
+    found += spaces.of_layers(target, images, train, categories, decoded, seed)
+    if known is not None and len(known) > 1:
+        found.append(span.best_prediction(pair[0], known))
+    return found
+
+
+def _shown(recording: Recording) -> np.ndarray | None:
+    """The pictures shown in training, [m, height, width, 3], if known."""
+    images = recording.stimuli.images
+    if images is None:
+        return None
+    return images[np.unique(recording.train.stimulus)]
+
+
+def _categories(recording: Recording, names: Sequence[str]) -> list[str] | None:
+    """Categories of pictures by their names; '' where one is not known."""
+    stimuli = recording.stimuli
+    if stimuli.categories is None:
+        return None
+    known = dict(zip(map(_stem, stimuli.names), stimuli.categories))
+    return [known.get(_stem(name), '') for name in names]
+
+
+def _responses(recording, names, target, images, seed) -> list[AuditCheck]:
+    """What repeats of the responses tell, of pictures found by name."""
+    known = {_stem(name): i for i, name in enumerate(recording.stimuli.names)}
+    rows = [i for i, name in enumerate(names) if _stem(name) in known]
+    if not rows:
+        return []
+    stimulus = np.array([known[_stem(names[i])] for i in rows])
+    pair = (small([x[i] for i in rows]) for x in (target, images))
+    test = normalise(recording).test
+    return [repeats.of_responses(test, stimulus, *pair, seed)]
+
+
+def _load(source: PathLike, fit: str, seed: int) -> np.ndarray:
+    """Pictures of a source, by the way that all are brought to size."""
+    loaded, _ = loading.load(
+        source, SIDE, limit=MOST_TRAINING, seed=seed, fit=fit
+    )
+    return loaded
 
 
 def of_run(
@@ -118,9 +184,8 @@ def of_run(
     """
     recording, test = data.recording, data.test
     stimuli, folder = recording.stimuli, workdir / 'audit'
-    target = _small(stimuli.images[test.stimulus])
-    small = _small(reconstruction)
-    train = _small(stimuli.images[np.unique(recording.train.stimulus)])
+    seen = stimuli.images[test.stimulus]
+    target, made = small(seen), small(reconstruction)
     categories = stimuli.categories and [
         stimuli.categories[i] for i in test.stimulus
     ]
@@ -130,11 +195,11 @@ def of_run(
         again = data if part is recording else prepare(part, data.pictures)
         fitted = method.fit(again, changed, folder / place)
         fmri = again.test.fmri[rows]
-        return _small(method.reconstruct(fitted, fmri, changed))
+        return small(method.reconstruct(fitted, fmri, changed))
 
     def without_brain(name, fmri):
         elsewhere = _in_folder(fitted, folder / name)
-        return _small(method.reconstruct(elsewhere, fmri, config))
+        return small(method.reconstruct(elsewhere, fmri, config))
 
     given = {
         name: without_brain(name, fmri)
@@ -142,11 +207,20 @@ def of_run(
     }
     return [
         *_shared(recording),
-        *checks.of_pictures(target, small, train, categories, config.seed),
-        span.best_prediction(target, train),
-        *controls.compare(target, small, given, config.seed),
-        _clusters(refit, recording, test, target, small, config),
-        _seeds(refit, recording, target, small, config),
+        *_of_pictures(
+            seen,
+            reconstruction,
+            _shown(recording),
+            categories,
+            config.seed,
+            _some(data.pictures),
+        ),
+        *controls.compare(target, made, given, config.seed),
+        repeats.of_responses(
+            data.normalised.test, test.stimulus, target, made, config.seed
+        ),
+        _clusters(refit, recording, test, target, made, config),
+        _seeds(refit, recording, target, made, config),
     ]
 
 
@@ -157,7 +231,7 @@ def _shared(recording: Recording) -> list[AuditCheck]:
             f'{found.what} in training and test',
             None if found.shared is None else float(found.shared),
             None if found.of is None else float(found.of),
-            None,
+            'not judged',
             found.verdict,
         )
         for found in leakage.check(recording)
@@ -208,7 +282,7 @@ def _seeds(refit, recording, target, reconstruction, config) -> AuditCheck:
 
 def as_dicts(found: Sequence[AuditCheck]) -> list[dict[str, Any]]:
     """Checks as scores.json has them."""
-    return [check._asdict() for check in found]
+    return [check._asdict() | {'flagged': check.flagged} for check in found]
 
 
 def _in_folder(fitted: Any, folder: pathlib.Path) -> Any:
@@ -218,12 +292,29 @@ def _in_folder(fitted: Any, folder: pathlib.Path) -> Any:
     return fitted._replace(folder=folder)
 
 
-def _small(images: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of any size to [n, side, side, 3] float32 in 0..1."""
+def small(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Brings pictures to the size at which all are compared, in one way.
+
+    Each pixel is the mean of those that it covers, so that it does not matter
+    if pictures came large or had been shrunk likewise before.
+
+    Args:
+      images: [height, width, 3] each, uint8 or floats in 0..1.
+
+    Returns:
+      [n, SIDE, SIDE, 3] float32 in 0..1.
+    """
     bytes_ = [operations.to_uint8(image) for image in images]
     size = (SIDE, SIDE)
     found = operations.to_one_size(bytes_, size, 'box')
     return np.float32(found) / 255
+
+
+def _some(pictures: np.ndarray | None) -> np.ndarray | None:
+    """Unpaired pictures, MOST_TRAINING at most."""
+    if pictures is None or not len(pictures):
+        return None
+    return pictures[evenly(len(pictures), MOST_TRAINING)]
 
 
 def _stem(name: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from brainjax.evaluation.audit import AuditCheck, not_checked
 
 SPAN_LEAST, SPAN_SHARE = 0.002, 0.05
+FEWEST = 5  # Pictures of which one counts dimensions.
 
 
 def span(
@@ -30,18 +31,19 @@ def span(
             f'{size} values.',
         )
     ours, theirs = (outside_span(x, train) for x in (reconstruction, target))
-    flagged = ours < SPAN_LEAST and ours < SPAN_SHARE * theirs
+    mixed = ours < SPAN_LEAST and ours < SPAN_SHARE * theirs
     return AuditCheck(
         check,
         ours,
         theirs,
-        flagged,
+        # Every ridge with one penalty does so, and may be honest.
+        'note' if mixed else 'ok',
         f'{ours:.2%} of the reconstructions’ variance is outside the span of '
         f'the training pictures, and {theirs:.2%} of the true pictures’. '
         + (
             'They are mixtures of training pictures and cannot show '
             'anything else.'
-            if flagged
+            if mixed
             else 'They are not mere mixtures of training pictures.'
         ),
     )
@@ -87,7 +89,7 @@ def best_prediction(
         'best prediction of a dense linear decoder',
         next(iter(floors.values())),
         None,
-        None,
+        'not judged',
         'Share of the true pictures’ variance that no mixture of so many '
         f'training pictures can give: {listed}.',
     )
@@ -97,19 +99,22 @@ def effective_rank(
     target: np.ndarray, reconstruction: np.ndarray
 ) -> AuditCheck:
     """How many dimensions the reconstructions fill, and the targets."""
+    check = 'effective rank'
+    if len(target) < FEWEST:  # n pictures fill n - 1 dimensions at most.
+        return not_checked(check, f'it needs {FEWEST} test pictures.')
     ours, theirs = (_rank(x) for x in (reconstruction, target))
-    flagged = ours < 1.5
+    one = ours < 1.5
     return AuditCheck(
-        'effective rank',
+        check,
         ours,
         theirs,
-        flagged,
+        'note' if one else 'ok',
         f'The reconstructions fill {ours:.1f} dimensions and the true '
         f'pictures {theirs:.1f} (exponential of the entropy of the '
         'covariance’s eigenvalues). '
         + (
             'They are all but one picture.'
-            if flagged
+            if one
             else 'They differ from each other.'
         ),
     )
