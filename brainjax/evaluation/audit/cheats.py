@@ -13,7 +13,7 @@ from scipy import ndimage
 from brainjax.evaluation.audit import controls
 from brainjax.evaluation.audit.worlds import World, blur, of_letters, of_scenes
 
-SAMPLES = 24
+SAMPLES = 12
 
 
 class Case(NamedTuple):
