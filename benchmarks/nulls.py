@@ -1,12 +1,14 @@
-"""Are p-values and intervals what they say? 500 simulated experiments.
+"""Are p-values what they say? 500 simulated experiments without information.
 
     python benchmarks/nulls.py --json nulls.json
 
-Reconstructions that know nothing but have something in common: for every
-score, p with ties broken at random must be uniform (Kolmogorov-Smirnov), and
-p as reported must be at most 0.05 in no more than 5 % of the experiments.
-Then reconstructions that know something: the 95 % interval must hold the
-expected score, estimated from a large experiment, in 95 % of the experiments.
+Reconstructions know nothing of the pictures but have something in common, and
+every kind of score is made of them: of 20 pictures, of 5, of pictures shown
+several times, of folds whose reconstructions are shifted, and of coarse values
+with ties. For each score p with ties broken at random must be uniform
+(Kolmogorov-Smirnov), p as reported at most .05 in no more than 5 % of the
+experiments, and the score at chance on average (t of value - chance). Of all
+scores of an experiment, q may be at most .05 in 5 % of them.
 """
 
 import argparse
@@ -17,134 +19,143 @@ from scipy import stats
 
 from brainjax.evaluation import (
     distractors,
+    encoding,
     identification,
-    pixels,
+    information,
+    paired,
     scores,
-    ssim,
-    statistics,
 )
+from brainjax.evaluation.intervals import RATE
+from brainjax.evaluation.statistics import corrected
 
 SIDE = 11
+POOL = 60  # Pictures from outside the test set.
+# Name -> the picture of each target, the fold of each, and levels of grey.
+CASES = {
+    '20 pictures': (np.arange(20), None, None),
+    '5 pictures': (np.arange(5), None, None),
+    'repeats': (np.repeat(np.arange(8), 3), None, None),
+    'folds': (np.arange(16), np.repeat(np.arange(4), 4), None),
+    'ties': (np.arange(12), None, 3),
+}
 
 
-def simulate(generator, n, knows):
+def simulate(rng, picture, fold, levels):
     """Pictures and reconstructions [n, SIDE, SIDE, 3] in 0..1."""
-    truth = generator.random((n, SIDE, SIDE, 3))
-    common = generator.random((1, SIDE, SIDE, 3))
-    noise = generator.random(truth.shape)
-    return truth, knows * truth + (1 - knows) * (0.5 * common + 0.5 * noise)
+    shape = (picture.max() + 1, SIDE, SIDE, 3)
+    target = rng.random(shape)
+    # Reconstructions of one picture are alike, as its responses are.
+    made = (rng.random(shape) + rng.random(shape[1:]))[picture]
+    made = made + rng.random(made.shape)
+    if fold is not None:
+        made += rng.random((fold.max() + 1, *shape[1:]))[fold]
+    made /= made.max()
+    if levels:
+        target, made = (np.round(levels * x) / levels for x in (target, made))
+    return target[picture], made
 
 
-def tables(truth, made, pool):
-    """Score -> its table, and whether lower is better."""
-    n = len(truth)
-    rows = truth.reshape(n, -1), made.reshape(n, -1)
-    matrix = identification.similarity(*rows)
-    others = identification.similarity(pool.reshape(len(pool), -1), rows[1])
+def of_pictures(rng, target, made, picture, fold, options):
+    options = {'picture': picture, **options}
+    found, matrix = scores.pixel_scores(target, made, fold=fold, **options)
+    found |= scores.identification_scores('x', matrix, fold=fold, **options)
+    if fold is None:
+        distance = 1 - np.nan_to_num(matrix)
+        found |= scores.retrieval_scores('x', matrix, **options)
+        found['distance'] = scores.distance_score(distance, **options)
+        found |= outside(rng, matrix, made, options)
+    return found
+
+
+def outside(rng, matrix, made, options):
+    """Among pictures from outside the test set, and among their classes."""
+    pool = rng.random((POOL, SIDE, SIDE, 3)).reshape(POOL, -1)
+    others = identification.similarity(pool, made.reshape(len(made), -1))
     beaten = distractors.better(-matrix, -others)
-    classes = identification.ranks(np.concatenate([matrix, others]))[:n] - 1
-    total = n + len(pool) - 1
-    success = identification.expected_success
-    way = identification.n_way_table
+    picture = options.pop('picture')
+    found = {}
+    for n, top in ((10, 1), (50, 5)):
+        success = identification.expected_success(beaten, POOL, n, top)
+        found[f'top{top}_{n}way'] = scores.make_score(
+            [identification.average_pairs(success, picture)],
+            identification.chance(n, top),
+            bounds=RATE,
+            **options,
+        )
+    return found
+
+
+def of_responses(rng, picture, fold, options):
+    """Scores of voxels, of bits, and of two methods beside one another."""
+    n = picture.max() + 1
+    x, y = rng.normal(size=(2, n, 30)) + rng.normal(size=(2, 1, 30))
+    log_posterior = rng.normal(size=(n, n)) + rng.normal(size=n)
+    halves = [(log_posterior, np.zeros(n), np.arange(n))]
+    told = information.over_folds(halves, **options)
+    ours, theirs = rng.exponential(size=(2, n))
     return {
-        'pixcorr': (matrix, False),
-        'ssim_2d': (ssim.table('ssim_2d', truth, made), False),
-        'ssim_1d': (ssim.table('ssim_1d', truth, made), False),
-        'two_way': (way(matrix, 2), False),
-        'all_way': (way(matrix, n), False),
-        'top5_picture': (way(matrix, n, 5), False),
-        'top1_reconstruction': (way(matrix.T, n), False),
-        'rank': (identification.ranks(matrix).astype(float), True),
-        'distance': (1 - matrix, True),
-        'identification_10way': (success(beaten, len(pool), 10), False),
-        'top1_50way': (success(classes, total, 50), False),
-        'top5_50way': (success(classes, total, 50, 5), False),
+        'voxels': encoding.score(x, y, **options),
+        'two_way_density': told['two_way_density'],
+        'difference': paired.difference(ours, theirs, **options),
     }
 
 
-def randomised_p(table, lower, seed, draws, generator):
-    sign = -1 if lower else 1
-    null = sign * statistics.permutation_null([table], draws, seed)
-    value = sign * np.diagonal(table).mean()
-    above = (null > value + 1e-9).sum()
-    ties = 1 + (abs(null - value) <= 1e-9).sum()
-    return (above + generator.random() * ties) / (draws + 1)
+def randomised(score, rng):
+    """p with ties broken at random."""
+    observed, null = score.null.draws[0], score.null.draws[1:]
+    above = (null > observed + 1e-4).sum()
+    ties = 1 + (abs(null - observed) <= 1e-4).sum()
+    return (above + rng.random() * ties) / (len(null) + 1)
+
+
+def measure(case, experiments, draws):
+    """Score -> randomised p, p, value - chance; smallest q of a report."""
+    rng, found, smallest = np.random.default_rng(0), {}, []
+    for experiment in range(experiments):
+        options = {'seed': experiment, 'draws': draws}
+        pictures = simulate(rng, *case)
+        report = of_pictures(rng, *pictures, *case[:2], options)
+        report |= of_responses(rng, *case[:2], options)
+        for name, score in report.items():
+            away = score['value'] - score['chance']
+            row = randomised(score, rng), score['p'], away
+            found.setdefault(name, []).append(row)
+        q = [score['q'] for score in corrected(report).values()]
+        smallest.append(np.nanmin(q))
+    return {name: np.array(rows).T for name, rows in found.items()}, smallest
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--json', metavar='OUT')
     parser.add_argument('--experiments', type=int, default=500)
-    parser.add_argument('--pictures', type=int, default=20)
-    parser.add_argument('--draws', type=int, default=499)
+    parser.add_argument('--draws', type=int, default=199)
     known = parser.parse_args()
-    generator = np.random.default_rng(0)
-    pool = generator.random((60, SIDE, SIDE, 3))
-    randomised, reported, inside = {}, {}, {}
-    for experiment in range(known.experiments):
-        pair = simulate(generator, known.pictures, 0)
-        for name, (table, lower) in tables(*pair, pool).items():
-            p = randomised_p(table, lower, experiment, known.draws, generator)
-            randomised.setdefault(name, []).append(p)
-            entry = scores.make_score(
-                [table], seed=experiment, draws=known.draws, lower=lower
-            )
-            reported.setdefault(name, []).append(entry['p'])
-    # Scores that a picture has by itself, whatever the others are: their
-    # expectation is known from many pictures.
-    truth, made = simulate(generator, 5000, 0.05)
-    expected = {
-        name: function(truth, made).mean()
-        for name, function in INDEPENDENT.items()
-    }
-    for experiment in range(known.experiments):
-        truth, made = simulate(generator, known.pictures, 0.05)
-        for name, function in INDEPENDENT.items():
-            low, high = statistics.bootstrap_interval(
-                function(truth, made), experiment, known.draws
-            )
-            inside.setdefault(name, []).append(low <= expected[name] <= high)
-    results = [
-        {
-            'name': name,
-            'ks_p': float(stats.kstest(p_values, 'uniform').pvalue),
-            'share_of_p_up_to_0.05': float(
-                np.mean(np.array(reported[name]) <= 0.05)
-            ),
-            'n': known.experiments,
-        }
-        for name, p_values in randomised.items()
-    ] + [
-        {
-            'name': f'interval of {name}',
-            'covers': float(np.mean(held)),
-            'n': known.experiments,
-        }
-        for name, held in inside.items()
-    ]
-    print_results(results)
+    results = []
+    for title, case in CASES.items():
+        found, smallest = measure(case, known.experiments, known.draws)
+        part = [
+            {
+                'name': f'{title}: {name}',
+                'ks_p': float(stats.kstest(broken, 'uniform').pvalue),
+                'p_up_to_0.05': float(np.mean(p <= 0.05)),
+                't_of_chance': float(stats.ttest_1samp(away, 0).statistic),
+                'n': known.experiments,
+            }
+            for name, (broken, p, away) in found.items()
+        ]
+        share = float(np.mean(np.array(smallest) <= 0.05))
+        part.append(
+            {
+                'name': f'{title}: any of {len(found)} scores',
+                'q_up_to_0.05': share,
+                'n': known.experiments,
+            }
+        )
+        print_results(part)
+        results += part
     write_result(known.json, results)
 
-
-def two_way_of_pairs(truth, made):
-    """Two-way identification against one other picture each."""
-    other = np.roll(truth, 1, axis=0)
-    return (
-        pixels.pixel_correlation(other, made)
-        < pixels.pixel_correlation(truth, made)
-    ).astype(float)
-
-
-def ssim_of_pairs(truth, made):
-    pairs = zip(truth[:, None], made[:, None])
-    return np.array([ssim.table('ssim_2d', *pair)[0, 0] for pair in pairs])
-
-
-INDEPENDENT = {
-    'pixcorr': pixels.pixel_correlation,
-    'ssim_2d': ssim_of_pairs,
-    'two_way, one distractor': two_way_of_pairs,
-}
 
 if __name__ == '__main__':
     main()

@@ -77,6 +77,32 @@ def test_contract(sets, tmp_path, capsys):
     assert 'two_way_pixels' in printed and printed.endswith('report.html\n')
 
 
+def test_few_pictures_have_no_interval_and_perfect_ones_a_wide_one(
+    sets, tmp_path
+):
+    for name in NAMES[:2]:
+        for folder in sets:
+            (folder / f'{name}.png').rename(tmp_path / f'{folder.name}_{name}')
+    found = {}
+    assert evaluate(sets, tmp_path / 'four') == 0
+    for name in NAMES[:2]:
+        for folder in sets:
+            (tmp_path / f'{folder.name}_{name}').rename(folder / f'{name}.png')
+    assert evaluate((sets[1], sets[1]), tmp_path / 'same') == 0
+    for out in ('four', 'same'):
+        text = (tmp_path / out / 'scores.json').read_text()
+        found[out] = json.loads(text)['scores']
+    assert {s['low'] for s in found['four'].values()} == {None}
+    page = (tmp_path / 'four/report.html').read_text()
+    assert 'No score has an interval: 4 pictures' in page
+    two_way = found['same']['two_way_pixels']
+    # Clopper and Pearson's of 6 in 6.
+    assert two_way['low'] == pytest.approx(0.025 ** (1 / 6))
+    for name, score in found['same'].items():
+        assert score['low'] < score['high'], name
+        assert score['p'] <= score['q'] <= 1, name
+
+
 def test_npz_of_a_run_scores_as_its_folder(sets, tmp_path):
     made = [
         np.asarray(Image.open(sets[0] / f'{name}.png'), np.float32) / 255

@@ -36,7 +36,8 @@ def interval(
 
     Of several subjects who saw the same pictures, intervals over subjects and
     over pictures are joined: their squared distances from the mean add up,
-    less that of the noise, which is in both (Zou and Donner 2008). Means of
+    less that of the noise, which is in both (Zou and Donner 2008). Over
+    subjects it is Student's, of scores with bounds that of log odds. Means of
     subjects who saw pictures of their own hold all that varies.
 
     Args:
@@ -61,7 +62,7 @@ def interval(
         means = np.array([np.nanmean(row) for row in rows])
         if np.ptp(means) == 0:
             return interval(np.concatenate(rows), **options)
-        found = means.mean() + _around(means, **options)
+        found = means.mean() + _over_subjects(means, bounds)
     low, high = np.clip(found, *bounds)
     if not (np.isfinite(low) and np.isfinite(high)):
         return np.nan, np.nan
@@ -78,10 +79,9 @@ def _of_table(table, options):
     """(low, high) over subjects, rows, and pictures, columns."""
     subjects, pictures = (np.nanmean(table, axis=axis) for axis in (1, 0))
     mean = np.nanmean(table)
-    # Subjects all alike, as at the ceiling, add nothing to what pictures do.
     over = [
-        _around(each, **options) if np.ptp(each) or each is pictures else [0, 0]
-        for each in (subjects, pictures)
+        _over_subjects(subjects, options['bounds']),
+        _around(pictures, **options),
     ]
     residual = table - subjects[:, None] - pictures + mean
     count = (~np.isnan(table)).sum()
@@ -94,7 +94,7 @@ def _of_table(table, options):
 
 
 def _around(values, bounds, seed, draws):
-    """Low and high of one way of sampling, as distances from the mean."""
+    """Low and high over pictures, as distances from the mean."""
     values = np.asarray(values, np.float64)
     if np.isnan(values).any():
         return np.full(2, np.nan)
@@ -104,11 +104,7 @@ def _around(values, bounds, seed, draws):
     # What rounding leaves of scores that are all the same is no spread.
     if np.ptp(values) < 1e-12 * (1 + np.abs(values).max()):
         return widest - values.mean()
-    usual = (
-        _of_few(values, bounds)
-        if len(values) < FEWEST
-        else _studentised(values, seed, draws)
-    )
+    usual = _studentised(values, seed, draws)
     low, high = np.array([usual, widest]).T
     return np.array([low.max(), high.min()]) - values.mean()
 
@@ -173,17 +169,20 @@ def _studentised(values, seed, draws):
     return mean - deviation * np.array([high, low])
 
 
-def _of_few(values, bounds):
-    """Student's interval; of scores with bounds, that of their log odds."""
-    low, high = bounds
-    n, mean = len(values), values.mean()
-    half = stats.t.isf(TAIL, n - 1) * values.std(ddof=1) / np.sqrt(n)
+def _over_subjects(means, bounds):
+    """Low and high over subjects, as distances from the mean of their means.
+
+    Subjects who are all alike, as at the ceiling, add nothing.
+    """
+    (low, high), n, mean = bounds, len(means), means.mean()
+    half = stats.t.isf(TAIL, n - 1) * means.std(ddof=1) / np.sqrt(n)
     ends = np.array([-half, half])
-    if not np.isfinite(bounds).all():
-        return mean + ends
+    if not np.isfinite(bounds).all() or half < 1e-12 * (1 + abs(mean)):
+        return ends
     share = (mean - low) / (high - low)
     ends /= (high - low) * share * (1 - share)
-    return low + (high - low) * special.expit(special.logit(share) + ends)
+    ends = special.expit(special.logit(share) + ends)
+    return low + (high - low) * ends - mean
 
 
 def portions(draws: int, n: int) -> list[int]:
