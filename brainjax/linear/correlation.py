@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-TILE = (25, 4096)  # Rows and columns summed at a time.
+TILE = (64, 4096)  # Rows and columns summed at a time.
 FEATURES_AT_A_TIME = 8192
 
 
@@ -45,9 +45,9 @@ def columns_in_tiles(
 ) -> np.ndarray:
     """As `columns`, of arrays that may be mapped from files.
 
-    Sums are taken over tiles that fit the processor's cache, of differences
-    from the first row, so that large means cost no digits. Beyond the result,
-    the memory is that of a tile.
+    Sums are taken over tiles that fit the processor's cache; where means are
+    large, of differences from the first row, so that they cost no digits.
+    Beyond the result, the memory is that of a tile.
     """
     starts = range(0, x.shape[1], TILE[1])
     return np.concatenate(
@@ -61,31 +61,44 @@ def columns_in_tiles(
 
 
 def _tile_columns(x: np.ndarray, y: np.ndarray, constant: float) -> np.ndarray:
-    n, width = x.shape
-    first = [np.float64(each[0]) for each in (x, y)]
-    tiles = np.empty((2, TILE[0], width))
-    x1, y1, xx, yy, xy = np.zeros((5, width))
-    for row in range(0, n, TILE[0]):
-        rows = slice(row, min(row + TILE[0], n))
-        a, b = tiles[:, : rows.stop - row]
-        np.subtract(x[rows], first[0], out=a)
-        np.subtract(y[rows], first[1], out=b)
-        ones = np.ones(len(a))
-        x1 += ones @ a
-        y1 += ones @ b
-        xx += np.einsum('pu,pu->u', a, a)
-        yy += np.einsum('pu,pu->u', b, b)
-        xy += np.einsum('pu,pu->u', a, b)
-    spread = xx - x1 * x1 / n, yy - y1 * y1 / n
+    sums = _sums_of_columns(x, y, (0.0, 0.0), slice(None))
+    # Squares of a mean ten deviations from 0 cost digits: from the first row.
+    far = (_spreads(sums, len(x)) < 0.01 * sums[2:4]).any(axis=0)
+    if far.any():
+        first = (np.float64(each[0, far]) for each in (x, y))
+        sums[:, far] = _sums_of_columns(x, y, (*first,), far)
+    spread = _spreads(sums, len(x))
     # What rounding leaves of a constant is no variation.
-    varies = (spread[0] > 1e-13 * xx) & (spread[1] > 1e-13 * yy)
+    varies = (spread > 1e-13 * sums[2:4]).all(axis=0)
+    x1, y1, _, _, xy = sums
     r = np.divide(
-        xy - x1 * y1 / n,
-        np.sqrt(np.maximum(spread[0], 0) * np.maximum(spread[1], 0)),
-        out=np.full(width, constant),
+        xy - x1 * y1 / len(x),
+        np.sqrt(np.maximum(spread, 0).prod(axis=0)),
+        out=np.full(len(xy), constant),
         where=varies,
     )
     return np.clip(r, -1, 1)
+
+
+def _spreads(sums, n):
+    return sums[2:4] - sums[:2] ** 2 / n
+
+
+def _sums_of_columns(x, y, offsets, which):
+    """Sums of x, y, x x, y y and x y over rows, [5, columns] float64."""
+    sums = 0
+    for start in range(0, len(x), TILE[0]):
+        a, b = (
+            np.asarray(each[start : start + TILE[0]][:, which], np.float64)
+            for each in (x, y)
+        )
+        if np.any(offsets[0]) or np.any(offsets[1]):
+            a, b = a - offsets[0], b - offsets[1]
+        ones = np.ones(len(a))
+        pairs = ((a, a), (b, b), (a, b))
+        squares = [np.einsum('pu,pu->u', *pair) for pair in pairs]
+        sums += np.array([ones @ a, ones @ b, *squares])
+    return sums
 
 
 def patterns(x: np.ndarray, y: np.ndarray, *, constant: float) -> float:
