@@ -16,7 +16,7 @@ from brainjax.evaluation.run_folders import Run
 from brainjax.evaluation.score_table import describe
 from brainjax.io import files, provenance
 from brainjax.io.files import PathLike
-from brainjax.reports import group_page
+from brainjax.reports import group_page, methods_text
 
 WRITTEN = ('scores.json', 'subjects.csv', 'report.html')
 USUAL = 'two_way_pixels'  # Sorts a leaderboard.
@@ -70,6 +70,7 @@ def group(
     for path in (*map(out.joinpath, WRITTEN), board_path, page_path):
         files.check_replaceable(path)
     results = _results(runs, options)
+    results['methods'] = methods_text.of_group(results)
     by = options.by or next(
         (name for name in results['scores'] if name == USUAL),
         next(iter(results['scores'])),

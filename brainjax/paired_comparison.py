@@ -24,7 +24,7 @@ from brainjax.evaluation.statistics import corrected
 from brainjax.io import files, provenance
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
-from brainjax.reports import comparison_page
+from brainjax.reports import comparison_page, methods_text
 
 WRITTEN = ('scores.json', 'per_picture.csv', 'report.html')
 
@@ -123,6 +123,10 @@ def compare(
                 ),
             },
         }
+    )
+    preset = presets.PRESETS[options.preset].about
+    results['methods'] = methods_text.of_comparison(
+        results, f'Preset {options.preset}: {preset}'
     )
     picture = pixels.distinct(target.images)
     files.write_json(out / 'scores.json', results)

@@ -94,6 +94,9 @@ def test_five_subjects_beside_scipy(runs, tmp_path, capsys):
     q = stats.false_discovery_control(ps)
     assert [e['q'] for e in results['scores'].values()] == pytest.approx(q)
     assert results['simulated'] is True and results['problems'] == []
+    words = results['methods']
+    assert words.startswith('ridge was scored in 5 simulated subjects.')
+    assert f'{k} of 5 subjects significant' in words
     printed = capsys.readouterr().out
     assert 'pixcorr' in printed and printed.endswith('report.html\n')
     with open(out / 'subjects.csv') as stream:

@@ -105,6 +105,9 @@ def test_files_hold_each_picture_and_the_page_sorts_them(files):
     column = [float(row['pixcorr_good_minus_bad']) for row in rows]
     np.testing.assert_allclose(column, ours - theirs, atol=1e-6)
     page = (files / 'W/report.html').read_text()
+    words = found(files)['methods']
+    assert words.startswith('Reconstructions from fMRI by good and by bad')
+    assert 'Pixel correlation, good less bad' in words and 'd_z =' in words
     assert 'good beside bad' in page and 'd_z' in page
     alone = found(files)['scores']['pixcorr_bad']
     assert f'{alone["value"]:.3f} ({alone["low"]:.3f} to' in page

@@ -99,6 +99,7 @@ def render(
         tables=[_differences(results), _alone(results)],
         versions=results['versions'],
         fingerprints=results['fingerprints'],
+        methods=results['methods'],
         timings={'All': seconds},
         notes=notes,
     )

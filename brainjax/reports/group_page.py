@@ -86,6 +86,7 @@ def render(
         ],
         versions=results['versions'],
         fingerprints=results['fingerprints'],
+        methods=results['methods'],
         timings={'All': seconds},
         notes=notes,
     )

@@ -82,6 +82,93 @@ def of_pictures(results: Mapping[str, Any], preset: str, n: int) -> str:
     )
 
 
+def of_comparison(results: Mapping[str, Any], preset: str) -> str:
+    """Describes a comparison of methods, `paired_comparison`.
+
+    Args:
+      results: what scores.json holds.
+      preset: what is compared, sentences.
+    """
+    pairs = [each for each in results['scores'].values() if 'other' in each]
+    shown = [x for x in pairs if x['score'] in (*SHOWN, *SHOWN_FEWER)]
+    made = 'simulated responses' if results['simulated'] else 'fMRI'
+    config, methods = results['config'], ' and by '.join(results['compared'])
+    return ' '.join(
+        [
+            f'Reconstructions from {made} by {methods} were compared on the '
+            f'same {pairs[0]["n"]} pictures. {preset}',
+            *_transductive(results),
+            *_listed(map(_difference, shown)),
+            'Differences are paired by picture, with 95 % intervals over '
+            f'pictures; p, two-sided, is of {config["draws"]} flips of the '
+            f'signs of pictures; q corrects it for all {len(pairs)} scores and '
+            'pairs (step-down max-T, Westfall and Young 1993); d_z is the '
+            'mean in standard deviations of the differences (Cohen 1988).',
+            *_software(results['versions'], config['seed']),
+        ]
+    )
+
+
+def of_group(results: Mapping[str, Any]) -> str:
+    """Describes the scores of several subjects, `group_analysis`.
+
+    Args:
+      results: what scores.json holds.
+    """
+    scores, config = results['scores'], results['config']
+    shown = [x for x in dict.fromkeys([*SHOWN, *SHOWN_FEWER]) if x in scores]
+    kind = 'simulated subjects' if results['simulated'] else 'subjects'
+    number = len(results['subjects'])
+    return ' '.join(
+        [
+            f'{results["method"]} was scored in {number} {kind}.',
+            *_transductive(results),
+            *_listed(_over_subjects(name, scores[name]) for name in shown),
+            "Intervals are 95 % over subjects (Student's t), p is of a t test "
+            'over subjects of what each is from its own chance, and q corrects '
+            f'it for all {len(scores)} scores (Benjamini and Hochberg 1995). A '
+            f'subject is significant with p up to {config["level"]:g} over its '
+            'own pictures; from their number follows, with 95 % confidence, '
+            'the least share of the population that has an effect (Donhauser '
+            'et al. 2018, Ince et al. 2021).',
+            *_software(results['versions'], config['seed']),
+        ]
+    )
+
+
+def _listed(parts):
+    """A sentence of parts, if there are any."""
+    text = '; '.join(parts)
+    return [f'{text}.'] if text else []
+
+
+def _difference(pair):
+    item = describe(pair['score'])
+    value, low, high = (
+        decimals(pair[key], item.percent) for key in ('value', 'low', 'high')
+    )
+    return (
+        f'{item.title}, {pair["method"]} less {pair["other"]} {value} (95 % '
+        f'interval {low} to {high}; p = {p_in_words(pair["p"])}, q = '
+        f'{p_in_words(pair["q"])}; d_z = {decimals(pair["d_z"])})'
+    )
+
+
+def _over_subjects(name, score):
+    item = describe(name)
+    value, chance, low, high = (
+        decimals(score[key], item.percent)
+        for key in ('value', 'chance', 'low', 'high')
+    )
+    return (
+        f'{item.title} {value} (95 % interval {low} to {high}; chance '
+        f'{chance}; p = {p_in_words(score["p"])}, q = '
+        f'{p_in_words(score["q"])}; {score["significant"]} of {score["n"]} '
+        'subjects significant, at least '
+        f'{decimals(score["prevalence_low"], True)} of the population)'
+    )
+
+
 def _data(recording, config):
     train, test = recording.train, recording.test
     chosen = config['recording']

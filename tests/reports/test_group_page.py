@@ -44,6 +44,7 @@ def test_pages(tmp_path):
         'problems': ['The test pictures are not the same.'],
         'versions': {},
         'fingerprints': {'s1': 'abc'},
+        'methods': 'Three subjects.',
     }
     line = leaderboard.line(scores, **ABOUT)
     board = leaderboard.add(None, line, 'two_way_pixels')
