@@ -14,8 +14,8 @@ CEILINGS = (
         '{0}',
         '{title}, ceiling',
         "The same, of pictures made without noise: from the encoder's own "
-        'prediction of the response, the true features or the true latents; '
-        'with this method no better is to be expected.',
+        'prediction of the response, the true features or the true latents. '
+        'An encoder that predicts poorly makes it too low.',
     ),
     (
         '(.+)_single_trial',
