@@ -1,10 +1,11 @@
 """20 steps of an encoder and a decoder with all that a step can hold.
 
-Run as a program it prints losses and parameters as JSON; with the argument
-'draws', of ED with draws of the encoder.
+Run as a program it prints losses and parameters as JSON, of each kind that it
+is given: 'noise', or 'draws', of ED with draws of the encoder.
 """
 
 import json
+import pathlib
 import sys
 import tempfile
 
@@ -44,26 +45,35 @@ def get_config(draws=False):
     return c
 
 
-def train(draws=False):
-    """Returns history, one record a step, and numbers of both networks."""
-    with tempfile.TemporaryDirectory() as folder:
-        fitted = selfsup.fit(
-            prepare(tiny.subject(), tiny.pictures(64, seed=1)),
-            get_config(draws),
-            folder,
-        )
-    variables = {'encoder': fitted.encoder, 'decoder': fitted.decoder}
-    leaves = flax.traverse_util.flatten_dict(variables, sep='/')
-    return fitted.history, {
-        name: np.asarray(x).tolist() for name, x in leaves.items()
-    }
+def train(*kinds):
+    """Returns kind -> (history, one record a step; numbers of both networks).
+
+    Kinds differ in the decoder alone: the encoder is trained once.
+    """
+    data = prepare(tiny.subject(), tiny.pictures(64, seed=1))
+    found = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for kind in kinds:
+            fitted = selfsup.fit_once(
+                data,
+                get_config(kind == 'draws'),
+                folder / 'encoder',
+                folder / kind,
+            )
+            variables = {'encoder': fitted.encoder, 'decoder': fitted.decoder}
+            leaves = flax.traverse_util.flatten_dict(variables, sep='/')
+            found[kind] = (
+                fitted.history,
+                {key: np.asarray(x).tolist() for key, x in leaves.items()},
+            )
+    return found
 
 
 def main():
-    history, variables = train('draws' in sys.argv)
-    found = {'devices': jax.device_count(), 'variables': variables, **history}
+    found = train(*sys.argv[1:])
     if hosts.is_first():
-        print(json.dumps(found))
+        print(json.dumps({'devices': jax.device_count(), **found}))
     return 0
 
 

@@ -108,24 +108,26 @@ def test_bad_input_on_one_host_ends_all(tmp_path):
     ],
 )
 def test_encoder_and_decoder_of_hosts_are_those_of_one_process(processes):
-    history, variables = device_losses.train()
-    done = run(processes, TESTS / 'device_losses.py', seconds=900)
+    history, variables = device_losses.train('noise')['noise']
+    program = TESTS / 'device_losses.py'
+    done = run(processes, program, 'noise', seconds=900)
     assert [status for status, _, _ in done] == [0] * processes, done
-    many = json.loads(done[0][1].splitlines()[-1])
+    found = json.loads(done[0][1].splitlines()[-1])
+    records, numbers = found['noise']
     for network, names in (
         ('encoder', ['loss', 'fmri', 'validation_score']),
         ('decoder', ['loss', 'D', 'ED', 'DE']),
     ):
         for name in names:
             ours, theirs = (
-                [record[name] for record in records]
-                for records in (many[network], history[network])
+                [record[name] for record in each[network]]
+                for each in (records, history)
             )
             assert len(ours) == 20
             np.testing.assert_allclose(
                 ours, theirs, rtol=1e-4, err_msg=f'{network} {name}'
             )
-    assert variables.keys() == many['variables'].keys()
+    assert variables.keys() == numbers.keys()
     # Its gradient is 0 but for rounding, which the optimiser blows up; the
     # batch norm behind it takes it off again.
     free = {
@@ -135,7 +137,7 @@ def test_encoder_and_decoder_of_hosts_are_those_of_one_process(processes):
     assert free < variables.keys()
     for name in variables.keys() - free:
         np.testing.assert_allclose(
-            many['variables'][name],
+            numbers[name],
             variables[name],
             rtol=1e-4,
             atol=1e-5,

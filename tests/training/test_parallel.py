@@ -14,14 +14,22 @@ from processes import environment, python
 
 from brainjax.training import parallel
 
+KINDS = ('noise', 'draws')
 
-@pytest.mark.parametrize('kind', ['noise', 'draws'])
-def test_losses_do_not_depend_on_the_number_of_devices(kind):
+
+@pytest.fixture(scope='module')
+def one():
+    """Kind -> what is trained on one device."""
     assert jax.local_device_count() == 1
-    one, _ = device_losses.train(kind == 'draws')
-    for devices in (2, 4):
-        many = python(devices, TESTS / 'device_losses.py', kind)
-        assert many['devices'] == devices
+    return device_losses.train(*KINDS)
+
+
+@pytest.mark.parametrize('devices', [2, 4])
+def test_losses_do_not_depend_on_the_number_of_devices(one, devices):
+    many = python(devices, TESTS / 'device_losses.py', *KINDS)
+    assert many['devices'] == devices
+    for kind in KINDS:
+        (ours, _), (theirs, _) = many[kind], one[kind]
         for network, names in (
             ('encoder', ['loss', 'fmri', 'validation_score']),
             # Not its validation: a bias before a batch norm has the gradient
@@ -29,17 +37,16 @@ def test_losses_do_not_depend_on_the_number_of_devices(kind):
             # takes the bias off again; its running mean is a step behind.
             ('decoder', ['loss', 'D', 'ED', 'DE']),
         ):
+            assert len(ours[network]) == len(theirs[network]) == 20
             for name in names:
-                ours, theirs = (
-                    [record[name] for record in history[network]]
-                    for history in (many, one)
-                )
-                assert len(ours) == 20
                 np.testing.assert_allclose(
-                    ours, theirs, rtol=1e-4, err_msg=f'{network} {name}'
+                    [record[name] for record in ours[network]],
+                    [record[name] for record in theirs[network]],
+                    rtol=1e-4,
+                    err_msg=f'{kind} {network} {name}',
                 )
-    for history in one.values():
-        assert history[-1]['loss'] < 0.98 * history[0]['loss']
+        for history in theirs.values():
+            assert history[-1]['loss'] < 0.98 * history[0]['loss']
 
 
 def test_shard_spreads_a_batch_in_its_order():

@@ -128,15 +128,15 @@ def in_words(fitted: Fitted, config: ConfigDict) -> str:
         'most_probable': 'as the most probable latents under the noise of '
         'voxels and the spread of training latents',
     }
-    chosen = c.voxels < 1 and (
+    chosen = (
         f', in the {100 * c.voxels:g} % of voxels to whose variance in '
         'training trials the latents add most'
-    )
+    ) * (c.voxels < 1)
     components = config.pca.components or config.networks.latents
     return (
         f'A VAE-GAN of {fitted.vaegan.latents.shape[1]} latents was {made}. '
         'Single training responses were regressed on the latents of their '
-        f'faces (ridge penalty {c.ridge:g}){chosen or ""}; the map was inverted '
+        f'faces (ridge penalty {c.ridge:g}){chosen}; the map was inverted '
         f'{found[c.inversion]}, and the generator made pictures of the '
         f'latents. {components} principal components of the training faces '
         'went the same way.'
