@@ -35,15 +35,19 @@ def runs(tmp_path_factory):
             np.savez(
                 folder / f'{name}.npz', images=np.float32(made), names=names
             )
-            evaluate(folder, name, name)
+            argv = ['evaluate', f'{folder}/{name}.npz', f'{folder}/seen.npz']
+            argv += ['--out', f'{folder}/{name}', '--draws', '300']
+            assert main([*argv, '--method', 'ridge', '--simulated']) == 0
     return folder
 
 
-def evaluate(folder, recon, out, *flags):
-    argv = ['evaluate', f'{folder}/{recon}.npz', f'{folder}/seen.npz']
-    argv += ['--out', f'{folder}/{out}', '--draws', '300']
-    flags = flags or ('--method', 'ridge', '--simulated')
-    assert main([*argv, *flags]) == 0
+def changed(folder, name, **changes):
+    """Copies the first subject's scores, changed, to a folder of that name."""
+    (folder / name).mkdir()
+    results = scores_of(folder / 's1') | changes
+    (folder / name / 'scores.json').write_text(json.dumps(results))
+    table = (folder / 's1/per_picture.csv').read_text()
+    (folder / name / 'per_picture.csv').write_text(table)
 
 
 def group(folder, names, out, *flags):
@@ -128,8 +132,9 @@ def test_a_leaderboard_is_kept(runs, tmp_path):
 
 
 def test_what_does_not_belong_together_is_refused(runs, tmp_path, capsys):
-    evaluate(runs, 's1', 'real', '--method', 'ridge')
-    evaluate(runs, 's1', 'other', '--method', 'other', '--simulated')
+    changed(runs, 'real', simulated=False)
+    changed(runs, 'other', method='other')
+    changed(runs, 'again')
     for names, words in (
         (('s1',), 'two subjects'),
         (('s1', 'seen.npz'), 'holds no scores.json'),
@@ -140,7 +145,6 @@ def test_what_does_not_belong_together_is_refused(runs, tmp_path, capsys):
         assert group(runs, names, tmp_path / 'no') == 2
         message = capsys.readouterr().err
         assert words in message and message.count('\n') == 1
-    evaluate(runs, 's1', 'again')
     assert group(runs, ('s1', 'again'), tmp_path / 'no') == 2
     assert 'are one subject' in capsys.readouterr().err
     assert group(runs, SUBJECTS, tmp_path / 'no', '--level', '0') == 2
