@@ -42,7 +42,7 @@ def pages(tmp_path_factory):
         ],
         config_text='seed: 0',
         versions={'jax': '1'},
-        timings={'Fit': 3.0},
+        timings={'References: ridge, closed-form posterior': 3.0},
         notes=['Note.'],
         audit=[AuditCheck('names', None, None, True, 'Flagged.')],
         tables=[page.Table('Pairs', ['Of two.'], ('a', 'b'), [('x', '1')])],
