@@ -81,7 +81,8 @@ def _of_table(table, options):
     mean = np.nanmean(table)
     over = [
         _over_subjects(subjects, options['bounds']),
-        _around(pictures, **options),
+        # Joined they are wide enough without Student's.
+        _around(pictures, **options, least=0.0),
     ]
     residual = table - subjects[:, None] - pictures + mean
     count = (~np.isnan(table)).sum()
@@ -93,8 +94,12 @@ def _of_table(table, options):
     return mean + [-1, 1] * np.sqrt(np.maximum(joined, squares.max(axis=0)))
 
 
-def _around(values, bounds, seed, draws):
-    """Low and high over pictures, as distances from the mean."""
+def _around(values, bounds, seed, draws, least=None):
+    """Low and high over pictures, as distances from the mean.
+
+    `least` is how far they are at least, in standard errors; by default as
+    Student's.
+    """
     values = np.asarray(values, np.float64)
     if np.isnan(values).any():
         return np.full(2, np.nan)
@@ -104,7 +109,9 @@ def _around(values, bounds, seed, draws):
     # What rounding leaves of scores that are all the same is no spread.
     if np.ptp(values) < 1e-12 * (1 + np.abs(values).max()):
         return widest - values.mean()
-    usual = _studentised(values, seed, draws)
+    if least is None:
+        least = stats.t.isf(TAIL, len(values) - 1)
+    usual = _studentised(values, seed, draws, least)
     low, high = np.array([usual, widest]).T
     return np.array([low.max(), high.min()]) - values.mean()
 
@@ -148,7 +155,7 @@ def _of_any(values, bounds, seed, draws):
     )
 
 
-def _studentised(values, seed, draws):
+def _studentised(values, seed, draws, least):
     """Bootstrap interval of Student's t; infinite where ties are many."""
     generator = np.random.default_rng(seed)
     n, mean, deviation = len(values), values.mean(), values.std()
@@ -164,8 +171,8 @@ def _studentised(values, seed, draws):
     low, high = np.quantile(
         np.concatenate(found), [TAIL, 1 - TAIL], method='inverted_cdf'
     )
-    student = stats.t.isf(TAIL, n - 1) / np.sqrt(n - 1)
-    high, low = max(high, student), min(low, -student)
+    least = least / np.sqrt(n - 1)
+    high, low = max(high, least), min(low, -least)
     return mean - deviation * np.array([high, low])
 
 
