@@ -32,7 +32,7 @@ class Method(NamedTuple):
     Attributes:
       config: () -> every setting, at the published values.
       load: config -> recording, unpaired pictures [n, size, size, 3] uint8,
-        sentences on what was skipped among them.
+        sentences on what was skipped among them, and their names.
       fit: data, config, work folder -> whatever the next two want; what an
         interrupted run left in the folder is gone on from.
       reconstruct: fitted, fMRI [trials, voxels] normalised as the data's,

@@ -24,6 +24,8 @@ _WORDS = {
     'shuffled': 'the responses of other voxels',
     'zero': 'the mean response',
 }
+# Greatest p of a flag for noise: it is the very null of every honest method.
+TOLD = ALPHA / 5
 FEWEST = 8  # Pictures by which a prior is told from a decoder.
 FOLLOWS = 0.75  # Identification of a picture by that of the same response.
 
@@ -87,7 +89,7 @@ def _in_place(name, target, reconstruction, pictures, seed):
     # Noise cannot tell pictures apart. Shuffled voxels can, a little: their
     # order leaves the mean response what it was.
     told, p = _identified(target, pictures, seed)
-    flagged = name == 'noise' and p <= ALPHA
+    flagged = name == 'noise' and p <= TOLD
     level = 'ok' if difference['low'] > 0 else 'note'
     return AuditCheck(
         f'{name} in place of the responses',

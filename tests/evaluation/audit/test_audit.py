@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,11 +18,14 @@ from brainjax.evaluation.audit import (
     low_level,
     repeats,
     run,
+    spaces,
     too_good,
 )
 from brainjax.evaluation.audit import checks as audit
 from brainjax.evaluation.audit import controls as audit_controls
 from brainjax.evaluation.audit import span as audit_span
+from brainjax.networks import weights
+from brainjax.networks.backbones import BACKBONES
 from brainjax.recordings import Trials
 from brainjax.simulation.scenes import scenes
 
@@ -110,6 +114,30 @@ def test_identification_beyond_low_level_statistics():
     np.testing.assert_allclose(
         rival.mean(axis=(1, 2)), target.mean(axis=(1, 2)), atol=0.02
     )
+
+
+def test_layers_of_a_network_that_is_fetched(tmp_path, monkeypatch):
+    monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path))
+    pictures, _, kinds = scenes(24, 32, 6)
+    same = (*[pictures[:12]] * 2, pictures[12:], kinds[:12], False)
+    assert spaces.of_layers(*same) == []
+    weights.write(
+        weights.path('squeezenet'),
+        BACKBONES['squeezenet'].init(jax.random.key(0)),
+    )
+    rows = {row.check: row for row in spaces.of_layers(*same)}
+    shallow, deep = spaces.in_cache()
+    assert list(rows) == [
+        f'{check} ({layer})'
+        for layer in (shallow, deep)
+        for check in ('beyond the category', 'nearest training picture')
+    ]
+    row = rows[f'nearest training picture ({deep})']
+    assert row.level == 'ok' and row.value == pytest.approx(1)
+    # A look-up in training is as near as itself.
+    train = [pictures[:12], pictures[12:], pictures[12:], None, False]
+    row = spaces.of_layers(*train)[-1]
+    assert row.level == 'note' and row.value == pytest.approx(row.reference)
 
 
 def test_declared_choices_are_flagged():
