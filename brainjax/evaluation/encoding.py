@@ -115,7 +115,8 @@ def by_region(
 
     Returns:
       Region that holds voxels -> as `score`, with 'voxels', 'quantile_75' and
-      'quantile_90' over voxels, 'q' (p corrected for the number of regions)
+      'quantile_90' over voxels, 'q' (p corrected for the
+      number of regions; a report corrects for all of its rows)
       and, where ceilings are known, 'normalised': the median of correlation
       over ceiling among voxels whose ceiling is above .1.
     """
