@@ -16,6 +16,7 @@ from brainjax.evaluation.audit.folds import put_together
 from brainjax.methods import METHODS, Method
 from brainjax.methods import config as methods_config
 from brainjax.methods.data import Findings
+from brainjax.outcome import Outcome
 from brainjax.recordings import (
     Recording,
     average_repeats,
@@ -63,8 +64,7 @@ def findings(fitted, data, config):
     return Findings('ridge', False, {'pictures': score}, [], notes)
 
 
-@pytest.fixture(autouse=True)
-def ridge(monkeypatch):
+def with_ridge(monkeypatch):
     """A method as fast as tests want it, on the tiny subject."""
 
     def load(config):
@@ -76,6 +76,11 @@ def ridge(monkeypatch):
     return monkeypatch
 
 
+@pytest.fixture(autouse=True)
+def ridge(monkeypatch):
+    return with_ridge(monkeypatch)
+
+
 def config(folds, **recording):
     c = methods_config.shared()
     c.method, c.size, c.references = 'ridge', tiny.SIZE, False
@@ -84,13 +89,18 @@ def config(folds, **recording):
 
 
 @pytest.fixture(scope='module')
-def kept(tmp_path_factory):
-    return tmp_path_factory.mktemp('folds')
+def five(tmp_path_factory):
+    """The folder of a run of five folds."""
+    folder = tmp_path_factory.mktemp('folds') / 'run'
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        with_ridge(monkeypatch)
+        experiment.run(config(5), folder)
+    return folder
 
 
-def test_folds_are_scored_together(kept):
+def test_folds_are_scored_together(five):
     """Five folds, by another way to ridge and loops over pictures."""
-    found = experiment.run(config(5), kept / 'run')['scores']
+    found = json.loads((five / 'scores.json').read_text())['scores']
     recording = tiny.subject()
     names = np.array(recording.stimuli.names)
     fmri = np.concatenate([recording.train.fmri, recording.test.fmri])
@@ -98,7 +108,7 @@ def test_folds_are_scored_together(kept):
     pixels = recording.stimuli.images.reshape(len(names), -1) / 255
     made, seen = [], []
     for i in range(5):
-        fold = np.load(kept / 'run' / f'fold_{i + 1}' / 'targets.npz')
+        fold = np.load(five / f'fold_{i + 1}' / 'targets.npz')
         tested = np.flatnonzero(np.isin(names, fold['names']))
         rows = ~np.isin(shown, tested)
         mean, std = fmri[rows].mean(axis=0), fmri[rows].std(axis=0)
@@ -120,32 +130,33 @@ def test_folds_are_scored_together(kept):
         np.mean(two_way), abs=1e-4
     )
     assert found['pixcorr']['n'] == n and found['pixcorr']['p'] < 0.001
-    together = np.load(kept / 'run' / 'reconstructions.npz')
+    together = np.load(five / 'reconstructions.npz')
     np.testing.assert_allclose(
         together['images'].reshape(n, -1), made, atol=1e-5
     )
-    assert (kept / 'run' / 'report.html').exists()
-    table = (kept / 'run' / 'per_picture.csv').read_text().splitlines()
+    assert (five / 'report.html').exists()
+    table = (five / 'per_picture.csv').read_text().splitlines()
     assert len(table) == 1 + n
 
 
-def test_what_a_fold_alone_can_score_is_a_mean(kept):
-    found = json.loads((kept / 'run' / 'scores.json').read_text())['scores']
+def test_what_a_fold_alone_can_score_is_a_mean(five):
+    found = json.loads((five / 'scores.json').read_text())['scores']
     score = found['pictures']
     assert score['folds'] == 5 and score['n'] == 144
     assert score['value'] == pytest.approx((4 * 29**2 + 28**2) / 144)
     assert score['p'] == pytest.approx(0.2)  # Twice the mean.
-    report = (kept / 'run' / 'report.html').read_text()
+    report = (five / 'report.html').read_text()
     assert report.count('A ridge.') == 1
     assert 'Fold 5: 28 pictures.' in report
 
 
-def test_another_number_of_folds_wants_another_folder(kept):
+def test_another_number_of_folds_wants_another_folder(five):
     with pytest.raises(InputError, match=r'recording\.folds=5.* has 4'):
-        experiment.run(config(4), kept / 'run')
+        experiment.run(config(4), five)
 
 
-def test_an_interrupted_run_does_no_finished_fold_again(kept, ridge):
+def test_finished_folds_are_not_done_again(tmp_path, ridge):
+    """Of an interrupted run, or of jobs with config.recording.fold=0, 1."""
     fitted = []
 
     def interrupted(data, config, workdir):
@@ -156,25 +167,24 @@ def test_an_interrupted_run_does_no_finished_fold_again(kept, ridge):
 
     ridge.setitem(METHODS, 'ridge', METHODS['ridge']._replace(fit=interrupted))
     with pytest.raises(Interrupted):
-        experiment.run(config(2), kept / 'resumed')
-    assert not (kept / 'resumed' / 'scores.json').exists()
-    experiment.run(config(2), kept / 'resumed')
+        experiment.run(config(2), tmp_path / 'resumed')
+    assert not (tmp_path / 'resumed' / 'scores.json').exists()
+    experiment.run(config(2), tmp_path / 'resumed')
     assert fitted == ['fold_1', 'fold_2', 'fold_2']
 
-
-def test_folds_of_several_jobs_are_put_together(kept, ridge):
-    """One may run config.recording.fold=0 in W/fold_1, and so on."""
     for i in range(2):
-        experiment.run(config(2, fold=i), kept / 'jobs' / f'fold_{i + 1}')
+        experiment.run(config(2, fold=i), tmp_path / 'jobs' / f'fold_{i + 1}')
 
     def never(data, config, workdir):
         raise AssertionError('was fitted again')
 
     ridge.setitem(METHODS, 'ridge', METHODS['ridge']._replace(fit=never))
-    found = experiment.run(config(2), kept / 'jobs')
-    assert found == json.loads((kept / 'resumed' / 'scores.json').read_text())
+    found = experiment.run(config(2), tmp_path / 'jobs')
+    assert found == json.loads(
+        (tmp_path / 'resumed' / 'scores.json').read_text()
+    )
     with pytest.raises(InputError, match=r'holds a run with'):
-        experiment.run(config(2, fold_by='run'), kept / 'jobs')
+        experiment.run(config(2, fold_by='run'), tmp_path / 'jobs')
 
 
 @pytest.mark.parametrize(
@@ -209,23 +219,27 @@ def test_clusters_stay_together():
             assert not {*labels[tested[a]]} & {*labels[tested[b]]}
 
 
-def test_a_picture_that_several_folds_tested_counts_once(tmp_path, ridge):
-    """By run, where test pictures are repeated in both."""
-    recording = tiny.subject()
-    test = recording.test
-    runs = np.int32(np.arange(len(test)) % 2)
-    train = recording.train
-    recording = dataclasses.replace(
-        recording,
-        test=dataclasses.replace(test, run=runs),
-        train=dataclasses.replace(train, run=np.int32(2 + train.stimulus % 2)),
-    )
-    ridge.setattr(tiny, 'subject', lambda: recording)
-    found = experiment.run(config(2, fold_by='run'), tmp_path / 'run')
-    made = np.load(tmp_path / 'run' / 'reconstructions.npz')
-    assert len({*made['names']}) == len(made['names'])
-    score = found['scores']['pixcorr']
-    assert score['n'] == len({name[:11] for name in made['names']}) == 144
+def test_a_picture_that_several_folds_tested_counts_once():
+    """As by run, where test pictures are repeated in both."""
+    told = dict.fromkeys(('method', 'subject', 'source', 'fitting'), '')
+    told |= {'transductive': False, 'test_kept': 0, 'trials': 2.0}
+    told |= {'problems': ['P.'], 'notes': ['N.']}
+    shown = tiny.pictures(5, seed=2)
+
+    def of_fold(rows):
+        names = np.array([f'picture-{i}' for i in rows])
+        made = np.float32(shown[rows] / 255)
+        return Outcome(names, shown[rows], made, {}, [], {}, {}, told, [])
+
+    found = cross_validation.pool([of_fold([0, 1, 2]), of_fold([1, 2, 3, 4])])
+    assert found.names.tolist() == [
+        *('picture-0', 'picture-1-fold-1', 'picture-2-fold-1'),
+        *('picture-1-fold-2', 'picture-2-fold-2', 'picture-3', 'picture-4'),
+    ]
+    assert found.fold.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert found.told['problems'] == ['P.'] and found.told['notes'] == ['N.']
+    scores = evaluation.score(found.targets, found.images, fold=found.fold)
+    assert scores['pixcorr']['n'] == 5
 
 
 def test_without_information_p_is_not_small():
