@@ -134,10 +134,6 @@ def test_layers_of_a_network_that_is_fetched(tmp_path, monkeypatch):
     ]
     row = rows[f'nearest training picture ({deep})']
     assert row.level == 'ok' and row.value == pytest.approx(1)
-    # A look-up in training is as near as itself.
-    train = [pictures[:12], pictures[12:], pictures[12:], None, False]
-    row = spaces.of_layers(*train)[-1]
-    assert row.level == 'note' and row.value == pytest.approx(row.reference)
 
 
 def test_declared_choices_are_flagged():
