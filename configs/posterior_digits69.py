@@ -4,6 +4,10 @@
       --config.recording.path=digits69.mat --config.pictures.path=digits69.mat
 
 File: see `configs/digits69.py`; `--config.recording.fold=0` (to 9) likewise.
+
+Time: 4 minutes a fold on one CPU core. Scores to expect over ten folds (closed
+form, ridge): pixel correlation .799 (.768, .737), two-way identification .952
+(.952, .894); 90 % intervals cover .909.
 """
 
 from brainjax.methods.posterior.config import posterior
