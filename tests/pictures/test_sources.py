@@ -154,6 +154,10 @@ def test_ways_to_fit(tmp_path, name):
         'centre': Image.fromarray(wide)
         .resize((15, 10), Image.BILINEAR)
         .crop((2, 0, 12, 10)),
+        'whole box': Image.fromarray(wide).resize((10, 10), Image.BOX),
+        'box': Image.fromarray(wide)
+        .crop((5, 0, 25, 20))
+        .resize((10, 10), Image.BOX),
     }[name]
     np.testing.assert_array_equal(image, np.asarray(expected))
     with pytest.raises(InputError, match="way to fit pictures 'wohle'"):

@@ -179,6 +179,16 @@ def test_findings_are_drawn_by_their_kind():
         'coverage_curve': {
             'levels': np.array([0.5]), 'covered': np.full((3, 1), 0.4),
         },
+        'repeat_curves': {
+            'curve': {
+                'trials': np.array([1.0, 2.0]),
+                **{
+                    f'pixcorr{what}': np.array([0.1, 0.2])
+                    for what in ('', '_chance', '_low', '_high')
+                },
+            },
+            'ceilings': {'pixcorr': 0.9},
+        },
     }  # fmt: skip
     assert values.keys() == reports.DRAWINGS.keys()
     for kind, given in values.items():
