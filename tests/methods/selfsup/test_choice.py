@@ -218,6 +218,6 @@ def test_size_0_is_that_of_the_recording(tmp_path):
     c.recording.path = flags['--config.recording.path']
     c.recording.images = flags['--config.recording.images']
     c.pictures.path = flags['--config.pictures.path']
-    recording, pictures, _ = load(c)
+    recording, pictures, *_ = load(c)
     assert recording.stimuli.images.shape[1:] == (tiny.SIZE, tiny.SIZE, 3)
     assert pictures.shape[1:] == (tiny.SIZE, tiny.SIZE, 3)
