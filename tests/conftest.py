@@ -1,7 +1,9 @@
 """What all tests share: a compilation cache and the way to real data."""
 
+import gc
 import os
 import pathlib
+import resource
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 # Several tests run at once: threads of one that wait for cores that another
@@ -17,6 +19,22 @@ REPOSITORY = TESTS.parent
 jax.config.update('jax_compilation_cache_dir', str(REPOSITORY / '.compiled'))
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
 jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
+LARGE = 2_000_000  # Kilobytes.
+
+
+@pytest.fixture(autouse=True, scope='module')
+def forget_compiled():
+    """Forgets what was compiled once a process has held much.
+
+    Programs of a thousand tests fill gigabytes, beside which the next compile
+    many times slower. What is needed again is in the compilation cache.
+    """
+    yield
+    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > LARGE:
+        jax.clear_caches()
+        gc.collect()
 
 
 def shared_data(name: str) -> pathlib.Path:
