@@ -41,6 +41,18 @@ class _Estimator:
             target_tags=TargetTags(required=True, multi_output=True),
         )
 
+    def _to_decode(self, X: Any) -> np.ndarray:
+        """Checks fMRI [trials, voxels] against the voxels that were fitted."""
+        if not hasattr(self, 'n_features_in_'):
+            raise InputError('nothing was fitted yet; call fit first.')
+        X = as_numbers(X, 'the fMRI to decode')
+        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
+            raise InputError(
+                f'the fMRI to decode has shape {X.shape}; give [trials, '
+                f'{self.n_features_in_}], the voxels that were fitted.'
+            )
+        return X
+
     @classmethod
     def _parameters(cls) -> list[str]:
         return [*inspect.signature(cls).parameters]
@@ -130,14 +142,7 @@ class VoxelSelectingRidge(_Estimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Predicts [trials, ...units] from fMRI [trials, voxels]."""
-        if not hasattr(self, 'coef_'):
-            raise InputError('nothing was fitted yet; call fit first.')
-        X = as_numbers(X, 'the fMRI to decode')
-        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
-            raise InputError(
-                f'the fMRI to decode has shape {X.shape}; give [trials, '
-                f'{self.n_features_in_}], the voxels that were fitted.'
-            )
+        X = self._to_decode(X)
         # Centred first: the mean of fMRI is large beside what it does.
         centred = (X - self._mean).astype(self.coef_.dtype)
         predicted = centred @ self.coef_.T + self._offset
@@ -270,7 +275,6 @@ class PicturePosterior(_Estimator):
         rows, shown = np.unique(shown, return_inverse=True)
         self._mean, std = X.mean(axis=0), X.std(axis=0)
         self._std = np.where(std > 0, std, np.inf)  # Constant voxels tell 0.
-        self.n_features_in_ = X.shape[1]
         free = np.zeros((0, y.shape[1])) if unpaired is None else unpaired
         self.reference_ = reference.fit(
             np.float32(y[rows]),
@@ -279,6 +283,7 @@ class PicturePosterior(_Estimator):
             np.float32(as_numbers(free, 'the unpaired pictures')),
             seed=self.seed,
         )
+        self.n_features_in_ = X.shape[1]
         return self
 
     def predict(
@@ -309,14 +314,7 @@ class PicturePosterior(_Estimator):
         return _explained(as_numbers(y, 'the pictures'), self.predict(X))
 
     def _given(self, X, repeats):
-        if not hasattr(self, 'reference_'):
-            raise InputError('nothing was fitted yet; call fit first.')
-        X = as_numbers(X, 'the fMRI to decode')
-        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
-            raise InputError(
-                f'the fMRI to decode has shape {X.shape}; give [n, '
-                f'{self.n_features_in_}], the voxels that were fitted.'
-            )
+        X = self._to_decode(X)
         return self._scaled(X), np.broadcast_to(repeats, len(X))
 
     def _scaled(self, X):
