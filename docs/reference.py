@@ -6,6 +6,7 @@ python docs/reference.py site
 
 import os
 import pathlib
+import pkgutil
 import sys
 import warnings
 
@@ -19,7 +20,16 @@ def main(folder: str) -> None:
     pdoc.render.configure(docformat='google')
     with warnings.catch_warnings():
         warnings.filterwarnings('error', module='pdoc')
-        pdoc.pdoc('brainjax', output_directory=pathlib.Path(folder))
+        # Of a package with __all__ pdoc shows what that names: the public
+        # interface, beside which stand the modules.
+        import brainjax
+
+        modules = [
+            f'brainjax.{found.name}'
+            for found in pkgutil.iter_modules(brainjax.__path__)
+            if found.name != '__main__'
+        ]
+        pdoc.pdoc('brainjax', *modules, output_directory=pathlib.Path(folder))
 
 
 if __name__ == '__main__':

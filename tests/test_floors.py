@@ -13,13 +13,14 @@ import sys
 import pytest
 from conftest import REPOSITORY
 
+import brainjax
 from brainjax.methods import METHODS, Method
 
 PACKAGE = REPOSITORY / 'brainjax'
 FLOORS = (
     {'errors'},
     {'io'},
-    {'pictures', 'training'},
+    {'pictures', 'training', 'config_files'},
     {'recordings', 'networks', 'linear', 'losses'},
     {'simulation'},
     {'evaluation'},
@@ -174,6 +175,24 @@ def test_the_face_and_the_command_line_load_nothing_heavy():
         names = loaded_by(module)
         heavy = ('jax', 'numpy', 'scipy', 'flax', 'h5py', 'matplotlib')
         assert not [name for name in names if name.split('.')[0] in heavy]
+
+
+def test_the_public_interface_is_there_and_typed():
+    stub = ast.parse((PACKAGE / '__init__.pyi').read_text())
+    typed = {
+        alias.asname: f'{node.module}:{alias.name}'
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    given = {}
+    for name, place in brainjax._PUBLIC.items():
+        module, _, there = place.partition(':')
+        given[name] = f'{module}:{there or name}'
+        assert getattr(brainjax, name).__doc__
+    assert typed == given
+    with pytest.raises(AttributeError, match="no attribute 'decode'"):
+        brainjax.decode  # noqa: B018
 
 
 @pytest.mark.parametrize(

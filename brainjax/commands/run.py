@@ -5,11 +5,11 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from brainjax import config_files
 from brainjax.commands.jax_setup import set_up_jax
-from brainjax.errors import InputError, suggestion
+from brainjax.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def parse_run(argv: Sequence[str], needs_workdir: bool = True):
     """
     overrides = [arg for arg in argv if OVERRIDE.match(arg)]
     plain = [arg for arg in argv if arg not in overrides]
-    path = _config_file(plain)
+    path, plain = _config_file(plain)
     config, workdir = _parse_flags(plain, path)
     for missing, value in (
         ('--config FILE', path),
@@ -72,32 +72,29 @@ def parse_run(argv: Sequence[str], needs_workdir: bool = True):
     ):
         if not value:
             raise InputError(f'{missing} is missing.')
-    keys = dict(_keys(config))
+    keys = dict(config_files.keys(config))
     for override in overrides:
         name = OVERRIDE.match(override)[1]
         if name not in keys:
-            raise InputError(
-                f'{name} does not exist in {path}.'
-                + (_nearest(name, keys) or f' There are: {", ".join(keys)}.')
-            )
+            raise InputError(config_files.no_key(name, keys, path))
         if '=' not in override and not isinstance(keys[name], bool):
             raise InputError(f'{override} has no value; write {override}=...')
     try:
-        return _parse_flags(argv, path)
+        return _parse_flags([*plain, *overrides], path)
     except InputError as error:
         for override in overrides:
             name = OVERRIDE.match(override)[1]
             wanted = TYPES.get(type(keys[name]))
-            if wanted and f'--{name}=' in str(error):
+            if wanted and f'--config.{name}=' in str(error):
                 raise InputError(
-                    f'{override} cannot be used: {name} is {keys[name]!r} in '
-                    f'{path}; give {wanted}.'
+                    f'{override} cannot be used: config.{name} is '
+                    f'{keys[name]!r} in {path}; give {wanted}.'
                 ) from error
         raise
 
 
 # --config.key=value; --noconfig.key stands for False.
-OVERRIDE = re.compile(r'--?(?:no)?(config\.[^=]*)')
+OVERRIDE = re.compile(r'--?(?:no)?config\.([^=]*)')
 TYPES = {
     bool: 'True or False',
     int: 'a whole number',
@@ -106,21 +103,15 @@ TYPES = {
 }
 
 
-def _config_file(argv: Sequence[str]) -> str | None:
-    """Returns the value of --config, or None.
-
-    Raises:
-      InputError: it is no file.
-    """
+def _config_file(argv: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Returns the path of --config, or None, and argv with it."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument('--config', '-config', nargs='?')
-    path = parser.parse_known_args(argv)[0].config
-    # After a colon may come an argument of get_config.
-    if path and not any(
-        os.path.isfile(name) for name in (path, path.rpartition(':')[0])
-    ):
-        raise InputError(f'{path} is no config file; check --config.')
-    return path
+    known, rest = parser.parse_known_args(argv)
+    if not known.config:
+        return None, [*argv]
+    path = config_files.find(known.config)
+    return path, [f'--config={path}', *rest]
 
 
 def _parse_flags(argv: Sequence[str], path: str | None):
@@ -139,35 +130,12 @@ def _parse_flags(argv: Sequence[str], path: str | None):
         if values.config is not None:
             values.config.keys()  # Raises what a broken file has raised.
     except flags.Error as error:
-        raise InputError(_one_line(error)) from error
+        raise InputError(' '.join(str(error).split())) from error
     except Exception as error:  # The config file is a program of the user's.
-        raise InputError(
-            f'{path} cannot be loaded as a config file: {_one_line(error)} '
-            f'({type(error).__name__}).'
-        ) from error
+        raise InputError(config_files.cannot_load(path, error)) from error
     if left:
         raise InputError(
             f'{left[0]!r} is no flag; write --config FILE, --workdir FOLDER '
             'and --config.key=value.'
         )
     return values.config, values.workdir
-
-
-def _one_line(error: Exception) -> str:
-    return ' '.join(str(error).split())
-
-
-def _nearest(name: str, keys: Iterable[str]) -> str:
-    """Suggests a key; that all begin with 'config.' makes none of them near."""
-    bare = [key.removeprefix('config.') for key in keys]
-    return suggestion(name.removeprefix('config.'), bare).replace(
-        "'", "'config.", 1
-    )
-
-
-def _keys(section, prefix: str = 'config') -> Iterator[tuple[str, Any]]:
-    """Yields the full name and the value of every key of a config."""
-    for name, value in section.items():
-        yield f'{prefix}.{name}', value
-        if hasattr(value, 'items'):
-            yield from _keys(value, f'{prefix}.{name}')
