@@ -21,20 +21,28 @@ from brainjax.evaluation.ceilings import Repeats
 from brainjax.io import files, provenance
 from brainjax.methods import METHODS, Method, references
 from brainjax.methods.data import (
+    NOTHING,
     Data,
     Figure,
     Findings,
+    Given,
     Loaded,
     fingerprints,
     prepare,
 )
 from brainjax.outcome import Outcome
 from brainjax.pictures import operations
+from brainjax.recordings import Recording
 from brainjax.reports import methods_text
 from brainjax.training import hosts
 
 
-def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
+def run(
+    config: ConfigDict,
+    workdir: files.PathLike,
+    recording: Recording | None = None,
+    pictures: Any = None,
+) -> dict[str, Any]:
     """Fits, reconstructs the test trials, scores and reports.
 
     Args:
@@ -43,6 +51,10 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         reconstructions.npz, targets.npz, images/ and checkpoints/; an
         interrupted run resumes from there. With `config.recording.folds` each
         fold is such a run in fold_1, fold_2, ..., which have the checkpoints.
+      recording: to fit and test on, whatever `config.recording.path` says;
+        its pictures are brought to `config.size`.
+      pictures: without responses, whatever `config.pictures.path` says: a
+        path, or arrays as for `pictures.load`.
 
     Returns:
       What scores.json holds; {} on all hosts but the first, which alone
@@ -55,9 +67,10 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
     check_known('method', config.method, METHODS)
     cross_validation.check(config)
     preregistration.read(config.preregistration.path)  # A bad one is refused.
+    given = Given(recording, pictures)
     if cross_validation.is_pooled(config):
-        return _run_folds(config, workdir)
-    return _run_fit(config, workdir, lambda: open_data(config), _note)
+        return _run_folds(config, workdir, given)
+    return _run_fit(config, workdir, lambda: open_data(config, given), _note)
 
 
 def _run_fit(
@@ -96,14 +109,16 @@ def _run_fit(
         return shown
 
 
-def _run_folds(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
+def _run_folds(
+    config: ConfigDict, workdir: files.PathLike, given: Given
+) -> dict[str, Any]:
     """`run` of all folds, each in a folder of its own; all hosts do each."""
     timings, tell = {}, functools.cache(_note)
     with provenance.open_run_folder(
         workdir, config, hosts.is_first()
     ) as folder:
         with _timed(timings, 'Open the recording and the pictures'):
-            loaded = _load(config)
+            loaded = _load(config, given)
             recording, pictures, *_ = loaded
             division = cross_validation.divide(config, recording)
             names = cross_validation.shown(recording)
@@ -278,14 +293,14 @@ def _references(
     )
 
 
-def open_data(config: ConfigDict) -> Data:
-    """Opens or simulates the recording and the pictures of a config.
+def open_data(config: ConfigDict, given: Given = NOTHING) -> Data:
+    """Opens or simulates what a config names and is not given.
 
     Raises:
       InputError: they cannot be used, the ROI does not exist, or there are
         fewer than two test pictures.
     """
-    loaded, c = _load(config), config.recording
+    loaded, c = _load(config, given), config.recording
     if c.folds and c.fold >= 0:
         division = cross_validation.divide(config, loaded[0])
         return _of_fold(config, loaded, division, c.fold)
@@ -312,13 +327,13 @@ def tested(config: ConfigDict) -> tuple[int, dict[str, str]]:
     return len(np.unique(pixels.distinct(images))), prints
 
 
-def _load(config: ConfigDict) -> Loaded:
+def _load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     c = config.recording
-    if not c.path and c.required:
+    if not c.path and c.required and given.recording is None:
         raise InputError(
             f'config.recording.path is empty: this config wants {c.required}.'
         )
-    return METHODS[config.method].load(config)
+    return METHODS[config.method].load(config, given)
 
 
 @contextmanager

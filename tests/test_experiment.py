@@ -11,7 +11,10 @@ from recording_files import write_digits, write_weizmann
 
 from brainjax import experiment
 from brainjax.errors import InputError
+from brainjax.methods import METHODS
 from brainjax.methods import data as methods_data
+from brainjax.methods.data import Given
+from brainjax.recordings import open_recording
 
 
 def config(**changes):
@@ -85,6 +88,29 @@ def test_unpaired_pictures_have_to_be_named_for_real_fmri(tmp_path):
         config(pictures__path=folder, pictures__number=10)
     )
     assert pictures.shape == (10, 16, 16, 3)
+
+
+def test_what_is_given_stands_for_what_the_config_names(tmp_path):
+    """A recording and pictures at hand: the same data as from files."""
+    flags = tiny.write(tmp_path)
+    paths = [flag.split('=')[1] for flag in flags]
+    recording = open_recording(paths[0], pictures=paths[1])
+    pictures = tiny.pictures(64, seed=1)
+    named = recording_of(paths, pictures__path=paths[2])
+    for c in (config(), named):
+        given = experiment.open_data(c, Given(recording, pictures))
+        assert given.fingerprints == experiment.open_data(named).fingerprints
+    small = experiment.open_data(config(size=8), Given(recording, pictures))
+    assert small.recording.stimuli.images.shape[1:] == (8, 8, 3)
+    with pytest.raises(InputError, match=r'config\.pictures\.path is empty'):
+        experiment.run(config(), tmp_path / 'run', recording)
+    for method in ('inversion', 'faces', 'posterior'):
+        c = METHODS[method].config()
+        with c.unlocked():
+            c.size, c.pictures.number = 32, 64
+        found = METHODS[method].load(c, Given(recording, pictures))
+        assert found.recording.train is recording.train
+        assert found.pictures.shape == (64, 32, 32, 3)
 
 
 def test_method_that_does_not_exist(tmp_path):

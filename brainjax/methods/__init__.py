@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.io.files import PathLike
-from brainjax.methods.data import Data, Findings, Loaded
+from brainjax.methods.data import Data, Findings, Given, Loaded
 from brainjax.methods.faces import config as faces_config
 from brainjax.methods.faces import data as faces_data
 from brainjax.methods.faces import findings as faces_findings
@@ -31,8 +31,9 @@ class Method(NamedTuple):
 
     Attributes:
       config: () -> every setting, at the published values.
-      load: config -> recording, unpaired pictures [n, size, size, 3] uint8,
-        sentences on what was skipped among them, and their names.
+      load: config, what of it is given already -> recording, unpaired
+        pictures [n, size, size, 3] uint8, sentences on what was skipped among
+        them, and their names.
       fit: data, config, work folder -> whatever the next two want; what an
         interrupted run left in the folder is gone on from.
       reconstruct: fitted, fMRI [trials, voxels] normalised as the data's,
@@ -41,7 +42,7 @@ class Method(NamedTuple):
     """
 
     config: Callable[[], ConfigDict]
-    load: Callable[[ConfigDict], Loaded]
+    load: Callable[[ConfigDict, Given], Loaded]
     fit: Callable[[Data, ConfigDict, PathLike], Any]
     reconstruct: Callable[[Any, np.ndarray, ConfigDict], np.ndarray]
     findings: Callable[[Any, Data, ConfigDict], Findings]

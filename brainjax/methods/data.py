@@ -1,5 +1,6 @@
 """What all methods share: the data of a run, and what is found besides."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError
 from brainjax.io import provenance
 from brainjax.networks import frozen
-from brainjax.pictures import loading
+from brainjax.pictures import loading, operations
 from brainjax.recordings import (
     Recording,
     Trials,
@@ -54,6 +55,21 @@ class Data(NamedTuple):
     fingerprints: dict[str, str]
     problems: list[str]
     test_kept: int = 0
+
+
+class Given(NamedTuple):
+    """What a caller holds already, in place of what a config names.
+
+    Attributes:
+      recording: None for the config's.
+      pictures: unpaired, all that `pictures.load` takes; None for the config's.
+    """
+
+    recording: Recording | None = None
+    pictures: Any = None
+
+
+NOTHING = Given()
 
 
 class Figure(NamedTuple):
@@ -237,13 +253,24 @@ class Loaded(NamedTuple):
     names: Sequence[str] = ()
 
 
-def load(config: ConfigDict) -> Loaded:
-    """Opens or simulates what a config names: recording, unpaired pictures."""
-    return Loaded(load_recording(config), *load_pictures(config))
+def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
+    """Opens or simulates what a config names and is not given."""
+    recording = load_recording(config, given=given)
+    return Loaded(recording, *load_pictures(config, given))
 
 
-def load_recording(config: ConfigDict, fit: str = 'centre') -> Recording:
-    """Opens the recording that a config names, or simulates a subject."""
+def load_recording(
+    config: ConfigDict, fit: str = 'centre', given: Given = NOTHING
+) -> Recording:
+    """Opens the recording that a config names, or simulates a subject.
+
+    Args:
+      config: of the experiment.
+      fit: how pictures come to the config's size; see `pictures.load`.
+      given: its recording is taken instead.
+    """
+    if given.recording is not None:
+        return restrict(_at_size(given.recording, config.size, fit), config)
     if config.recording.path:
         return open_at_size(config, config.size, fit)
     recording = subject.simulated_subject(
@@ -261,6 +288,16 @@ def restrict(recording: Recording, config: ConfigDict) -> Recording:
     recording = select_roi(recording, roi) if roi else recording
     need_pictures(recording)
     return recording
+
+
+def _at_size(recording: Recording, size: int, fit: str) -> Recording:
+    """Brings the pictures to a size; 0 keeps theirs."""
+    stimuli = recording.stimuli
+    if stimuli.images is None or not size:
+        return recording
+    images = operations.resize(stimuli.images, size, fit)
+    stimuli = dataclasses.replace(stimuli, images=images)
+    return dataclasses.replace(recording, stimuli=stimuli)
 
 
 def open_at_size(
@@ -293,9 +330,9 @@ def open_at_size(
 
 
 def load_pictures(
-    config: ConfigDict,
+    config: ConfigDict, given: Given = NOTHING
 ) -> tuple[np.ndarray, list[str], Sequence[str]]:
-    """Loads or generates the unpaired pictures.
+    """Loads or generates the unpaired pictures, if they are not given.
 
     Returns:
       [n, size, size, 3] uint8, sentences on what was skipped or filled in,
@@ -304,19 +341,20 @@ def load_pictures(
     c, notes = config.pictures, []
     if not c.number:
         return no_pictures(config), notes, ()
-    if c.path:
+    if c.path or given.pictures is not None:
         images, names = loading.load(
-            c.path,
+            c.path if given.pictures is None else given.pictures,
             config.size,
             limit=c.number,
             seed=config.seed,
             tell=notes.append,
         )
         return images, notes, names
-    if config.recording.path:
+    if config.recording.path or given.recording is not None:
         raise InputError(
             'config.pictures.path is empty: name a folder, a .tar or '
-            "'tfds:NAME/SPLIT' with unpaired pictures."
+            "'tfds:NAME/SPLIT' with unpaired pictures, or set "
+            'config.pictures.number=0 to do without.'
         )
     images, names, _ = subject.unpaired_scenes(
         c.number,

@@ -18,7 +18,7 @@ from brainjax.io import untrusted
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
 
-Encoded = PathLike | bytes | np.ndarray
+Encoded = PathLike | bytes | np.ndarray | Image.Image
 
 FORMATS = ('PNG', 'JPEG', 'TIFF', 'BMP', 'GIF', 'WEBP')
 # What may lie behind transparent pixels. Mid grey is what experiments show
@@ -80,8 +80,8 @@ def decode(
     """Decodes a picture.
 
     Args:
-      picture: a file, its bytes, or an array [height, width] or [height,
-        width, 1, 3 or 4], uint8 or floats in 0..1.
+      picture: a file, its bytes, an opened one, or an array [height, width]
+        or [height, width, 1, 3 or 4], uint8 or floats in 0..1.
       name: of the picture, for messages.
       source: where it comes from, likewise.
       rules: how.
@@ -89,6 +89,8 @@ def decode(
     try:
         if isinstance(picture, np.ndarray):
             image = _from_array(picture)
+        elif isinstance(picture, Image.Image):
+            image = _upright(picture, rules.upright)
         else:
             image = _from_file(picture, rules.upright)
         image, alpha = _to_8_bit(image)
@@ -155,7 +157,11 @@ def _from_file(picture: PathLike | bytes, upright: bool) -> Image.Image:
         image.load()
     if turned:
         return image if upright else _transpose(image, _BACK.get(turned))
-    return _transpose(image, _TURNS.get(_orientation(image) if upright else 1))
+    return _upright(image, upright)
+
+
+def _upright(image: Image.Image, wanted: bool) -> Image.Image:
+    return _transpose(image, _TURNS.get(_orientation(image) if wanted else 1))
 
 
 def _transpose(image: Image.Image, how: Image.Transpose | None) -> Image.Image:

@@ -8,6 +8,7 @@ import pathlib
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from brainjax.pictures.decoding import (
     decode,
 )
 from brainjax.pictures.names import SUFFIXES
-from brainjax.pictures.sources import Source, open_source
+from brainjax.pictures.sources import Source, is_path, open_source, title
 
 _CHUNK = 512  # Encoded pictures held in memory at once.
 _BLOCK = 1 << 24  # Bytes of a cached file checked at once.
@@ -36,7 +37,7 @@ def _warn(sentence: str) -> None:
 
 
 def load(
-    source: PathLike,
+    source: Any,
     size: int,
     limit: int | None = None,
     seed: int = 0,
@@ -57,7 +58,8 @@ def load(
         such array; `digits69.mat`, for its digits that were not shown; or
         'tfds:NAME/SPLIT', for example 'tfds:imagenet2012/validation', a TFDS
         data set that was prepared before with file format array_record.
-        Nothing is downloaded, and TensorFlow is not needed.
+        Nothing is downloaded, and TensorFlow is not needed. Or pictures that
+        are held already, see `in_memory.collect`; these are never cached.
       size: of the pictures returned, in pixels.
       limit: how many pictures at most, drawn without replacement; None for
         all of them. Their order stays that of the source.
@@ -82,6 +84,8 @@ def load(
     rules = Rules(alpha, upright)
     with contextlib.ExitStack() as stack:
         found = open_source(source, data_dir, stack)
+        cached = cached and is_path(source)
+        source = title(source)
         chosen = _choose(len(found.names), limit, seed, source)
         images, transparent = _decoded(
             found, chosen, source, size, fit, rules, cached

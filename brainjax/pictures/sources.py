@@ -1,16 +1,17 @@
-"""Where pictures come from: folder, archive, npz, npy, HDF5, TFDS, digits69."""
+"""Where pictures come from: a folder, an archive, arrays, TFDS, digits69."""
 
 import contextlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.io import archives, arrays, hdf5, matlab, untrusted
 from brainjax.io.files import PathLike
+from brainjax.pictures import in_memory
 from brainjax.pictures.decoding import Encoded
 from brainjax.pictures.names import is_picture
 
@@ -40,8 +41,18 @@ class Source(NamedTuple):
     named: bool = True
 
 
+def is_path(source: Any) -> bool:
+    """Whether pictures are named, and not held already."""
+    return isinstance(source, str | os.PathLike)
+
+
+def title(source: Any) -> PathLike:
+    """What messages call a source."""
+    return source if is_path(source) else in_memory.TITLE
+
+
 def open_source(
-    source: PathLike,
+    source: Any,
     data_dir: PathLike | None,
     stack: contextlib.ExitStack,
     wanted: Sequence[str] = ('images',),
@@ -54,6 +65,11 @@ def open_source(
       stack: closes the files that stay open while pictures are fetched.
       wanted: of several arrays of an npz file, the first of these is taken.
     """
+    if not is_path(source):
+        names, pictures, named = in_memory.collect(source)
+        return Source(
+            names, lambda rows: [pictures[i] for i in rows], '', named=named
+        )
     text = os.fspath(source)
     if text.startswith('tfds:'):
         return _tfds(text, data_dir)

@@ -12,9 +12,11 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError, check_known
 from brainjax.methods.config import check_values
 from brainjax.methods.data import (
+    NOTHING,
+    Given,
     Loaded,
+    load_recording,
     no_pictures,
-    open_at_size,
     restrict,
 )
 from brainjax.methods.faces import pictures
@@ -54,7 +56,7 @@ BOUNDS = {
 }
 
 
-def load(config: ConfigDict) -> Loaded:
+def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired faces.
 
     The pictures are for the VAE-GAN; there are none where it is loaded. With
@@ -62,27 +64,27 @@ def load(config: ConfigDict) -> Loaded:
     """
     check_config(config)  # Reading CelebA and simulating take minutes.
     learns = config.pictures.number and not config.networks.weights
-    if not config.recording.path:
-        loaded = simulate(config)
+    if not config.recording.path and given.recording is None:
+        loaded = simulate(config, given)
         loaded = loaded._replace(recording=restrict(loaded.recording, config))
         if learns:
             return loaded
         return loaded._replace(pictures=no_pictures(config), names=())
-    recording = open_at_size(config, config.size, pictures.fit_name(config))
+    recording = load_recording(config, pictures.fit_name(config), given)
     if not learns:
         return Loaded(recording, no_pictures(config))
-    unpaired, names, notes = pictures.load_faces(config)
+    unpaired, names, notes = pictures.load_faces(config, given.pictures)
     return Loaded(recording, unpaired, notes, names)
 
 
-def simulate(config: ConfigDict) -> Loaded:
+def simulate(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     """Simulates a subject who sees some of the faces, loaded or generated.
 
     The unpaired faces are all that are not its test faces.
     """
     notes = []
-    if config.pictures.path:
-        images, names, notes = pictures.load_faces(config)
+    if config.pictures.path or given.pictures is not None:
+        images, names, notes = pictures.load_faces(config, given.pictures)
     else:
         images, names, _ = faces(
             config.pictures.number, config.size, config.seed

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -20,25 +21,29 @@ _KNOWN = {'0': 'male', '1': 'female', 'M': 'male', 'F': 'female'}
 
 
 def load_faces(
-    config: ConfigDict,
+    config: ConfigDict, given: Any = None
 ) -> tuple[np.ndarray, list[str], list[str]]:
     """Loads `config.pictures`, cut from the centre and brought to size.
 
     Pillow's bilinear filter resizes; the authors' code interpolates without a
     filter, so that its pictures differ slightly.
 
+    Args:
+      config: of the experiment.
+      given: pictures that are taken instead, all that `pictures.load` takes.
+
     Returns:
       [n, size, size, 3] uint8, n names, and sentences on what was skipped or
       filled in.
     """
     c, notes = config.pictures, []
-    if not c.path:
+    if not c.path and given is None:
         raise InputError(
             'config.pictures.path is empty: name a folder or .tar of faces, '
             "or 'tfds:celeb_a/train'."
         )
     images, names = loading.load(
-        c.path,
+        c.path if given is None else given,
         config.size,
         limit=c.number,
         seed=config.seed,

@@ -9,7 +9,9 @@ from brainjax.errors import InputError, check_known, suggestion
 from brainjax.linear import scaling
 from brainjax.methods.config import check_values
 from brainjax.methods.data import (
+    NOTHING,
     Data,
+    Given,
     Loaded,
     load_pictures,
     load_recording,
@@ -65,11 +67,11 @@ BOUNDS = {
 }
 
 
-def load(config: ConfigDict) -> Loaded:
+def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired pictures."""
     check_values(config, BOUNDS)
-    recording = load_recording(config, config.network.fit)
-    return Loaded(recording, *load_pictures(config))
+    recording = load_recording(config, config.network.fit, given)
+    return Loaded(recording, *load_pictures(config, given))
 
 
 def training_data(data: Data) -> TrainingData:

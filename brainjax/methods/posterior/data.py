@@ -10,7 +10,7 @@ from brainjax.linear.bayes import reference
 from brainjax.methods import data as methods_data
 from brainjax.methods import references
 from brainjax.methods.config import check_values
-from brainjax.methods.data import Data, Loaded
+from brainjax.methods.data import NOTHING, Data, Given, Loaded
 from brainjax.methods.posterior import closed_form
 from brainjax.methods.posterior.closed_form import Eye, Level
 from brainjax.methods.references import References
@@ -84,10 +84,10 @@ class TrainingData(NamedTuple):
     scale: float
 
 
-def load(config: ConfigDict) -> Loaded:
+def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired pictures."""
     check(config)
-    return methods_data.load(config)
+    return methods_data.load(config, given)
 
 
 def check(config: ConfigDict) -> None:

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError, check_known
 from brainjax.methods import data as methods_data
 from brainjax.methods.config import check_values
-from brainjax.methods.data import Data, Loaded
+from brainjax.methods.data import NOTHING, Data, Given, Loaded
 from brainjax.methods.selfsup.config import settled
 from brainjax.methods.selfsup.networks import (
     backbone_features,
@@ -125,19 +125,19 @@ class TrainingData(NamedTuple):
     fingerprints: dict[str, str]
 
 
-def load(config: ConfigDict) -> Loaded:
+def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired pictures.
 
     With `config.size` 0 pictures have the size that the recording's have.
     """
     check_values(config, BOUNDS)  # Reading or drawing pictures takes minutes.
     if config.size:
-        return methods_data.load(config)
-    if not config.recording.path:
-        return methods_data.load(settled(config, SIMULATED))
-    recording = methods_data.load_recording(config)
+        return methods_data.load(config, given)
+    if not config.recording.path and given.recording is None:
+        return methods_data.load(settled(config, SIMULATED), given)
+    recording = methods_data.load_recording(config, given=given)
     size = recording.stimuli.images.shape[1]
-    pictures = methods_data.load_pictures(settled(config, size))
+    pictures = methods_data.load_pictures(settled(config, size), given)
     return Loaded(recording, *pictures)
 
 
