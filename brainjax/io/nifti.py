@@ -38,6 +38,7 @@ class Header(NamedTuple):
       slope: what stored values are multiplied with.
       inter: what is then added.
       seconds: from one volume to the next, or 0 where it is not stated.
+      about: what the file says of its content, its `descrip`.
     """
 
     path: pathlib.Path
@@ -49,6 +50,7 @@ class Header(NamedTuple):
     slope: float
     inter: float
     seconds: float
+    about: str
 
 
 def header(path: PathLike) -> Header:
@@ -68,6 +70,7 @@ def header(path: PathLike) -> Header:
         zooms = stated.get_zooms()
         _, unit = stated.get_xyzt_units()
         offset = int(stated.get_data_offset())
+        about = stated['descrip'].item().decode('latin-1')
     if len(shape) not in (3, 4) or min(shape) < 1:
         raise InputError(
             f'{path} has shape {shape}; it must be a volume or a series of '
@@ -102,6 +105,7 @@ def header(path: PathLike) -> Header:
         seconds * {'msec': 1e-3, 'usec': 1e-6}.get(unit, 1)
         if math.isfinite(seconds)
         else 0.0,
+        about,
     )
     _check_size(found)
     return found
@@ -196,6 +200,7 @@ def write(
     values: np.ndarray,
     affine: np.ndarray,
     seconds: float | None = None,
+    about: str = '',
 ) -> None:
     """Writes a volume or a series as .nii.gz, the same bytes every time.
 
@@ -204,11 +209,13 @@ def write(
       values: [x, y, z] or [x, y, z, volumes], stored as they are.
       affine: [4, 4].
       seconds: from one volume to the next.
+      about: what it holds, in 79 bytes.
     """
     large = values.ndim == 4 and values.shape[3] > _MOST_NIFTI1
     kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
     image = kind(values, affine)
     image.header.set_xyzt_units('mm', 'sec')
+    image.header['descrip'] = about.encode()
     if seconds is not None:
         image.header.set_zooms((*image.header.get_zooms()[:3], seconds))
     with atomic(path) as temporary:

@@ -18,12 +18,14 @@ from brainjax.recordings.transforms import (
     take_trials,
     take_voxels,
 )
+from brainjax.recordings.volume import Volume
 
 __all__ = [
     'FORMATS',
     'Recording',
     'Stimuli',
     'Trials',
+    'Volume',
     'average_repeats',
     'check',
     'format_of',

@@ -13,12 +13,14 @@ import numpy as np
 
 from brainjax.errors import InputError, check_known
 from brainjax.io.files import PathLike
-from brainjax.recordings import FORMATS, Recording
+from brainjax.recordings import FORMATS, Recording, Volume, take_voxels
 from brainjax.recordings.formats import tfds_builder
+from brainjax.recordings.volume import coordinates
 
 TFDS = 'tfds'
 
 _ROWS = 1024  # Trials compared at once.
+_SAME_PLACE = 1e-3  # Millimetres.
 
 
 def convert(
@@ -74,6 +76,9 @@ def differences(first: Recording, again: Recording) -> Iterator[str]:
     if again.voxels != first.voxels:
         yield f'{first.voxels - again.voxels} of {first.voxels} voxels'
         return
+    again, reordered = _in_order(first, again)
+    if reordered:
+        yield 'the order of voxels'
     # Formats order stimuli otherwise, so that trials say which is which.
     pairs: set[tuple[int, int]] = set()
     for part, word in (('train', 'training'), ('test', 'test')):
@@ -109,6 +114,8 @@ def differences(first: Recording, again: Recording) -> Iterator[str]:
     ):
         if not _same(getattr(first, what), getattr(again, what)):
             yield word
+    if first.volume is not None:
+        yield from _places(first.volume, again.volume)
 
 
 def format_for(out: PathLike, to: str | None) -> str:
@@ -143,6 +150,31 @@ def _existing(recording: Recording) -> str:
 def _needs_pictures(write) -> bool:
     parameter = inspect.signature(write).parameters.get('pictures')
     return parameter is not None and parameter.default is parameter.empty
+
+
+def _in_order(first: Recording, again: Recording) -> tuple[Recording, bool]:
+    """Brings the voxels into the first's order, where their places tell."""
+    a, b = first.volume, again.volume
+    if a is None or b is None or np.array_equal(a.indices, b.indices):
+        return again, False
+    mine, other = (np.lexsort(volume.indices.T) for volume in (a, b))
+    if not np.array_equal(a.indices[mine], b.indices[other]):
+        return again, False
+    order = np.empty_like(mine)
+    order[mine] = other
+    return take_voxels(again, order), True
+
+
+def _places(a: Volume, b: Volume | None) -> Iterator[str]:
+    """Yields what is lost of the places; NIfTI's affines are float32."""
+    if b is None:
+        yield 'the places of voxels'
+        return
+    off = np.abs(coordinates(a) - coordinates(b)).max()
+    if off > _SAME_PLACE:
+        yield f'the places of voxels (up to {off:.2g} mm off)'
+    elif not np.array_equal(a.indices, b.indices) or a.shape != b.shape:
+        yield 'the volume around the voxels'
 
 
 def _change(a, b) -> float:

@@ -10,12 +10,14 @@ from brainjax.io.files import PathLike
 from brainjax.recordings import (
     Recording,
     Trials,
+    Volume,
     leakage,
     open_recording,
     reliability,
 )
 from brainjax.recordings.formats import vim1, weizmann
 from brainjax.recordings.on_disk import constant_voxels
+from brainjax.recordings.volume import voxel_size
 
 
 def open_all(paths: Sequence[PathLike], **options: Any) -> list[Recording]:
@@ -57,9 +59,10 @@ def summary(recording: Recording) -> dict[str, Any]:
       'repeats': {'train', 'test'}, 'problems': [sentence, ...], 'dtype',
       'runs': {'train', 'test'}, 'sessions': {'train', 'test'},
       'stimuli_with_pictures': {'train', 'test'}, 'unpaired_fmri',
-      'reliability'}. Where stimuli differ in repeats, 'repeats' is the lowest
-      number and a problem says so. Runs and sessions are None where they are
-      not known. For 'reliability' see `reliability_by_roi`.
+      'reliability', 'volume': {'shape', 'voxel_mm'}}. Where stimuli differ in
+      repeats, 'repeats' is the lowest number and a problem says so. Runs,
+      sessions and volume are None where they are not known. For
+      'reliability' see `reliability_by_roi`.
     """
     train, test = _repeats(recording.train), _repeats(recording.test)
     pictures = recording.stimuli.images is not None
@@ -85,6 +88,16 @@ def summary(recording: Recording) -> dict[str, Any]:
         },
         'unpaired_fmri': 0 if unpaired is None else len(unpaired),
         'reliability': reliability_by_roi(recording),
+        'volume': _volume(recording.volume),
+    }
+
+
+def _volume(volume: Volume | None) -> dict[str, Any] | None:
+    if volume is None:
+        return None
+    return {
+        'shape': [*map(int, volume.shape)],
+        'voxel_mm': [round(x, 4) for x in voxel_size(volume.affine)],
     }
 
 
@@ -149,6 +162,7 @@ def render(found: dict[str, Any]) -> str:
         ),
         ('unpaired fMRI', str(found['unpaired_fmri'] or 'none')),
         ('voxels', f'{found["voxels"]}, {found["dtype"]}'),
+        ('places', _placed(found['volume'])),
         (
             'ROIs',
             ', '.join(f'{name} {n}' for name, n in found['rois'].items())
@@ -158,6 +172,17 @@ def render(found: dict[str, Any]) -> str:
         *(('problem', text) for text in found['problems'] or ['none']),
     ]
     return '\n'.join(f'{name:<16}{text}' for name, text in lines)
+
+
+def _placed(found: dict[str, Any] | None) -> str:
+    """Says where voxels lie."""
+    if found is None:
+        return 'not known, so that no maps can be written'
+    shape, sizes = (
+        ' x '.join(f'{x:g}' for x in found[key])
+        for key in ('shape', 'voxel_mm')
+    )
+    return f'in a volume of {shape} voxels of {sizes} mm'
 
 
 def _reliable(found: dict[str, Any] | None) -> list[str]:

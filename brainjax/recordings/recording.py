@@ -6,7 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.recordings import volume as volumes
 from brainjax.recordings.on_disk import Fmri, constant_voxels
+from brainjax.recordings.volume import Volume
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,6 +73,7 @@ class Recording:
         averaged test responses could reach, or None where it is not known.
       imagery: trials in which a test picture was imagined, not shown, or
         None.
+      volume: where each voxel lies, or None where that is not known.
       format: the file format it was read from.
       problems: sentences on what a person should know of before trusting
         it; none of them prevents its use.
@@ -89,6 +92,7 @@ class Recording:
     imagery: Trials | None = None
     format: str = 'arrays'
     problems: tuple[str, ...] = ()
+    volume: Volume | None = None
 
     def __post_init__(self):
         check(self)
@@ -163,6 +167,8 @@ def _check_voxels(recording: Recording, voxels: int, where: str) -> None:
                 f'{where}: {what} has shape {values.shape}; it must be '
                 f'({voxels},), one value a voxel.'
             )
+    if recording.volume is not None:
+        volumes.check(recording.volume, voxels, where)
 
 
 def _check_stimuli(stimuli: Stimuli, where: str) -> None:

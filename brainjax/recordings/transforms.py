@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from brainjax.errors import InputError, listed, suggestion
+from brainjax.recordings import volume
 from brainjax.recordings.on_disk import (
     Fmri,
     mean_and_std,
@@ -38,6 +39,7 @@ def take_voxels(recording: Recording, voxels: np.ndarray) -> Recording:
         rois={name: take(mask) for name, mask in recording.rois.items()},
         snr=take(recording.snr),
         noise_ceiling=take(recording.noise_ceiling),
+        volume=volume.take(recording.volume, index),
     )
 
 

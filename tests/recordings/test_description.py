@@ -32,6 +32,7 @@ CONTRACT = [
     'stimuli_with_pictures',
     'unpaired_fmri',
     'reliability',
+    'volume',
 ]
 
 
@@ -67,6 +68,7 @@ def test_weizmann_summary_has_the_keys_of_the_contract(tmp_path):
             'sessions': None,
             'stimuli_with_pictures': {'train': 8, 'test': 3},
             'unpaired_fmri': 0,
+            'volume': None,
         }
 
 
@@ -120,6 +122,7 @@ def test_text_for_a_terminal(tmp_path):
         'pictures        of 8 training and 3 test stimuli\n'
         'unpaired fMRI   none\n'
         'voxels          10, float32\n'
+        'places          not known, so that no maps can be written\n'
         'ROIs            V1 3, V2 4, FFA 0, VC 10\n'
         'reliability     noise ceiling of averages of 5 test trials, median '
         '(90th percentile)\n'

@@ -12,7 +12,7 @@ example has `fmri` [voxels] float32, `stimulus` its name, `run` and `session`
 int32 (-1 where they are not known), `category` if the stimuli have one, and
 `image` (a PNG file) if there are pictures. In 'unpaired' the stimulus is ''
 and the image black. `info.metadata` holds subject, source, simulated and, as
-JSON, the voxels of each ROI, SNR and noise ceiling.
+JSON, the voxels of each ROI, SNR, noise ceiling and the voxels' places.
 
 Files are ArrayRecord shards, read at random places without TensorFlow and
 without this package; `prepare` needs no TensorFlow either. One subject is one
@@ -204,6 +204,15 @@ def _metadata(recording: Recording) -> dict[str, Any]:
         ),
         'snr': listed(recording.snr),
         'noise_ceiling': listed(recording.noise_ceiling),
+        'volume': json.dumps(
+            None
+            if recording.volume is None
+            else {
+                'indices': recording.volume.indices.tolist(),
+                'shape': recording.volume.shape,
+                'affine': recording.volume.affine.tolist(),
+            }
+        ),
     }
 
 

@@ -13,7 +13,8 @@ numbers of stimulus_id, Label or image_index (see `stimulus_names`).
 
 `write` gives DataType (4 for responses to pictures that are not known),
 stimulus_name and category_index with vmaps, Run, Session, the ROI_* masks,
-snr and noise_ceiling.
+snr, noise_ceiling, and where voxels lie: voxel_x, voxel_y and voxel_z in
+millimetres, voxel_i, voxel_j and voxel_k in the volume.
 """
 
 import os
@@ -42,6 +43,7 @@ from brainjax.recordings.transforms import (
     need_pictures,
     unusable_voxels,
 )
+from brainjax.recordings.volume import coordinates, take
 
 TESTS = ('test', 'shape', 'letter', 'imagery')
 # The description of VoxelData where no brain was measured.
@@ -147,6 +149,7 @@ def read(
         },
         format='bdata',
         problems=tuple(problems),
+        volume=take(voxels.places(kept.values), usable),
     )
 
 
@@ -200,6 +203,9 @@ def from_recording(recording: Recording, source: str) -> bdata.BData:
     for key in voxels.MEASURED:
         if getattr(recording, key) is not None:
             about[key] = getattr(recording, key)
+    if recording.volume is not None:
+        about |= zip(voxels.MILLIMETRES, coordinates(recording.volume).T)
+        about |= zip(voxels.INDICES, recording.volume.indices.T)
     keys = ('VoxelData', *design, *about)
     count = recording.voxels
     values = np.full((len(keys), count + len(design)), np.nan)

@@ -1,5 +1,6 @@
 """The voxels of a BData file: columns, ROIs, places, what was measured."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -7,13 +8,15 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.recordings.formats.bdata import selection
 from brainjax.recordings.formats.bdata.bdata import BData
+from brainjax.recordings.volume import Volume, of_coordinates
 
 # Volumes have voxels, surfaces vertices; here both are voxels.
 MAIN = ('VoxelData', 'VertexData')
 ROI = 'ROI_'
 MEASURED = ('snr', 'noise_ceiling')
-
-_PLACES = ('voxel_x', 'voxel_y', 'voxel_z', 'voxel_i', 'voxel_j', 'voxel_k')
+MILLIMETRES = ('voxel_x', 'voxel_y', 'voxel_z')
+INDICES = ('voxel_i', 'voxel_j', 'voxel_k')
+_PLACES = (*MILLIMETRES, *INDICES)
 
 
 class Voxels(NamedTuple):
@@ -72,6 +75,21 @@ def read(data: BData, roi: str | None) -> Voxels:
             for key, row in values.items()
         },
     )
+
+
+def places(values: Mapping[str, np.ndarray]) -> Volume | None:
+    """Returns where voxels lie, or None where no regular grid is stated.
+
+    Args:
+      values: of `Voxels`: millimetres, and perhaps places in the volume.
+    """
+    if not values.keys() >= {*MILLIMETRES}:
+        return None
+    xyz = np.stack([values[key] for key in MILLIMETRES], axis=1)
+    if values.keys() >= {*INDICES}:
+        ijk = np.stack([values[key] for key in INDICES], axis=1)
+        return of_coordinates(xyz, ijk)
+    return of_coordinates(xyz)
 
 
 def same(first: Voxels | None, other: Voxels, both: str) -> Voxels:

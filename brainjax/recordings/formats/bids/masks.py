@@ -12,6 +12,7 @@ from brainjax.io import nifti
 from brainjax.io.files import PathLike, visible
 from brainjax.recordings.formats.bids.files import parse, tops
 from brainjax.recordings.transforms import roi_mask
+from brainjax.recordings.volume import NOWHERE, Volume, of_mask
 
 # Where masks are looked for, below the data set.
 FOLDERS = (
@@ -32,12 +33,14 @@ class Masks(NamedTuple):
       voxels: [voxels] places in a volume's flattened array, ascending.
       rois: region -> [voxels] bool.
       grid: header of one of the files, for shape and affine.
+      volume: the places of the voxels; None where they were invented.
       problems: sentences on what is odd.
     """
 
     voxels: np.ndarray
     rois: dict[str, np.ndarray]
     grid: nifti.Header
+    volume: Volume | None
     problems: tuple[str, ...] = ()
 
 
@@ -98,6 +101,9 @@ def read_masks(
             if mask[chosen].any() or not roi
         },
         grid,
+        None
+        if grid.about == NOWHERE
+        else of_mask(chosen.reshape(grid.shape), grid.affine),
         (
             f'{folder}: {", ".join(negative[:3])}'
             f'{" and others" if len(negative) > 3 else ""} hold values below '

@@ -37,8 +37,10 @@ from brainjax.recordings.formats.bids.runs import (
     Part,
     ResponseOptions,
     events_of,
+    numbers,
     read_run,
     response_options,
+    run_numbers,
 )
 from brainjax.recordings.formats.bids.writing import SIMULATED
 from brainjax.recordings.recording import Recording, Stimuli, Trials
@@ -48,6 +50,7 @@ from brainjax.recordings.transforms import (
     kept_voxels,
     unusable_voxels,
 )
+from brainjax.recordings.volume import Volume, take
 
 
 def looks_like(path: PathLike) -> bool:
@@ -289,11 +292,11 @@ def _recording(
             'or name another `preset`.'
         )
     repeat = [len(part.shown) for part in parts]
-    run = np.repeat(_run_numbers([part.run for part in parts]), repeat)
+    run = np.repeat(run_numbers([part.run for part in parts]), repeat)
     sessions = [part.run.entities.get('ses') for part in parts]
     session = None
     if all(sessions):  # A run without one could be of any.
-        session = np.repeat(np.int32(_numbers(sessions)), repeat)
+        session = np.repeat(np.int32(numbers(sessions)), repeat)
     stimulus = np.array([event.stimulus for event in shown])
     train, tested, found = sets.split(
         shown,
@@ -303,7 +306,9 @@ def _recording(
         str(root),
     )
     problems += found
-    fmri, rois, found = _usable(parts, voxels, train, drop, f'{root / subject}')
+    fmri, rois, volume, found = _usable(
+        parts, voxels, train, drop, f'{root / subject}'
+    )
     problems += found
     paths = [*dict.fromkeys(stimulus[train | tested].tolist())]
     place = {path: i for i, path in enumerate(paths)}
@@ -339,6 +344,7 @@ def _recording(
         simulated=SIMULATED in about,
         format='bids',
         problems=tuple(problems),
+        volume=volume,
     )
 
 
@@ -348,11 +354,12 @@ def _usable(
     train: np.ndarray,
     drop: Sequence[str],
     where: str,
-) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
+) -> tuple[np.ndarray, dict[str, np.ndarray], Volume | None, list[str]]:
     """Leaves out voxels that cannot be used in some run.
 
     Returns:
-      [trials, kept voxels] float32, the regions over them, and a sentence.
+      [trials, kept voxels] float32, the regions over them, their places, and
+      a sentence.
     """
     fmri = np.concatenate([part.fmri for part in parts])
     why = unusable_voxels(fmri[train])
@@ -362,24 +369,7 @@ def _usable(
     rois = {name: mask[kept] for name, mask in voxels.rois.items()}
     if not kept.all():  # An empty mask stays empty where nothing is left out.
         rois = {name: mask for name, mask in rois.items() if mask.any()}
-    return keep_voxels(fmri, kept), rois, found
-
-
-def _numbers(texts: Sequence[str]) -> list[int]:
-    """The numbers that texts are, or their places among the different ones."""
-    if all(text.isdecimal() and len(text) < 10 for text in texts):
-        return [int(text) for text in texts]
-    order = [*dict.fromkeys(texts)]
-    return [1 + order.index(text) for text in texts]
-
-
-def _run_numbers(runs: list[Run]) -> np.ndarray:
-    """The runs' own numbers if no two are alike, else their order."""
-    texts = [run.entities.get('run', '') for run in runs]
-    numbers = _numbers(texts) if all(texts) else []
-    if len({*numbers}) < len(runs):
-        numbers = [*range(1, len(runs) + 1)]
-    return np.int32(numbers)
+    return keep_voxels(fmri, kept), rois, take(voxels.volume, kept), found
 
 
 def _images(

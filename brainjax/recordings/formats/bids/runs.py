@@ -264,3 +264,20 @@ def confounds_of(
             'some row; write n/a where it is not known.'
         )
     return values
+
+
+def numbers(texts: Sequence[str]) -> list[int]:
+    """The numbers that texts are, or their places among the different ones."""
+    if all(text.isdecimal() and len(text) < 10 for text in texts):
+        return [int(text) for text in texts]
+    order = [*dict.fromkeys(texts)]
+    return [1 + order.index(text) for text in texts]
+
+
+def run_numbers(runs: list[Run]) -> np.ndarray:
+    """The runs' own numbers if no two are alike, else their order."""
+    texts = [run.entities.get('run', '') for run in runs]
+    own = numbers(texts) if all(texts) else []
+    if len({*own}) < len(runs):
+        own = [*range(1, len(runs) + 1)]
+    return np.int32(own)

@@ -1,6 +1,5 @@
 """A recording as a small BIDS data set: one volume a trial, one second each."""
 
-import math
 import pathlib
 
 import numpy as np
@@ -9,12 +8,12 @@ from brainjax.errors import InputError
 from brainjax.io import nifti
 from brainjax.io.files import PathLike, write_json, write_text
 from brainjax.pictures import operations
+from brainjax.recordings import volume
 from brainjax.recordings.recording import Recording, Trials
 
 SIMULATED = 'brainjax, simulated subject'
 
-# Of no brain: the voxels of a recording have no places.
-_AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
+_WIDTH = 2.0  # Millimetres of a voxel that has no place of its own.
 _COLUMNS = (
     'onset',
     'duration',
@@ -29,8 +28,9 @@ def write(recording: Recording, path: PathLike) -> None:
     """Writes masks, runs, events and pictures.
 
     Read again it gives the same responses, as dataset_description.json says
-    who wrote it. Trials stay in order where runs do. SNR, noise ceiling and
-    unpaired fMRI are lost.
+    who wrote it; voxels then come in the order of their places. Without places
+    they fill a cube, and the masks say that it is none of a brain. Trials stay
+    in order where runs do. SNR, noise ceiling and unpaired fMRI are lost.
 
     Args:
       recording: what to write; a part without run numbers becomes one run.
@@ -55,21 +55,31 @@ def write(recording: Recording, path: PathLike) -> None:
             ],
         },
     )
-    side = math.ceil(recording.voxels ** (1 / 3))
-    shape = (side,) * 3
+    places, about = recording.volume, ''
+    if places is None:
+        places, about = volume.cube(recording.voxels, _WIDTH), volume.NOWHERE
     all_voxels = np.ones(recording.voxels, bool)
     for name, mask in {'all': all_voxels, **recording.rois}.items():
         nifti.write(
             root / 'masks' / subject / f'{name}.nii.gz',
-            _volume(mask.astype(np.uint8), shape),
-            _AFFINE,
+            volume.fill(places, mask.astype(np.uint8)),
+            places.affine,
+            about=about,
         )
     taken: set[int] = set()
     for part in ('train', 'test'):
         trials = getattr(recording, part)
         for session, run, rows in _runs(trials, taken):
             _write_run(
-                root, subject, recording, part, trials, session, run, rows
+                root,
+                subject,
+                recording,
+                places,
+                part,
+                trials,
+                session,
+                run,
+                rows,
             )
     images = recording.stimuli.images
     if images is not None:
@@ -101,7 +111,7 @@ def _runs(trials: Trials, taken: set[int]):
 
 
 def _write_run(
-    root, subject, recording, part, trials, session, run, rows
+    root, subject, recording, places, part, trials, session, run, rows
 ) -> None:
     names = [recording.stimuli.names[i] for i in trials.stimulus[rows]]
     categories = recording.stimuli.categories
@@ -111,11 +121,10 @@ def _write_run(
         folder /= f'ses-{session:02d}'
         label += f'_ses-{session:02d}'
     label += f'_task-{part}_run-{run:02d}'
-    side = math.ceil(recording.voxels ** (1 / 3))
     nifti.write(
         folder / 'func' / f'{label}_bold.nii.gz',
-        np.stack([_volume(x, (side,) * 3) for x in trials.fmri[rows]], axis=-1),
-        _AFFINE,
+        volume.fill(places, trials.fmri[rows]),
+        places.affine,
         1.0,
     )
     write_json(
@@ -127,10 +136,3 @@ def _write_run(
         category = categories[stimulus] if categories is not None else 'n/a'
         lines.append(f'{i}\t1\t{part}\t{name}.png\t{name}\t{category or "n/a"}')
     write_text(folder / 'func' / f'{label}_events.tsv', '\n'.join(lines) + '\n')
-
-
-def _volume(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Puts values in a volume, last axis fastest, zeros behind."""
-    volume = np.zeros(math.prod(shape), values.dtype)
-    volume[: len(values)] = values
-    return volume.reshape(shape)

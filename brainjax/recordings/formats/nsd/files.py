@@ -18,6 +18,7 @@ from brainjax.errors import InputError
 from brainjax.io import hdf5, matlab, nifti
 from brainjax.io.files import PathLike, visible
 from brainjax.recordings.transforms import roi_mask
+from brainjax.recordings.volume import NOWHERE, Volume, of_mask
 
 BRICK = 'nsddata_stimuli/stimuli/nsd/nsd_stimuli.hdf5'
 DESIGN = 'nsddata/experiments/nsd/nsd_expdesign.mat'
@@ -293,6 +294,14 @@ def chosen_voxels(
     if not roi:
         return volume(layout.functional / 'brainmask.nii.gz') > 0
     return roi_mask(found, roi, str(layout.functional / 'roi'))
+
+
+def places(layout: Layout, mask: np.ndarray) -> Volume | None:
+    """Returns where a mask's voxels lie, as the first ROI file states."""
+    files = visible(layout.functional / 'roi', '*.nii.gz')
+    one = [*files, layout.functional / 'brainmask.nii.gz'][0]
+    grid = nifti.header(one)
+    return None if grid.about == NOWHERE else of_mask(mask, grid.affine)
 
 
 def _label_names(layout: Layout, file: str) -> dict[int, str]:

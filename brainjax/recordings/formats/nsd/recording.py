@@ -28,6 +28,7 @@ from brainjax.recordings.formats.nsd.writing import PERCENT, write
 from brainjax.recordings.on_disk import StoredFmri, Table, whole_tables
 from brainjax.recordings.recording import Recording, Stimuli, Trials
 from brainjax.recordings.transforms import UNUSABLE, kept_voxels
+from brainjax.recordings.volume import take
 
 __all__ = ['PERCENT', 'looks_like', 'read', 'write']
 
@@ -117,6 +118,7 @@ def read(
     fmri = fmri.take(keep, axis=1)
     if snr is not None:
         snr = snr[keep]
+    volume = take(files.places(layout, mask), keep)
     rois = {
         name: kept
         for name, region in regions.items()
@@ -169,6 +171,7 @@ def read(
             *dropped,
             *notes,
         ),
+        volume=volume,
     )
 
 

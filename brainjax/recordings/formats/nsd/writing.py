@@ -1,6 +1,7 @@
 """A recording in the files of the Natural Scenes Dataset."""
 
 import csv
+import math
 import pathlib
 import re
 
@@ -11,13 +12,15 @@ import scipy.io
 from brainjax.errors import InputError
 from brainjax.io import nifti
 from brainjax.io.files import PathLike, atomic, write_text
+from brainjax.recordings import volume
 from brainjax.recordings.formats.nsd import files
-from brainjax.recordings.on_disk import rows_at_once
+from brainjax.recordings.on_disk import BLOCK
 from brainjax.recordings.recording import Recording
 
 PERCENT = 300  # Stored betas are per cent signal change, times 300.
 
 _SUBJECTS = 8
+_WIDTH = 1.8  # Millimetres of a voxel that has no place of its own.
 _NAME = re.compile(r'nsd-(\d{5})')
 
 
@@ -31,7 +34,9 @@ def write(
     """Writes the least that `nsd.read` wants, with every voxel in nsdgeneral.
 
     Responses are rounded to 1/300 and end at +-109; read with zscore=False,
-    a recording of NSD comes back exactly. The voxels fill a cube. The test
+    a recording of NSD comes back exactly, voxels in the order of their places.
+    Without places they fill a cube, and the masks say that it is none of a
+    brain. The test
     pictures are the shared ones. Names other than 'nsd-00001' give way to the
     place of the stimulus. Sessions are kept where all have as many trials,
     else there is one; within a session, training trials come first. Noise
@@ -58,11 +63,12 @@ def write(
     run = _joined(recording, 'run')
     if run is not None:
         _write_responses(layout, sessions, number[stimulus], run)
-    side = int(np.ceil(recording.voxels ** (1 / 3)))
-    place = np.arange(recording.voxels)
-    _write_volumes(layout, recording, side, place)
+    places, about = recording.volume, ''
+    if places is None:
+        places, about = volume.cube(recording.voxels, _WIDTH), volume.NOWHERE
+    _write_volumes(layout, recording, places, about)
     for session, trials in sessions.items():
-        _write_session(layout.session(session), recording, trials, side, place)
+        _write_session(layout.session(session), recording, trials, places)
     if recording.stimuli.images is not None:
         _write_brick(layout.root / files.BRICK, recording, number)
     if recording.simulated:
@@ -137,40 +143,34 @@ def _write_responses(layout, sessions, picture, run) -> None:
                 )
 
 
-def _write_volumes(layout, recording, side, place) -> None:
-    def volume(path, values):
-        whole = np.zeros(side**3, values.dtype)
-        whole[place] = values
-        nifti.write(
-            path,
-            whole.reshape(side, side, side),
-            np.diag([1.8, 1.8, 1.8, 1]),
-        )
+def _write_volumes(layout, recording, places, about) -> None:
+    def write(path, values):
+        filled = volume.fill(places, values)
+        nifti.write(path, filled, places.affine, about=about)
 
     rois = {**recording.rois, 'nsdgeneral': np.ones(recording.voxels, bool)}
     for name, mask in rois.items():
-        volume(
+        write(
             layout.functional / 'roi' / f'{name.replace("/", "_")}.nii.gz',
             mask.astype(np.int16),
         )
     if recording.snr is not None:
-        volume(
+        write(
             layout.betas_folder / 'ncsnr.nii.gz',
             np.sqrt(recording.snr).astype(np.float32),
         )
 
 
-def _write_session(path, recording, trials, side, place) -> None:
-    z, y, x = np.unravel_index(place, (side, side, side))[::-1]
+def _write_session(path, recording, trials, places) -> None:
+    x, y, z = places.indices.T
+    shape = places.shape[::-1]
     first = len(recording.train)
-    step = rows_at_once(recording.train.fmri)
+    step = max(1, BLOCK // (8 * math.prod(shape)))
     with (
         atomic(path) as temporary,
         h5py.File(temporary, 'w', locking=False) as file,
     ):
-        betas = file.create_dataset(
-            'betas', (len(trials), side, side, side), np.int16
-        )
+        betas = file.create_dataset('betas', (len(trials), *shape), np.int16)
         for start in range(0, len(trials), step):
             rows = trials[start : start + step]
             fmri = np.concatenate(
@@ -181,7 +181,7 @@ def _write_session(path, recording, trials, side, place) -> None:
             )
             limits = np.iinfo(np.int16)  # +-109 % of signal change.
             numbers = np.rint(fmri * np.float64(PERCENT))
-            part = np.zeros((len(rows), side, side, side), np.int16)
+            part = np.zeros((len(rows), *shape), np.int16)
             part[:, z, y, x] = numbers.clip(limits.min, limits.max)
             betas[start : start + len(rows)] = part
 
