@@ -24,6 +24,7 @@ __version__ = '0.1.0'
 _PUBLIC = {
     'InputError': 'brainjax.errors',
     'Recording': 'brainjax.recordings',
+    'from_arrays': 'brainjax.recordings',
     'open_recording': 'brainjax.recordings',
     'load_config': 'brainjax.config_files',
     'EvaluateOptions': 'brainjax.comparison:Options',

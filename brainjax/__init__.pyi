@@ -7,6 +7,7 @@ from brainjax.errors import InputError as InputError
 from brainjax.paired_comparison import Options as CompareOptions
 from brainjax.paired_comparison import compare as compare
 from brainjax.recordings import Recording as Recording
+from brainjax.recordings import from_arrays as from_arrays
 from brainjax.recordings import open_recording as open_recording
 
 __version__: str
@@ -17,6 +18,7 @@ __all__ = [
     'Recording',
     'compare',
     'evaluate',
+    'from_arrays',
     'load_config',
     'open_recording',
 ]

@@ -1,5 +1,6 @@
 """Recordings: what was measured, in one value whatever file it came from."""
 
+from brainjax.recordings.arrays import from_arrays
 from brainjax.recordings.formats import (
     FORMATS,
     format_of,
@@ -29,6 +30,7 @@ __all__ = [
     'average_repeats',
     'check',
     'format_of',
+    'from_arrays',
     'need_pictures',
     'normalise',
     'open_recording',
