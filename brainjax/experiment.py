@@ -18,7 +18,7 @@ from brainjax.errors import InputError, check_known
 from brainjax.evaluation import ceilings, pixels, preregistration, test_subsets
 from brainjax.evaluation.audit import run as audit
 from brainjax.evaluation.ceilings import Repeats
-from brainjax.io import files, provenance
+from brainjax.io import files, metrics, provenance
 from brainjax.methods import METHODS, Method, references
 from brainjax.methods.data import (
     NOTHING,
@@ -48,9 +48,10 @@ def run(
     Args:
       config: of the experiment.
       workdir: gets scores.json, per_picture.csv, report.html,
-        reconstructions.npz, targets.npz, images/ and checkpoints/; an
-        interrupted run resumes from there. With `config.recording.folds` each
-        fold is such a run in fold_1, fold_2, ..., which have the checkpoints.
+        reconstructions.npz, targets.npz, metrics.csv, images/ and
+        checkpoints/; an interrupted run resumes from there. With
+        `config.recording.folds` each fold is such a run in fold_1, fold_2,
+        ..., which have the checkpoints.
       recording: to fit and test on, whatever `config.recording.path` says;
         its pictures are brought to `config.size`.
       pictures: without responses, whatever `config.pictures.path` says: a
@@ -66,6 +67,7 @@ def run(
     """
     check_known('method', config.method, METHODS)
     cross_validation.check(config)
+    metrics.check(config.log.tensorboard)
     preregistration.read(config.preregistration.path)  # A bad one is refused.
     given = Given(recording, pictures)
     if cross_validation.is_pooled(config):

@@ -100,7 +100,7 @@ def _run(known: argparse.Namespace) -> int:
             _generator(known),
             known.published_scales,
             known.together,
-            lambda done, total: show(done, total=total),
+            lambda done, total, text: show(done, text, total),
         )
     if not hosts.is_first():
         return 0

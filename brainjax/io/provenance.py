@@ -28,8 +28,8 @@ DATA = 'data.json'
 WRITTEN = (
     *('scores.json', 'report.html', 'reconstructions.npz'),
     *('per_picture.csv', 'targets.npz', 'repeats.csv'),
-    *('outcome.npz', 'outcome.json'),
-    *('checkpoints', 'images', 'audit'),
+    *('outcome.npz', 'outcome.json', 'metrics.csv'),
+    *('checkpoints', 'images', 'audit', 'tensorboard'),
 )
 _ROWS = 1024  # Hashed at a time: rows may lie on disk.
 _short = reprlib.Repr()  # Lists of names can be long; a hash is 64 letters.
@@ -267,7 +267,8 @@ def _claim(
         (workdir / DATA).unlink(missing_ok=True)
         files.write_json(path, ours)
         return
-    found = difference(theirs, ours)
+    # What is told of a run changes nothing that it finds.
+    found = difference(theirs | {'log': None}, ours | {'log': None})
     if found:
         name, old, new = found
         raise InputError(

@@ -118,6 +118,10 @@ def shared() -> ConfigDict:
     c.preregistration = ConfigDict()
     c.preregistration.path = ''
 
+    # Beside metrics.csv, which every run writes while it goes on.
+    c.log = ConfigDict()
+    c.log.tensorboard = False  # Event files: tensorboard --logdir WORKDIR.
+
     # Could anything but brain activity explain the pictures?
     c.audit = ConfigDict()
     c.audit.on = False

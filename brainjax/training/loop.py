@@ -12,6 +12,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.io.files import PathLike
+from brainjax.io.metrics import Log
 from brainjax.training import checkpoints, hosts, parallel
 from brainjax.training.batches import prefetch
 from brainjax.training.state import TrainState
@@ -66,6 +67,7 @@ def train(
     validate: Callable[[Any], dict[str, float]] | None = None,
     checkpoint_every: int = 1,
     made_from: Mapping[str, Any] | None = None,
+    log: Log | None = None,
 ) -> tuple[TrainState, History]:
     """Runs `step` until `epochs` are done, from a checkpoint if there is one.
 
@@ -86,6 +88,8 @@ def train(
       checkpoint_every: epochs between checkpoints.
       made_from: what training sees and how, ready for JSON; a checkpoint that
         was made from something else is refused.
+      log: of `io.metrics`; given the history when it begins and after each
+        epoch, on the first host.
 
     Returns:
       The last state, on all devices, and one record of mean metrics an epoch.
@@ -97,9 +101,11 @@ def train(
     run = parallel.parallel(step)
     frozen = parallel.replicate(frozen)
     total = epochs * steps_per_epoch
+    log = log if log and hosts.is_first() else lambda history: None
     # In this order, so that a late signal finds the last checkpoint written.
     with _stop_requests() as stopping, checkpoints.manager(folder) as manager:
         state, history = checkpoints.resume(manager, state, made_from)
+        log(history)
         state = parallel.replicate(state)
         start = int(state.step)
         previous = asked = None
@@ -122,6 +128,7 @@ def train(
                         validate,
                     )
                     history.append(record)
+                    log(history)  # Before the checkpoint: none is without.
                     show(done, _text(record))
                     if record['epoch'] % checkpoint_every == 0 or done == total:
                         checkpoints.save(manager, state, history, made_from)

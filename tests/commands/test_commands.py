@@ -26,6 +26,7 @@ from recording_files import write_digits, write_weizmann
 from brainjax.__main__ import main
 from brainjax.commands import info
 from brainjax.evaluation import pixels
+from brainjax.io import metrics
 from brainjax.networks import weights
 from brainjax.networks.backbones import BACKBONES
 from brainjax.training.checkpoints import manager
@@ -197,6 +198,7 @@ def test_nothing_else_is_left_behind(finished):
         'config.json',
         'data.json',
         'images',
+        'metrics.csv',
         'per_picture.csv',
         'reconstructions.npz',
         'report.html',
@@ -214,6 +216,16 @@ def test_nothing_else_is_left_behind(finished):
         '75',
         '90',
     }
+
+
+def test_metrics_have_a_line_an_epoch_of_both_stages(finished):
+    workdir, _, _ = finished
+    stages = metrics.read(workdir)
+    assert [*stages] == ['encoder', 'decoder']
+    for lines in stages.values():
+        told = [float(x) for _, name, x in lines if name == 'loss']
+        assert len(told) == 6 and told[-1] < told[0]
+        assert sum(name == 'validation_score' for _, name, _ in lines) == 6
 
 
 def test_progress_is_all_that_is_told(finished):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from brainjax.io import metrics
 from brainjax.io.files import PathLike
 from brainjax.linear import pca
 from brainjax.methods.data import Data
@@ -72,6 +73,7 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
             data.pictures,
             config,
             pathlib.Path(workdir, 'checkpoints', 'vaegan'),
+            log=metrics.logger(workdir, 'vaegan', config.log.tensorboard),
         )
     # Of the faces that the subject saw, as published: a basis each subject.
     components = pca.fit(

@@ -16,6 +16,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from brainjax.io import provenance
 from brainjax.io.files import PathLike
+from brainjax.io.metrics import Log
 from brainjax.methods.data import made_from
 from brainjax.methods.faces import steps
 from brainjax.methods.faces.data import check_config, check_pictures
@@ -34,6 +35,7 @@ def fit_vaegan(
     config: ConfigDict,
     folder: PathLike,
     held_out: np.ndarray | None = None,
+    log: Log | None = None,
 ) -> tuple[dict[str, Any], History]:
     """Trains a VAE-GAN; resumes what `folder` holds.
 
@@ -43,6 +45,7 @@ def fit_vaegan(
       folder: for the checkpoints.
       held_out: pictures to reconstruct after each epoch, whose errors enter
         the history; they change nothing else.
+      log: see `training.loop.train`.
 
     Returns:
       The variables of all three networks after the last step, on the host,
@@ -90,6 +93,7 @@ def fit_vaegan(
         made_from=made_from(
             {'pictures': provenance.hash_arrays(images)}, config, KEYS
         ),
+        log=log,
     )
     variables = {'params': state.params, 'batch_stats': state.batch_stats}
     return jax.device_get(variables), history

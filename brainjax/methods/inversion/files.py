@@ -24,9 +24,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
-from brainjax.io import arrays, feature_folders, files, provenance
+from brainjax.io import arrays, feature_folders, files, metrics, provenance
 from brainjax.io.feature_folders import Layer
 from brainjax.io.files import PathLike
+from brainjax.io.metrics import Log
 from brainjax.linear import scaling
 from brainjax.methods.inversion import problem, search
 from brainjax.methods.inversion.problem import Generator, Settings
@@ -78,7 +79,8 @@ def invert_in(
             problem.from_config(config),
             run / label,
             together=config.inversion.together,
-            progress=lambda done, total: show(done, total=total),
+            progress=lambda done, total, text: show(done, text, total),
+            log=metrics.logger(run, label, config.log.tensorboard),
         )
     return read_pictures(run, label, config.size)
 
@@ -118,7 +120,8 @@ def invert(
     generator: Generator | None = None,
     published_scales: bool = False,
     together: int = TOGETHER,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    log: Log | None = None,
 ) -> dict[str, dict[str, float]]:
     """Inverts the features of pictures, from files to files.
 
@@ -131,7 +134,9 @@ def invert(
         measured (`linear.scaling.about_zero`); only for their network.
       together: pictures of a block, which bounds the memory.
       progress: called with the steps done and the steps in all, of this
-        host's blocks.
+        host's blocks, and in words with the loss.
+      log: given the mean losses of the first host's blocks, one block's steps
+        after the other's.
 
     Returns:
       Picture -> layer -> relative error, sum (f - t)^2 / sum t^2.
@@ -154,6 +159,7 @@ def invert(
         for i in range(0, len(names), together)
     ]
     ours = hosts.my_items(blocks)
+    history = []
     for number, (path, chosen) in enumerate(ours):
         targets = _targets(layers, chosen, published_scales)
         # Features may have changed under the same names.
@@ -167,18 +173,33 @@ def invert(
                 generator,
                 progress
                 and (
-                    lambda done, number=number: progress(
-                        number * steps + done, len(ours) * steps
+                    lambda done, loss, number=number: progress(
+                        number * steps + done,
+                        len(ours) * steps,
+                        f'loss {loss:.3g}',
                     )
                 ),
                 kept,
             )
             arrays.write(path, **_part(found, chosen, digest))
-        if progress:
-            progress((number + 1) * steps, len(ours) * steps)
+        elif progress:
+            progress((number + 1) * steps, len(ours) * steps, '')
+        if log and hosts.is_first():
+            history += _records(path, number * steps)
+            log(history)
     hosts.barrier()
     paths = [path for path, _ in blocks]
     return hosts.run_on_first(lambda: _gather(out, about, paths, list(layers)))
+
+
+def _records(path: pathlib.Path, before: int) -> list[dict[str, float]]:
+    """Mean losses of a block at each mark of progress."""
+    losses = arrays.read(path)['losses'].mean(1)
+    marks = range(search.STEPS_AT_A_TIME, len(losses), search.STEPS_AT_A_TIME)
+    return [
+        {'step': before + step, 'loss': losses[step - 1]}
+        for step in (*marks, len(losses))
+    ]
 
 
 def _kept(layers: Mapping[str, Layer]) -> dict[str, np.ndarray]:

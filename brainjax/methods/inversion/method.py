@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from brainjax.io import metrics
 from brainjax.io.files import PathLike
 from brainjax.linear import ridge
 from brainjax.methods.data import Data
@@ -71,7 +72,8 @@ def reconstruct(
     Returns:
       [trials, size, size, 3] float32 in 0..1.
     """
-    decoded = decode(fitted.prepared, fitted.features, fmri, config)
+    log = metrics.logger(fitted.folder, 'decoding', config.log.tensorboard)
+    decoded = decode(fitted.prepared, fitted.features, fmri, config, log)
     return files.invert_in(
         fitted.folder, files.DECODED, decoded, fitted.network, config
     )

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError
 from brainjax.networks import frozen
 from brainjax.pictures import operations
+from brainjax.training import hosts
 from brainjax.training.batches import map_batches
 
 
@@ -108,8 +109,14 @@ def true_features(
     They are those of the files, by `brainjax features`, where `config.size` is
     `config.network.size`; else the pictures came to the former before.
     """
-    c = config.network
-    return map_batches(
-        lambda part: features(network, np.float32(part) / 255, c.layers),
-        operations.resize(images, c.size, c.fit),
-    )
+    c, done = config.network, 0
+    with hosts.progress('features', len(images), unit='pictures') as show:
+
+        def of_batch(part):
+            nonlocal done
+            found = features(network, np.float32(part) / 255, c.layers)
+            done = min(done + len(part), len(images))  # A batch may be filled.
+            show(done)
+            return found
+
+        return map_batches(of_batch, operations.resize(images, c.size, c.fit))

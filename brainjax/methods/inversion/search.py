@@ -53,7 +53,7 @@ def invert(
     network: frozen.Network,
     settings: Settings,
     generator: Generator | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, float], None] | None = None,
     kept: Mapping[str, np.ndarray] | None = None,
 ) -> Inverted:
     """Searches pictures with given features, all at once.
@@ -68,7 +68,7 @@ def invert(
       network: whose features they are.
       settings: how to search.
       generator: whose codes are searched; None for pixels.
-      progress: called with the steps done.
+      progress: called with the steps done and the pictures' mean loss.
       kept: layer -> which of its units the targets [n, units] are of, where
         they are not of all; counted from 0 as (channels, height, width).
     """
@@ -82,7 +82,7 @@ def invert(
         state = advance(problem, data, state, step, stop)
         jax.block_until_ready(state)
         if progress:
-            progress(stop)
+            progress(stop, float(state.losses[stop - 1].mean()))
     x, images, errors = _finish(problem, data, state)
     return Inverted(
         np.asarray(images),

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from brainjax.io import arrays, provenance
+from brainjax.io import arrays, metrics, provenance
 from brainjax.io.files import PathLike
 from brainjax.linear.bayes import choice, reference
 from brainjax.methods import references
@@ -80,6 +80,7 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
         training,
         data.fingerprints,
         pathlib.Path(workdir, 'checkpoints', 'posterior'),
+        metrics.logger(workdir, 'posterior', config.log.tensorboard),
     )
     fitted = Fitted(
         closed, training, params, history, 0.0, pathlib.Path(workdir)

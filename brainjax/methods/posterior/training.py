@@ -8,6 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.io.files import PathLike
+from brainjax.io.metrics import Log
 from brainjax.methods.data import made_from
 from brainjax.methods.posterior import steps
 from brainjax.methods.posterior.data import BATCHES, TrainingData
@@ -28,6 +29,7 @@ def fit_flow(
     data: TrainingData,
     fingerprints: Mapping[str, str],
     folder: PathLike,
+    log: Log | None = None,
 ) -> tuple[Any, History]:
     """Trains the flow; resumes what `folder` holds.
 
@@ -36,6 +38,7 @@ def fit_flow(
       data: of `data.fit_closed_form`.
       fingerprints: of the `methods.data.Data` behind it.
       folder: for the checkpoints.
+      log: see `training.loop.train`.
 
     Returns:
       The average of the network's parameters, on the host, and the history.
@@ -81,5 +84,6 @@ def fit_flow(
         label='posterior',
         checkpoint_every=config.checkpoint_every,
         made_from=identity,
+        log=log,
     )
     return jax.device_get(state.opt_state.average), history

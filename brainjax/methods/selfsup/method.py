@@ -8,13 +8,16 @@ decoder -> encoder -> fMRI) on unpaired fMRI.
 
 import functools
 import pathlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from brainjax.io import metrics
 from brainjax.io.files import PathLike
+from brainjax.io.metrics import Log
 from brainjax.methods.data import Data
 from brainjax.methods.selfsup import choice, readout
 from brainjax.methods.selfsup.config import settled
@@ -81,7 +84,15 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
             config, data, folder, fit_once, reconstruct
         )
         notes.append(note)
-    fitted = fit_once(data, config, folder / 'encoder', folder / 'decoder')
+    fitted = fit_once(
+        data,
+        config,
+        folder / 'encoder',
+        folder / 'decoder',
+        functools.partial(
+            metrics.logger, workdir, tensorboard=config.log.tensorboard
+        ),
+    )
     return fitted._replace(
         notes=[*notes, *fitted.notes],
         config=None if config.to_dict() == given.to_dict() else config,
@@ -93,8 +104,12 @@ def fit_once(
     config: ConfigDict,
     encoder_folder: pathlib.Path,
     decoder_folder: pathlib.Path,
+    log: Callable[[str], Log | None] = lambda stage: None,
 ) -> Fitted:
-    """`fit` with settings as they are, and the checkpoints' folders."""
+    """`fit` with settings as they are, and the checkpoints' folders.
+
+    `log` gives each stage what it tells its metrics (`training.loop.train`).
+    """
     config = FrozenConfigDict(config)
     parts = split(data, config)
     backbone = load_backbone(
@@ -102,7 +117,7 @@ def fit_once(
     )
     encoder = build_encoder(config, data.recording.voxels)
     encoder_variables, encoder_history = fit_encoder(
-        config, encoder, backbone, parts, encoder_folder
+        config, encoder, backbone, parts, encoder_folder, log=log('encoder')
     )
     frozen = freeze(config, encoder, encoder_variables, backbone)
     snr, notes = voxel_snr(config, data.recording, parts, encoder, frozen)
@@ -112,7 +127,7 @@ def fit_once(
         )
         notes.append(note)
     decoder_variables, decoder_history = fit_decoder(
-        config, encoder, frozen, parts, snr, decoder_folder
+        config, encoder, frozen, parts, snr, decoder_folder, log('decoder')
     )
     if learned_from_test(config):
         notes.append(

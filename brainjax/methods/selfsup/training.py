@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError
 from brainjax.evaluation import encoding
 from brainjax.io.files import PathLike
+from brainjax.io.metrics import Log
 from brainjax.methods.data import made_from
 from brainjax.methods.selfsup import losses, readout, steps
 from brainjax.methods.selfsup.data import (
@@ -43,6 +44,7 @@ def fit_encoder(
     data: TrainingData,
     folder: PathLike,
     step: Callable | None = None,
+    log: Log | None = None,
 ) -> tuple[Any, History]:
     """Trains the encoder on paired data; returns variables and history.
 
@@ -53,6 +55,7 @@ def fit_encoder(
       data: of `split`.
       folder: for the checkpoints.
       step: of `steps.encoder_step`; None for the config's.
+      log: see `training.loop.train`.
     """
     c = config.encoder
     frozen = {'encoder_backbone': backbone}
@@ -98,6 +101,7 @@ def fit_encoder(
         validate=validate if len(data.validation) else None,
         checkpoint_every=config.checkpoint_every,
         made_from=made_from(data.fingerprints, config, ENCODER_KEYS, backbone),
+        log=log,
     )
     return _chosen(state, c.select, data), history
 
@@ -169,6 +173,7 @@ def fit_decoder(
     data: TrainingData,
     snr: np.ndarray,
     folder: PathLike,
+    log: Log | None = None,
 ) -> tuple[Any, History]:
     """Trains the decoder with D, ED and DE; returns variables and history.
 
@@ -179,6 +184,7 @@ def fit_decoder(
       data: of `split`.
       snr: [voxels], positive.
       folder: for the checkpoints.
+      log: see `training.loop.train`.
     """
     c = config.decoder
     decoder = build_decoder(config)
@@ -241,6 +247,7 @@ def fit_decoder(
                 'loss': loss_backbone,
             },
         ),
+        log=log,
     )
     return _chosen(state, c.select, data), history
 

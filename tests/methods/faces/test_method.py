@@ -17,6 +17,7 @@ from processes import environment
 from brainjax import experiment
 from brainjax.errors import InputError
 from brainjax.evaluation import score_table
+from brainjax.io import metrics
 from brainjax.linear import pca
 from brainjax.methods.data import no_pictures, prepare
 from brainjax.methods.faces import findings as faces_findings
@@ -82,6 +83,10 @@ def test_scores_are_there_beside_those_of_the_baseline(finished):
     assert results['simulated'] and not results['transductive']
     assert scores['pairwise_latents']['value'] > 0.7
     assert scores['pairwise_pca']['value'] > 0.8
+
+
+def test_metrics_tell_of_the_vaegan(finished):
+    assert metrics.read(finished[0]).keys() == {'vaegan'}
 
 
 def test_report_shows_what_limits_the_pictures(finished):

@@ -33,9 +33,17 @@ def layers(tmp_path):
 
 
 def test_files_hold_what_inversion_finds(tmp_path, layers):
-    told = []
-    errors = run(layers, tmp_path / 'out', progress=lambda *n: told.append(n))
-    assert told[-1] == (36, 36) and told == sorted(told)
+    told, logged = [], []
+    errors = run(
+        layers,
+        tmp_path / 'out',
+        progress=lambda *now: told.append(now),
+        log=lambda history: logged.append([*history]),
+    )
+    assert told[-1][:2] == (36, 36) and told == sorted(told)
+    assert [len(history) for history in logged] == [2, 4, 6]
+    steps = [record['step'] for record in logged[-1]]
+    assert steps == [10, 12, 22, 24, 34, 36]
     targets = {
         name: frozen.channels_last(feature_folders.read(layer, NAMES[:2]))
         for name, layer in layers.items()
@@ -49,6 +57,9 @@ def test_files_hold_what_inversion_finds(tmp_path, layers):
     part = arrays.read(tmp_path / 'out' / 'parts' / '0000.npz')
     np.testing.assert_array_equal(part['images'], expected.images)
     np.testing.assert_array_equal(part['losses'], expected.losses)
+    for record, step in zip(logged[-1], (9, 11)):
+        assert record['loss'] == part['losses'][step].mean()
+        assert told[step // 10][2] == f'loss {record["loss"]:.3g}'
     assert errors['b']['conv2_2'] == float(expected.errors['conv2_2'][1])
     index = json.loads((tmp_path / 'out' / 'inversion.json').read_text())
     assert index['errors'] == errors
@@ -66,7 +77,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_files(tmp_path, layers):
     whole = tree(tmp_path / 'whole')
     for cut in (0, 7, 14, 30):
 
-        def stop(done, total, cut=cut):
+        def stop(done, total, text, cut=cut):
             if done > cut:
                 raise KeyboardInterrupt
 

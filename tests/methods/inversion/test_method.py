@@ -12,10 +12,13 @@ from tiny_inversion import get_config
 
 from brainjax import experiment
 from brainjax.errors import InputError
+from brainjax.io import metrics
 from brainjax.methods.data import prepare
 from brainjax.methods.inversion.findings import findings
 from brainjax.methods.inversion.method import fit, reconstruct
 from brainjax.recordings import average_repeats, normalise
+
+SUBSETS = ('V1', 'V4+HVC', 'conv2_1')
 
 
 def in_parts():
@@ -55,10 +58,27 @@ def test_pictures_and_features_are_told_apart_above_chance(finished):
     assert 'Two-way, pixels, ridge' in page and 'from the brain' not in page
 
 
+def test_metrics_tell_of_decoding_and_of_each_search(finished):
+    folder, _ = finished
+    stages = metrics.read(folder)
+    searches = ('inversion', 'recovery', *(f'subsets/{x}' for x in SUBSETS))
+    assert {*stages} == {'decoding', *searches}
+    assert [line[:2] for line in stages['decoding']] == [
+        [str(step), f'{layer}/{name}']
+        for step, layer in enumerate(('conv1_2', 'conv2_1'), 1)
+        for name in ('units', 'spread')
+    ]
+    # Of noisy responses ridge makes less than there was.
+    assert all(0 < float(line[2]) < 1 for line in stages['decoding'][1::2])
+    for label in searches:
+        losses = [float(value) for _, _, value in stages[label]]
+        assert losses[7] < losses[0]
+
+
 def test_regions_layers_and_groups_are_scored_apart(finished):
     folder, results = finished
     scores = results['scores']
-    for subset in ('V1', 'V4+HVC', 'conv2_1'):
+    for subset in SUBSETS:
         for kind in ('pixcorr', 'two_way_pixels'):
             entry = scores[f'{kind}_from_{subset}']
             assert entry['n'] == 12 and entry['p'] <= entry['q'] <= 1

@@ -9,6 +9,7 @@ from processes import python
 
 from brainjax import experiment
 from brainjax.errors import InputError
+from brainjax.io import metrics
 from brainjax.methods import references
 from brainjax.methods.posterior import method, training
 from brainjax.methods.posterior.data import check, fit_closed_form
@@ -37,6 +38,7 @@ def test_a_run_writes_draws_their_mean_and_how_sure_they_are(finished):
         assert images.shape == (8, 16, 16, 3)
         assert found['deviation'].mean() > 0.01
     assert len(list((folder / 'draws').glob('*.npz'))) == 3
+    assert metrics.read(folder).keys() == {'posterior'}
     page = (folder / 'report.html').read_text()
     assert 'What may have been seen' in page and 'Without any resp' in page
     assert not results['transductive']
