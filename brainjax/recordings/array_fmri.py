@@ -11,7 +11,7 @@ from brainjax.errors import InputError
 from brainjax.io import nifti
 from brainjax.recordings.volume import Volume, of_mask
 
-_NIFTI = ('.nii', '.nii.gz')
+NIFTI = ('.nii', '.nii.gz')
 # 'V1_001' is a voxel of V1; 'voxel_001' is of no region.
 _NUMBERED = re.compile(r'(.*?)[_.\- ]+\d+')
 _NO_REGION = ('', 'voxel', 'voxels', 'vox', 'v', 'x', 'feature', 'column')
@@ -104,7 +104,7 @@ def _mask_of_image(mask: Any, where: str) -> Mask:
 def is_image(value: Any) -> bool:
     """Whether something is a NIfTI file, or an image of nibabel."""
     if isinstance(value, str | os.PathLike):
-        return os.fspath(value).endswith(_NIFTI)
+        return os.fspath(value).endswith(NIFTI)
     return hasattr(value, 'dataobj') and hasattr(value, 'affine')
 
 
@@ -114,14 +114,16 @@ def read(
     """Reads responses.
 
     Args:
-      fmri: [trials, voxels] of anything that NumPy takes, a DataFrame, or an
-        image or its path with one volume a trial.
+      fmri: [trials, voxels] of anything that NumPy takes, a DataFrame,
+        `Responses`, or an image or its path with one volume a trial.
       where: what to name in messages.
       mask: the voxels of an image, or the places of an array's voxels.
       masker: what takes them from an image; by default they are read as they
         are stored.
     """
     columns = None
+    if isinstance(fmri, Responses):
+        columns, fmri = fmri.columns, fmri.values
     if is_image(fmri):
         values = _of_image(fmri, where, mask, masker)
     elif isinstance(fmri, str | os.PathLike):
@@ -298,6 +300,10 @@ def _regions(columns: Sequence[Any] | None) -> list[str] | dict[str, Any]:
         return {}
     if all(isinstance(x, tuple) and x for x in columns):
         return [_region(x[0]) for x in columns]  # The upper level of two.
+    if all(isinstance(x, str) for x in columns) and 2 * len({*columns}) <= len(
+        columns
+    ):
+        return [_region(x) for x in columns]  # Named by their regions.
     parts = [_NUMBERED.fullmatch(str(x).strip()) for x in columns]
     if not all(parts):
         return {}

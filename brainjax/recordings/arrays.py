@@ -37,6 +37,8 @@ def from_arrays(
     affine: Any = None,
     masker: Any = None,
     unpaired_fmri: Any = None,
+    snr: Any = None,
+    noise_ceiling: Any = None,
     size: int | None = None,
     fit: str = 'centre',
     alpha: str = 'grey',
@@ -71,6 +73,7 @@ def from_arrays(
         `affine` [4, 4]. Voxels are in the order of `volume[mask]`.
       masker: of nilearn, fitted, in its place.
       unpaired_fmri: [n, voxels] responses to pictures that are not known.
+      snr, noise_ceiling: [voxels], see `Recording`.
       size: of the pictures, in pixels; None keeps theirs.
       fit, alpha, upright: how they are read, see `pictures.load`.
       drop: which voxels to leave out: 'nan', 'infinite' or 'constant' in some
@@ -125,6 +128,8 @@ def from_arrays(
         source=source,
         simulated=simulated,
         unpaired_fmri=unpaired and keep_voxels(unpaired.values, keep),
+        snr=_of_voxels(snr, keep, f'{source}: snr'),
+        noise_ceiling=_of_voxels(noise_ceiling, keep, f'{source}: ceiling'),
         problems=(*notes, *found, *unused),
         volume=take(responses.volume, keep),
     )
@@ -220,6 +225,19 @@ def _usable(
     others = [values[~train]] + ([unpaired.values] if unpaired else [])
     why = unusable_voxels(values[train], *others)
     return kept_voxels(why, drop, f'{where}: fmri')
+
+
+def _of_voxels(values: Any, keep: np.ndarray, what: str) -> np.ndarray | None:
+    """Returns one number a voxel, of those that are kept."""
+    if values is None:
+        return None
+    values = np.asarray(values)
+    if values.shape != keep.shape or values.dtype.kind not in 'iuf':
+        raise InputError(
+            f'{what} is {values.dtype} of shape {values.shape}; give a number '
+            f'for each of {len(keep)} voxels.'
+        )
+    return values[keep].astype(np.float32, copy=False)
 
 
 def _stimuli(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from brainjax.errors import InputError, suggestion
 from brainjax.io.files import PathLike
 from brainjax.recordings.formats import (
+    arrays,
     bdata,
     bids,
     digits69,
@@ -64,6 +65,8 @@ FORMATS = {
         vim1.looks_like, vim1.read, vim1.write, '.mat', '_stimuli.mat'
     ),
     'bids': Format(bids.looks_like, bids.read, bids.write),
+    # Last, as it takes any table, npy file and image for responses.
+    'arrays': Format(arrays.looks_like, arrays.read, arrays.write),
 }
 
 
