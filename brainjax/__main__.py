@@ -20,6 +20,7 @@ COMMANDS = {
     'group': 'several subjects to one table and a leaderboard',
     'decode': 'features of a network from fMRI',
     'invert': 'pictures from features of a network',
+    'maps': 'what a run tells of each voxel, on the brain',
     'inspect': 'what a recording holds',
     'info': 'versions, devices, what is missing',
     'convert': 'write a recording in another format',

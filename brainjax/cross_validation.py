@@ -13,7 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known
-from brainjax.evaluation import check_number
+from brainjax.evaluation import check_number, voxel_values
 from brainjax.evaluation.audit import folds as audit_folds
 from brainjax.evaluation.ceilings import Repeats
 from brainjax.outcome import Outcome
@@ -124,6 +124,7 @@ def pool(outcomes: Sequence[Outcome]) -> Outcome:
         _ceiling([each.ceiling for each in outcomes]),
         _repeats([each.repeats for each in outcomes], numbers),
         np.repeat(np.arange(len(outcomes)), numbers),
+        voxel_values.average([each.voxels for each in outcomes]),
     )
 
 

@@ -15,7 +15,13 @@ from brainjax import cross_validation, evaluation, results
 from brainjax import outcome as outcomes
 from brainjax.cross_validation import Division
 from brainjax.errors import InputError, check_known
-from brainjax.evaluation import ceilings, pixels, preregistration, test_subsets
+from brainjax.evaluation import (
+    ceilings,
+    pixels,
+    preregistration,
+    test_subsets,
+    voxel_values,
+)
 from brainjax.evaluation.audit import run as audit
 from brainjax.evaluation.ceilings import Repeats
 from brainjax.io import files, metrics, provenance
@@ -48,10 +54,10 @@ def run(
     Args:
       config: of the experiment.
       workdir: gets scores.json, per_picture.csv, report.html,
-        reconstructions.npz, targets.npz, metrics.csv, images/ and
-        checkpoints/; an interrupted run resumes from there. With
-        `config.recording.folds` each fold is such a run in fold_1, fold_2,
-        ..., which have the checkpoints.
+        reconstructions.npz, targets.npz, metrics.csv, images/, voxels.csv,
+        voxels.npz, maps/ where voxels have places, and checkpoints/; an
+        interrupted run resumes from there. With `config.recording.folds` each
+        fold is such a run in fold_1, fold_2, ..., which have the checkpoints.
       recording: to fit and test on, whatever `config.recording.path` says;
         its pictures are brought to `config.size`.
       pictures: without responses, whatever `config.pictures.path` says: a
@@ -176,10 +182,10 @@ def _fit(
             )
     if not hosts.is_first():
         return None, []
-    beside, densities, told = {}, [], []
+    beside, densities, told, linear = {}, [], [], {}
     if config.references:
         with _timed(timings, 'References: ridge, closed-form posterior'):
-            beside, densities, told = _references(
+            beside, densities, told, linear = _references(
                 data, found.references, config.seed
             )
     outcome = Outcome(
@@ -194,6 +200,7 @@ def _fit(
         checks,
         found.ceiling,
         repeats,
+        voxels=voxel_values.collect(data.recording, linear, found.voxels),
     )
     return outcome, found.figures
 
@@ -275,8 +282,8 @@ def _names(data: Data) -> list[str]:
 
 def _references(
     data: Data, fitted: references.References | None, seed: int
-) -> tuple[dict[str, np.ndarray], list[tuple], list[str]]:
-    """What the references reconstruct, their log densities, sentences."""
+) -> tuple[dict, list[tuple], list[str], dict[str, np.ndarray]]:
+    """What they reconstruct, log densities, sentences, values of voxels."""
     if len(np.unique(data.recording.train.stimulus)) < references.LEAST:
         return (
             {},
@@ -285,6 +292,7 @@ def _references(
                 'There are no references: they need '
                 f'{references.LEAST} training stimuli.'
             ],
+            {},
         )
     fitted = fitted or references.fit(data, seed)
     targets = data.recording.stimuli.images[data.test.stimulus]
@@ -292,6 +300,7 @@ def _references(
         references.reconstruct(fitted, data.test.fmri),
         [references.log_densities(fitted, data.test.fmri, targets)],
         fitted.notes,
+        references.voxels(fitted),
     )
 
 

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from brainjax.evaluation import voxel_values
 from brainjax.evaluation.audit import AuditCheck
 from brainjax.evaluation.ceilings import Repeats
+from brainjax.evaluation.voxel_values import VoxelValues
 from brainjax.io import arrays, files
 
 TOLD = 'outcome.json'  # Written last: it says that a fit is done.
@@ -38,6 +40,7 @@ class Outcome(NamedTuple):
         pictures without noise; None if that is not known.
       repeats: what it makes of fewer trials; None without repeats.
       fold: [n] which fit reconstructed; None of one fit.
+      voxels: what is known of each voxel, means over the fits.
     """
 
     names: np.ndarray
@@ -52,6 +55,7 @@ class Outcome(NamedTuple):
     ceiling: np.ndarray | None = None
     repeats: Repeats | None = None
     fold: np.ndarray | None = None
+    voxels: VoxelValues | None = None
 
 
 def save(folder: pathlib.Path, outcome: Outcome) -> None:
@@ -74,7 +78,7 @@ def save(folder: pathlib.Path, outcome: Outcome) -> None:
 
 
 def read(folder: pathlib.Path) -> Outcome:
-    """Reads what `save` has written."""
+    """Reads what `save` has written, and the values of voxels beside it."""
     found = arrays.read(folder / _ARRAYS)
     told = files.read_json(folder / TOLD, 'use another --workdir')
     return Outcome(
@@ -97,4 +101,7 @@ def read(folder: pathlib.Path) -> Outcome:
         scores=told['scores'],
         told=told['told'],
         checks=[AuditCheck(**check) for check in told['checks']],
+        voxels=voxel_values.read(folder)
+        if (folder / voxel_values.ARRAYS).exists()
+        else None,
     )

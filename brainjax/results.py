@@ -21,6 +21,7 @@ from brainjax.evaluation import (
     preregistration,
     score_files,
     test_subsets,
+    voxel_values,
 )
 from brainjax.evaluation.audit import run as audit
 from brainjax.evaluation.scores import Score
@@ -55,6 +56,7 @@ def conclude(
     results, kept = _contents(config, folder, outcome, scores)
     _write(folder, results, outcome)
     _write_by_picture(folder, outcome, scores)
+    on_voxels = _write_voxels(folder, outcome)
     if curve:
         table = score_files.as_csv([*curve], zip(*curve.values()))
         files.write_text(folder / 'repeats.csv', table)
@@ -86,6 +88,7 @@ def conclude(
             *cross_validation.notes(outcome, config),
             *evaluation.notes(outcome.targets),
             *told['notes'],
+            *on_voxels,
         ],
         audit=outcome.checks,
     )
@@ -303,6 +306,26 @@ def _write(
     for stem, image in zip(file_stems(outcome.names), outcome.images):
         operations.save_png(folder / 'images' / f'{stem}.png', image)
     files.write_json(folder / 'scores.json', results)
+
+
+def _write_voxels(folder: pathlib.Path, outcome: Outcome) -> list[str]:
+    """Writes what is known of each voxel; says where."""
+    if outcome.voxels is None:
+        return []
+    maps = voxel_values.write(folder, outcome.voxels)
+    found = (
+        f'What is known of each voxel ({", ".join(outcome.voxels.values)}) is '
+        f'in {voxel_values.TABLE} and {voxel_values.ARRAYS}'
+    )
+    if maps:
+        return [
+            f'{found}, and as NIfTI files in {voxel_values.MAPS}/; brainjax '
+            'maps draws them.'
+        ]
+    return [
+        f'{found}. There are no maps of the brain, as the recording does not '
+        'say where its voxels lie.'
+    ]
 
 
 def _write_by_picture(

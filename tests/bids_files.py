@@ -10,12 +10,12 @@ AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 RAW = {'high_pass': 0, 'zscore_runs': False}
 
 
-def image(path, values, seconds=2.0):
+def image(path, values, seconds=2.0, affine=AFFINE):
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = nibabel.Nifti1Image(values, AFFINE)
+    made = nibabel.Nifti1Image(values, affine)
     made.header.set_xyzt_units('mm', 'sec')
     if values.ndim == 4:
-        made.header.set_zooms((2.0, 2.0, 2.0, seconds))
+        made.header.set_zooms((*made.header.get_zooms()[:3], seconds))
     nibabel.save(made, path)
 
 
@@ -32,7 +32,15 @@ def ramp(volumes=40):
     return np.arange(volumes, dtype='f4') + offset
 
 
-def data_set(root, runs, seconds=2.0, sidecar=True, volumes=40, values=None):
+def data_set(
+    root,
+    runs,
+    seconds=2.0,
+    sidecar=True,
+    volumes=40,
+    values=None,
+    affine=AFFINE,
+):
     """Writes a mask V1 and runs, {'task-see_run-1': events or None}."""
     rng = np.random.default_rng(0)
     for name, events in runs.items():
@@ -42,6 +50,7 @@ def data_set(root, runs, seconds=2.0, sidecar=True, volumes=40, values=None):
             stem.with_name(f'{stem.name}_bold.nii.gz'),
             noise if values is None else values,
             seconds,
+            affine,
         )
         if sidecar:
             stem.with_name(f'{stem.name}_bold.json').write_text(
@@ -49,7 +58,8 @@ def data_set(root, runs, seconds=2.0, sidecar=True, volumes=40, values=None):
             )
         if events is not None:
             table(stem.with_name(f'{stem.name}_events.tsv'), events)
-    image(root / 'masks/sub-01/V1.nii.gz', np.ones(SHAPE, 'u1'))
+    mask = np.ones(SHAPE, 'u1')
+    image(root / 'masks/sub-01/V1.nii.gz', mask, affine=affine)
     return root
 
 

@@ -139,6 +139,15 @@ def test_folds_are_scored_together(five):
     assert len(table) == 1 + n
 
 
+def test_values_of_voxels_are_means_over_folds(five):
+    name = 'noise_ceiling'
+    folds = [np.load(five / f'fold_{i}' / 'voxels.npz') for i in range(1, 6)]
+    mean = np.mean([each[name] for each in folds], axis=0)
+    assert 0.1 < mean.mean() < 1
+    found = np.load(five / 'voxels.npz')[name]
+    np.testing.assert_allclose(found, mean, rtol=1e-6)
+
+
 def test_what_a_fold_alone_can_score_is_a_mean(five):
     found = json.loads((five / 'scores.json').read_text())['scores']
     score = found['pictures']

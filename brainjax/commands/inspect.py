@@ -56,10 +56,6 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _draw(recording, summary: dict, path: pathlib.Path) -> None:
-    from brainjax.reports import recording_figure  # Loads Matplotlib.
+    from brainjax.reports import figures, recording_figure  # Matplotlib.
 
-    figure = recording_figure.draw(recording, summary)
-    with files.atomic(path) as temporary:
-        figure.savefig(
-            temporary, format='png', dpi=150, metadata={'Software': None}
-        )
+    figures.save_png(recording_figure.draw(recording, summary), path)

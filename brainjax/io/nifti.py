@@ -22,6 +22,7 @@ from brainjax.io import untrusted
 from brainjax.io.files import PathLike, atomic
 
 _MOST_PACKED = 1032  # No gzip file unpacks to more times its size.
+_INTENT = 15  # Bytes of its name, and one that ends it.
 _MOST_NIFTI1 = 32767  # Volumes that a NIfTI-1 file can count.
 
 
@@ -201,6 +202,7 @@ def write(
     affine: np.ndarray,
     seconds: float | None = None,
     about: str = '',
+    intent: str = '',
 ) -> None:
     """Writes a volume or a series as .nii.gz, the same bytes every time.
 
@@ -210,12 +212,16 @@ def write(
       affine: [4, 4].
       seconds: from one volume to the next.
       about: what it holds, in 79 bytes.
+      intent: name of a quantity that was estimated, of which the file keeps
+        16 bytes; '' for none.
     """
     large = values.ndim == 4 and values.shape[3] > _MOST_NIFTI1
     kind = nibabel.Nifti2Image if large else nibabel.Nifti1Image
     image = kind(values, affine)
     image.header.set_xyzt_units('mm', 'sec')
     image.header['descrip'] = about.encode()
+    if intent:
+        image.header.set_intent('estimate', name=intent[:_INTENT])
     if seconds is not None:
         image.header.set_zooms((*image.header.get_zooms()[:3], seconds))
     with atomic(path) as temporary:

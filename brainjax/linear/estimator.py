@@ -34,11 +34,12 @@ class _Estimator:
 
     def __sklearn_tags__(self) -> Any:
         """Tells scikit-learn, the only caller, what this is."""
-        from sklearn.utils import Tags, TargetTags
+        from sklearn.utils import RegressorTags, Tags, TargetTags
 
         return Tags(
             estimator_type='regressor',
             target_tags=TargetTags(required=True, multi_output=True),
+            regressor_tags=RegressorTags(poor_score=False),
         )
 
     def _to_decode(self, X: Any) -> np.ndarray:

@@ -42,8 +42,7 @@ class Data(NamedTuple):
       pictures: [n, size, size, 3] uint8, unpaired; n may be 0.
       fingerprints: hashes of all that may be learned from, 'recording' and
         'pictures', whatever files are called.
-      problems: sentences on what a person should know of the recording and
-        the pictures before trusting the run.
+      problems: sentences on what to know before trusting the run.
       test_kept: how many test pictures are among the unpaired ones, because
         the config keeps them.
     """
@@ -104,6 +103,7 @@ class Findings(NamedTuple):
       references: `methods.references.References`, where the method has fitted
         them; else the run does.
       fitting: how responses became pictures, sentences for a paper's methods.
+      voxels: name -> [voxels], see `evaluation.voxel_values`.
     """
 
     method: str
@@ -116,6 +116,7 @@ class Findings(NamedTuple):
     fitting: str = ''
     ceiling: np.ndarray | None = None
     ceiling_from: str = ''
+    voxels: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def prepare(
@@ -335,8 +336,7 @@ def load_pictures(
     """Loads or generates the unpaired pictures, if they are not given.
 
     Returns:
-      [n, size, size, 3] uint8, sentences on what was skipped or filled in,
-      and names.
+      [n, size, size, 3] uint8, sentences on what is odd, and names.
     """
     c, notes = config.pictures, []
     if not c.number:

@@ -129,6 +129,22 @@ def log_densities(
     return posterior.log_density(found, z), posterior.log_prior(z)
 
 
+def voxels(references: References) -> dict[str, np.ndarray]:
+    """What the linear encoder explains of voxels, and what they weigh.
+
+    Returns:
+      'explained_variance' of single training trials, their stimuli left out,
+      and 'posterior_weight', see `bayes.reference.voxel_weights`; [voxels].
+    """
+    fitted = references.fitted
+    left = fitted.model.encoder.residuals.var(axis=0)
+    repeats = float(references.repeats.mean())
+    return {
+        'explained_variance': 1 - left / references.training.fmri.var(axis=0),
+        'posterior_weight': reference.voxel_weights(fitted, repeats),
+    }
+
+
 def to_images(references: References, rows: np.ndarray) -> np.ndarray:
     """Returns rows [..., pixels] as pictures [..., height, width, 3]."""
     images = rows.reshape(*rows.shape[:-1], *references.shape)

@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainjax.errors import InputError
+from brainjax.io import files
+from brainjax.io.files import PathLike
 from brainjax.reports import alt_texts
 
 INK, MUTED, LINE = '#22262b', '#6a7079', '#d5d8dc'
@@ -28,6 +30,14 @@ def to_png_base64(figure: Figure, dpi: int = 150) -> str:
     stream = io.BytesIO()
     figure.savefig(stream, format='png', dpi=dpi, metadata={'Software': None})
     return base64.b64encode(stream.getvalue()).decode('ascii')
+
+
+def save_png(figure: Figure, path: PathLike, dpi: int = 150) -> None:
+    """Writes a figure as a PNG file, whole or not at all."""
+    with files.atomic(path) as temporary:
+        figure.savefig(
+            temporary, format='png', dpi=dpi, metadata={'Software': None}
+        )
 
 
 def plain(text: str) -> str:

@@ -7,6 +7,8 @@ import pytest
 
 from brainjax import evaluation
 from brainjax.evaluation import paired
+from brainjax.evaluation.voxel_values import TITLES
+from brainjax.linear.bayes import posterior
 from brainjax.methods import references
 from brainjax.methods.data import prepare
 from brainjax.simulation import subject
@@ -44,6 +46,37 @@ def test_both_tell_pictures_apart(data, fitted):
         assert found.min() >= 0 and found.max() <= 1
         scores = evaluation.score(targets, found, draws=200)
         assert scores['two_way_pixels']['value'] > 0.65
+
+
+def test_voxels_weigh_what_a_change_of_them_changes(data, fitted):
+    found = references.voxels(fitted)
+    assert {*found} <= {*TITLES}
+    reference = fitted.fitted
+    rows = data.test.fmri[:4].astype(np.float64)
+    encoder = reference.point.encoder
+    known = posterior.precision(
+        encoder, reference.point.noise, 4, encoder.doubt
+    )
+    prior, basis = reference.point.prior, reference.basis
+
+    def pictures(fmri):
+        z, _ = posterior.estimate(reference.point, known, fmri)
+        return (z * prior.std) @ prior.axes @ basis.axes
+
+    for voxel in (0, 33, 79):
+        moved = rows.copy()
+        moved[:, voxel] += 1
+        change = pictures(moved) - pictures(rows)
+        np.testing.assert_allclose(
+            found['posterior_weight'][voxel],
+            np.sqrt(np.square(change).mean(axis=1)),
+            rtol=1e-4,
+        )
+    explained = found['explained_variance']
+    assert explained.max() < 1
+    # What can be explained of single trials: the signal's share.
+    snr = data.recording.snr
+    assert np.corrcoef(explained, snr / (1 + snr))[0, 1] > 0.3
 
 
 def test_its_densities_are_higher_for_what_was_seen(data, fitted):

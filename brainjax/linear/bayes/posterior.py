@@ -137,6 +137,18 @@ def estimate(
     return solved[:, : len(fmri)].T @ model.seen, (told + told.T) / 2
 
 
+def slopes(model: Model, known: Precision) -> np.ndarray:
+    """Returns what each voxel adds to the mean of z, [voxels, q].
+
+    Args:
+      model, known: as `estimate` takes them.
+    """
+    information = known.information / model.widening
+    inner = np.eye(len(information)) + information @ (model.seen @ model.seen.T)
+    collect = known.collect / model.widening
+    return np.linalg.solve(inner, collect).T @ model.seen
+
+
 def condition(model: Model, fmri: np.ndarray, repeats: np.ndarray) -> Posterior:
     """Returns the posterior of z for each response.
 

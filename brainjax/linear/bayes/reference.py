@@ -135,6 +135,25 @@ def reconstruct(
     return found
 
 
+def voxel_weights(fitted: Reference, repeats: float) -> np.ndarray:
+    """Returns how much each voxel moves the pictures, [voxels].
+
+    Root mean square over pixels of what one standard deviation of the voxel
+    adds to the mean of the posterior that reconstructs, without ridge.
+
+    Args:
+      fitted: of `fit`.
+      repeats: trials that a response averages.
+    """
+    model, prior = fitted.point, fitted.point.prior
+    known = posteriors.precision(
+        model.encoder, model.noise, repeats, model.encoder.doubt
+    )
+    z = posteriors.slopes(model, known)
+    moved = (prior.axes.T * prior.std) @ z.T  # The basis is orthonormal.
+    return np.linalg.norm(moved, axis=0) / np.sqrt(fitted.basis.axes.shape[1])
+
+
 def deviation(fitted: Reference, posterior: posteriors.Posterior) -> np.ndarray:
     """Returns the standard deviations [n, pixels] of the pictures."""
     readout = priors.readout(fitted.basis, fitted.model.prior)

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from brainjax.evaluation import recognition
 from brainjax.evaluation.scores import Score, pixel_scores
 from brainjax.methods.data import Data, Figure, Findings
+from brainjax.methods.faces import voxels
 from brainjax.methods.faces.data import fewest_voxels, roi_masks
 from brainjax.methods.faces.latents import Space, decode, describe_choice
 from brainjax.methods.faces.method import Fitted
@@ -108,6 +109,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         fitting=in_words(fitted, config),
         ceiling=reconstructions['VAE-GAN ceiling'],
         ceiling_from="from the face's own latents",
+        voxels=voxels.of_map(vaegan, target, data.test),
     )
 
 
@@ -210,11 +212,11 @@ def _by_region(
     if not seen.regions:
         return {}
     scores = {}
-    for name, voxels in recognition.equal_sets(
+    for name, mine in recognition.equal_sets(
         space.gain, seen.regions, seen.fewest
     ).items():
         decoded = decode(
-            space, seen.data.test.fmri, config, seen.repeats, voxels=voxels
+            space, seen.data.test.fmri, config, seen.repeats, voxels=mine
         )
         found = recognition.recognise(encoded, decoded, seed=config.seed)
         scores[f'{_pairwise(suffix)}_{name}'] = found['pairwise']

@@ -12,7 +12,7 @@ from brainjax.evaluation import identification, pixels
 from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.scores import Score, make_score
 from brainjax.methods.data import Data, Figure, Findings
-from brainjax.methods.inversion import files, subsets
+from brainjax.methods.inversion import files, subsets, voxels
 from brainjax.methods.inversion.data import learned_from_test
 from brainjax.methods.inversion.method import Fitted
 from brainjax.methods.inversion.networks import true_features
@@ -45,6 +45,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         fitting=in_words(fitted.network, config),
         ceiling=recovered if len(recovered) == len(images) else None,
         ceiling_from='from the true features',
+        voxels=voxels.of_ridge(fitted),
     )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.evaluation import posterior_scores, sharpness
+from brainjax.methods import references
 from brainjax.methods.data import Data, Figure, Findings
 from brainjax.methods.posterior.method import (
     Fitted,
@@ -61,6 +62,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         },
         fitted.references,
         in_words(config),
+        voxels=references.voxels(fitted.references),
     )
 
 

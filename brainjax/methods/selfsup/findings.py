@@ -11,6 +11,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from brainjax.evaluation import encoding, receptive_fields
 from brainjax.methods.data import Data, Figure, Findings
+from brainjax.methods.selfsup import voxels
 from brainjax.methods.selfsup.data import learned_from_test
 from brainjax.methods.selfsup.method import Fitted, reconstruct
 from brainjax.methods.selfsup.networks import (
@@ -35,6 +36,13 @@ _WEIGHTS = {
 }
 
 
+class Biology(NamedTuple):
+    """See `evaluation.receptive_fields`."""
+
+    fields: receptive_fields.Fields
+    preference: receptive_fields.Preference
+
+
 def predict_fmri(
     fitted: Fitted, images: np.ndarray, config: ConfigDict
 ) -> np.ndarray:
@@ -55,6 +63,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     by_region = encoding.by_region(
         predicted, test.fmri, recording.rois, recording.noise_ceiling
     )
+    found = _biology(fitted, data, config)
     c = config.decoder
     parts = {
         'D': c.paired,
@@ -86,7 +95,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
                     'rois': recording.rois,
                 },
             ),
-            *_fields(fitted, data, config),
+            *_fields(found, data, config),
             *(
                 Figure(
                     f'Training of the {name}',
@@ -104,6 +113,11 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         if config.ceilings
         else None,
         ceiling_from="from the encoder's prediction of the response",
+        voxels={
+            'encoder_correlation': correlation,
+            **voxels.of_decoder(fitted, test.fmri, config),
+            **(voxels.of_encoder(*found) if found else {}),
+        },
     )
 
 
@@ -192,13 +206,12 @@ def _in_words(by_region: dict[str, dict[str, float]]) -> list[str]:
     ]
 
 
-def _fields(fitted: Fitted, data: Data, config: ConfigDict) -> list[Figure]:
+def _fields(
+    found: Biology | None, data: Data, config: ConfigDict
+) -> list[Figure]:
     """The receptive fields that the separable encoder has."""
-    if config.encoder.kind != 'separable':
+    if found is None:
         return []
-    recording, train = data.recording, data.normalised.train
-    shown = recording.stimuli.images[train.stimulus[:TRIALS]]
-    found = biology(fitted, shown, train.fmri, config)
     return [
         Figure(
             'What the voxels see, by the encoder',
@@ -211,17 +224,18 @@ def _fields(fitted: Fitted, data: Data, config: ConfigDict) -> list[Figure]:
                 'fields': found.fields,
                 'preference': found.preference,
                 'layers': config.encoder.taps,
-                'rois': recording.rois,
+                'rois': data.recording.rois,
             },
         )
     ]
 
 
-class Biology(NamedTuple):
-    """See `evaluation.receptive_fields`."""
-
-    fields: receptive_fields.Fields
-    preference: receptive_fields.Preference
+def _biology(fitted: Fitted, data: Data, config: ConfigDict) -> Biology | None:
+    if config.encoder.kind != 'separable':
+        return None
+    train = data.normalised.train
+    shown = data.recording.stimuli.images[train.stimulus[:TRIALS]]
+    return biology(fitted, shown, train.fmri, config)
 
 
 def biology(

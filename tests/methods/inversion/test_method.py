@@ -12,6 +12,7 @@ from tiny_inversion import get_config
 
 from brainjax import experiment
 from brainjax.errors import InputError
+from brainjax.evaluation import voxel_values
 from brainjax.io import metrics
 from brainjax.methods.data import prepare
 from brainjax.methods.inversion.findings import findings
@@ -73,6 +74,18 @@ def test_metrics_tell_of_decoding_and_of_each_search(finished):
     for label in searches:
         losses = [float(value) for _, _, value in stages[label]]
         assert losses[7] < losses[0]
+
+
+def test_voxels_are_selected_by_half_of_the_units(finished):
+    folder, _ = finished
+    found = voxel_values.read(folder).values
+    assert found.keys() >= {'selected', 'decoder_weight', 'posterior_weight'}
+    # 40 of 80 voxels for each unit, unless it never varies.
+    assert 0.4 < found['selected'].mean() <= 0.5
+    assert np.corrcoef(found['selected'], found['decoder_weight'])[0, 1] > 0.3
+    assert not (folder / 'maps').exists()
+    page = (folder / 'report.html').read_text()
+    assert 'does not say where its voxels lie' in page
 
 
 def test_regions_layers_and_groups_are_scored_apart(finished):

@@ -13,7 +13,9 @@ from tiny_selfsup import PICTURES, config
 
 from brainjax import evaluation
 from brainjax.errors import InputError
+from brainjax.evaluation import receptive_fields
 from brainjax.evaluation.encoding import voxel_correlation
+from brainjax.evaluation.voxel_values import TITLES
 from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
@@ -142,6 +144,14 @@ def test_findings_score_the_encoder_on_the_test_stimuli(subject, fitted):
     r = voxel_correlation(predicted, test.fmri)
     assert score['value'] == pytest.approx(np.median(r))
     assert score['low'] > 0.3 and abs(score['chance']) < 0.1
+    voxels = found.voxels
+    np.testing.assert_array_equal(voxels['encoder_correlation'], r)
+    located = voxels['field_fit'] >= receptive_fields.LOCATED
+    for name in ('field_x', 'field_size', 'eccentricity', 'angle'):
+        np.testing.assert_array_equal(np.isfinite(voxels[name]), located)
+    for name in ('layer_preference', 'decoder_weight', 'influence'):
+        assert voxels[name].shape == r.shape and (voxels[name] > 0).all()
+    assert {*voxels} <= {*TITLES}
     assert 'D + ED + DE' in found.method and not found.transductive
     for figure in found.figures:
         assert figure.title and figure.caption and draw(figure).axes
