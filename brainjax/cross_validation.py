@@ -138,7 +138,7 @@ def notes(outcome: Outcome, config: ConfigDict) -> list[str]:
         f'{n.max()} pictures. Each was reconstructed by a fit that had not '
         'seen it; p exchanges reconstructions within folds only. What the '
         'method scores itself is a mean over folds. fold_1/report.html and so '
-        'on show each fit.'
+        'on show each fit, and fold_1/model keeps it for new data.'
     ]
 
 

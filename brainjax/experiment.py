@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax import cross_validation, evaluation, results
+from brainjax import cross_validation, evaluation, model, results
 from brainjax import outcome as outcomes
 from brainjax.cross_validation import Division
 from brainjax.errors import InputError, check_known
@@ -54,10 +54,11 @@ def run(
     Args:
       config: of the experiment.
       workdir: gets scores.json, per_picture.csv, report.html,
-        reconstructions.npz, targets.npz, metrics.csv, images/, voxels.csv,
-        voxels.npz, maps/ where voxels have places, and checkpoints/; an
-        interrupted run resumes from there. With `config.recording.folds` each
-        fold is such a run in fold_1, fold_2, ..., which have the checkpoints.
+        reconstructions.npz, targets.npz, metrics.csv, images/, model/,
+        voxels.csv, voxels.npz, maps/ where voxels have places, and
+        checkpoints/; an interrupted run resumes from there. With
+        `config.recording.folds` each fold is such a run in fold_1, fold_2,
+        ..., which have the checkpoints and the models.
       recording: to fit and test on, whatever `config.recording.path` says;
         its pictures are brought to `config.size`.
       pictures: without responses, whatever `config.pictures.path` says: a
@@ -108,10 +109,12 @@ def _run_fit(
         if is_fold and hosts.run_on_first((folder / outcomes.TOLD).exists):
             scores = folder / 'scores.json'
             return files.read_json(scores) if hosts.is_first() else {}
-        outcome, figures = _fit(config, folder, data, timings)
+        outcome, figures, fitted = _fit(config, folder, data, timings)
         if outcome is None:
             return {}
         shown = results.conclude(config, folder, outcome, figures, timings)
+        if METHODS[config.method].pack:
+            model.save(folder / 'model', fitted, data, config, shown)
         if is_fold:
             outcomes.save(folder, outcome)
         return shown
@@ -158,8 +161,12 @@ def _fit(
     folder: pathlib.Path,
     data: Data,
     timings: dict[str, float],
-) -> tuple[Outcome | None, list[Figure]]:
-    """Fits, reconstructs and audits; None on all hosts but the first."""
+) -> tuple[Outcome | None, list[Figure], Any]:
+    """Fits, reconstructs and audits; no outcome on hosts but the first.
+
+    Returns:
+      What the fit gave, figures, and what the method fitted.
+    """
     method = METHODS[config.method]
     with _timed(timings, 'Fit'):
         fitted = method.fit(data, config, folder)
@@ -181,7 +188,7 @@ def _fit(
                 method, fitted, data, again, images, config, folder
             )
     if not hosts.is_first():
-        return None, []
+        return None, [], fitted
     beside, densities, told, linear = {}, [], [], {}
     if config.references:
         with _timed(timings, 'References: ridge, closed-form posterior'):
@@ -202,7 +209,7 @@ def _fit(
         repeats,
         voxels=voxel_values.collect(data.recording, linear, found.voxels),
     )
-    return outcome, found.figures
+    return outcome, found.figures, fitted
 
 
 def _told(

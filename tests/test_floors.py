@@ -28,18 +28,20 @@ FLOORS = (
     {'outcome'},
     {'cross_validation'},
     {'results'},
+    {'model'},
     {'experiment'},
     {'comparison', 'paired_comparison', 'group_analysis'},
+    {'new_data'},
     {'commands'},
     {'__main__'},
 )
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 # What methods share, beside their folders.
-SHARED = ('config', 'data', 'references')
+SHARED = ('config', 'data', 'packing', 'references')
 # What every method's folder holds. Further modules are its own.
 FILES = {
     *('config', 'data', 'networks', 'losses'),
-    *('steps', 'training', 'method', 'findings'),
+    *('steps', 'training', 'method', 'findings', 'packing'),
 }
 MODULES = sorted(PACKAGE.rglob('*.py'))
 

@@ -29,7 +29,7 @@ WRITTEN = (
     *('scores.json', 'report.html', 'reconstructions.npz'),
     *('per_picture.csv', 'targets.npz', 'repeats.csv'),
     *('outcome.npz', 'outcome.json', 'metrics.csv'),
-    *('checkpoints', 'images', 'audit', 'tensorboard'),
+    *('checkpoints', 'images', 'audit', 'tensorboard', 'model'),
 )
 _ROWS = 1024  # Hashed at a time: rows may lie on disk.
 _short = reprlib.Repr()  # Lists of names can be long; a hash is 64 letters.

@@ -304,7 +304,15 @@ def _at_size(recording: Recording, size: int, fit: str) -> Recording:
 def open_at_size(
     config: ConfigDict, size: int, fit: str = 'centre'
 ) -> Recording:
-    """Opens the recording that a config names.
+    """Opens the recording that a config names; see `reading_options`."""
+    options = reading_options(config, size, fit)
+    return restrict(open_recording(config.recording.path, **options), config)
+
+
+def reading_options(
+    config: ConfigDict, size: int, fit: str = 'centre'
+) -> dict[str, Any]:
+    """Returns the options with which a config's recording is opened.
 
     Args:
       config: of the experiment.
@@ -327,7 +335,7 @@ def open_at_size(
     for option, value in (('size', size), ('fit', fit)):
         if value and option in known:
             options.setdefault(option, value)
-    return restrict(open_recording(c.path, **options), config)
+    return options
 
 
 def load_pictures(

@@ -13,8 +13,8 @@ from brainjax.errors import InputError
 from brainjax.methods.data import prepare
 from brainjax.methods.faces import data as faces_data
 from brainjax.methods.faces import training as vaegan_training
-from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
+from brainjax.methods.selfsup import packing
 from brainjax.methods.selfsup import training as selfsup_training
 from brainjax.recordings import average_repeats, normalise
 from brainjax.training import parallel
@@ -145,7 +145,7 @@ def test_what_was_trained_in_bfloat16_is_as_good(encoders_and_decoders):
         c = short(dtype)
         images = selfsup.reconstruct(fitted, test.fmri, c)
         assert images.dtype == np.float32
-        predicted = selfsup_findings.predict_fmri(fitted, truth, c)
+        predicted = packing.encode(fitted, truth, c)
         assert predicted.dtype == np.float32
         scores[dtype] = evaluation.score(truth, images, draws=200)
         # Chance is .5.

@@ -10,7 +10,8 @@ way and are the baseline.
 import dataclasses
 import functools
 import pathlib
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
@@ -32,19 +33,23 @@ class Fitted(NamedTuple):
     """The VAE-GAN's latents, the baseline's, and how they came about.
 
     Attributes:
-      vaegan, pca: the two kinds of latents.
+      vaegan, pca: the two kinds of latents; a model that was kept has no pca.
       shown: [training stimuli] their rows among the recording's stimuli.
       repeats: trials of a test face, on average.
       history: of the VAE-GAN's training; empty where it was loaded.
       notes: sentences for the report.
+      variables: of the VAE-GAN.
+      imagined: whether the responses are to faces that were imagined.
     """
 
     vaegan: Space
-    pca: Space
+    pca: Space | None
     shown: np.ndarray
     repeats: float
     history: History
     notes: list[str]
+    variables: Any = None
+    imagined: bool = False
 
 
 def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
@@ -88,14 +93,7 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     train = dataclasses.replace(train, fmri=np.asarray(train.fmri) + baseline)
     space = functools.partial(fit_map, images[shown], train, baseline, config)
     return Fitted(
-        space(
-            functools.partial(vaegan.encode, variables),
-            functools.partial(
-                vaegan.generate,
-                variables,
-                brightness=config.networks.brightness,
-            ),
-        ),
+        space(*coders(variables, config)),
         space(
             functools.partial(pca.encode, components),
             functools.partial(pca.generate, components),
@@ -104,6 +102,19 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
         len(recording.test) / len(data.test),
         history,
         _notes(recording, config),
+        variables,
+    )
+
+
+def coders(
+    variables: Any, config: ConfigDict
+) -> tuple[Callable[[np.ndarray], np.ndarray], ...]:
+    """Returns the VAE-GAN's `Space.encode` and `Space.generate`."""
+    return (
+        functools.partial(vaegan.encode, variables),
+        functools.partial(
+            vaegan.generate, variables, brightness=config.networks.brightness
+        ),
     )
 
 
@@ -122,7 +133,13 @@ def reconstruct(
       [trials, size, size, 3] float32 in 0..1.
     """
     return fitted.vaegan.generate(
-        decode(fitted.vaegan, fmri, config, fitted.repeats)
+        decode(
+            fitted.vaegan,
+            fmri,
+            config,
+            fitted.repeats,
+            imagined=fitted.imagined,
+        )
     )
 
 

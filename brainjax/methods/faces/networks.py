@@ -73,6 +73,12 @@ def load(config: ConfigDict) -> dict[str, Any]:
         else vaegan_weights.from_tensorflow
     )
     variables = read(path)
+    check_sizes(variables, config, path)
+    return variables
+
+
+def check_sizes(variables: Any, config: ConfigDict, where: str) -> None:
+    """Refuses a VAE-GAN for other pictures or latents than the config's."""
     generator = variables['params']['generator']
     found = (
         vaegan.picture_size(generator),
@@ -80,10 +86,9 @@ def load(config: ConfigDict) -> dict[str, Any]:
     )
     if found != (config.size, config.networks.latents):
         raise InputError(
-            f'{path} is for pictures of {found[0]} px and {found[1]} latents; '
+            f'{where} is for pictures of {found[0]} px and {found[1]} latents; '
             'set config.size and config.networks.latents to that.'
         )
-    return variables
 
 
 def reconstruct(

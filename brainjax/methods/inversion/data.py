@@ -83,13 +83,18 @@ def training_data(data: Data) -> TrainingData:
 
 def check(config: ConfigDict, recording: Recording) -> None:
     """Checks names and numbers of a config, and that its subsets exist."""
+    check_settings(config)
+    for roi in config.subsets.rois:
+        roi_mask(recording.rois, roi, recording.source)
+
+
+def check_settings(config: ConfigDict) -> None:
+    """Checks what can be checked without a recording."""
     check_values(config, BOUNDS)
     check_known('scaling', config.decoding.scaling, SCALINGS)
     check_known('optimiser', config.inversion.optimiser, ('lbfgs', 'descent'))
     check_known('way to fit pictures', config.network.fit, operations.FITS)
     problem.check(problem.from_config(config))
-    for roi in config.subsets.rois:
-        roi_mask(recording.rois, roi, recording.source)
     for text in config.subsets.layers:
         for layer in layers_of(text):
             if layer not in config.network.layers:

@@ -17,10 +17,15 @@ from brainjax.io.files import PathLike
 from brainjax.linear import ridge
 from brainjax.methods.data import Data
 from brainjax.methods.inversion import files
-from brainjax.methods.inversion.data import check, training_data
+from brainjax.methods.inversion.data import (
+    TrainingData,
+    check,
+    training_data,
+)
 from brainjax.methods.inversion.networks import build_network, true_features
 from brainjax.methods.inversion.training import decode, fit_ridge
 from brainjax.networks import frozen
+from brainjax.pictures.operations import resize
 
 
 class Fitted(NamedTuple):
@@ -31,12 +36,14 @@ class Fitted(NamedTuple):
       features: layer -> true ones of the training stimuli, [stimuli, ...].
       prepared: the ridge, from fMRI to any of their units.
       folder: of the run.
+      train: what it was fitted on, the pictures at the network's size.
     """
 
     network: frozen.Network
     features: dict[str, np.ndarray]
     prepared: ridge.Prepared
     folder: pathlib.Path
+    train: TrainingData | None = None
 
 
 def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
@@ -50,12 +57,24 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     """
     check(config, data.recording)
     network = build_network(config)
-    train = training_data(data)
+    return learn(network, training_data(data), config, workdir)
+
+
+def learn(
+    network: frozen.Network,
+    train: TrainingData,
+    config: ConfigDict,
+    workdir: PathLike,
+) -> Fitted:
+    """`fit` of a network and data that are known to be fit for it."""
+    c = config.network
+    train = train._replace(images=resize(train.images, c.size, c.fit))
     return Fitted(
         network,
         true_features(network, train.images, config),
         fit_ridge(train.trials, config),
         pathlib.Path(workdir),
+        train,
     )
 
 

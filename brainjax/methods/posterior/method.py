@@ -22,7 +22,7 @@ from brainjax.io.files import PathLike
 from brainjax.linear.bayes import choice, reference
 from brainjax.methods import references
 from brainjax.methods.data import Data
-from brainjax.methods.posterior import networks
+from brainjax.methods.posterior import closed_form, networks
 from brainjax.methods.posterior.closed_form import Level
 from brainjax.methods.posterior.data import (
     TrainingData,
@@ -50,6 +50,8 @@ class Fitted(NamedTuple):
       part: of the mean of draws in a reconstruction, the rest being the
         closed form's.
       folder: of the run, which keeps the draws.
+      repeats: trials that a response averages; None for as many as the test
+        responses of the fit.
     """
 
     references: References
@@ -58,6 +60,7 @@ class Fitted(NamedTuple):
     history: History
     part: float
     folder: pathlib.Path
+    repeats: float | None = None
 
 
 def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
@@ -114,14 +117,14 @@ def reconstruct(
 
     Args:
       fitted: from `fit`.
-      fmri: [trials, voxels], normalised as `fit` does; averages of as many
-        trials as a test response.
+      fmri: [trials, voxels], normalised as `fit` does; averages of
+        `fitted.repeats` trials.
       config: as in `fit`.
 
     Returns:
       [trials, size, size, 3] float32 in 0..1.
     """
-    repeats = np.full(len(fmri), fitted.data.repeats)
+    repeats = np.full(len(fmri), _averaging(fitted).repeats)
     rows = reference.reconstruct(fitted.references.fitted, fmri, repeats)
     closed = references.to_images(fitted.references, rows).clip(0, 1)
     if not fitted.part:
@@ -147,8 +150,23 @@ def draw(fitted: Fitted, fmri: np.ndarray, config: ConfigDict) -> np.ndarray:
     Returns:
       [trials, config.draws, size, size, 3] uint8.
     """
-    means = conditions(fitted.data, fmri)
-    return _kept(fitted, means, fitted.data.levels['test'], config)
+    data = _averaging(fitted)
+    means = conditions(data, fmri)
+    return _kept(fitted, means, data.levels['test'], config)
+
+
+def _averaging(fitted: Fitted) -> TrainingData:
+    """The levels of responses that average `fitted.repeats` trials."""
+    data, repeats = fitted.data, fitted.repeats
+    if repeats is None or repeats == data.repeats:
+        return data
+    known = fitted.references.fitted
+    level = closed_form.level(known, repeats, data.centre, data.scale)
+    return data._replace(
+        levels={**data.levels, 'test': level},
+        collect=closed_form.collect(known, repeats),
+        repeats=repeats,
+    )
 
 
 def draw_prior(fitted: Fitted, number: int, config: ConfigDict) -> np.ndarray:
@@ -167,7 +185,7 @@ def _kept(fitted, means, level, config):
     if path.exists():
         return arrays.read(path)['samples']
     samples = _draw(fitted, means, level, FrozenConfigDict(config))
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     arrays.write(path, samples=samples)
     return samples
 

@@ -18,11 +18,11 @@ from brainjax.methods.selfsup.networks import (
     adapted,
     build_encoder,
     feature_shapes,
-    predict,
     to_float,
     unit_offsets,
     unit_places,
 )
+from brainjax.methods.selfsup.packing import encode
 from brainjax.training.loop import History
 
 TRIALS = 400  # Of the training set, that receptive fields are fitted to.
@@ -43,22 +43,11 @@ class Biology(NamedTuple):
     preference: receptive_fields.Preference
 
 
-def predict_fmri(
-    fitted: Fitted, images: np.ndarray, config: ConfigDict
-) -> np.ndarray:
-    """Predicts fMRI [n, voxels] of uint8 images [n, size, size, 3]."""
-    config = FrozenConfigDict(fitted.config or config)
-    encoder = build_encoder(config, len(fitted.snr))
-    return predict(config, encoder, fitted.frozen, images)
-
-
 def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     """Scores the encoder on the test stimuli and shows the training."""
     config = fitted.config or config
     recording, test = data.recording, data.test
-    predicted = predict_fmri(
-        fitted, recording.stimuli.images[test.stimulus], config
-    )
+    predicted = encode(fitted, recording.stimuli.images[test.stimulus], config)
     correlation = encoding.voxel_correlation(predicted, test.fmri)
     by_region = encoding.by_region(
         predicted, test.fmri, recording.rois, recording.noise_ceiling

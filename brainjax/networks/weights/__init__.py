@@ -1,14 +1,7 @@
 """Frozen networks' weights: published files in, safetensors in the cache."""
 
-from brainjax.networks.weights.cache import (
-    convert,
-    fetch,
-    load,
-    path,
-    read,
-    read_metadata,
-    write,
-)
+from brainjax.io.tensors import read, read_metadata, write
+from brainjax.networks.weights.cache import convert, fetch, load, path
 from brainjax.networks.weights.catalogue import (
     SOURCES,
     Source,

@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.io import tensors
 from brainjax.io.files import PathLike
 from brainjax.networks import vaegan
-from brainjax.networks.weights import cache, tensorflow
+from brainjax.networks.weights import tensorflow
 
 # What each variable of the authors' is in ours. Kernels of dense layers, of
 # convolutions [3, 3, inputs, outputs] and of transposed ones [3, 3, outputs,
@@ -82,9 +83,9 @@ def from_tensorflow(source: PathLike) -> dict[str, Any]:
       {'params', 'batch_stats'} as `vaegan.encode` and `vaegan.generate` take
       them, float32.
     """
-    tensors = tensorflow.read(source, lambda name: bool(_place(name)))
+    found = tensorflow.read(source, lambda name: bool(_place(name)))
     flat = {}
-    for name, value in tensors.items():
+    for name, value in found.items():
         place = _place(name)
         if place in flat:
             raise InputError(
@@ -127,12 +128,12 @@ def save(path: PathLike, variables: dict[str, Any]) -> None:
         kind: {part: variables[kind][part] for part in ('encoder', 'generator')}
         for kind in ('params', 'batch_stats')
     }
-    cache.write(path, kept, {'name': 'vaegan'})
+    tensors.write(path, kept, {'name': 'vaegan'})
 
 
 def load(path: PathLike) -> dict[str, Any]:
     """Reads what `save` wrote."""
-    variables, _ = cache.read(path)
+    variables, _ = tensors.read(path)
     check(variables, path)
     return variables
 

@@ -19,7 +19,7 @@ from brainjax.evaluation.voxel_values import TITLES
 from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup
-from brainjax.methods.selfsup import training
+from brainjax.methods.selfsup import packing, training
 from brainjax.methods.selfsup.data import average_some, check, split
 from brainjax.methods.selfsup.networks import build_encoder, load_backbone
 from brainjax.methods.selfsup.training import fit_encoder, voxel_snr
@@ -89,7 +89,7 @@ def test_best_encoder_is_kept(subject, fitted):
     data = split(prepare(subject, PICTURES), config())
     images = data.images[data.validation.stimulus]
     r = voxel_correlation(
-        selfsup_findings.predict_fmri(fitted, images, config()),
+        packing.encode(fitted, images, config()),
         data.validation.fmri,
     )
     scores = [x['validation_score'] for x in fitted.history['encoder']]
@@ -138,7 +138,7 @@ def test_findings_score_the_encoder_on_the_test_stimuli(subject, fitted):
     )
     score = found.scores['encoder_correlation']
     test = average_repeats(normalise(subject).test)
-    predicted = selfsup_findings.predict_fmri(
+    predicted = packing.encode(
         fitted, subject.stimuli.images[test.stimulus], config()
     )
     r = voxel_correlation(predicted, test.fmri)
@@ -394,7 +394,7 @@ def test_voxel_weights_that_need_no_encoder(subject, data):
 
 
 def test_voxel_weights_from_the_encoder(subject, data, fitted):
-    predicted = selfsup_findings.predict_fmri(
+    predicted = packing.encode(
         fitted, data.images[data.validation.stimulus], config()
     )
     r = voxel_correlation(predicted, data.validation.fmri).clip(0.1, 0.95)

@@ -1,0 +1,235 @@
+"""A fitted model is kept, and gives the very pictures of its run."""
+
+import functools
+import json
+import tempfile
+
+import numpy as np
+import pytest
+import tiny
+import tiny_faces
+import tiny_inversion
+import tiny_posterior
+
+from brainjax import experiment, model
+from brainjax.errors import InputError
+from brainjax.io import arrays, files, model_files, tensors
+from brainjax.methods import METHODS
+
+
+def selfsup():
+    c = tiny.get_config()
+    c.encoder.epochs = c.decoder.epochs = 1
+    return c
+
+
+def inversion():
+    return tiny_inversion.get_config(
+        inversion__steps=10, inversion__recovered=0, references=False
+    )
+
+
+def faces():
+    c = tiny_faces.get_run_config()
+    c.training.epochs = 2
+    return c
+
+
+def posterior():
+    c = tiny_posterior.get_config()
+    c.references = False
+    c.flow.epochs = 1
+    # Ridge and draws both have a part in the pictures.
+    return c
+
+
+CONFIGS = {
+    'selfsup': selfsup,
+    'inversion': inversion,
+    'faces': faces,
+    'posterior': posterior,
+}
+
+
+@pytest.fixture(scope='module')
+def runs(tmp_path_factory):
+    """name -> the folder of a finished run, made when it is asked for."""
+
+    @functools.cache
+    def run(name):
+        folder = tmp_path_factory.mktemp(name)
+        experiment.run(CONFIGS[name](), folder)
+        return folder
+
+    return run
+
+
+@functools.cache
+def data(name):
+    return experiment.open_data(CONFIGS[name]())
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_a_model_gives_the_pictures_of_its_run(name, runs):
+    found = model.load(runs(name))
+    of = data(name)
+    images = found.reconstruct(of.test.fmri, normalised=True)
+    shown = arrays.read(runs(name) / 'reconstructions.npz')['images']
+    np.testing.assert_array_equal(images, shown)
+    np.testing.assert_array_equal(
+        found.normalise(of.recording.test.fmri), of.normalised.test.fmri
+    )
+    assert found.rois.keys() == of.recording.rois.keys()
+    for roi, mask in of.recording.rois.items():
+        np.testing.assert_array_equal(found.rois[roi], mask)
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_a_model_predicts_fmri(name, runs):
+    """Better than the mean, for the subjects' voxels follow from pictures."""
+    found, of = model.load(runs(name)), data(name)
+    images = of.recording.stimuli.images
+    shown = np.unique(of.normalised.train.stimulus)
+    fmri = found.encode(images[shown], normalised=True)
+    sums = np.zeros(fmri.shape)
+    rows = np.searchsorted(shown, of.normalised.train.stimulus)
+    np.add.at(sums, rows, of.normalised.train.fmri)
+    truth = sums / np.bincount(rows)[:, None]
+    r = [np.corrcoef(a, b)[0, 1] for a, b in zip(fmri.T, truth.T)]
+    assert np.nanmedian(r) > 0.2
+    unit = found.encode(images[shown[:3]])
+    np.testing.assert_allclose(
+        found.normalise(unit), fmri[:3], atol=1e-3, rtol=1e-3
+    )
+
+
+def test_the_encoder_is_that_of_the_run(runs):
+    """Which scored it on the test pictures."""
+    from brainjax.evaluation import encoding
+
+    found, of = model.load(runs('selfsup')), data('selfsup')
+    fmri = found.encode(
+        of.recording.stimuli.images[of.test.stimulus], normalised=True
+    )
+    scored = encoding.score(fmri, of.test.fmri)['value']
+    said = found.about['scores']['encoder_correlation']['value']
+    assert scored == pytest.approx(said, abs=1e-6)
+
+
+def test_any_changed_byte_is_refused(runs, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in (model_files.ARRAYS, model_files.ABOUT):
+        for other in (model_files.ARRAYS, model_files.ABOUT):
+            content = (runs('selfsup') / 'model' / other).read_bytes()
+            (tmp_path / other).write_bytes(content)
+        whole = (tmp_path / name).read_bytes()
+        for place in [0, 20, len(whole) - 1, *rng.integers(len(whole), size=9)]:
+            changed = bytearray(whole)
+            changed[place] ^= 1 << rng.integers(8)
+            (tmp_path / name).write_bytes(changed)
+            with pytest.raises(InputError, match=str(tmp_path)):
+                model.load(tmp_path)
+        (tmp_path / name).write_bytes(whole)
+    assert model.load(tmp_path).voxels == 50
+
+
+def altered(runs, tmp_path, name, change):
+    """A folder with hashes that are right, of a model that is not."""
+    arrays_, about = model_files.read(runs(name) / 'model')
+    change(arrays_, about)
+    model_files.write(tmp_path, arrays_, about, '')
+    return tmp_path
+
+
+def wider(name, *path):
+    def change(arrays_, about):
+        *way, last = path
+        for key in way:
+            arrays_ = arrays_[key]
+        value = arrays_[last]
+        arrays_[last] = np.concatenate([value, value[:1]])
+
+    return pytest.param(name, change, id=f'{name}-{path[-1]}')
+
+
+def setting(name, key, value):
+    def change(arrays_, about):
+        section, _, last = key.rpartition('.')
+        c = about['config'][section] if section else about['config']
+        c[last] = value
+
+    return pytest.param(name, change, id=f'{name}-{key}')
+
+
+@pytest.mark.parametrize(
+    ('name', 'change'),
+    [
+        wider('selfsup', 'mean'),
+        wider('selfsup', 'rois'),
+        wider('selfsup', 'fitted', 'snr'),
+        wider('selfsup', 'fitted', 'encoder', 'params', 'space_6'),
+        wider('selfsup', 'fitted', 'backbone', 'conv1_1', 'bias'),
+        setting('selfsup', 'decoder.channels', 10**6),
+        setting('selfsup', 'decoder.channels', 'many'),
+        setting('selfsup', 'size', 10**5),
+        setting('selfsup', 'unknown', 1),
+        wider('inversion', 'fitted', 'stimulus'),
+        wider('inversion', 'fitted', 'images'),
+        setting('inversion', 'network.size', 32),
+        wider('faces', 'fitted', 'map', 'weights'),
+        setting('faces', 'size', 32),
+        wider('posterior', 'fitted', 'reference', 'basis', 'axes'),
+        wider('posterior', 'fitted', 'levels', 'test', 'gain'),
+        setting('posterior', 'size', 20),
+    ],
+)
+def test_arrays_that_do_not_fit_the_config_are_refused(
+    name, change, runs, tmp_path
+):
+    folder = altered(runs, tmp_path, name, change)
+    with pytest.raises(InputError, match=f'^{tmp_path}'):
+        model.load(folder)
+
+
+def test_what_is_no_model_is_told_from_one(runs, tmp_path):
+    with pytest.raises(InputError, match='holds no model'):
+        model.load(tmp_path)
+    for fold in (1, 2, 10):
+        target = tmp_path / f'fold_{fold}' / 'model'
+        target.mkdir(parents=True)
+        for path in (runs('selfsup') / 'model').iterdir():
+            (target / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(InputError, match=r'fold_1 to fold_10\.'):
+        model.load(tmp_path)
+    assert model.load(tmp_path / 'fold_2').method == 'selfsup'
+
+
+def test_other_shapes_of_fmri_and_pictures_are_refused(runs):
+    found = model.load(runs('selfsup'))
+    with pytest.raises(InputError, match='fitted to 50 voxels'):
+        found.reconstruct(np.zeros((2, 49)))
+    with pytest.raises(InputError, match='voxel 3 is nan'):
+        found.reconstruct(np.where(np.arange(50) == 3, np.nan, 0)[None])
+    with pytest.raises(InputError, match=r'\[n, 16, 16, 3\]'):
+        found.encode(np.zeros((2, 8, 8, 3)))
+
+
+def test_the_card_is_what_the_hub_reads(runs):
+    """YAML between two lines of dashes, of which numbers are numbers."""
+    text = (runs('selfsup') / 'model' / model_files.CARD).read_text()
+    _, front, body = text.split('---\n', 2)
+    said = files.read_json(runs('selfsup') / 'scores.json')['scores']
+    assert 'library_name: brainjax\n' in front and '- "simulated"\n' in front
+    value = said['two_way_pixels']['value']
+    assert f'type: two_way_pixels\n      value: {value:.4f}\n' in front
+    assert 'simulated: no brain was measured' in body
+
+
+def test_no_training_data_is_kept_where_it_is_not_needed(runs):
+    kept, _ = tensors.read(runs('selfsup') / 'model' / model_files.ARRAYS)
+    about = json.loads((runs('selfsup') / 'model/config.json').read_text())
+    assert tempfile.gettempdir() not in json.dumps(about['source'])
+    assert {*kept['fitted']} == {'encoder', 'decoder', 'snr', 'backbone'}
+    assert 'training pictures' in (
+        (runs('inversion') / 'model/README.md').read_text()
+    )
