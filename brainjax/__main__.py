@@ -13,6 +13,8 @@ from brainjax.errors import InputError
 # run(arguments, rest), where rest are flags that only the command knows.
 COMMANDS = {
     'run': 'fit, reconstruct, score and report',
+    'reconstruct': 'pictures from new fMRI, by a model that a run kept',
+    'encode': 'fMRI from pictures, by a model that a run kept',
     'preregister': 'say before a run what it is to show',
     'features': 'features of a network from pictures',
     'evaluate': "score any method's pictures",

@@ -64,6 +64,7 @@ class Options(NamedTuple):
       alpha, upright: how both sets are read, see `decoding.Rules`.
       unpaired_pictures: that the method learned from besides, for the audit.
       chosen_from: of how many each reconstruction was chosen by the target.
+      problems: sentences that the report begins with.
     """
 
     preset: str = 'own-size'
@@ -85,6 +86,7 @@ class Options(NamedTuple):
     human_against: str | None = None
     unpaired_pictures: str | None = None
     chosen_from: int = 1
+    problems: Sequence[str] = ()
 
 
 def evaluate(
@@ -159,7 +161,7 @@ def evaluate(
             options.unpaired_pictures,
             options.chosen_from,
         )
-    problems = [*target.notes, *made.notes]
+    problems = [*options.problems, *target.notes, *made.notes]
     scores = {k: v for found, _ in parts for k, v in found.items()}
     results = files.json_ready(
         {

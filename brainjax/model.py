@@ -112,11 +112,11 @@ class Model(NamedTuple):
           [trials, size, size, 3] float32 in 0..1.
         """
         fmri = np.float32(fmri) if normalised else self.normalise(fmri)
-        with _folder(folder) as made:
+        fields = getattr(self.fitted, '_fields', ())
+        with _folder(folder if 'folder' in fields else None) as made:
             told = {'folder': made, 'imagined': imagined}
             if repeats is not None:
                 told['repeats'] = float(repeats)
-            fields = getattr(self.fitted, '_fields', ())
             told = {name: v for name, v in told.items() if name in fields}
             fitted = self.fitted._replace(**told) if told else self.fitted
             found = METHODS[self.method].reconstruct(fitted, fmri, self.config)
@@ -133,6 +133,9 @@ class Model(NamedTuple):
           normalised: whether to return it z-scored, not in the recording's
             unit.
         """
+        encode = METHODS[self.method].encode
+        if encode is None:
+            raise InputError(f'The method {self.method} predicts no fMRI.')
         images, size = np.asarray(images), self.config.size
         operations.check_kind(images)
         if images.ndim != 4 or images.shape[1:] != (size, size, 3):
@@ -141,7 +144,7 @@ class Model(NamedTuple):
                 f'[n, {size}, {size}, 3].'
             )
         images = operations.to_uint8(images)
-        fmri = METHODS[self.method].encode(self.fitted, images, self.config)
+        fmri = encode(self.fitted, images, self.config)
         return fmri if normalised else np.float32(fmri * self.std + self.mean)
 
     @property

@@ -1,0 +1,72 @@
+"""Test pictures among the unpaired ones: left out, or counted."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from brainjax.errors import InputError
+from brainjax.recordings import Recording, leakage
+
+
+def without_test(
+    recording: Recording,
+    pictures: np.ndarray | None,
+    names: Sequence[str] = (),
+    keep: bool = False,
+) -> tuple[np.ndarray | None, list[str], int]:
+    """Leaves test pictures out of the unpaired ones, or counts them.
+
+    Args:
+      recording, pictures, names: see `leakage.among_unpaired`.
+      keep: whether they stay.
+
+    Returns:
+      The pictures, sentences on what was found, and how many test pictures
+      stayed.
+    """
+    if pictures is None or not len(pictures):
+        return pictures, [], 0
+    pairs, named = leakage.among_unpaired(recording, pictures, names)
+    told = []
+    if named:
+        told.append(
+            f'{len(named)} unpaired pictures are named like a test picture '
+            f'({_example(recording, names, named)}) and show something else; '
+            'they were kept.'
+        )
+    if not pairs:
+        return pictures, told, 0
+    tested, out = ({pair[side] for pair in pairs} for side in (1, 0))
+    found = (
+        f'{len(tested)} of {len(np.unique(recording.test.stimulus))} test '
+        f'pictures are among the unpaired pictures, or nearly equal one '
+        f'({_example(recording, names, pairs)})'
+    )
+    if keep:
+        told.append(
+            f'{found}; config.pictures.keep_test keeps them, so that this run '
+            'is transductive.'
+        )
+        return pictures, told, len(tested)
+    rest = np.delete(np.arange(len(pictures)), [*out])
+    if not len(rest):
+        raise InputError(
+            f'{found}, and no others are left; give other unpaired pictures '
+            'in config.pictures.path.'
+        )
+    told.append(
+        f'{found}; these {len(out)} unpaired pictures were left out '
+        '(config.pictures.keep_test=True keeps them).'
+    )
+    return pictures[rest], told, 0
+
+
+def _example(
+    recording: Recording,
+    names: Sequence[str],
+    pairs: Sequence[tuple[int, int]],
+) -> str:
+    """Names the first pair of an unpaired and a test picture."""
+    unpaired, test = pairs[0]
+    name = names[unpaired] if len(names) else f'number {unpaired + 1}'
+    return f'{name} and {recording.stimuli.names[test]}'
