@@ -62,6 +62,8 @@ def parse_run(argv: Sequence[str], needs_workdir: bool = True):
       InputError: a flag or config key does not exist or has a wrong type, or
         the config file cannot be loaded.
     """
+    # A word of Python's, which no key of a config can be.
+    argv = [arg.replace(*ALIAS, 1) for arg in argv]
     overrides = [arg for arg in argv if OVERRIDE.match(arg)]
     plain = [arg for arg in argv if arg not in overrides]
     path, plain = _config_file(plain)
@@ -93,6 +95,7 @@ def parse_run(argv: Sequence[str], needs_workdir: bool = True):
         raise
 
 
+ALIAS = ('config.init.from=', 'config.init.path=')
 # --config.key=value; --noconfig.key stands for False.
 OVERRIDE = re.compile(r'--?(?:no)?config\.([^=]*)')
 TYPES = {

@@ -170,5 +170,13 @@ def gaziv2022() -> ConfigDict:
     c.decoder.choice_folds = 3
     c.decoder.choice_epochs = 0.25
 
+    # Ours, not published: begin with what another run has learned, whose
+    # folder or model this is; `start.py`.
+    c.init = ConfigDict({'path': ''})
+    # 'adapters', as of another subject, with a new read-out; or 'all', of the
+    # same voxels, the decoder too, which trains it longer.
+    c.init.keep = 'adapters'
+    c.init.fixed = False  # Whether the adapters stay as they are.
+
     c.checkpoint_every = 1  # Epochs.
     return c.lock()

@@ -20,6 +20,7 @@ from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.methods.data import Data
 from brainjax.methods.selfsup import choice, readout
+from brainjax.methods.selfsup import start as starts
 from brainjax.methods.selfsup.config import settled
 from brainjax.methods.selfsup.data import check, learned_from_test, split
 from brainjax.methods.selfsup.networks import (
@@ -111,13 +112,20 @@ def fit_once(
     `log` gives each stage what it tells its metrics (`training.loop.train`).
     """
     config = FrozenConfigDict(config)
+    start = starts.read(config)
     parts = split(data, config)
     backbone = load_backbone(
         config.encoder, config.seed, config.compute_dtype, config.size
     )
     encoder = build_encoder(config, data.recording.voxels)
     encoder_variables, encoder_history = fit_encoder(
-        config, encoder, backbone, parts, encoder_folder, log=log('encoder')
+        config,
+        encoder,
+        backbone,
+        parts,
+        encoder_folder,
+        log=log('encoder'),
+        start=start,
     )
     frozen = freeze(config, encoder, encoder_variables, backbone)
     snr, notes = voxel_snr(config, data.recording, parts, encoder, frozen)
@@ -127,8 +135,17 @@ def fit_once(
         )
         notes.append(note)
     decoder_variables, decoder_history = fit_decoder(
-        config, encoder, frozen, parts, snr, decoder_folder, log('decoder')
+        config,
+        encoder,
+        frozen,
+        parts,
+        snr,
+        decoder_folder,
+        log('decoder'),
+        start,
     )
+    if start:
+        notes.append(starts.in_words(start, config))
     if learned_from_test(config):
         notes.append(
             'Transductive: the decoder-encoder loss was trained on the fMRI '

@@ -27,6 +27,7 @@ from brainjax.methods.selfsup.networks import (
     loss_features,
     to_float,
 )
+from brainjax.methods.selfsup.start import fixed
 from brainjax.networks import layers
 from brainjax.networks.decoder import Decoder
 from brainjax.training import parallel
@@ -106,6 +107,8 @@ def encoder_step(
         )
 
         def objective(params):
+            if config.init.path and config.init.fixed:
+                params = fixed(params)
             variables = {'params': params, 'batch_stats': state.batch_stats}
             prediction, changed = encoder.apply(
                 computing(config, variables),

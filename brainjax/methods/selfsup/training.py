@@ -15,6 +15,7 @@ from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.methods.data import made_from
 from brainjax.methods.selfsup import losses, readout, steps
+from brainjax.methods.selfsup import start as starts
 from brainjax.methods.selfsup.data import (
     DECODER_KEYS,
     ENCODER_KEYS,
@@ -45,6 +46,7 @@ def fit_encoder(
     folder: PathLike,
     step: Callable | None = None,
     log: Log | None = None,
+    start: starts.Start | None = None,
 ) -> tuple[Any, History]:
     """Trains the encoder on paired data; returns variables and history.
 
@@ -56,6 +58,7 @@ def fit_encoder(
       folder: for the checkpoints.
       step: of `steps.encoder_step`; None for the config's.
       log: see `training.loop.train`.
+      start: what it begins with, of `start.read`.
     """
     c = config.encoder
     frozen = {'encoder_backbone': backbone}
@@ -66,6 +69,7 @@ def fit_encoder(
         init_key,
         jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), features),
     )
+    variables = starts.encoder(start, variables)
 
     def batch_at(step):
         i = parallel.local_rows(
@@ -100,7 +104,9 @@ def fit_encoder(
         label='encoder',
         validate=validate if len(data.validation) else None,
         checkpoint_every=config.checkpoint_every,
-        made_from=made_from(data.fingerprints, config, ENCODER_KEYS, backbone),
+        made_from=_begun(
+            made_from(data.fingerprints, config, ENCODER_KEYS, backbone), start
+        ),
         log=log,
     )
     return _chosen(state, c.select, data), history
@@ -174,6 +180,7 @@ def fit_decoder(
     snr: np.ndarray,
     folder: PathLike,
     log: Log | None = None,
+    start: starts.Start | None = None,
 ) -> tuple[Any, History]:
     """Trains the decoder with D, ED and DE; returns variables and history.
 
@@ -185,6 +192,7 @@ def fit_decoder(
       snr: [voxels], positive.
       folder: for the checkpoints.
       log: see `training.loop.train`.
+      start: what it begins with, of `start.read`.
     """
     c = config.decoder
     decoder = build_decoder(config)
@@ -223,6 +231,7 @@ def fit_decoder(
     variables = training_state.initialise(
         decoder, init_key, jnp.zeros((1, data.paired.fmri.shape[1]))
     )
+    variables = starts.decoder(start, variables)
     state = training_state.create(
         variables, steps.build_optimizer(c), run_key, steps.DECODER_METRICS
     )
@@ -238,18 +247,25 @@ def fit_decoder(
         # Pictures that it learns from would tell nothing.
         validate=validate if len(data.validation) and not c.all_pairs else None,
         checkpoint_every=config.checkpoint_every,
-        made_from=made_from(
-            data.fingerprints,
-            config,
-            DECODER_KEYS,
-            {
-                'encoder': frozen['encoder_backbone'],
-                'loss': loss_backbone,
-            },
+        made_from=_begun(
+            made_from(
+                data.fingerprints,
+                config,
+                DECODER_KEYS,
+                {
+                    'encoder': frozen['encoder_backbone'],
+                    'loss': loss_backbone,
+                },
+            ),
+            start,
         ),
         log=log,
     )
     return _chosen(state, c.select, data), history
+
+
+def _begun(made_from, start):
+    return made_from | {'init': start.identity} if start else made_from
 
 
 def _chosen(state, select, data):
