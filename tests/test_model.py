@@ -4,6 +4,7 @@ import functools
 import json
 import tempfile
 
+import jax
 import numpy as np
 import pytest
 import tiny
@@ -15,6 +16,12 @@ from brainjax import experiment, model
 from brainjax.errors import InputError
 from brainjax.io import arrays, files, model_files, tensors
 from brainjax.methods import METHODS
+from brainjax.methods.selfsup import start
+from brainjax.methods.selfsup.networks import (
+    build_encoder,
+    feature_shapes,
+    load_backbone,
+)
 
 
 def selfsup():
@@ -233,3 +240,83 @@ def test_no_training_data_is_kept_where_it_is_not_needed(runs):
     assert 'training pictures' in (
         (runs('inversion') / 'model/README.md').read_text()
     )
+
+
+def started(runs, **changes):
+    c = selfsup()
+    c.init.path = str(runs('selfsup'))
+    c.update_from_flattened_dict(
+        {name.replace('__', '.'): value for name, value in changes.items()}
+    )
+    return c
+
+
+def drawn(config):
+    """An encoder's first variables, for 50 voxels as in the run."""
+    backbone = load_backbone(config.encoder, config.seed, size=config.size)
+    shapes = feature_shapes(config, backbone)
+    features = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+    return build_encoder(config, 50).init(jax.random.key(5), features)
+
+
+def test_an_encoder_begins_with_anothers_adapters(runs):
+    config = started(runs)
+    begin, first = start.read(config), drawn(config)
+    found = start.encoder(begin, first)
+    kept = model.load(runs('selfsup')).fitted.encoder
+    for kind, name in (
+        *(('params', name) for name in first['params']),
+        *(('batch_stats', name) for name in first['batch_stats']),
+    ):
+        source = first if start.is_readout(name) else kept
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            found[kind][name],
+            source[kind][name],
+        )
+    assert {'branch_0', 'branch_1'} == {
+        name for name in first['params'] if not start.is_readout(name)
+    }
+    whole = start.read(started(runs, init__keep='all'))
+    jax.tree.map(
+        np.testing.assert_array_equal, start.encoder(whole, first), dict(kept)
+    )
+
+
+def test_fixed_adapters_stay(runs, tmp_path):
+    """And a run that begins so says so, and resumes with the same alone."""
+    config = started(runs, init__fixed=True, decoder__steps=1)
+    results = experiment.run(config, tmp_path)
+    assert results['config']['init']['path'] == str(runs('selfsup'))
+    ours, theirs = (
+        model.load(folder).fitted.encoder['params']
+        for folder in (tmp_path, runs('selfsup'))
+    )
+    for name in ('branch_0', 'branch_1'):
+        jax.tree.map(np.testing.assert_array_equal, ours[name], theirs[name])
+    assert (ours['channels_0'] != theirs['channels_0']).any()
+    assert 'began with the adapters of' in (
+        (tmp_path / 'report.html').read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ('changes', 'sentence'),
+    [
+        ({'seed': 1}, 'other weights of the backbone'),
+        ({'encoder__channels': 4}, 'config.encoder.channels=8 and this run'),
+        ({'init__keep': 'some'}, 'give one of adapters, all'),
+        ({'init__path': 'nowhere'}, 'nowhere holds no model'),
+    ],
+)
+def test_a_start_that_does_not_fit_is_refused(runs, changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        start.read(started(runs, **changes))
+
+
+def test_other_voxels_cannot_be_trained_longer(runs):
+    config = started(runs, init__keep='all')
+    first = drawn(config)
+    first['params']['bias_0'] = np.zeros(49)
+    with pytest.raises(InputError, match='and the same voxels'):
+        start.encoder(start.read(config), first)

@@ -15,7 +15,11 @@ from brainjax import model, new_data
 from brainjax.__main__ import main
 from brainjax.errors import InputError
 from brainjax.io import arrays
-from brainjax.recordings import average_repeats, take_voxels
+from brainjax.recordings import (
+    average_repeats,
+    open_recording,
+    take_voxels,
+)
 from brainjax.recordings.formats import weizmann
 from brainjax.recordings.volume import cube
 
@@ -76,7 +80,8 @@ def test_the_very_pictures_of_the_run(run, tmp_path):
 
 def test_trials_rois_and_scales_in_one_pass(run, tmp_path):
     """Of two recordings; one is a session that drifted."""
-    then = tiny.subject()
+    path, _, images = recording(run)
+    then = open_recording(path, pictures=images)
     scaled = dataclasses.replace(
         then,
         **{
@@ -92,17 +97,17 @@ def test_trials_rois_and_scales_in_one_pass(run, tmp_path):
     found = new_data.reconstruct(run / 'w', [then, scaled], tmp_path, options)
     assert [*found] == [
         str(tmp_path / stem / roi)
-        for stem in ('tiny', 'later')
+        for stem in ('sbj_1', 'later')
         for roi in ('V1', 'V1+V2')
     ]
-    first, names = pictures(tmp_path / 'tiny' / 'V1')
+    first, names = pictures(tmp_path / 'sbj_1' / 'V1')
     assert len(names) == len({*names}) == 24 * 4 + 120
     assert names[0].endswith('-trial-1') and '-trial' not in names[-1]
     again, _ = pictures(tmp_path / 'later' / 'V1')
     np.testing.assert_allclose(first, again, atol=1e-3)
     [told] = [
         text
-        for text in found[str(tmp_path / 'tiny' / 'V1')]['problems']
+        for text in found[str(tmp_path / 'sbj_1' / 'V1')]['problems']
         if 'learned from' in text
     ]
     assert '120 of these 144 pictures' in told
