@@ -258,6 +258,7 @@ def _from_files(arrays: dict[str, Any], about: dict[str, Any]) -> Model:
     method = about['method']
     check_known('method', method, METHODS)
     config = packing.as_config(METHODS[method].config(), about['config'])
+    config.log.tensorboard = False  # What is made on the way is thrown away.
     if not 1 <= config.size <= LARGEST:
         raise InputError(f'config.size is {config.size}, not 1 to {LARGEST}.')
     voxels = len(arrays['mean'])
