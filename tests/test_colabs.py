@@ -1,14 +1,22 @@
-"""The notebooks run from top to bottom, in a kernel of their own."""
+"""The notebooks run as on Colab: fresh folder, cell by cell, a restart."""
 
-import os
 import pathlib
+import shutil
+import subprocess
+import textwrap
+from importlib import metadata
 
+import jax
 import nbclient
 import nbformat
 import pytest
 from conftest import REPOSITORY
+from jupyter_core.utils import run_sync
 
 NOTEBOOKS = sorted((REPOSITORY / 'colabs').glob('*.ipynb'))
+LEFT_OUT = shutil.ignore_patterns('__pycache__', '.*')
+COMMITTER = '-c user.name=tests -c user.email=tests@localhost'
+MODULES = {'metadata': metadata, 'pathlib': pathlib}
 LARGEST = 120_000  # Characters of a stored picture, in base64.
 
 
@@ -20,23 +28,63 @@ def code(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == 'code']
 
 
-@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
-def test_runs(path, tmp_path, monkeypatch):
+@pytest.fixture(scope='module')
+def published(tmp_path_factory):
+    """A repository to clone, of the files as they are."""
+    folder = tmp_path_factory.mktemp('published')
+    for name in ('brainjax', 'configs', 'tests'):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=LEFT_OUT)
+    for command in ('init -q', 'add .', f'{COMMITTER} commit -qm published'):
+        subprocess.run(['git', *command.split()], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def colab(tmp_path, monkeypatch, published):
+    """A folder and an environment as a notebook finds on Colab."""
+    google = tmp_path / 'lib' / 'google'
+    startup = tmp_path / 'ipython' / 'profile_default' / 'startup'
+    for folder in (google, startup):
+        folder.mkdir(parents=True)
+    (google / 'colab.py').write_text('output = None  # JAX asks for it.')
+    (startup / 'colab.py').write_text('import google.colab')
     for name, value in {
         'BRAINJAX_SMALL': '1',
+        'IPYTHONDIR': str(tmp_path / 'ipython'),
+        'GIT_CONFIG_COUNT': '1',
+        'GIT_CONFIG_KEY_0': f'url.file://{published}.insteadOf',
+        'GIT_CONFIG_VALUE_0': 'https://github.com/brainjax/brainjax',
         'JAX_PLATFORMS': 'cpu',
         'JAX_COMPILATION_CACHE_DIR': str(REPOSITORY / '.compiled'),
         'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
         'JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES': '-1',
-        'PYTHONPATH': f'{REPOSITORY}:{os.environ.get("PYTHONPATH", "")}',
+        'PYTHONPATH': str(google.parent),
     }.items():
         monkeypatch.setenv(name, value)
-    for folder in ('configs', 'tests'):
-        (tmp_path / folder).symlink_to(REPOSITORY / folder)
+    content = tmp_path / 'content'
+    content.mkdir()
+    return content
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
+def test_runs_as_on_colab(path, colab):
+    """Cell by cell in a fresh folder, the kernel restarted after the first."""
     notebook = read(path)
-    nbclient.NotebookClient(
-        notebook, timeout=300, resources={'metadata': {'path': tmp_path}}
-    ).execute()
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, resources={'metadata': {'path': colab}}
+    )
+    first = next(
+        i for i, cell in enumerate(notebook.cells) if cell.cell_type == 'code'
+    )
+    with client.setup_kernel():
+        client.execute_cell(notebook.cells[first], first)
+        run_sync(client.km.restart_kernel)(now=True)
+        run_sync(client.kc.wait_for_ready)(timeout=60)
+        client.execute_cell(notebook.cells[first], first)
+        assert notebook.cells[first].execution_count == 1  # Of a new kernel.
+        for i in range(first, len(notebook.cells)):
+            client.execute_cell(notebook.cells[i], i)
+    assert [item.name for item in colab.iterdir()] == ['brainjax']
     pictures = [
         output
         for cell in code(notebook)
@@ -44,6 +92,19 @@ def test_runs(path, tmp_path, monkeypatch):
         if 'image/png' in output.get('data', {})
     ]
     assert pictures, 'a notebook shows what it does'
+
+
+def test_what_colab_has_of_jax_is_kept(colab, monkeypatch):
+    """pip is told each version, and brainjax allows it."""
+    source = code(read(NOTEBOOKS[0]))[0].source
+    start = source.index('    found = {')
+    lines = textwrap.dedent(source[start : source.index('        %pip')])
+    monkeypatch.chdir(colab)
+    exec(lines.replace("'brainjax' not in found", 'True'), MODULES | {})
+    kept = (colab / 'kept.txt').read_text().split()
+    assert {f'jax=={jax.__version__}', f'jaxlib=={jax.lib.__version__}'} <= {
+        *kept
+    }
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
@@ -58,11 +119,11 @@ def test_is_kept_clean(path):
 
 
 def test_begin_alike():
-    """All find the accelerator and install by one cell, BIDS where opened."""
+    """All install by one cell, which keeps Colab's JAX; BIDS where opened."""
     setups = {path.stem: code(read(path))[0].source for path in NOTEBOOKS}
     own = setups.pop('own_recording')
     (alike,) = set(setups.values())
-    assert own == alike.replace("-q . 'jax", "-q '.[bids]' 'jax") != alike
+    assert own == alike.replace('kept.txt .', "kept.txt '.[bids]'") != alike
 
 
 def test_extension_is_short():
