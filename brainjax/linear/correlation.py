@@ -86,18 +86,21 @@ def _spreads(sums, n):
 
 def _sums_of_columns(x, y, offsets, which):
     """Sums of x, y, x x, y y and x y over rows, [5, columns] float64."""
-    sums = 0
+    sums = np.zeros((5, len(x[0, which])))
+    moved = np.any(offsets[0]) or np.any(offsets[1])
     for start in range(0, len(x), TILE[0]):
         a, b = (
             np.asarray(each[start : start + TILE[0]][:, which], np.float64)
             for each in (x, y)
         )
-        if np.any(offsets[0]) or np.any(offsets[1]):
+        if moved:
             a, b = a - offsets[0], b - offsets[1]
         ones = np.ones(len(a))
-        pairs = ((a, a), (b, b), (a, b))
-        squares = [np.einsum('pu,pu->u', *pair) for pair in pairs]
-        sums += np.array([ones @ a, ones @ b, *squares])
+        # First, as it reads memory at its full speed; the rest is in cache.
+        sums[0] += ones @ a
+        sums[1] += ones @ b
+        for row, pair in zip(sums[2:], ((a, a), (b, b), (a, b))):
+            row += np.einsum('pu,pu->u', *pair)
     return sums
 
 
