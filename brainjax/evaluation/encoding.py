@@ -7,7 +7,6 @@ import numpy as np
 from brainjax.evaluation.intervals import interval
 from brainjax.evaluation.statistics import (
     Score,
-    false_discovery,
     normalised,
     p_value,
     standardised,
@@ -115,10 +114,10 @@ def by_region(
 
     Returns:
       Region that holds voxels -> as `score`, with 'voxels', 'quantile_75' and
-      'quantile_90' over voxels, 'q' (p corrected for the
-      number of regions; a report corrects for all of its rows)
-      and, where ceilings are known, 'normalised': the median of correlation
-      over ceiling among voxels whose ceiling is above .1.
+      'quantile_90' over voxels and, where ceilings are known, 'normalised':
+      the median of correlation over ceiling among voxels whose ceiling is
+      above .1. For the number of regions p is corrected by a report, with
+      that of its other rows (`statistics.corrected`).
     """
     found = {}
     for name, mask in regions.items():
@@ -135,7 +134,4 @@ def by_region(
             share = normalised(r, np.asarray(noise_ceiling)[mask], 0)
             region['normalised'] = float(np.nanmedian(share))
         found[name] = region
-    q = false_discovery(np.array([region['p'] for region in found.values()]))
-    for region, value in zip(found.values(), q):
-        region['q'] = float(value)
     return found

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.evaluation import identification, statistics
+from brainjax.evaluation import identification
 from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.scores import Score, make_score, pixel_scores
 from brainjax.methods.data import Data, Figure
@@ -85,8 +85,8 @@ def score(
     """Scores the pictures of each subset against those that were seen.
 
     Returns:
-      'pixcorr_from_SUBSET' and 'two_way_pixels_from_SUBSET', each with 'q',
-      its p corrected for the number of subsets (false discovery rate).
+      'pixcorr_from_SUBSET' and 'two_way_pixels_from_SUBSET'; a report corrects
+      their p for the number of all its rows.
     """
     scores = {}
     for name, images in subsets.items():
@@ -98,11 +98,6 @@ def score(
             bounds=RATE,
             seed=seed,
         )
-    for kind in ('pixcorr', 'two_way_pixels'):
-        found = [scores[f'{kind}_from_{name}'] for name in subsets]
-        q = statistics.false_discovery(np.array([e['p'] for e in found]))
-        for entry, value in zip(found, q):
-            entry['q'] = float(value)
     return scores
 
 
