@@ -219,12 +219,15 @@ def _on_abort(function: Callable[[], Any] | None) -> None:
 
 def _stopped(error: BaseException) -> NoReturn:
     """Ends this process, and the others with it, as an exception asks."""
-    if isinstance(error, jax.errors.JaxRuntimeError) and any(
-        word in str(error) for word in ('Gloo', 'NCCL', 'UNAVAILABLE', 'peer')
-    ):
+    if isinstance(error, jax.errors.JaxRuntimeError):
         # A collective breaks off before the watch reads why the other ended.
+        before = _signs()
         time.sleep(3 * SECONDS_BETWEEN_SIGNS)
-        _end('another host has gone')
+        words = ('Gloo', 'NCCL', 'UNAVAILABLE', 'peer')
+        if any(word in str(error) for word in words) or any(
+            now == sign for now, sign in zip(_signs(), before)
+        ):
+            _end('another host has gone')
     if isinstance(error, InputError):
         status = 2
         print(f'brainjax: {error}', file=sys.stderr, flush=True)
@@ -241,9 +244,22 @@ def _stopped(error: BaseException) -> NoReturn:
     os._exit(status)
 
 
+def _signs() -> list[int | None]:
+    """Returns the last sign of life of each other host, None where none is."""
+    others = _others()
+    try:
+        return [hosts.published(f'alive/{i}') for i in others]
+    except jax.errors.JaxRuntimeError:  # The first host, who keeps them, left.
+        return [None] * len(others)
+
+
+def _others() -> list[int]:
+    return [i for i in range(hosts.count()) if i != hosts.index()]
+
+
 def _watch(done: threading.Event) -> None:
     """Publishes signs of life; ends this process if another gives none."""
-    others = [i for i in range(hosts.count()) if i != hosts.index()]
+    others = _others()
     seen = {i: (None, time.monotonic()) for i in others}
     for sign in itertools.count():
         # Fails where the first host is gone: then JAX aborts this process.

@@ -83,11 +83,17 @@ def check_batch(size: int, name: str = 'the size of a batch') -> None:
         )
 
 
-def parallel(step: Callable) -> Callable:
+def parallel(
+    step: Callable, devices: list[jax.Device] | None = None
+) -> Callable:
     """Compiles step(state, frozen, batch) -> (state, metrics) for all devices.
 
     `state` and `frozen` are replicated (see `replicate`), the state's buffers
     are donated, and the batch comes from `shard`.
+
+    Args:
+      step: for one device.
+      devices: to compile for, which need not be there; None for all that are.
     """
     return jax.pmap(
         step,
@@ -95,7 +101,7 @@ def parallel(step: Callable) -> Callable:
         in_axes=(None, None, 0),
         out_axes=(None, None),
         donate_argnums=0,
-        devices=_devices(),
+        devices=devices or _devices(),
     )
 
 
