@@ -9,6 +9,11 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 # Several tests run at once: threads of one that wait for cores that another
 # has slow both tenfold. Read when NumPy is imported.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
+# To compile takes most of the time of most tests: it takes half as long so, and
+# what is compiled is as right, but slower.
+os.environ['XLA_FLAGS'] = (
+    f'--xla_backend_optimization_level=0 {os.environ.get("XLA_FLAGS", "")}'
+)
 
 import jax
 import pytest
