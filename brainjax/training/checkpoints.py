@@ -48,7 +48,9 @@ def manager(
     # Orbax would remove what a living process is writing, too.
     with files.shared_lock(folder, lambda: _sweep(folder)):
         with _writing(folder):
-            m = ocp.CheckpointManager(folder, options=options)
+            m = ocp.CheckpointManager(
+                folder, options=options, item_names=('state', 'about')
+            )
         try:
             yield m
         finally:
