@@ -5,8 +5,10 @@ import errno
 import importlib
 import os
 import sys
+import time
 from collections.abc import Sequence
 
+from brainjax import __version__
 from brainjax.errors import InputError
 
 # Command -> what it does; its module holds add_arguments(parser) and
@@ -24,11 +26,13 @@ COMMANDS = {
     'invert': 'pictures from features of a network',
     'maps': 'what a run tells of each voxel, on the brain',
     'inspect': 'what a recording holds',
+    'configs': 'the configs that come with brainjax',
     'info': 'versions, devices, what is missing',
     'convert': 'write a recording in another format',
     'fetch': 'download published weights and recordings',
 }
 TAKES_MORE_FLAGS = ('run', 'preregister')
+ALONE = ('-h', '--help', '--version')  # Flags that stand without a command.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,15 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     parser, commands = _parser(argv)
-    if argv and argv[0].startswith('-') and argv[0] not in ('-h', '--help'):
+    if argv and argv[0].startswith('-') and argv[0] not in ALONE:
         parser.error(f'{argv[0]} stands before the command; begin with that')
     known, rest = parser.parse_known_args(argv)
     if known.command not in TAKES_MORE_FLAGS and rest:
         parser.error(f'unrecognized arguments: {" ".join(rest)}')
     try:
-        status = commands[known.command].run(known, rest) or 0
-        sys.stdout.flush()
-        return status
+        return _run(commands[known.command], known, rest)
     except InputError as error:
         print(f'brainjax: {error}', file=sys.stderr)
         return 2
@@ -84,6 +86,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
+def _run(command, known: argparse.Namespace, rest: list[str]) -> int:
+    """Runs a command as quietly or as much as it is asked to tell."""
+    if not (known.quiet or known.verbose):  # What follows loads Rich.
+        return _flushed(command.run(known, rest))
+    from brainjax.io import progress, provenance
+
+    began = time.monotonic()
+    progress.set_level(0 if known.quiet else 2)
+    for name, version in provenance.versions().items():
+        progress.note(f'{name} {version}', level=2)
+    try:
+        return _flushed(command.run(known, rest))
+    finally:
+        progress.note(f'took {time.monotonic() - began:.1f} s', level=2)
+        progress.set_level(1)
+
+
+def _flushed(status: int | None) -> int:
+    sys.stdout.flush()
+    return status or 0
+
+
 def _parser(argv: Sequence[str]):
     """Returns the parser and the modules of the commands named in argv."""
     parser = argparse.ArgumentParser(
@@ -91,13 +115,27 @@ def _parser(argv: Sequence[str]):
         description='Pictures from brain recordings, and how far to believe '
         'them.',
     )
+    parser.add_argument(
+        '--version', action='version', version=f'brainjax {__version__}'
+    )
     parsers = parser.add_subparsers(dest='command', required=True)
     modules = {}
     for name, purpose in COMMANDS.items():
-        command = parsers.add_parser(name, help=purpose, allow_abbrev=False)
+        command = parsers.add_parser(
+            name, help=purpose, allow_abbrev=False, add_help=name != 'run'
+        )
         if name in argv[:1]:  # Only what is used is loaded.
             modules[name] = importlib.import_module(f'brainjax.commands.{name}')
             modules[name].add_arguments(command)
+            how_much = command.add_mutually_exclusive_group()
+            how_much.add_argument(
+                *('-q', '--quiet'), action='store_true', help='errors only'
+            )
+            how_much.add_argument(
+                *('-v', '--verbose'),
+                action='store_true',
+                help='versions, devices and times, too',
+            )
     return parser, modules
 
 

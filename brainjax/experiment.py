@@ -2,7 +2,6 @@
 
 import functools
 import pathlib
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from brainjax.evaluation import (
 )
 from brainjax.evaluation.audit import run as audit
 from brainjax.evaluation.ceilings import Repeats
-from brainjax.io import files, metrics, provenance
+from brainjax.io import files, metrics, progress, provenance
 from brainjax.methods import METHODS, Method, references
 from brainjax.methods.data import (
     NOTHING,
@@ -129,7 +128,7 @@ def _run_folds(
         workdir, config, hosts.is_first()
     ) as folder:
         with _timed(timings, 'Open the recording and the pictures'):
-            loaded = _load(config, given)
+            loaded = load(config, given)
             recording, pictures, *_ = loaded
             division = cross_validation.divide(config, recording)
             names = cross_validation.shown(recording)
@@ -280,7 +279,7 @@ def _claim(
 
 
 def _note(problem: str) -> None:
-    print(f'Note: {problem}', file=sys.stderr)
+    progress.note(f'Note: {problem}')
 
 
 def _names(data: Data) -> list[str]:
@@ -318,7 +317,7 @@ def open_data(config: ConfigDict, given: Given = NOTHING) -> Data:
       InputError: they cannot be used, the ROI does not exist, or there are
         fewer than two test pictures.
     """
-    loaded, c = _load(config, given), config.recording
+    loaded, c = load(config, given), config.recording
     if c.folds and c.fold >= 0:
         division = cross_validation.divide(config, loaded[0])
         return _of_fold(config, loaded, division, c.fold)
@@ -331,7 +330,7 @@ def tested(config: ConfigDict) -> tuple[int, dict[str, str]]:
     """How many pictures a run is tested on, and hashes of its data."""
     cross_validation.check(config)
     if cross_validation.is_pooled(config):
-        recording, pictures, *_ = _load(config)
+        recording, pictures, *_ = load(config)
         parts = recording.train.stimulus, recording.test.stimulus
         prints, stimuli = (
             fingerprints(recording, pictures),
@@ -345,7 +344,8 @@ def tested(config: ConfigDict) -> tuple[int, dict[str, str]]:
     return len(np.unique(pixels.distinct(images))), prints
 
 
-def _load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
+def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
+    """Opens or simulates what a config names, as its method does."""
     c = config.recording
     if not c.path and c.required and given.recording is None:
         raise InputError(
@@ -359,3 +359,4 @@ def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
     began = time.monotonic()
     yield
     timings[name] = time.monotonic() - began
+    progress.note(f'{name}: {timings[name]:.1f} s', level=2)

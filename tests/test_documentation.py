@@ -23,6 +23,7 @@ PAGES = [
     *NOTEBOOKS,
 ]
 MODULES = sorted((REPOSITORY / 'brainjax').rglob('*.py'))
+OURS = 'https://github.com/brainjax/brainjax/blob/main/'
 # Every command has these; brainjax/__main__.py says what they do.
 OF_A_COMMAND = ('add_arguments', 'run')
 
@@ -55,14 +56,23 @@ def ids(path: pathlib.Path) -> str:
 @pytest.mark.parametrize('page', PAGES, ids=ids)
 def test_links(page):
     for link in re.findall(r'\]\(([^)\s]+)\)', text(page)):
-        if re.match(r'https?://', link):
-            continue
         path, _, anchor = link.partition('#')
         target = (page.parent / path) if path else page
+        if link.startswith(OURS):
+            path = path.removeprefix(OURS).removesuffix('?raw=true')
+            target = REPOSITORY / path
+        elif re.match(r'https?://', link):
+            continue
         assert target.exists(), f'{link} leads nowhere'
         assert REPOSITORY in target.resolve().parents, f'{link} leads outside'
         if anchor:
             assert anchor in anchors(target), f'{link} has no such heading'
+
+
+def test_links_of_the_readme_are_absolute():
+    """The package index shows it, too, where there is nothing beside it."""
+    links = re.findall(r'\]\(([^)\s]+)\)', text(REPOSITORY / 'README.md'))
+    assert [x for x in links if not x.startswith(('https://', '#'))] == []
 
 
 @pytest.mark.parametrize('page', PAGES, ids=ids)

@@ -30,7 +30,7 @@ FLOORS = (
     {'results'},
     {'model'},
     {'experiment'},
-    {'comparison', 'paired_comparison', 'group_analysis'},
+    {'comparison', 'paired_comparison', 'group_analysis', 'dry_run'},
     {'new_data'},
     {'commands'},
     {'__main__'},

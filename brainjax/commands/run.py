@@ -8,31 +8,64 @@ import sys
 from collections.abc import Sequence
 
 from brainjax import config_files
+from brainjax.commands import config_help
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = (
-        'brainjax run --config FILE --workdir FOLDER [--config.key=value ...]'
+        'brainjax run --config NAME|FILE --workdir FOLDER '
+        '[--config.key=value ...] [--dry-run]'
     )
+    parser.description = (
+        'brainjax configs lists the names. With --config NAME --help every '
+        'key of that config is printed, with its value and what it is for.'
+    )
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='say what would be read, trained and written; do nothing',
+    )
+    parser.add_argument(
+        *('-h', '--help'),
+        action='store_true',
+        help='show this or, with --config NAME, that config',
+    )
+    parser.set_defaults(usage=parser.format_help)
 
 
 def run(known: argparse.Namespace, rest: list[str]) -> int:
-    del known
+    if known.help:
+        path, _ = _config_file(rest)
+        if not path:
+            print(known.usage(), end='')
+            return 0
+        config, _ = parse_run(rest, needs_workdir=False)
+        print(config_help.render(path, config))
+        return 0
     config, workdir = parse_run(rest)
     set_up_jax()
     from brainjax.training import joining
 
-    return joining.together(lambda: _run(config, workdir))
+    if known.dry_run:
+        from brainjax import dry_run
+
+        print(dry_run.render(dry_run.plan(config, workdir)))
+        return 0
+    return joining.together(lambda: _run(config, workdir, known.quiet))
 
 
-def _run(config, workdir) -> int:
+def _run(config, workdir, quiet: bool = False) -> int:
+    import jax
+
     from brainjax import experiment
     from brainjax.evaluation.score_table import in_line
+    from brainjax.io import progress
     from brainjax.training.loop import Interrupted
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    progress.note(f'devices {", ".join(map(str, jax.devices()))}', level=2)
     try:
         results = experiment.run(config, workdir)
     except Interrupted as error:
@@ -42,8 +75,9 @@ def _run(config, workdir) -> int:
         signal.signal(signal.SIGTERM, before)
     if not results:  # The first host tells.
         return 0
-    for name, score in results['scores'].items():
-        print(f'{name:20s} {in_line(score)}')
+    if not quiet:
+        for name, score in results['scores'].items():
+            print(f'{name:20s} {in_line(score)}')
     print(os.path.join(workdir, 'report.html'))
     return 0
 

@@ -17,6 +17,22 @@ from rich.progress import (
 
 SECONDS_BETWEEN_LINES = 10
 
+# How much is told on stderr: 0 errors only, 1 notes and progress, 2 times and
+# versions too. One for the process, as its stderr is.
+_level = 1
+
+
+def set_level(level: int) -> None:
+    """Sets how much is told: 0 errors, 1 notes and progress, 2 details."""
+    global _level
+    _level = level
+
+
+def note(sentence: str, level: int = 1) -> None:
+    """Tells a sentence on stderr, if so much is told."""
+    if _level >= level:
+        print(sentence, file=sys.stderr, flush=True)
+
 
 @contextlib.contextmanager
 def progress(
@@ -34,6 +50,9 @@ def progress(
       start: how much of it was done before, by a run that was interrupted.
       unit: of `total`, for the rate.
     """
+    if not _level:
+        yield lambda *done, **told: None
+        return
     console = Console(stderr=True)
     show = _bar if console.is_terminal else _lines
     with show(console, label, total, start, unit) as update:

@@ -190,6 +190,14 @@ def open_run_folder(
             raise
 
 
+def check_run_folder(workdir: files.PathLike, config: ConfigDict) -> None:
+    """Refuses a folder of another run; it is neither made nor changed."""
+    workdir = pathlib.Path(workdir)
+    if workdir.exists() and not workdir.is_dir():
+        raise InputError(f'{workdir} is no folder; use another --workdir.')
+    _claim(workdir, config, {*workdir.rglob('*')}, writes=False)
+
+
 def _check_writable(workdir: pathlib.Path) -> None:
     """Refuses before a long run what would stop it from writing its end."""
     for path in map(workdir.joinpath, (CONFIG, DATA, *WRITTEN)):
@@ -233,7 +241,10 @@ def check_data(workdir: pathlib.Path, fingerprints: Mapping[str, str]) -> None:
 
 
 def _claim(
-    workdir: pathlib.Path, config: ConfigDict, there: set[pathlib.Path]
+    workdir: pathlib.Path,
+    config: ConfigDict,
+    there: set[pathlib.Path],
+    writes: bool = True,
 ) -> None:
     """Writes the config, or checks that it is what the folder's run had.
 
@@ -241,6 +252,7 @@ def _claim(
       workdir: the folder.
       config: of the experiment.
       there: all that the folder holds.
+      writes: False checks alone.
     """
     path = workdir / CONFIG
     ours = json.loads(config.to_json_best_effort())
@@ -252,7 +264,8 @@ def _claim(
                 f'{workdir} holds {taken[0]} and no {CONFIG} of a run that '
                 'wrote it; use another --workdir.'
             )
-        files.write_json(path, ours)
+        if writes:
+            files.write_json(path, ours)
         return
     theirs = files.read_json(path, 'use another --workdir')
     # Any other program may write a config.json.
@@ -264,8 +277,9 @@ def _claim(
         found.is_file() and found.name not in (CONFIG, DATA) for found in there
     ):
         # An earlier start wrote nothing else: the folder is free.
-        (workdir / DATA).unlink(missing_ok=True)
-        files.write_json(path, ours)
+        if writes:
+            (workdir / DATA).unlink(missing_ok=True)
+            files.write_json(path, ours)
         return
     # What is told of a run changes nothing that it finds.
     found = difference(theirs | {'log': None}, ours | {'log': None})

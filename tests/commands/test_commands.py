@@ -549,6 +549,24 @@ def test_damaged_checkpoint(finished, flags, tmp_path):
     assert outcome(workdir) == outcome(finished[0])
 
 
+def test_quiet_and_verbose(finished, flags, tmp_path):
+    workdir = shutil.copytree(finished[0], tmp_path / 'run')
+    told = run(workdir, [*flags, '-q'])
+    assert told == (0, f'{workdir}/report.html\n', '')
+    status, out, err = run(workdir, [*flags, '--verbose'])
+    assert (status, out) == (
+        0,
+        finished[1].replace(str(finished[0]), str(workdir)),
+    )
+    for line in (
+        f'jax {jax.__version__}',
+        r'devices .*',
+        r'Fit: [\d.]+ s',
+        'took .*',
+    ):
+        assert re.search(f'(?m)^{line}$', err)
+
+
 @pytest.mark.parametrize(
     ('text', 'words'),
     [
