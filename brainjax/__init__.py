@@ -27,6 +27,7 @@ _PUBLIC = {
     'from_arrays': 'brainjax.recordings',
     'open_recording': 'brainjax.recordings',
     'load_config': 'brainjax.config_files',
+    'run': 'brainjax.experiment:run_recording',
     'EvaluateOptions': 'brainjax.comparison:Options',
     'evaluate': 'brainjax.comparison',
     'CompareOptions': 'brainjax.paired_comparison:Options',

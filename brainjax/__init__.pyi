@@ -4,6 +4,7 @@ from brainjax.comparison import Options as EvaluateOptions
 from brainjax.comparison import evaluate as evaluate
 from brainjax.config_files import load_config as load_config
 from brainjax.errors import InputError as InputError
+from brainjax.experiment import run_recording as run
 from brainjax.paired_comparison import Options as CompareOptions
 from brainjax.paired_comparison import compare as compare
 from brainjax.recordings import Recording as Recording
@@ -21,4 +22,5 @@ __all__ = [
     'from_arrays',
     'load_config',
     'open_recording',
+    'run',
 ]

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax import cross_validation, evaluation, model, results
+from brainjax import (
+    config_files,
+    cross_validation,
+    evaluation,
+    model,
+    results,
+)
 from brainjax import outcome as outcomes
 from brainjax.cross_validation import Division
 from brainjax.errors import InputError, check_known
@@ -79,6 +85,33 @@ def run(
     if cross_validation.is_pooled(config):
         return _run_folds(config, workdir, given)
     return _run_fit(config, workdir, lambda: open_data(config, given), _note)
+
+
+def run_recording(
+    recording: Recording,
+    config: ConfigDict | files.PathLike,
+    workdir: files.PathLike,
+    pictures: Any = None,
+) -> dict[str, Any]:
+    """Runs an experiment on a recording that is at hand; `brainjax.run`.
+
+    Args:
+      recording: such as `from_arrays` and `open_recording` give.
+      config: of `load_config`, or what that takes: the name of a shipped one,
+        such as 'small', or the path of a file.
+      workdir, pictures: see `run`.
+
+    Returns:
+      What scores.json holds.
+    """
+    if not isinstance(recording, Recording):
+        raise InputError(
+            f'recording is a {type(recording).__name__}; give one that '
+            'from_arrays or open_recording returns.'
+        )
+    if not isinstance(config, ConfigDict):
+        config = config_files.load_config(config)
+    return run(config, workdir, recording, pictures)
 
 
 def _run_fit(

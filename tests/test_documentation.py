@@ -132,7 +132,12 @@ def test_everything_public_has_a_docstring():
 
 
 @pytest.mark.parametrize(
-    'page', ['docs/adding_a_recording.md', 'docs/adding_a_score.md']
+    'page',
+    [
+        'docs/adding_a_recording.md',
+        'docs/adding_a_score.md',
+        'docs/own_data.md',
+    ],
 )
 def test_examples_run(page, tmp_path, monkeypatch):
     """A page's Python examples, one after the other."""

@@ -235,7 +235,7 @@ def check_data(workdir: pathlib.Path, fingerprints: Mapping[str, str]) -> None:
     if found:
         raise InputError(
             f'{workdir} holds a run on another {found[0]} than '
-            f'config.{found[0]}.path has now; bring back the files it was '
+            f'is given now (config.{found[0]}.path); bring back what it was '
             'started with, or use another --workdir.'
         )
 

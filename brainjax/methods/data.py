@@ -297,8 +297,8 @@ def load_pictures(
     if config.recording.path or given.recording is not None:
         raise InputError(
             'config.pictures.path is empty: name a folder, a .tar or '
-            "'tfds:NAME/SPLIT' with unpaired pictures, or set "
-            'config.pictures.number=0 to do without.'
+            "'tfds:NAME/SPLIT' with unpaired pictures"
+            + ('.' if given.recording is None else ', or give `pictures`.')
         )
     images, names, _ = subject.unpaired_scenes(
         c.number,
