@@ -67,7 +67,7 @@ def findings(fitted, data, config):
 def with_ridge(monkeypatch):
     """A method as fast as tests want it, on the tiny subject."""
 
-    def load(config):
+    def load(config, given):
         pictures = np.zeros((0, tiny.SIZE, tiny.SIZE, 3), np.uint8)
         return tiny.subject(), pictures, []
 

@@ -125,7 +125,7 @@ def test_what_cannot_be_used_is_told_in_one_sentence(said, tmp_path, capsys):
 
 
 def test_folds_are_registered_together(tmp_path, monkeypatch):
-    def load(config):
+    def load(config, given):
         pictures = np.zeros((0, tiny.SIZE, tiny.SIZE, 3), np.uint8)
         return tiny.subject(), pictures, []
 
