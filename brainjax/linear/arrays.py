@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from brainjax.errors import InputError
 
@@ -20,6 +21,11 @@ def as_numbers(values: Any, what: str) -> np.ndarray:
       values: of any shape.
       what: they are, for the message.
     """
+    if scipy.sparse.issparse(values):
+        raise InputError(
+            f'{what} are sparse, and sparse input is not supported; give '
+            '.toarray() of it.'
+        )
     try:
         values = np.asarray(values)
         if values.dtype.kind in 'bO':
@@ -32,6 +38,7 @@ def as_numbers(values: Any, what: str) -> np.ndarray:
     if values.dtype.kind not in 'iuf':
         raise InputError(
             f'{what} are of type {values.dtype}; give real numbers.'
+            + ' Complex data not supported.' * (values.dtype.kind == 'c')
         )
     return values
 
@@ -42,10 +49,15 @@ def check_finite(values: np.ndarray, what: str, row: str, column: str) -> None:
     if not finite.all():
         i, j = np.argwhere(~finite)[0]
         raise InputError(
-            f'{what}: {column} {j} is {values[i, j]} in {row} {i} '
+            f'{what}: {column} {j} is {_called(values[i, j])} in {row} {i} '
             f'({int((~finite).any(axis=0).sum())} such {column}s); leave '
             f'those {column}s or {row}s out.'
         )
+
+
+def _called(value: float) -> str:
+    """NaN by its usual name, which scikit-learn's checks look for."""
+    return 'NaN' if np.isnan(value) else str(value)
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:

@@ -1,65 +1,33 @@
-"""Ridge, latent map and posterior with scikit-learn's interface."""
+"""Ridge, latent map and posterior with scikit-learn's interface.
 
-import inspect
+None of them needs scikit-learn. `sklearn.utils.estimator_checks` passes for
+ridge and latent map, but for what `expected_failed_checks` names.
+"""
+
 from typing import Any
 
 import numpy as np
 
-from brainjax.errors import InputError, check_known
+from brainjax.errors import InputError
 from brainjax.linear import latents, ridge
 from brainjax.linear.arrays import as_numbers
 from brainjax.linear.bayes import reference
+from brainjax.linear.estimator_interface import (
+    Estimator,
+    expected_failed_checks,
+    explained,
+    to_fit,
+)
+
+__all__ = [
+    'LatentMap',
+    'PicturePosterior',
+    'VoxelSelectingRidge',
+    'expected_failed_checks',
+]
 
 
-class _Estimator:
-    """What scikit-learn asks of an estimator beside `fit` and `predict`."""
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
-        del deep
-        return {name: getattr(self, name) for name in self._parameters()}
-
-    def set_params(self, **params: Any) -> Any:
-        """Changes arguments of the constructor."""
-        for name, value in params.items():
-            check_known(
-                f'parameter of {type(self).__name__}', name, self._parameters()
-            )
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        shown = ', '.join(f'{k}={v!r}' for k, v in self.get_params().items())
-        return f'{type(self).__name__}({shown})'
-
-    def __sklearn_tags__(self) -> Any:
-        """Tells scikit-learn, the only caller, what this is."""
-        from sklearn.utils import RegressorTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type='regressor',
-            target_tags=TargetTags(required=True, multi_output=True),
-            regressor_tags=RegressorTags(poor_score=False),
-        )
-
-    def _to_decode(self, X: Any) -> np.ndarray:
-        """Checks fMRI [trials, voxels] against the voxels that were fitted."""
-        if not hasattr(self, 'n_features_in_'):
-            raise InputError('nothing was fitted yet; call fit first.')
-        X = as_numbers(X, 'the fMRI to decode')
-        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
-            raise InputError(
-                f'the fMRI to decode has shape {X.shape}; give [trials, '
-                f'{self.n_features_in_}], the voxels that were fitted.'
-            )
-        return X
-
-    @classmethod
-    def _parameters(cls) -> list[str]:
-        return [*inspect.signature(cls).parameters]
-
-
-class VoxelSelectingRidge(_Estimator):
+class VoxelSelectingRidge(Estimator):
     """Ridge regression, each unit with the k voxels that correlate with it.
 
     Works in scikit-learn's pipelines and searches, but does not need it. It
@@ -111,6 +79,7 @@ class VoxelSelectingRidge(_Estimator):
             `stimulus` is given.
           stimulus: [trials] int, the row of y that each trial showed.
         """
+        X, y = to_fit(X, y, 'the fMRI', 'the features')
         prepared = ridge.prepare(
             X,
             stimulus,
@@ -120,7 +89,6 @@ class VoxelSelectingRidge(_Estimator):
             normalise=self.normalise,
             dtype=self.dtype,
         )
-        y = as_numbers(y, 'the features')
         self._shape = y.shape[1:]
         features = y.reshape(len(y), -1)
         voxels = len(prepared.mean)
@@ -151,11 +119,12 @@ class VoxelSelectingRidge(_Estimator):
 
     def score(self, X: Any, y: Any) -> float:
         """Returns R^2, averaged over units that vary."""
-        y = as_numbers(y, 'the features').reshape(len(X), -1)
-        return _explained(y, self.predict(X).reshape(y.shape))
+        found = self.predict(X)
+        y = as_numbers(y, 'the features').reshape(len(found), -1)
+        return explained(y, found.reshape(y.shape))
 
 
-class LatentMap(_Estimator):
+class LatentMap(Estimator):
     """The linear map from latents to voxels, and back.
 
     See `linear.latents`, of which it is the face.
@@ -186,10 +155,15 @@ class LatentMap(_Estimator):
         self.voxels_at_a_time = voxels_at_a_time
 
     def fit(self, X: Any, y: Any) -> 'LatentMap':
-        """Fits fMRI y [trials, voxels] to latents X [trials, K]."""
+        """Fits fMRI y [trials, voxels], or of one [trials], to X [trials, K].
+
+        X are latents.
+        """
+        X, y = to_fit(X, y, 'the latents', 'the fMRI')
+        self._shape = y.shape[1:]
         self._weights = latents.fit(
             X,
-            y,
+            y.reshape(len(y), -1),
             ridge=self.ridge,
             voxels_at_a_time=self.voxels_at_a_time,
         )
@@ -198,25 +172,24 @@ class LatentMap(_Estimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Returns the fMRI of latents, [n, voxels]."""
-        if np.shape(X)[1:] != (len(self._fitted()) - 1,):
-            raise InputError(
-                f'the latents have shape {np.shape(X)}; give [n, '
-                f'{self.n_features_in_}], as those that were fitted.'
-            )
-        return latents.predict(self._weights, as_numbers(X, 'the latents'))
+        """Returns the fMRI of latents [n, K], [n, voxels]."""
+        X = self._to_decode(X, 'the latents', 'latent')
+        found = latents.predict(self._weights, X)
+        return found.reshape(len(X), *self._shape)
 
     def invert(self, y: Any) -> np.ndarray:
         """Returns the latents of fMRI, [n, K]."""
-        return latents.invert(self._fitted(), y)
+        self._check_fitted()
+        return latents.invert(self._weights, y)
 
-    def _fitted(self) -> np.ndarray:
-        if not hasattr(self, '_weights'):
-            raise InputError('nothing was fitted yet; call fit first.')
-        return self._weights
+    def score(self, X: Any, y: Any) -> float:
+        """Returns R^2, averaged over voxels that vary."""
+        found = self.predict(X)
+        y = as_numbers(y, 'the fMRI').reshape(len(found), -1)
+        return explained(y, found.reshape(y.shape))
 
 
-class PicturePosterior(_Estimator):
+class PicturePosterior(Estimator):
     """Pictures given fMRI, and how sure they are, in closed form.
 
     Prior, linear encoder and noise, all chosen inside the training stimuli;
@@ -312,7 +285,7 @@ class PicturePosterior(_Estimator):
 
     def score(self, X: Any, y: Any) -> float:
         """Returns R^2, averaged over pixels that vary."""
-        return _explained(as_numbers(y, 'the pictures'), self.predict(X))
+        return explained(as_numbers(y, 'the pictures'), self.predict(X))
 
     def _given(self, X, repeats):
         X = self._to_decode(X)
@@ -320,11 +293,3 @@ class PicturePosterior(_Estimator):
 
     def _scaled(self, X):
         return (np.asarray(X, np.float64) - self._mean) / self._std
-
-
-def _explained(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """R^2 of [n, units], averaged over units that vary."""
-    total = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
-    varies = total > 0
-    left = ((truth - predicted) ** 2).sum(axis=0)
-    return float((1 - left[varies] / total[varies]).mean())

@@ -285,7 +285,7 @@ def test_k_and_alpha_are_chosen_on_training_trials():
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
-        (lambda a: a['fmri'].__setitem__((2, 3), np.nan), 'voxel 3 is nan'),
+        (lambda a: a['fmri'].__setitem__((2, 3), np.nan), 'voxel 3 is NaN'),
         (lambda a: a.update(fmri=a['fmri'][:, 0]), 'has shape'),
         (lambda a: a.update(stimulus=a['stimulus'] + 0.5), 'float64'),
         (lambda a: a.update(stimulus=a['stimulus'] + 1), 'stimulus 0 was'),
