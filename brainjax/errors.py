@@ -6,7 +6,9 @@ Docstrings do not repeat it.
 """
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 
 class InputError(ValueError):
@@ -16,6 +18,11 @@ class InputError(ValueError):
     what to do. The command line prints it without a traceback and exits with
     status 2.
     """
+
+
+def brief(value: Any) -> str:
+    """Returns what a value looks like, in one short line."""
+    return ' '.join(reprlib.repr(value).split())[:80]
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

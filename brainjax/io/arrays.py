@@ -6,6 +6,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -85,6 +86,22 @@ def write(path: PathLike, **arrays: np.ndarray) -> None:
     """Writes arrays to a compressed npz file."""
     with atomic(path) as temporary, open(temporary, 'wb') as stream:
         np.savez_compressed(stream, **arrays)
+
+
+def as_array(value: Any, what: str) -> np.ndarray:
+    """Returns a caller's value as an array.
+
+    Args:
+      value: anything.
+      what: it is, for messages.
+    """
+    try:
+        return np.asarray(value)
+    except Exception as error:  # A library's array may be on a device.
+        raise InputError(
+            f'{what} cannot be made an array ({untrusted.first_line(error)}); '
+            'give NumPy arrays.'
+        ) from error
 
 
 def is_npy(path: PathLike) -> bool:

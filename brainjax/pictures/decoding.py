@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from brainjax.errors import InputError, check_known
+from brainjax.errors import InputError, brief, check_known
 from brainjax.io import untrusted
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations
@@ -57,8 +57,8 @@ class Rules(NamedTuple):
         """Refuses what is not known."""
         if not isinstance(self.upright, bool):
             raise InputError(
-                f'upright is {self.upright!r}; give true, to turn pictures as '
-                'their EXIF data say, or false.'
+                f'upright is {brief(self.upright)}; give true, to turn '
+                'pictures as their EXIF data say, or false.'
             )
         known = (*BACKGROUNDS, REFUSE)
         check_known('way with transparent pixels', self.alpha, known)

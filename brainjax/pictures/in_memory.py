@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from brainjax.errors import InputError
+from brainjax.io.arrays import as_array
 from brainjax.pictures.decoding import Encoded
 
 TITLE = 'pictures'  # What messages call them.
@@ -90,12 +91,7 @@ def _one(item: Any, name: str) -> Encoded:
 
 
 def _as_array(value: Any, what: str) -> np.ndarray:
-    try:
-        found = np.asarray(value)
-    except Exception as error:  # A library's array may be on a device.
-        raise InputError(
-            f'{what} cannot be made an array ({error}); give NumPy arrays.'
-        ) from error
+    found = as_array(value, what)
     if found.dtype.kind not in 'biuf':
         raise InputError(
             f'{what} holds {found.dtype}; give uint8 from 0 to 255, or floats '

@@ -1,5 +1,6 @@
 """fMRI that a caller holds: an array, a DataFrame, an image; its regions."""
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.io import nifti
+from brainjax.io.arrays import as_array
 from brainjax.recordings.volume import Volume, of_mask
 
 NIFTI = ('.nii', '.nii.gz')
@@ -72,18 +74,19 @@ def find_mask(
         return None
     if is_image(mask):
         return _mask_of_image(mask, where)
-    inside = np.asarray(mask)
+    inside = as_array(mask, f'{where}: mask')
     if inside.ndim != 3 or not np.isin(inside, (0, 1)).all():
         raise InputError(
             f'{where}: mask is {inside.dtype} of shape {inside.shape}; give '
             '[x, y, z] of True and False, or an image.'
         )
-    if affine is None or np.shape(affine) != (4, 4):
+    affine = as_array(affine, f'{where}: affine')
+    if affine.shape != (4, 4) or affine.dtype.kind not in 'iuf':
         raise InputError(
             f'{where}: mask is an array, so affine must be given beside it, '
             '[4, 4] from indices to millimetres.'
         )
-    return Mask(inside.astype(bool), np.asarray(affine, np.float64))
+    return Mask(inside.astype(bool), affine.astype(np.float64))
 
 
 def _mask_of_image(mask: Any, where: str) -> Mask:
@@ -147,15 +150,10 @@ def read(
 
 
 def _of_array(fmri: Any, where: str, mask: Mask | None) -> np.ndarray:
-    try:
-        values = np.asarray(fmri)
-        if values.dtype == object:  # As of a DataFrame of mixed columns.
+    values = as_array(fmri, f'{where}: fmri')
+    if values.dtype == object:  # As of a DataFrame of mixed columns.
+        with contextlib.suppress(ArithmeticError, TypeError, ValueError):
             values = values.astype(np.float64)
-    except Exception as error:  # A library's array may be on a device.
-        raise InputError(
-            f'{where}: fmri cannot be made an array of numbers ({error}); '
-            'give [trials, voxels].'
-        ) from error
     if values.dtype.kind not in 'iuf':
         raise InputError(
             f'{where}: fmri holds {values.dtype}; give real numbers, [trials, '
@@ -225,7 +223,8 @@ def find_rois(rois: Any, found: Responses, where: str) -> dict[str, np.ndarray]:
     if rois is None:
         rois = _regions(found.columns)
     elif not isinstance(rois, Mapping) and not hasattr(rois, 'columns'):
-        rois = [_region(x) for x in np.asarray(rois, object).ravel().tolist()]
+        rois = as_array(rois, f'{where}: rois').ravel()
+        rois = [_region(x) for x in rois.tolist()]
         if len(rois) != voxels:
             raise InputError(
                 f'{where}: rois names {len(rois)} regions for {voxels} voxels; '
@@ -245,7 +244,7 @@ def find_rois(rois: Any, found: Responses, where: str) -> dict[str, np.ndarray]:
 def _roi(values: Any, what: str, voxels: int, found: Responses) -> np.ndarray:
     if is_image(values):
         return _roi_of_image(values, what, found.volume)
-    values = np.asarray(values)
+    values = as_array(values, what)
     if values.ndim == 1 and np.isin(values, (0, 1)).all():
         if len(values) == voxels:
             return values.astype(bool)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainjax.errors import InputError, listed, suggestion
+from brainjax.errors import InputError, brief, listed, suggestion
+from brainjax.io.arrays import as_array
 from brainjax.pictures.names import stem
 from brainjax.recordings import splits, stimulus_names
 
@@ -118,9 +119,9 @@ def choose_test(
       where: what to name in messages.
       seed: of the draw.
     """
-    if isinstance(test, bool | np.bool_) or test is None:
+    if isinstance(test, int | np.integer | np.bool_) or test is None:
         raise _unclear(test, where)
-    if isinstance(test, int | float | np.number):
+    if isinstance(test, float | np.floating):
         return _drawn(float(test), stimulus, where, seed)
     chosen = [test] if isinstance(test, str) else _items(test, f'{where}: test')
     trials = len(stimulus)
@@ -141,7 +142,7 @@ def choose_test(
     for name in wanted:
         if name not in known and stem(name) not in known:
             raise InputError(
-                f'{where}: test names {name!r}, which no label does.'
+                f'{where}: test names {brief(name)}, which no label does.'
                 f'{suggestion(name, known)}'
             )
     tested = {known.get(name, known.get(stem(name))) for name in wanted}
@@ -166,8 +167,8 @@ def _drawn(
 
 def _unclear(test: Any, where: str) -> InputError:
     return InputError(
-        f'{where}: test is {test!r}; give True or False for each trial, names '
-        'or numbers of stimuli, or what part of the stimuli, such as 0.2.'
+        f'{where}: test is {brief(test)}; give True or False for each trial, '
+        'names or numbers of stimuli, or what part of the stimuli, such as 0.2.'
     )
 
 
@@ -207,9 +208,9 @@ def _columns(labels: Any, where: str) -> dict[str, list[Any]]:
 def _items(values: Any, what: str) -> list[Any]:
     """Returns a list of Python's own types."""
     if isinstance(values, str | bytes | Mapping):
-        raise InputError(f'{what} is {values!r}; give one value a trial.')
+        raise InputError(f'{what} is {brief(values)}; give one value a trial.')
     if not isinstance(values, list | tuple):
-        shape = np.shape(values)
+        shape = as_array(values, what).shape
         if len(shape) == 2 and shape[1] == 1:  # A table's only column.
             values = np.asarray(values)[:, 0]
         elif len(shape) != 1:
@@ -244,8 +245,8 @@ def _name(value: Any, trial: int, what: str) -> str:
     elif isinstance(value, float) and math.isfinite(value):
         return repr(value)
     raise InputError(
-        f'{what} is {value!r} in trial {trial}; give the name or the number '
-        'of what was shown, and leave out trials without any.'
+        f'{what} is {brief(value)} in trial {trial}; give the name or the '
+        'number of what was shown, and leave out trials without any.'
     )
 
 
@@ -275,7 +276,9 @@ def _numbers(values: list[Any] | None, what: str) -> np.ndarray | None:
     ]
     for i, (text, value) in enumerate(zip(texts, values)):
         if not text.strip() or value is None or text.lower() == 'nan':
-            raise InputError(f'{what} is {value!r} in trial {i}; give one.')
+            raise InputError(
+                f'{what} is {brief(value)} in trial {i}; give one.'
+            )
     # Of '01' as well, but no number that int32 cannot hold.
     if all(x.isdecimal() and len(x) < 10 for x in texts):
         return np.array([int(x) for x in texts], np.int32)
@@ -306,7 +309,7 @@ def _parts(values: list[Any] | None, what: str) -> list[str] | None:
         text = str(int(value) if whole else value).strip().lower()
         if text not in _PARTS:
             raise InputError(
-                f'{what}: the part of trial {i} is {value!r}; give train, '
+                f'{what}: the part of trial {i} is {brief(value)}; give train, '
                 'test or imagery, or 0 or 1.'
             )
         found.append(_PARTS[text])

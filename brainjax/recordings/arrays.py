@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.io.arrays import as_array
 from brainjax.recordings import (
     array_fmri,
     array_labels,
@@ -83,6 +84,12 @@ def from_arrays(
       source: what messages and reports call it.
     """
     drop = options.kinds('drop', drop, UNUSABLE)
+    options.whole('size', size, 1, 2**14)
+    options.whole('seed', seed, 0)
+    fit, alpha = (
+        options.text(name, value) or ''
+        for name, value in (('fit', fit), ('alpha', alpha))
+    )
     if hasattr(mask, 'transform'):
         mask, masker = None, mask
     grid = array_fmri.find_mask(mask, affine, source, masker)
@@ -231,7 +238,7 @@ def _of_voxels(values: Any, keep: np.ndarray, what: str) -> np.ndarray | None:
     """Returns one number a voxel, of those that are kept."""
     if values is None:
         return None
-    values = np.asarray(values)
+    values = as_array(values, what)
     if values.shape != keep.shape or values.dtype.kind not in 'iuf':
         raise InputError(
             f'{what} is {values.dtype} of shape {values.shape}; give a number '

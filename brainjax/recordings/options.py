@@ -9,7 +9,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from brainjax.errors import InputError, check_known
+import numpy as np
+
+from brainjax.errors import InputError, brief, check_known
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, Any]:
@@ -38,7 +40,19 @@ def text(name: str, value: Any) -> str | None:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise InputError(f'{name} is {value!r}; give one text.')
+    raise InputError(f'{name} is {brief(value)}; give one text.')
+
+
+def whole(name: str, value: Any, least: int, most: int = 2**31) -> None:
+    """Refuses what is neither None nor a whole number in a range."""
+    if value is None:
+        return
+    known = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not known or not least <= value <= most:
+        raise InputError(
+            f'{name} is {brief(value)}; give a whole number from {least} to '
+            f'{most}.'
+        )
 
 
 def texts(name: str, value: Any) -> tuple[str, ...]:
@@ -47,10 +61,10 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
         return (value,)
     try:
         found = tuple(value)
-    except TypeError:
+    except (NotImplementedError, TypeError):
         found = (None,)
     if not all(isinstance(each, str) for each in found):
-        raise InputError(f'{name} is {value!r}; give a list of texts.')
+        raise InputError(f'{name} is {brief(value)}; give a list of texts.')
     return found
 
 

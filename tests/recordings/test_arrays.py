@@ -176,7 +176,7 @@ BROKEN[3, 4], BROKEN[:, 5], BROKEN[0, 6] = np.nan, 1, np.inf
         ({'fmri': FMRI > 0}, 'fmri holds bool'),
         ({'fmri': 'subject.csv'}, 'open_recording reads'),
         ({'fmri': image_of(FMRI)}, 'say which of its voxels with mask'),
-        ({'fmri': [[1.0], [1.0, 2.0]]}, 'cannot be made an array of numbers'),
+        ({'fmri': [[1.0], [1.0, 2.0]]}, 'fmri cannot be made an array'),
         ({'fmri': BROKEN}, r'1 NaN, 1 infinite, 1 constant.*voxel 4.*drop='),
         ({'labels': NUMBERS[:-1]}, 'labels has 19; give one label a trial'),
         ({'labels': ['image', *NAMES]}, r"first, 'image', a heading\?"),
@@ -242,3 +242,49 @@ def test_voxels_are_left_out_on_request():
     )
     assert recording.voxels == 9
     assert '3 of the 12 voxels are left out' in recording.problems[1]
+
+
+class Unreadable:
+    """As an array of a library that is on a device."""
+
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError('two\nlines')
+
+
+JUNK = (
+    *(None, True, -1, 2.5, np.nan, 2**70, 10**400, '', 'a', 'a.nii', b'a'),
+    *([], {}, [[1], [2, 3]], {1, 2}, object(), iter([1]), Unreadable()),
+    *([None] * TRIALS, ['\ud800'] * TRIALS, [10**400] * TRIALS, [1e300] * 20),
+    *(np.array(3), np.zeros((0, 5)), np.eye(4) * np.nan, FMRI + 1j, FMRI > 0),
+    *(FMRI.astype('>f8'), pd.DataFrame(FMRI), pd.Series([pd.NA] * TRIALS)),
+    *(pd.to_datetime(['2020-01-01'] * TRIALS), {'V1': None}, (FMRI, NUMBERS)),
+    *(
+        [Unreadable()] * TRIALS,
+        IMAGES,
+        NAMED,
+        image_of(FMRI),
+        Image.new('L', (1, 1)),
+    ),
+)
+ARGUMENTS = (
+    *('fmri', 'labels', 'pictures', 'test', 'rois', 'runs', 'sessions', 'mask'),
+    *('affine', 'masker', 'unpaired_fmri', 'snr', 'noise_ceiling', 'size'),
+    *('fit', 'alpha', 'upright', 'drop', 'seed'),
+)
+
+
+@pytest.mark.parametrize('name', ARGUMENTS)
+def test_whatever_is_given_is_a_recording_or_one_sentence(name):
+    said = []
+    for junk in JUNK:
+        given = {
+            'fmri': FMRI,
+            'labels': NUMBERS,
+            'pictures': IMAGES,
+            name: junk,
+        }
+        try:
+            from_arrays(**{'test': 0.3, **given})
+        except InputError as error:
+            said.append(str(error))
+    assert len(said) > len(JUNK) // 2 and '\n' not in ''.join(said)
