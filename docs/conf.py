@@ -52,8 +52,13 @@ SOURCE = 'https://github.com/brainjax/brainjax/blob/main/'
 
 
 def _read(app, name, text):
-    """Links to files of the repository lead to GitHub; api.md gets a table."""
-    del app, name
+    """Links to files of the repository lead to GitHub; lists are filled in."""
+    del app
+    if name == 'index':  # A page that nobody has put into an order yet.
+        pages = sorted(path.stem for path in HERE.glob('*.md'))
+        known = text[0].split()
+        further = [page for page in pages if page not in (*known, 'index')]
+        text[0] = text[0].replace('further pages', '\n'.join(further))
     text[0] = re.sub(r'\]\(\.\./', f']({SOURCE}', text[0])
     text[0] = text[0].replace('<!-- public names -->', site_tools.public())
 
