@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from brainjax.evaluation import (
+    class_scores,
     classification,
     folders,
     human,
@@ -35,7 +36,7 @@ from brainjax.reports import (
 MOST_SHOWN = 60  # Pictures in the report.
 WRITTEN = (
     *('scores.json', 'scores.csv', 'per_picture.csv', 'report.html'),
-    *('classes.csv', 'class_bank.npz', 'human.csv'),
+    *(*class_scores.WRITTEN, 'human.csv'),
 )
 
 Progress = Callable[[str, int], None]
@@ -146,7 +147,15 @@ def evaluate(
         *part, posterior = _posterior(target, images, samples, options)
         parts.append(part)
     if options.classes:
-        parts.append(_classify(target, images, out, options, progress))
+        classes = [classification.class_of(path) for path in target.paths]
+        part = class_scores.score(
+            *(target.names, classes, target.images, images),
+            *(options.classes, out),
+            trained=options.train_pictures,
+            progress=lambda done: progress('class examples', done),
+            **draws,
+        )
+        parts.append(part)
     if judged:
         parts.append(_people(judged, out))
     audited = []
@@ -269,69 +278,6 @@ def _posterior(
         for kind, (title, caption) in posterior_scores.CAPTIONS.items()
     ]
     return scores, notes, drawings
-
-
-def _classify(
-    target: folders.Pictures,
-    images: Sequence[np.ndarray],
-    out: pathlib.Path,
-    options: Options,
-    progress: Progress,
-) -> tuple[dict[str, Score], list[str]]:
-    """Scores classes and writes classes.csv and, if built, the bank."""
-    embed = classification.alexnet_embedding()
-    classes = [classification.class_of(path) for path in target.paths]
-    if options.classes.endswith('.npz'):
-        bank = classification.read(options.classes)
-    else:
-        bank = classification.build(
-            options.classes,
-            embed,
-            without=[name.rpartition('/')[-1] for name in target.names],
-            targets=_by_class(classes, target.images),
-            progress=lambda done: progress('class examples', done),
-        )
-        classification.write(out / 'class_bank.npz', bank)
-    side = (classification.SIZE, classification.SIZE)
-    found = classification.classify(
-        embed(operations.to_one_size(images, side, 'bilinear')),
-        classes,
-        bank,
-        picture=pixels.distinct(target.images),
-        seed=options.seed,
-        draws=options.draws,
-    )
-    n = len(bank.names)
-    notes = [
-        f'{n} classes with {bank.examples.min()} to {bank.examples.max()} '
-        'examples each.'
-    ]
-    if bank.excluded:
-        notes.append(
-            f'{bank.excluded} class examples that nearly equal a test picture '
-            'were left out.'
-        )
-    novel = [''] * len(classes)
-    if options.train_pictures:
-        trained = classification.classes_of(options.train_pictures)
-        novel = [int(name not in trained) for name in classes]
-        notes.append(
-            f'{sum(novel)} of {len(novel)} pictures are of classes that have '
-            'no picture in training.'
-        )
-    header = ('name', 'class', 'place', 'classes', 'novel')
-    rows = zip(target.names, classes, found.own, [n] * len(classes), novel)
-    files.write_text(out / 'classes.csv', score_files.as_csv(header, rows))
-    return found.scores, notes
-
-
-def _by_class(
-    classes: Sequence[str], images: Sequence[np.ndarray]
-) -> dict[str, list[np.ndarray]]:
-    found = {}
-    for name, image in zip(classes, images):
-        found.setdefault(name, []).append(operations.to_uint8(image))
-    return found
 
 
 def _people(

@@ -80,6 +80,7 @@ def run(
     check_known('method', config.method, METHODS)
     cross_validation.check(config)
     metrics.check(config.log.tensorboard)
+    config_protocol.check(config)
     preregistration.read(config.preregistration.path)  # A bad one is refused.
     given = Given(recording, pictures)
     if cross_validation.is_pooled(config):

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from brainjax import cross_validation, evaluation
 from brainjax.evaluation import (
     ceilings,
+    config_protocol,
     identification,
     information,
     network_features,
@@ -19,6 +20,7 @@ from brainjax.evaluation import (
     pixels,
     posterior_scores,
     preregistration,
+    published,
     score_files,
     test_subsets,
     voxel_values,
@@ -50,10 +52,18 @@ def conclude(
     """Scores, writes and reports; returns what scores.json holds."""
     began = time.monotonic()
     scores = _score(outcome, subsets(config), config.seed)
+    by_protocol, protocol = config_protocol.score(
+        *(config, outcome.names, outcome.targets, outcome.images),
+        *(outcome.told['classes'], folder, scores),
+    )
+    scores |= by_protocol
     limits, curve = _ceilings(outcome, scores, config.seed)
     scores |= limits
     timings['Score'] = time.monotonic() - began
     results, kept = _contents(config, folder, outcome, scores)
+    compared = published.beside(config.published.to_dict(), results['scores'])
+    if compared:
+        results['published'] = files.json_ready(compared)
     _write(folder, results, outcome)
     _write_by_picture(folder, outcome, scores)
     on_voxels = _write_voxels(folder, outcome)
@@ -93,6 +103,27 @@ def conclude(
         audit=outcome.checks,
     )
     return results
+
+
+def _published(
+    compared: Mapping[str, Mapping[str, Any]], config: ConfigDict
+) -> list[page.Table]:
+    if not compared:
+        return []
+    about = [
+        'The same numbers only say that a reproduction is faithful where data '
+        'and protocol are the same; the last column says what is not.'
+    ]
+    if not config.recording.path:
+        about.append('This run is of a simulated subject: they cannot agree.')
+    return [
+        page.Table(
+            published.TITLE,
+            about,
+            published.COLUMNS,
+            published.rows(compared),
+        )
+    ]
 
 
 def _contents(

@@ -9,7 +9,7 @@ convolution's ReLU at 112 px, 6 x 6 x 256 = 9216 numbers, of pictures scaled to
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -242,6 +242,18 @@ def read(path: PathLike) -> Bank:
     return Bank(tuple(held['names'].tolist()), held['means'], held['examples'])
 
 
+def check_classes(classes: Sequence[str], known: Collection[str]) -> None:
+    """Refuses classes of test pictures that a bank does not have."""
+    unknown = sorted(set(classes) - set(known))
+    if unknown:
+        raise InputError(
+            f'The bank of {len(known)} classes has no '
+            f'{", ".join(map(repr, unknown[:3]))}'
+            f'{" and others" if len(unknown) > 3 else ""}; add a folder of '
+            'examples of each class that was seen.'
+        )
+
+
 class Classified(NamedTuple):
     """Where the classes came for each reconstruction.
 
@@ -289,14 +301,7 @@ def classify(
       them; and 'rank_class', the mean place of the true class.
     """
     number = {name: i for i, name in enumerate(bank.names)}
-    unknown = sorted(set(classes) - set(bank.names))
-    if unknown:
-        raise InputError(
-            f'The bank of {len(bank.names)} classes has no '
-            f'{", ".join(map(repr, unknown[:3]))}'
-            f'{" and others" if len(unknown) > 3 else ""}; add a folder of '
-            'examples of each class that was seen.'
-        )
+    check_classes(classes, bank.names)
     places = identification.ranks(
         identification.similarity(bank.means, embeddings)
     ).T

@@ -6,6 +6,7 @@ different test sets comparable.
 """
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -38,10 +39,14 @@ class Preset(NamedTuple):
       about: where it comes from, in one sentence.
       score: (target, reconstruction, networks, source of distractors,
         seed=..., draws=...) -> Scored.
+      needs: weights that it cannot do without.
+      outside: whether it wants pictures from outside the test set.
     """
 
     about: str
     score: Callable[..., Scored]
+    needs: tuple[str, ...] = ()
+    outside: bool = False
 
 
 def _by(protocol: Protocol) -> Callable[..., Scored]:
@@ -71,12 +76,7 @@ def _weizmann(
     seed: int,
     draws: int,
 ) -> Scored:
-    if not source:
-        raise InputError(
-            'The preset weizmann identifies among pictures from outside the '
-            'test set; name a folder, a tar archive or tfds:NAME/SPLIT with '
-            '--distractors.'
-        )
+    _check_source('weizmann', source)
     side = (distractors.SIZE, distractors.SIZE)
     views = [
         operations.to_one_size(each, side, 'lanczos')
@@ -189,6 +189,8 @@ PRESETS = {
         'Gaziv et al. 2022: n-way identification at 112 px by LPIPS without '
         'learned heads, among pictures from outside the test set.',
         _weizmann,
+        needs=('vgg16',),
+        outside=True,
     ),
     'god': Preset(
         'Chen et al. 2023 and those that follow it: 256 px; error, '
@@ -201,6 +203,36 @@ PRESETS = {
 def check(name: str) -> None:
     """Refuses a preset that does not exist."""
     check_known('preset', name, PRESETS)
+
+
+def _check_source(name: str, source: str | None) -> None:
+    if not source:
+        raise InputError(
+            f'The preset {name} identifies among pictures from outside the '
+            'test set; name a folder, a tar archive or tfds:NAME/SPLIT with '
+            '--distractors, or in a run with config.distractors.'
+        )
+
+
+def check_ready(name: str, source: str | None) -> None:
+    """Refuses a preset that could not be scored, before anything is computed.
+
+    Args:
+      name: one of PRESETS.
+      source: of pictures from outside the test set.
+    """
+    check(name)
+    preset = PRESETS[name]
+    if preset.outside:
+        _check_source(name, source)
+        if not source.startswith('tfds:') and not os.path.exists(source):
+            raise InputError(
+                f'{source} does not exist; name other pictures from outside '
+                'the test set.'
+            )
+    for each in preset.needs:
+        if not weights.path(each).exists():
+            weights.load(each)  # Says how to get them.
 
 
 def score(

@@ -104,6 +104,15 @@ def shared() -> ConfigDict:
     # Test pictures among them are left out; True keeps them: transductive.
     c.pictures.keep_test = False
 
+    # A protocol of `evaluation.presets` to score by as well, and pictures from
+    # outside the test set for it, where it wants some; '' takes pictures.path.
+    c.preset = ''
+    c.distractors = ''
+    # Example pictures of classes, or a bank (npz), to classify by.
+    c.classes = ''
+    # Score -> what a paper reports, see `evaluation.published`.
+    c.published = ConfigDict()
+
     # Beside every method: ridge and a closed-form posterior, which choose
     # their settings inside the training trials (see docs/posterior.md).
     c.references = True
