@@ -21,16 +21,16 @@ from brainjax import outcome as outcomes
 from brainjax.cross_validation import Division
 from brainjax.errors import InputError, check_known
 from brainjax.evaluation import (
-    ceilings,
+    config_protocol,
     pixels,
     preregistration,
     test_subsets,
     voxel_values,
 )
 from brainjax.evaluation.audit import run as audit
-from brainjax.evaluation.ceilings import Repeats
 from brainjax.io import files, metrics, progress, provenance
-from brainjax.methods import METHODS, Method, references
+from brainjax.methods import METHODS, references
+from brainjax.methods import repeats as repeats_of
 from brainjax.methods.data import (
     NOTHING,
     Data,
@@ -42,7 +42,6 @@ from brainjax.methods.data import (
     prepare,
 )
 from brainjax.outcome import Outcome
-from brainjax.pictures import operations
 from brainjax.recordings import Recording
 from brainjax.reports import methods_text
 from brainjax.training import hosts
@@ -80,9 +79,10 @@ def run(
     check_known('method', config.method, METHODS)
     cross_validation.check(config)
     metrics.check(config.log.tensorboard)
-    config_protocol.check(config)
     preregistration.read(config.preregistration.path)  # A bad one is refused.
     given = Given(recording, pictures)
+    _check_required(config, given)
+    config_protocol.check(config)
     if cross_validation.is_pooled(config):
         return _run_folds(config, workdir, given)
     return _run_fit(config, workdir, lambda: open_data(config, given), _note)
@@ -135,6 +135,10 @@ def _run_fit(
         with _timed(timings, 'Open the recording and the pictures'):
             data = open_()
             test_subsets.rows(_names(data), results.subsets(config))
+            if not is_fold:
+                config_protocol.check_classes(
+                    config, data.recording.stimuli, _names(data)
+                )
             if hosts.is_first():
                 _claim(folder, data.fingerprints, config)
                 for problem in data.problems:
@@ -167,6 +171,7 @@ def _run_folds(
             division = cross_validation.divide(config, recording)
             names = cross_validation.shown(recording)
             test_subsets.rows(names, results.subsets(config))
+            config_protocol.check_classes(config, recording.stimuli, names)
             if hosts.is_first():
                 prints = fingerprints(recording, pictures)
                 _claim(folder, prints, config)
@@ -210,7 +215,9 @@ def _fit(
     repeats = None
     if config.ceilings:
         with _timed(timings, 'Fewer trials'):
-            repeats = _fewer_trials(method, fitted, data, config, folder)
+            repeats = repeats_of.fewer_trials(
+                method.reconstruct, fitted, data, config, folder
+            )
     checks = []
     if config.audit.on:
         with _timed(timings, 'Audit'):
@@ -265,34 +272,8 @@ def _told(
         'fingerprints': data.fingerprints,
         'trials': len(data.recording.test) / len(data.test),
         'ceiling_from': found.ceiling_from,
+        'classes': config_protocol.classes_of(config, data.recording.stimuli),
     }
-
-
-def _fewer_trials(
-    method: Method,
-    fitted: Any,
-    data: Data,
-    config: ConfigDict,
-    folder: pathlib.Path,
-) -> Repeats | None:
-    """Reconstructs from averages of fewer trials than there are."""
-    test = data.normalised.test
-    averages = ceilings.plan(test.stimulus, data.test.stimulus, config.seed)
-    if averages is None:
-        return None
-    fmri = ceilings.average(test, averages)
-    shape = data.recording.stimuli.images.shape[1:]
-    images = np.empty((len(fmri), *shape), np.uint8)
-    for k in np.unique(averages.trials):
-        rows = averages.trials == k
-        # Files of theirs, and how many trials they expect, if they have any.
-        new = {'folder': folder / 'repeats' / str(k), 'repeats': float(k)}
-        fields = getattr(fitted, '_fields', ())
-        new = {name: value for name, value in new.items() if name in fields}
-        now = fitted._replace(**new) if new else fitted
-        found = method.reconstruct(now, fmri[rows], config)
-        images[rows] = operations.to_uint8(found)
-    return Repeats(images, *averages[1:])
 
 
 def _of_fold(
@@ -380,12 +361,16 @@ def tested(config: ConfigDict) -> tuple[int, dict[str, str]]:
 
 def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     """Opens or simulates what a config names, as its method does."""
+    _check_required(config, given)
+    return METHODS[config.method].load(config, given)
+
+
+def _check_required(config: ConfigDict, given: Given) -> None:
     c = config.recording
     if not c.path and c.required and given.recording is None:
         raise InputError(
             f'config.recording.path is empty: this config wants {c.required}.'
         )
-    return METHODS[config.method].load(config, given)
 
 
 @contextmanager

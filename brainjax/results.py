@@ -54,7 +54,7 @@ def conclude(
     scores = _score(outcome, subsets(config), config.seed)
     by_protocol, protocol = config_protocol.score(
         *(config, outcome.names, outcome.targets, outcome.images),
-        *(outcome.told['classes'], folder, scores),
+        *(outcome.told.get('classes', {}), folder, scores),
     )
     scores |= by_protocol
     limits, curve = _ceilings(outcome, scores, config.seed)
@@ -97,10 +97,12 @@ def conclude(
             f'Recording: {told["source"]}.',
             *cross_validation.notes(outcome, config),
             *evaluation.notes(outcome.targets),
+            *protocol,
             *told['notes'],
             *on_voxels,
         ],
         audit=outcome.checks,
+        tables=_published(compared, config),
     )
     return results
 

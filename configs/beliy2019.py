@@ -18,7 +18,12 @@ has to be asked for, and weighs voxels by validation stimuli, where the
 original took repeats of the test set.
 """
 
+from ml_collections import ConfigDict
+
+from brainjax.evaluation.published import number
 from brainjax.methods.selfsup.config import gaziv2022
+
+REPLICATION = 'an independent replication, not the authors'
 
 
 def get_config():
@@ -28,6 +33,18 @@ def get_config():
         'https://github.com/WeizmannVision/SelfSuperReconst/releases'
     )
     config.recording.roi = 'VC'
+    config.published = ConfigDict(
+        {
+            'pixcorr': number(0.271, REPLICATION, subject='subject 1'),
+            'two_way_pixels': number(
+                0.706,
+                REPLICATION,
+                spread=0.03,
+                spread_of='between runs',
+                subject='subject 1',
+            ),
+        }
+    )
     config.paper = 'Beliy et al. 2019'
 
     encoder = config.encoder

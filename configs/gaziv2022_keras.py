@@ -5,14 +5,15 @@
       --workdir runs/gaziv2022_keras \
       --config.recording.path=sbj_3.npz \
       --config.recording.images=images_112.npz \
-      --config.pictures.path=pictures
-    brainjax evaluate runs/gaziv2022_keras/reconstructions.npz \
-      runs/gaziv2022_keras/targets.npz --out scores --preset weizmann \
-      --classes class_bank.npz
+      --config.recording.options=names=tables \
+      --config.pictures.path=pictures --config.classes=examples
 
 Files: as configs/gaziv2022.py, but for the unpaired pictures: 50 of each class
 of ImageNet's *training* set, in a folder, without the classes whose synsets
-are tested (49 000 pictures of 980 classes for Generic Object Decoding).
+are tested (49 000 pictures of 980 classes for Generic Object Decoding); and
+100 examples of each class in a folder of its own, the tested ones among them;
+and the lab's tables of stimulus names (imageID_training.csv, imageID_test.csv)
+in a folder, which tell the classes of the test pictures.
 
 Time: 900 encoder and 11 250 decoder steps of 32 pictures, a task for a GPU.
 Score to expect: none that could be verified; the release classifies each

@@ -37,7 +37,7 @@ FLOORS = (
 )
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 # What methods share, beside their folders.
-SHARED = ('config', 'data', 'packing', 'references', 'unpaired')
+SHARED = ('config', 'data', 'packing', 'references', 'repeats', 'unpaired')
 # What every method's folder holds. Further modules are its own.
 FILES = {
     *('config', 'data', 'networks', 'losses'),

@@ -23,25 +23,18 @@ def check(config: ConfigDict) -> None:
         presets.check_ready(config.preset, _outside(config))
 
 
-def classes_of(
-    config: ConfigDict, stimuli: Stimuli, tested: np.ndarray
-) -> dict[str, str]:
-    """Class of each stimulus; refuses those that cannot be classified.
+def classes_of(config: ConfigDict, stimuli: Stimuli) -> dict[str, str]:
+    """Stimulus -> class, '' if not known; {} if none is to be classified."""
+    return class_scores.names_of(stimuli) if config.classes else {}
 
-    Args:
-      config: of the experiment.
-      stimuli: of the recording.
-      tested: rows of `stimuli` that are tested.
 
-    Returns:
-      Name -> class, {} where nothing is to be classified.
-    """
-    if not config.classes:
-        return {}
-    found = class_scores.names_of(stimuli)
-    names = [stimuli.names[i] for i in np.unique(tested)]
-    class_scores.check(config.classes, [found[name] for name in names])
-    return found
+def check_classes(
+    config: ConfigDict, stimuli: Stimuli, names: Sequence[str]
+) -> None:
+    """Refuses test pictures that could not be classified, by their names."""
+    if config.classes:
+        classes = classes_of(config, stimuli)
+        class_scores.check(config.classes, [classes[name] for name in names])
 
 
 def _outside(config: ConfigDict) -> str:

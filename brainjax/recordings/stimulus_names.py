@@ -13,11 +13,13 @@ n01443537_22563. Coloured shapes, letters and imagery cues are counted from 1
 import collections
 import itertools
 import math
+import pathlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from brainjax.errors import InputError
+from brainjax.io.files import PathLike, read_text
 from brainjax.pictures.names import stem
 
 FIXATION = 'fixation'  # The imagery cue on which nothing was imagined.
@@ -177,3 +179,41 @@ def category(stimulus: str) -> str | None:
     if stimulus in SHAPES or stimulus in LETTERS:
         return stimulus.rpartition('_')[2]
     return None
+
+
+def listed(folder: PathLike, part: str, n: int) -> tuple[str, ...]:
+    """Reads the names of a part's stimuli, in the order of their pictures.
+
+    The Kamitani lab gives them out as tables, `imageID_training.csv` and
+    `imageID_test.csv` or god_stimuli_training.tsv and ..._test.tsv; in each
+    row the field that looks like n01443537_22563 is the name.
+
+    Args:
+      folder: that holds one table with `part` in its name, .csv or .tsv.
+      part: 'train' or 'test'.
+      n: how many stimuli there are.
+    """
+    found = [
+        path
+        for path in sorted(pathlib.Path(folder).glob(f'*{part}*'))
+        if path.suffix in ('.csv', '.tsv')
+    ]
+    if len(found) != 1:
+        raise InputError(
+            f'{folder} holds {len(found)} tables *{part}*.csv or .tsv with '
+            "names of stimuli; give a folder with one for 'train' and one for "
+            "'test', such as god_stimuli_training.tsv."
+        )
+    [path] = found
+    names = []
+    for line in read_text(path).splitlines():
+        fields = [field.strip() for field in re.split('[\t,;]', line)]
+        fields = [field.rpartition('.')[0] or field for field in fields]
+        names += [f for f in fields if re.fullmatch(r'n\d{8}_\d+', f)][:1]
+    if len(names) != n or len(set(names)) != n:
+        raise InputError(
+            f'{path} names {len(names)} stimuli such as n01443537_22563, '
+            f'{len(set(names))} of them different, and there are {n} pictures; '
+            'give the table that belongs to them.'
+        )
+    return tuple(names)

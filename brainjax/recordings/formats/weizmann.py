@@ -21,7 +21,7 @@ voxels is taken for an ROI.
 
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from brainjax.io import arrays
 from brainjax.io.files import PathLike
 from brainjax.recordings import options
 from brainjax.recordings.recording import Recording, Stimuli, Trials
+from brainjax.recordings.stimulus_names import listed
 from brainjax.recordings.transforms import (
     UNUSABLE,
     average_repeats,
@@ -50,6 +51,7 @@ def read(
     roi: str | None = 'VC',
     select_voxels: PathLike | None = None,
     drop: Sequence[str] = (),
+    names: PathLike | None = None,
 ) -> Recording:
     """Reads one subject.
 
@@ -57,7 +59,8 @@ def read(
     ceiling are arr_6 and arr_5, which come from the repeats of the test
     pictures: to fit with them is to use test data. Pictures become uint8 by
     truncation of value x 255, as the published training code does. They are
-    named 'train-0001', 'test-0001' and so on, in the order of their rows.
+    named 'train-0001', 'test-0001' and so on, in the order of their rows, or
+    as the tables of `names` have it, and so by their ImageNet class.
 
     Args:
       path: `sbj_N.npz`.
@@ -67,6 +70,7 @@ def read(
         voxels of the ROI, as a mask over them or as their indices.
       drop: which of these to leave out: 'nan', 'infinite' or 'constant' in
         some trial; others are refused.
+      names: folder of two tables, see `stimulus_names.listed`.
     """
     drop = options.kinds('drop', drop, UNUSABLE)
     content, ignored = _load(path)
@@ -120,8 +124,8 @@ def read(
         stimuli=Stimuli(
             np.concatenate([train_images, test_images]),
             (
-                *_names('train', len(train_images)),
-                *_names('test', len(test_images)),
+                *_names('train', len(train_images), names),
+                *_names('test', len(test_images), names),
             ),
         ),
         rois={name: mask[keep] for name, mask in rois.items()},
@@ -274,8 +278,10 @@ def _labels(
     return values.astype(np.int32)
 
 
-def _names(part: str, n: int) -> Iterator[str]:
-    return (f'{part}-{i:04d}' for i in range(1, n + 1))
+def _names(part: str, n: int, tables: PathLike | None) -> Sequence[str]:
+    if tables:
+        return listed(tables, part, n)
+    return [f'{part}-{i:04d}' for i in range(1, n + 1)]
 
 
 def _unseen(

@@ -369,3 +369,36 @@ def test_file_without_the_usual_roi(tmp_path):
     with pytest.raises(InputError, match=r"no ROI 'VC', .* such as roi=V1"):
         weizmann.read(path, pictures)
     assert weizmann.read(path, pictures, roi='').voxels == VOXELS
+
+
+def test_names_come_from_the_labs_tables(tmp_path):
+    path, pictures = write_weizmann(tmp_path)
+    images = weizmann_pictures()
+    for part, suffix, mark in (('training', 'tsv', '\t'), ('test', 'csv', ',')):
+        n = len(images[f'{part.removesuffix("ing")}_images'])
+        of = 'n01443530' if part == 'training' else 'n01443531'
+        rows = (f'{of}_{i}.JPEG{mark}{i}' for i in range(n))
+        text = f'name{mark}number\n' + '\n'.join(rows)
+        (tmp_path / f'imageID_{part}.{suffix}').write_text(text)
+    recording = weizmann.read(path, pictures, names=tmp_path)
+    n = len(images['train_images'])
+    names = recording.stimuli.names
+    assert names[0] == 'n01443530_0' and names[n] == 'n01443531_0'
+    assert len(set(names)) == len(recording.stimuli)
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('n01443537_1\nn01443537_2', 'names 2 stimuli .*, 2 of them diff'),
+        ('', 'names 0 stimuli'),
+        (None, r'holds 0 tables \*train\*\.csv or \.tsv'),
+    ],
+)
+def test_tables_of_other_pictures_are_refused(tmp_path, text, message):
+    path, pictures = write_weizmann(tmp_path)
+    (tmp_path / 'tables').mkdir()
+    if text is not None:
+        (tmp_path / 'tables/training.csv').write_text(text)
+    with pytest.raises(InputError, match=message):
+        weizmann.read(path, pictures, names=tmp_path / 'tables')
