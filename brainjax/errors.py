@@ -6,8 +6,10 @@ Docstrings do not repeat it.
 """
 
 import difflib
+import importlib
 import reprlib
 from collections.abc import Iterable
+from types import ModuleType
 from typing import Any
 
 
@@ -46,3 +48,20 @@ def check_known(what: str, name: str, known: Iterable[str]) -> None:
             f'There is no {what} {name!r}.{suggestion(name, known)} '
             f'There are: {listed(known, 40)}.'
         )
+
+
+def optional(module: str, extra: str, what: str) -> ModuleType:
+    """Imports a library that only an extra installs.
+
+    Args:
+      module: its name.
+      extra: of the package: pip install 'brainjax[EXTRA]'.
+      what: needs it, for the message.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(
+            f'{what} needs {module} ({error}); install it with: pip install '
+            f"'brainjax[{extra}]'."
+        ) from error

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, optional
 from brainjax.io import archives, arrays, hdf5, matlab, untrusted
 from brainjax.io.files import PathLike
 from brainjax.pictures import in_memory
@@ -311,7 +311,7 @@ def _tfds(spec: str, data_dir: PathLike | None) -> Source:
             f'{spec} lacks the name or the split of a data set; write '
             'tfds:NAME/SPLIT, for example tfds:imagenet2012/validation.'
         )
-    import tensorflow_datasets as tfds  # Takes 0.6 s; few runs need it.
+    tfds = optional('tensorflow_datasets', 'tfds', spec)
 
     folder = os.path.expanduser(
         data_dir or os.environ.get('TFDS_DATA_DIR', '~/tensorflow_datasets')

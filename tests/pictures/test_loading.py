@@ -424,3 +424,9 @@ def test_whole_pictures_are_squeezed(tmp_path):
         [[centre], _] = loading.decode_chosen(found, [0], tmp_path, 16)
     np.testing.assert_array_equal(squeezed, expected)
     assert np.any(centre != squeezed)
+
+
+def test_tfds_is_an_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tensorflow_datasets', None)
+    with pytest.raises(InputError, match=r"pip install 'brainjax\[tfds\]'"):
+        loading.load('tfds:mnist/test', 28)

@@ -27,11 +27,12 @@ import pathlib
 import re
 import shutil
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, optional
 from brainjax.io.files import (
     PathLike,
     exclusive_lock,
@@ -68,9 +69,7 @@ def prepare(
     Returns:
       The folder written.
     """
-    # Its import takes .6 s, which `brainjax convert --help` need not wait for.
-    import tensorflow_datasets as tfds
-
+    tfds = _tfds()
     if not isinstance(recording, Recording):
         recording = open_recording(recording, **options)
     name = re.sub(r'[^\w.-]', '_', name or recording.subject)
@@ -99,9 +98,14 @@ def prepare(
     return version
 
 
+def _tfds() -> ModuleType:
+    """Only who asks for it needs it, or waits .6 s for its import."""
+    return optional('tensorflow_datasets', 'tfds', 'A TFDS data set')
+
+
 def _builder(recording: Recording) -> type:
     """Returns a TFDS builder class of one recording."""
-    import tensorflow_datasets as tfds
+    tfds = _tfds()
 
     # Unregistered: prepared files are then read by what they say of themselves.
     with tfds.core.registered.skip_registration():
@@ -135,7 +139,7 @@ def _builder(recording: Recording) -> type:
 
 def _features(recording: Recording) -> Any:
     """Returns the types of an example as TFDS's FeaturesDict."""
-    import tensorflow_datasets as tfds
+    tfds = _tfds()
 
     stimuli = recording.stimuli
     features = {
@@ -219,7 +223,7 @@ def _metadata(recording: Recording) -> dict[str, Any]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Silences TFDS, which logs and draws bars for what takes seconds."""
-    import tensorflow_datasets as tfds
+    tfds = _tfds()
 
     logger = logging.getLogger('absl')
     level = logger.level
