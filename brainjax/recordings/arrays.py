@@ -1,6 +1,6 @@
 """A recording of what is at hand: arrays, lists, tables, images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from brainjax.recordings import (
     array_fmri,
     array_labels,
     options,
+    stimulus_names,
     stimulus_pictures,
 )
 from brainjax.recordings.array_fmri import Responses
@@ -250,8 +251,15 @@ def _of_voxels(values: Any, keep: np.ndarray, what: str) -> np.ndarray | None:
 def _stimuli(
     told: Labels, pictures: Any, how: dict[str, Any]
 ) -> tuple[Stimuli, np.ndarray, tuple[str, ...]]:
-    """Returns what was shown, its row for each trial, and sentences."""
+    """Returns what was shown, its row for each trial, and sentences.
+
+    Stimuli are in the order of a dictionary of pictures, else of their names.
+    """
     names = sorted({*told.stimulus}, key=int if told.counted else None)
+    if isinstance(pictures, Mapping):
+        known = stimulus_names.lookup(map(str, pictures))
+        last = (len(pictures),)
+        names.sort(key=lambda x: (stimulus_names.places(x, known) or last)[0])
     row = {name: i for i, name in enumerate(names)}
     images, notes = None, ()
     if pictures is not None:

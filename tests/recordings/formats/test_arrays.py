@@ -13,6 +13,7 @@ from recording_files import small_recording
 
 from brainjax.errors import InputError
 from brainjax.io import nifti
+from brainjax.methods.data import hash_recording
 from brainjax.recordings import (
     Volume,
     conversion,
@@ -63,6 +64,7 @@ def test_everything_comes_back(tmp_path, out):
     assert lost == [] and again.format == 'arrays'
     assert again.simulated and again.subject == first.subject
     np.testing.assert_array_equal(again.imagery.fmri, first.imagery.fmri)
+    assert hash_recording(again) == hash_recording(first)
     moved = first.volume.indices[::-1]
     volume = dataclasses.replace(first.volume, indices=moved)
     turned = dataclasses.replace(first, volume=volume)

@@ -145,6 +145,9 @@ def _open(
             columns, notes = columns or told, [*notes, *said]
         elif name in ('snr', 'noise_ceiling'):
             found[name] = files.numbers(path).ravel()
+        elif name == 'pictures' and arrays.names(path) >= {'images', 'names'}:
+            held = arrays.read(path)
+            found[name] = _named(held['images'], held['names'], path)
         elif name in ('pictures', 'mask'):  # Opened by who reads them.
             found[name] = os.fspath(path)
         elif name == 'about':
