@@ -12,7 +12,7 @@ import dataclasses
 import json
 import pathlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -214,7 +214,7 @@ def save(
         'fingerprints': dict(data.fingerprints),
         'fitted': packed.about,
         'scores': results['scores'],
-        'problems': results['problems'],
+        'problems': _without_place(results['problems'], recording.source),
         'versions': results['versions'],
         'config': _without_folders(json.loads(config.to_json_best_effort())),
     }
@@ -229,6 +229,15 @@ def _without_folders(config: dict[str, Any]) -> dict[str, Any]:
             path = config[section][name]
             config[section][name] = pathlib.PurePath(path).name
     return config
+
+
+def _without_place(sentences: Sequence[str], source: str) -> list[str]:
+    """Sentences that name a file, without the folders that it lay in."""
+    place = str(pathlib.PurePath(source).parent)
+    return [
+        text if place == '.' else text.replace(f'{place}/', '')
+        for text in sentences
+    ]
 
 
 def load(folder: files.PathLike) -> Model:

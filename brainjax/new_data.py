@@ -7,6 +7,7 @@ to the model as well, unless the model learned from those very stimuli.
 
 import dataclasses
 import pathlib
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -19,7 +20,12 @@ from brainjax.errors import InputError, check_known
 from brainjax.evaluation import pixels
 from brainjax.io import arrays, files, model_files
 from brainjax.methods import METHODS
-from brainjax.methods.data import hash_recording, reading_options
+from brainjax.methods.data import (
+    Given,
+    hash_recording,
+    load_recording,
+    reading_options,
+)
 from brainjax.model import Model
 from brainjax.pictures import loading, operations
 from brainjax.pictures.names import file_stems
@@ -154,13 +160,19 @@ def _reader(model, given, reading):
     config = model.config.copy_and_resolve_references().unlock()
     c, roi = config.recording, config.recording.roi
     if isinstance(given, Recording):
-        return lambda fold: select_roi(given, roi) if roi else given
+        if given.stimuli.images is None:
+            found = select_roi(given, roi) if roi else given
+        else:
+            found = load_recording(config, model.picture_fit, Given(given))
+        return lambda fold: found
     if given is None:
         if c.path or not model.about['simulated']:
             raise InputError(
                 'The model was fitted to a recording; name one to reconstruct '
                 'from.'
             )
+        if config.pictures.path:  # Where it lay is not kept.
+            config.pictures.update(path='', number=0)
         loaded = METHODS[model.method].load(config)
         return lambda fold: loaded.recording
     c.path, c.images = str(given), ''
@@ -306,6 +318,7 @@ def _write(
     )
     for stem, image in zip(file_stems(names), images):
         operations.save_png(out / 'images' / f'{stem}.png', image)
+    shutil.rmtree(out / 'work', ignore_errors=True)  # An end needs no resuming.
     seen = recording.stimuli.images
     if seen is None:
         return {}

@@ -12,7 +12,7 @@ import tiny_faces
 import tiny_inversion
 import tiny_posterior
 
-from brainjax import experiment, model
+from brainjax import experiment, model, new_data
 from brainjax.errors import InputError
 from brainjax.io import arrays, files, model_files, tensors
 from brainjax.methods import METHODS
@@ -320,3 +320,15 @@ def test_other_voxels_cannot_be_trained_longer(runs):
     first['params']['bias_0'] = np.zeros(49)
     with pytest.raises(InputError, match='and the same voxels'):
         start.encoder(start.read(config), first)
+
+
+def test_a_simulated_subject_needs_no_recording(runs, tmp_path):
+    """Nor a file that its pictures were in."""
+    options = new_data.Options(draws=100)
+    new_data.reconstruct(runs('selfsup'), [], tmp_path, options)
+    ours, theirs = (
+        arrays.read(folder / 'reconstructions.npz')['images']
+        for folder in (tmp_path, runs('selfsup'))
+    )
+    np.testing.assert_array_equal(ours, theirs)
+    assert not (tmp_path / 'work').exists()

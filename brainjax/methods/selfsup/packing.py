@@ -67,6 +67,9 @@ def unpack(
     del folder
     config = FrozenConfigDict(config)
     check_shapes({'snr': packed.arrays.get('snr')}, {'snr': (voxels,)})
+    held = len(jax.tree.leaves(packed.arrays))
+    if max(config.encoder.layers, config.decoder.blocks) > held:
+        raise InputError('it has fewer arrays than config names layers.')
     decoder = _variables(packed.arrays, 'decoder')
     _check_decoder(config, decoder, voxels)
     encoder = _variables(packed.arrays, 'encoder')
