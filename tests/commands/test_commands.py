@@ -199,11 +199,14 @@ def test_nothing_else_is_left_behind(finished):
         'data.json',
         'images',
         'metrics.csv',
+        'model',
         'per_picture.csv',
         'reconstructions.npz',
         'report.html',
         'scores.json',
         'targets.npz',
+        'voxels.csv',
+        'voxels.npz',
     }
     assert not [
         p

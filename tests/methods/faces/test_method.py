@@ -16,7 +16,7 @@ from processes import environment
 
 from brainjax import experiment
 from brainjax.errors import InputError
-from brainjax.evaluation import score_table
+from brainjax.evaluation import score_table, voxel_values
 from brainjax.io import metrics
 from brainjax.linear import pca
 from brainjax.methods.data import no_pictures, prepare
@@ -51,6 +51,17 @@ def fitted(finished):
         recording,
         config,
     )
+
+
+def test_voxels_are_told_by_the_map(finished, fitted):
+    found = voxel_values.read(finished[0]).values
+    space = fitted[0].vaegan
+    np.testing.assert_array_equal(
+        np.flatnonzero(found['selected']), space.voxels
+    )
+    np.testing.assert_array_equal(found['latent_variance'], space.gain)
+    assert found['encoder_correlation'].max() <= 1
+    assert (found['encoder_weight'] > 0).all()
 
 
 def outcome(workdir):
