@@ -3,6 +3,7 @@
 The whole site is built by `python -m sphinx -W docs site`.
 """
 
+import re
 import runpy
 
 import pytest
@@ -17,6 +18,16 @@ def test_there_are_ten_short_examples():
     assert len(EXAMPLES) >= 10
     for path in EXAMPLES:
         assert len(path.read_text().splitlines()) < 40, path.name
+
+
+def test_a_page_is_listed_once():
+    """Those that are not listed at all, `docs/conf.py` adds."""
+    text = (REPOSITORY / 'docs' / 'index.md').read_text()
+    lists = re.findall(r'(?ms)^```{toctree}\n(?:^:.*?\n)*\n(.*?)^```', text)
+    listed = ''.join(lists).splitlines()
+    assert 'models' in listed and len(listed) == len({*listed})
+    for name in {*listed} - {'gallery/index', 'further pages'}:
+        assert (REPOSITORY / 'docs' / f'{name}.md').exists(), name
 
 
 @pytest.mark.parametrize('name', QUICK)
