@@ -112,7 +112,9 @@ def report(args, patterns, voxels):
     base = np.concatenate(patterns['scratch'])
     for arm, seeds in patterns.items():
         values = np.concatenate(seeds)
-        low, high = intervals.interval(values - base)
+        low, high = 0.0, 0.0  # Of no difference.
+        if arm != 'scratch':
+            low, high = intervals.interval(values - base)
         table[arm] = {
             'encoder_correlation': float(np.mean(voxels[arm])),
             'by_seed': voxels[arm],
