@@ -110,5 +110,4 @@ def get_config():
     decoder.drops = ((6, 0.2), (8, 0.2))
     decoder.epochs = 10
     decoder.steps = 40
-    config.checkpoint_every = 5
     return config

@@ -102,5 +102,4 @@ def get_config():
             },
         }
     )
-    config.checkpoint_every = 5
     return config

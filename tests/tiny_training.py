@@ -62,6 +62,7 @@ def make_state():
         OPTIMIZER,
         jax.random.key(5),
         ('loss',),
+        keep_best=True,
     )
 
 

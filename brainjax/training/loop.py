@@ -3,6 +3,7 @@
 import contextlib
 import math
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from brainjax.io.metrics import Log
 from brainjax.training import checkpoints, hosts, parallel
 from brainjax.training.batches import prefetch
 from brainjax.training.state import TrainState
+
+SECONDS_UNSAVED = 300  # How much a kill may cost, and the rest of an epoch.
 
 History = list[dict[str, float]]
 
@@ -84,8 +87,9 @@ def train(
       folder: for the checkpoints.
       label: for the progress bar.
       validate: {'params', 'batch_stats'} -> scores after each epoch; the one
-        named 'score' (higher is better) chooses `state.best`.
-      checkpoint_every: epochs between checkpoints.
+        named 'score' (higher is better) chooses `state.best`, if that is kept.
+      checkpoint_every: epochs between checkpoints, where these take less than
+        SECONDS_UNSAVED; else at the end of the epoch after so long.
       made_from: what training sees and how, ready for JSON; a checkpoint that
         was made from something else is refused.
       log: of `io.metrics`; given the history when it begins and after each
@@ -109,6 +113,7 @@ def train(
         state = parallel.replicate(state)
         start = int(state.step)
         previous = asked = None
+        saved = time.monotonic()
         batches = prefetch(lambda i: parallel.shard(batch_at(i)), start, total)
         with (
             hosts.progress(label, total, start) as show,
@@ -130,8 +135,11 @@ def train(
                     history.append(record)
                     log(history)  # Before the checkpoint: none is without.
                     show(done, _text(record))
-                    if record['epoch'] % checkpoint_every == 0 or done == total:
+                    due = record['epoch'] % checkpoint_every == 0
+                    due |= time.monotonic() - saved > SECONDS_UNSAVED
+                    if due or done == total:
                         checkpoints.save(manager, state, history, made_from)
+                        saved = time.monotonic()
                 stop = stopping()
                 if hosts.count() > 1:
                     # Votes are read a step late: no waiting but at the end.
@@ -161,10 +169,8 @@ def _close_epoch(label, state, epoch, steps, validate):
         _check_finite(label, record)
         score = np.float32(scores['score'])
         if score > state.best_score:
-            state = state.replace(
-                best=jax.tree.map(jnp.copy, now),
-                best_score=score,
-            )
+            best = jax.tree.map(jnp.copy, now) if state.best else {}
+            state = state.replace(best=best, best_score=score)
     # On all devices, as the step returned it: else it would compile anew.
     return parallel.replicate(state), record
 

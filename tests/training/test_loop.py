@@ -5,7 +5,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_training import OPTIMIZER, STEP, batch_at, make_step, run, score_of
+from tiny_training import (
+    OPTIMIZER,
+    STEP,
+    batch_at,
+    make_state,
+    make_step,
+    run,
+    score_of,
+)
 
 from brainjax.errors import InputError
 from brainjax.training import loop, parallel
@@ -209,8 +217,38 @@ def test_without_validation_the_best_is_the_first(tmp_path):
     assert float(state.best_score) == -np.inf
 
 
+def test_the_best_is_kept_where_it_is_asked_for(tmp_path):
+    kept = make_state()
+    state = training_state.create(
+        {'params': kept.params, 'batch_stats': kept.batch_stats},
+        OPTIMIZER,
+        jax.random.key(5),
+        ('loss',),
+    )
+    assert state.best == {} and kept.best
+    state, history = train(
+        make_step(),
+        state,
+        {'noise': np.float32(0.1)},
+        batch_at,
+        epochs=4,
+        steps_per_epoch=5,
+        folder=tmp_path,
+        label='test',
+        validate=score_of,
+    )
+    best = max(record['validation_score'] for record in history)
+    assert state.best == {} and float(state.best_score) == np.float32(best)
+
+
 def test_checkpoints_every_other_epoch_and_at_the_end(tmp_path):
     run(tmp_path, epochs=3, checkpoint_every=2)
+    assert saved_steps(tmp_path) == [10, 15]
+
+
+def test_long_epochs_are_saved_sooner(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, 'SECONDS_UNSAVED', 0)
+    run(tmp_path, epochs=3, checkpoint_every=9)
     assert saved_steps(tmp_path) == [10, 15]
 
 

@@ -88,7 +88,7 @@ def vanrullen2019() -> ConfigDict:
     c.training.steps = 1000  # An epoch, after which there is a checkpoint.
     c.training.mirror = False  # Ours: half of the pictures, left to right.
 
-    c.checkpoint_every = 1  # Epochs.
+    c.checkpoint_every = 10  # Epochs; or five minutes, if they take longer.
 
     # Between latents and voxels.
     c.map = ConfigDict()

@@ -36,5 +36,5 @@ def posterior() -> ConfigDict:
     c.flow.epochs = 9
     c.flow.steps = 100  # An epoch.
 
-    c.checkpoint_every = 1  # Epochs.
+    c.checkpoint_every = 10  # Epochs; or five minutes, if they take longer.
     return c.lock()

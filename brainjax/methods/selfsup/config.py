@@ -178,5 +178,5 @@ def gaziv2022() -> ConfigDict:
     c.init.keep = 'adapters'
     c.init.fixed = False  # Whether the adapters stay as they are.
 
-    c.checkpoint_every = 1  # Epochs.
+    c.checkpoint_every = 10  # Epochs; or five minutes, if they take longer.
     return c.lock()

@@ -91,7 +91,11 @@ def fit_encoder(
         return {'score': r.mean(), 'median_correlation': np.median(r)}
 
     state = training_state.create(
-        variables, steps.build_optimizer(c), run_key, steps.ENCODER_METRICS
+        variables,
+        steps.build_optimizer(c),
+        run_key,
+        steps.ENCODER_METRICS,
+        keep_best=c.select == 'validation',
     )
     state, history = train(
         step or steps.encoder_step(config, encoder),
@@ -233,7 +237,11 @@ def fit_decoder(
     )
     variables = starts.decoder(start, variables)
     state = training_state.create(
-        variables, steps.build_optimizer(c), run_key, steps.DECODER_METRICS
+        variables,
+        steps.build_optimizer(c),
+        run_key,
+        steps.DECODER_METRICS,
+        keep_best=c.select == 'validation',
     )
     state, history = train(
         steps.decoder_step(config, encoder, decoder),
