@@ -24,6 +24,7 @@ def get_config():
     c.size = SIZE
     # Elsewhere they have tests of their own.
     c.references = c.ceilings = False
+    c.checkpoint_every = 1  # So that runs can be killed between them.
     c.simulated.update(
         n_train=100,
         n_test=12,

@@ -11,6 +11,7 @@ SIZE = 16
 def get_config():
     c = vanrullen2019()
     c.size = SIZE
+    c.checkpoint_every = 1
     c.networks.update(
         latents=6,
         channels=(4, 8),

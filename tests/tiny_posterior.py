@@ -21,6 +21,7 @@ SIZE, VOXELS = 16, 60
 def get_config():
     c = posterior()
     c.size = SIZE
+    c.checkpoint_every = 1
     c.simulated.update(
         n_train=60,
         n_test=8,
