@@ -5,6 +5,7 @@ must not depend on how many devices share a batch beyond rounding.
 """
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,15 @@ from brainjax.errors import InputError
 from brainjax.training import hosts
 
 AXIS = 'devices'
+
+# On CPUs XLA of JAX 0.12 hands parts of a step to YNNPACK, which fails on the
+# encoder's ('unsupported parameter'). Read when JAX first looks for devices;
+# older ones end at a flag that they do not know.
+_FLAGS = os.environ.get('XLA_FLAGS', '')
+if jax.__version_info__ >= (0, 12) and 'ynn_fusion' not in _FLAGS:
+    os.environ['XLA_FLAGS'] = (
+        f'{_FLAGS} --xla_cpu_experimental_ynn_fusion_type='.strip()
+    )
 
 
 def check_platform() -> None:
