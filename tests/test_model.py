@@ -215,7 +215,7 @@ def test_other_shapes_of_fmri_and_pictures_are_refused(runs):
     found = model.load(runs('selfsup'))
     with pytest.raises(InputError, match='fitted to 50 voxels'):
         found.reconstruct(np.zeros((2, 49)))
-    with pytest.raises(InputError, match='voxel 3 is nan'):
+    with pytest.raises(InputError, match='voxel 3 is NaN'):
         found.reconstruct(np.where(np.arange(50) == 3, np.nan, 0)[None])
     with pytest.raises(InputError, match=r'\[n, 16, 16, 3\]'):
         found.encode(np.zeros((2, 8, 8, 3)))

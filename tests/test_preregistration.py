@@ -41,6 +41,7 @@ def grey(monkeypatch):
         fit=lambda data, config, workdir: None,
         reconstruct=reconstruct,
         findings=in_words,
+        pack=None,
     )
     monkeypatch.setitem(METHODS, 'selfsup', quick)
 
