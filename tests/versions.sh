@@ -71,16 +71,16 @@ newest() {
   fi
   cp -L /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt debian/etc/
   cp -L /etc/ssl/certs/ca-certificates.crt debian/etc/ssl/certs/
-  mkdir -p debian/work/repository
-  cp ./*.whl constraints.txt debian/work/
-  cp -r "$repository"/{tests,configs,README.md} debian/work/repository/
+  mkdir -p debian/trial/repository
+  cp ./*.whl constraints.txt debian/trial/
+  cp -r "$repository"/{tests,configs,README.md} debian/trial/repository/
   {
     declare -p parts | sed 's/^declare/declare -g/'
     declare -f try
-    echo 'set -euo pipefail; repository=/work/repository; cd /work'
+    echo 'set -euo pipefail; repository=/trial/repository; cd /trial'
     echo 'try python3 constraints.txt'
-  } >debian/work/try.sh
-  chroot debian /bin/bash /work/try.sh
+  } >debian/trial/try.sh
+  chroot debian /bin/bash /trial/try.sh
 }
 
 [ $# -gt 0 ] || set -- oldest newest
