@@ -16,7 +16,7 @@ def get_config(**changes):
     c.decoding.update(k=40, alpha=30.0, scaling='about_training_mean')
     c.inversion.update(
         optimiser='descent',
-        steps=80,
+        steps=40,
         boxed=False,
         blur=(1.0, 0.3),
         together=10,

@@ -49,7 +49,7 @@ def test_pictures_and_features_are_told_apart_above_chance(finished):
     for words in (
         'Features of 2 layers of vgg16 (weights random)',
         '(alpha 30) from the 40 voxels that correlate most',
-        "80 steps of gradient descent from 'mean'",
+        "40 steps of gradient descent from 'mean'",
     ):
         assert words in results['methods']
     with np.load(folder / 'reconstructions.npz') as found:
@@ -73,7 +73,7 @@ def test_metrics_tell_of_decoding_and_of_each_search(finished):
     assert all(0 < float(line[2]) < 1 for line in stages['decoding'][1::2])
     for label in searches:
         losses = [float(value) for _, _, value in stages[label]]
-        assert losses[7] < losses[0]
+        assert losses[3] < losses[0]
 
 
 def test_voxels_are_selected_by_half_of_the_units(finished):
