@@ -31,6 +31,7 @@ def quick(monkeypatch):
         'alexnet': BACKBONES['alexnet'].init(jax.random.key(1), 1 / 16),
     }
     monkeypatch.setattr(weights, 'load', networks.__getitem__)
+    monkeypatch.setattr(weights, 'check_fetched', networks.__getitem__)
 
     def fit(data, config, workdir):
         return data.recording.stimuli.images[data.test.stimulus] / 255

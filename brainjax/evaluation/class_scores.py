@@ -39,8 +39,7 @@ def check(source: str, classes: Sequence[str]) -> None:
             'known; name stimuli by WordNet ids such as n01443537_22563, or '
             'leave out config.classes.'
         )
-    if not weights.path('alexnet').exists():
-        weights.load('alexnet')  # Says how to get it.
+    weights.check_fetched('alexnet')
     if source.endswith('.npz'):
         known = set(classification.read(source).names)
     else:

@@ -231,8 +231,7 @@ def check_ready(name: str, source: str | None) -> None:
                 'the test set.'
             )
     for each in preset.needs:
-        if not weights.path(each).exists():
-            weights.load(each)  # Says how to get them.
+        weights.check_fetched(each)
 
 
 def score(

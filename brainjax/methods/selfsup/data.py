@@ -351,8 +351,7 @@ def _shapes(section: ConfigDict, name: str, size: int) -> Any:
     )
     if section.weights == 'random':
         return jax.eval_shape(lambda: load_backbone(section, 0, size=size))
-    if not weights.path(section.weights).exists():
-        weights.load(section.weights)  # Says how to get them.
+    weights.check_fetched(section.weights)
     return jax.tree.map(
         lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32),
         weights.shapes(section.weights),

@@ -150,7 +150,7 @@ def encode(
     """
     config = FrozenConfigDict(fitted.config or config)
     if not fitted.frozen:
-        weights.load(config.encoder.weights)  # Says how to get them.
+        weights.check_fetched(config.encoder.weights)
         raise InputError(
             f'The weights of {config.encoder.weights} were fetched after the '
             'model was loaded; load it again.'

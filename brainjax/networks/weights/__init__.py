@@ -1,7 +1,13 @@
 """Frozen networks' weights: published files in, safetensors in the cache."""
 
 from brainjax.io.tensors import read, read_metadata, write
-from brainjax.networks.weights.cache import convert, fetch, load, path
+from brainjax.networks.weights.cache import (
+    check_fetched,
+    convert,
+    fetch,
+    load,
+    path,
+)
 from brainjax.networks.weights.catalogue import (
     SOURCES,
     Source,
@@ -12,6 +18,7 @@ from brainjax.networks.weights.catalogue import (
 __all__ = [
     'SOURCES',
     'Source',
+    'check_fetched',
     'convert',
     'fetch',
     'load',

@@ -27,6 +27,15 @@ def path(name: str) -> pathlib.Path:
     return files.cache_folder('weights', f'{name}.safetensors')
 
 
+def check_fetched(name: str) -> None:
+    """Refuses weights that are not in the cache; says how to get them."""
+    if not path(name).exists():
+        raise InputError(
+            f'The weights of {name} are not in {path(name).parent}; run '
+            f'`brainjax fetch {name}`.'
+        )
+
+
 def load(name: str) -> Params:
     """Reads a frozen network's weights from the cache.
 
@@ -37,11 +46,7 @@ def load(name: str) -> Params:
       Nested dicts of float32 NumPy arrays, as `vgg.apply` and `alexnet.apply`
       take them.
     """
-    if not path(name).exists():
-        raise InputError(
-            f'The weights of {name} are not in {path(name).parent}; run '
-            f'`brainjax fetch {name}`.'
-        )
+    check_fetched(name)
     params, _ = read(path(name))
     _check(params, name, path(name))
     return params
