@@ -57,6 +57,11 @@ def is_pooled(config: ConfigDict) -> bool:
     return bool(config.recording.folds) and config.recording.fold < 0
 
 
+def is_fold(config: ConfigDict) -> bool:
+    """Whether one fold is to be fitted, alone or as a part of all."""
+    return bool(config.recording.folds) and config.recording.fold >= 0
+
+
 def divide(config: ConfigDict, recording: Recording) -> Division:
     """Draws the folds; clusters are of small pictures, as the audit's are."""
     c, clusters = config.recording, None

@@ -12,11 +12,8 @@ from typing import NamedTuple
 from ml_collections import ConfigDict
 
 from brainjax import cross_validation, experiment
-from brainjax.errors import check_known
-from brainjax.evaluation import preregistration
 from brainjax.io import provenance
 from brainjax.io.files import PathLike
-from brainjax.methods import METHODS
 from brainjax.methods.plans import PLANS, Stage
 from brainjax.pictures import sources
 from brainjax.recordings import Recording
@@ -49,9 +46,7 @@ class Plan(NamedTuple):
 
 def plan(config: ConfigDict, workdir: PathLike) -> Plan:
     """Says what `experiment.run` would do with the same arguments."""
-    check_known('method', config.method, METHODS)
-    cross_validation.check(config)
-    preregistration.read(config.preregistration.path)
+    experiment.check(config)
     provenance.check_run_folder(workdir, config)
     recording = experiment.load(_few(config)).recording
     stages = []
@@ -73,7 +68,7 @@ def plan(config: ConfigDict, workdir: PathLike) -> Plan:
     return Plan(
         [_of_recording(config, recording, trials, stimuli, test), where],
         stages,
-        max(1, config.recording.folds if config.recording.fold < 0 else 1),
+        config.recording.folds if cross_validation.is_pooled(config) else 1,
         [f'{workdir}: {", ".join(provenance.WRITTEN)}'],
         [('Python, JAX and compiled programs', PROGRAM), *sizes.items()],
         [

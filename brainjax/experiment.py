@@ -76,16 +76,21 @@ def run(
       InputError: something given cannot be used.
       Interrupted: SIGINT or SIGTERM came; the same call resumes.
     """
+    given = Given(recording, pictures)
+    check(config, given)
+    if cross_validation.is_pooled(config):
+        return _run_folds(config, workdir, given)
+    return _run_fit(config, workdir, lambda: open_data(config, given), _note)
+
+
+def check(config: ConfigDict, given: Given = NOTHING) -> None:
+    """Refuses what a config says amiss, before anything is read."""
     check_known('method', config.method, METHODS)
     cross_validation.check(config)
     metrics.check(config.log.tensorboard)
     preregistration.read(config.preregistration.path)  # A bad one is refused.
-    given = Given(recording, pictures)
     _check_required(config, given)
     config_protocol.check(config)
-    if cross_validation.is_pooled(config):
-        return _run_folds(config, workdir, given)
-    return _run_fit(config, workdir, lambda: open_data(config, given), _note)
 
 
 def run_recording(
@@ -128,7 +133,7 @@ def _run_fit(
       open_: gives the data.
       tell: called with each problem.
     """
-    timings, is_fold = {}, bool(config.recording.folds)
+    timings, is_fold = {}, cross_validation.is_fold(config)
     with provenance.open_run_folder(
         workdir, config, hosts.is_first()
     ) as folder:
@@ -332,10 +337,10 @@ def open_data(config: ConfigDict, given: Given = NOTHING) -> Data:
       InputError: they cannot be used, the ROI does not exist, or there are
         fewer than two test pictures.
     """
-    loaded, c = load(config, given), config.recording
-    if c.folds and c.fold >= 0:
+    loaded = load(config, given)
+    if cross_validation.is_fold(config):
         division = cross_validation.divide(config, loaded[0])
-        return _of_fold(config, loaded, division, c.fold)
+        return _of_fold(config, loaded, division, config.recording.fold)
     data = prepare(*loaded, keep_test=config.pictures.keep_test)
     evaluation.check_number(len(data.test), data.recording.source)
     return data

@@ -193,12 +193,13 @@ def _reader(model, given, reading):
 
 def _fold(model: Model, recording: Recording) -> list[Recording]:
     """The fold that a run of folds was tested on, if there is such a one."""
-    c = model.config.recording
-    if not c.folds or c.fold < 0:
+    config = model.config
+    if not cross_validation.is_fold(config):
         return []
     try:
-        division = cross_validation.divide(model.config, recording)
-        return [cross_validation.take(recording, division, c.fold)]
+        division = cross_validation.divide(config, recording)
+        fold = config.recording.fold
+        return [cross_validation.take(recording, division, fold)]
     except InputError:  # Another recording cannot always be divided so.
         return []
 

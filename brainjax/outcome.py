@@ -34,7 +34,8 @@ class Outcome(NamedTuple):
       scores: what the method scores itself, as in scores.json.
       told: 'method' (what made the pictures), 'subject', 'source',
         'simulated', 'transductive', 'test_kept', 'problems', 'notes', 'trials'
-        (of a test picture, on average) and 'ceiling_from'.
+        (of a test picture, on average), 'ceiling_from' and 'classes', of
+        `config_protocol.classes_of`.
       checks: of the audit.
       ceiling: [n, height, width, 3] float32 what the method makes of these
         pictures without noise; None if that is not known.

@@ -52,11 +52,13 @@ def conclude(
     """Scores, writes and reports; returns what scores.json holds."""
     began = time.monotonic()
     scores = _score(outcome, subsets(config), config.seed)
-    by_protocol, protocol = config_protocol.score(
-        *(config, outcome.names, outcome.targets, outcome.images),
-        *(outcome.told.get('classes', {}), folder, scores),
-    )
-    scores |= by_protocol
+    protocol = []
+    if not cross_validation.is_fold(config):  # All folds are scored so.
+        by_protocol, protocol = config_protocol.score(
+            *(config, outcome.names, outcome.targets, outcome.images),
+            *(outcome.told.get('classes', {}), folder, scores),
+        )
+        scores |= by_protocol
     limits, curve = _ceilings(outcome, scores, config.seed)
     scores |= limits
     timings['Score'] = time.monotonic() - began
@@ -212,8 +214,7 @@ def _montage(outcome: Outcome, method: str) -> Figure:
 
 def subsets(config: ConfigDict) -> Sequence[str]:
     """Sets of pictures to score apart; one fold may have few of a set."""
-    c = config.recording
-    return () if c.folds and c.fold >= 0 else c.groups
+    return () if cross_validation.is_fold(config) else config.recording.groups
 
 
 def _ceilings(

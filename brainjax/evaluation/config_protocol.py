@@ -53,7 +53,7 @@ def score(
     """Scores by the preset and the classes of a config.
 
     Args:
-      config: of the experiment; of one fold nothing is scored.
+      config: of the experiment.
       names, targets, images: [n] of the test pictures, what was seen, and
         reconstructions.
       classes: of `classes_of`.
@@ -64,9 +64,7 @@ def score(
     Returns:
       The scores, and sentences on them.
     """
-    c, scores, notes = config.recording, {}, []
-    if c.folds and c.fold >= 0:  # All folds together are scored so.
-        return scores, notes
+    scores, notes = {}, []
     if config.preset:
         scored = presets.score(
             [*targets],

@@ -93,6 +93,7 @@ def test_dry_run_ends_as_the_run_would(tmp_path, capsys):
         ('demo', ['--config.recording.path=no.npz'], 'no.npz'),
         ('demo', ['--config.pictures.path=no'], 'no does not exist'),
         ('demo', ['--config.decoder.channels=7'], '7 channels'),
+        ('demo', ['--config.preset=weizman'], "Did you mean 'weizmann'"),
     ):
         assert dry_run(name, tmp_path / 'run', *flags) == 2
         assert words in capsys.readouterr().err
