@@ -42,7 +42,7 @@ from brainjax.methods.data import (
     prepare,
 )
 from brainjax.outcome import Outcome
-from brainjax.recordings import Recording
+from brainjax.recordings import Recording, preparing
 from brainjax.reports import methods_text
 from brainjax.training import hosts
 
@@ -87,6 +87,8 @@ def check(config: ConfigDict, given: Given = NOTHING) -> None:
     """Refuses what a config says amiss, before anything is read."""
     check_known('method', config.method, METHODS)
     cross_validation.check(config)
+    known = preparing.SCALES[1:]
+    check_known('config.recording.scale', config.recording.scale, known)
     metrics.check(config.log.tensorboard)
     preregistration.read(config.preregistration.path)  # A bad one is refused.
     _check_required(config, given)
@@ -226,11 +228,8 @@ def _fit(
     checks = []
     if config.audit.on:
         with _timed(timings, 'Audit'):
-            again = functools.partial(
-                prepare, keep_test=config.pictures.keep_test
-            )
             checks = audit.of_run(
-                method, fitted, data, again, images, config, folder
+                method, fitted, data, _prepare(config), images, config, folder
             )
     if not hosts.is_first():
         return None, [], fitted
@@ -266,7 +265,8 @@ def _told(
         'subject': data.recording.subject,
         'source': data.recording.source,
         'simulated': data.recording.simulated,
-        'transductive': found.transductive,
+        'transductive': found.transductive
+        or config.recording.scale == 'own_run',
         'test_kept': data.test_kept,
         'problems': data.problems,
         'notes': [*found.notes, *notes],
@@ -286,7 +286,16 @@ def _of_fold(
 ) -> Data:
     recording, *rest = loaded
     part = cross_validation.take(recording, division, i)
-    return prepare(part, *rest, keep_test=config.pictures.keep_test)
+    return _prepare(config)(part, *rest)
+
+
+def _prepare(config: ConfigDict) -> Callable[..., Data]:
+    """Returns `prepare` with what the config says of it."""
+    return functools.partial(
+        prepare,
+        keep_test=config.pictures.keep_test,
+        scale=config.recording.scale,
+    )
 
 
 def _claim(
@@ -341,7 +350,7 @@ def open_data(config: ConfigDict, given: Given = NOTHING) -> Data:
     if cross_validation.is_fold(config):
         division = cross_validation.divide(config, loaded[0])
         return _of_fold(config, loaded, division, config.recording.fold)
-    data = prepare(*loaded, keep_test=config.pictures.keep_test)
+    data = _prepare(config)(*loaded)
     evaluation.check_number(len(data.test), data.recording.source)
     return data
 

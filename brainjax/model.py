@@ -24,8 +24,8 @@ from brainjax.linear.arrays import as_numbers, check_finite
 from brainjax.methods import METHODS, packing
 from brainjax.methods.data import Data
 from brainjax.pictures import operations
+from brainjax.recordings import preparing
 from brainjax.recordings import volume as volumes
-from brainjax.recordings.on_disk import mean_and_std
 from brainjax.recordings.volume import Volume
 from brainjax.reports import model_card
 
@@ -55,7 +55,7 @@ class Model(NamedTuple):
       config: of the run; where settings follow from the data, with those.
       fitted: what the method's functions take.
       mean, std: [voxels] float64 of the training trials, by which fMRI is
-        normalised.
+        normalised; where each run was by its own, of an average run.
       rois: region of interest -> [voxels] bool.
       volume: where the voxels lie; None where the recording did not say.
       about: 'subject', 'source', 'simulated', 'transductive', 'trials' that a
@@ -181,7 +181,7 @@ def save(
     packed = METHODS[config.method].pack(fitted, config)
     config = getattr(fitted, 'config', None) or config
     recording = data.recording
-    mean, std = mean_and_std(recording.train.fmri)
+    mean, std = preparing.usual(recording, config.recording.scale)
     rois = sorted(recording.rois)
     arrays = {
         'fitted': packed.arrays,

@@ -5,7 +5,6 @@ what was seen in them, a recording says; what it calls training trials is new
 to the model as well, unless the model learned from those very stimuli.
 """
 
-import dataclasses
 import pathlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -33,16 +32,17 @@ from brainjax.recordings import (
     Recording,
     average_repeats,
     format_of,
+    normalise,
     open_recording,
     options_of,
+    preparing,
     roi_mask,
     select_roi,
 )
 from brainjax.recordings import volume as volumes
-from brainjax.recordings.on_disk import mean_and_std, standardise
 
 TRIALS = ('test', 'train', 'imagery', 'all')
-SCALES = ('model', 'session')
+SCALES = ('model', 'session', 'run', 'own_run')
 _NEAR = 0.05  # Of a voxel's width: one voxel's places may differ by rounding.
 
 
@@ -53,8 +53,10 @@ class Options(NamedTuple):
       trials: of TRIALS.
       single: each trial alone, not the average of a stimulus.
       scale: 'model', the mean and standard deviation of the trials that the
-        model learned from, or 'session', those of the recording's own training
-        trials.
+        model learned from; 'session', those of the recording's own training
+        trials; 'run' or 'own_run', those of each run, see
+        `recordings.preparing.scale`. The recording of the run itself is scaled
+        as it was there by 'model'.
       only: ROIs, or several joined by '|', each of which gets reconstructions
         of its own: of all other voxels the mean is taken. () for all voxels.
       reading: options of `open_recording`.
@@ -242,6 +244,7 @@ def _choose(
 ) -> list[Chosen]:
     """Normalises and averages the trials that are asked for."""
     wanted = options.trials
+    recording = _scaled(model, recording, same, options.scale)
     parts = {'test': recording.test, 'train': recording.train}
     if recording.imagery is not None:
         parts['imagery'] = recording.imagery
@@ -252,13 +255,8 @@ def _choose(
                 f'{", ".join(parts)}.'
             )
         parts = {wanted: parts[wanted]}
-    mean, std = model.mean, model.std
-    if options.scale == 'session':
-        mean, std = mean_and_std(recording.train.fmri)
     found = []
     for part, trials in parts.items():
-        fmri = standardise(trials.fmri, mean, std)
-        trials = dataclasses.replace(trials, fmri=fmri)
         repeats, names = 1.0, recording.stimuli.names
         if not options.single:
             number = len(trials)
@@ -279,6 +277,16 @@ def _choose(
             )
         )
     return found
+
+
+def _scaled(model, recording, same, scale):
+    """Returns the recording with voxels z-scored as they are to be."""
+    # Models of earlier versions do not say it.
+    ours = model.config.recording.get('scale', 'train')
+    if scale == 'model' and not (same and ours != 'train'):
+        return normalise(recording, model.mean, model.std)
+    over = {'model': ours, 'session': 'train'}.get(scale, scale)
+    return preparing.scale(recording, over)
 
 
 def _names(names: Sequence[str]) -> list[str]:

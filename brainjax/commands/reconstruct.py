@@ -39,10 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--scale',
         default='model',
-        choices=('model', 'session'),
+        choices=('model', 'session', 'run', 'own_run'),
         help='mean and standard deviation of voxels: those of the trials that '
         'the model learned from (default), or of the training trials of '
-        'RECORDING, for another session',
+        'RECORDING, for another session, or of each of its runs; own_run '
+        'takes all trials of a run, those that are reconstructed too',
     )
     parser.add_argument(
         '--only',

@@ -71,6 +71,11 @@ def shared() -> ConfigDict:
     # 'V1|V2', 'HVC' ...; '' takes what the format takes: every voxel, but VC
     # of Weizmann's files and nsdgeneral of NSD's.
     c.recording.roi = ''
+    # By what voxels are z-scored: 'train', all training trials; 'run' or
+    # 'session', the training trials of each, and runs of test trials alone as
+    # an average run; 'own_run', all trials of a run, the test's too, as the
+    # Keras release of Gaziv et al. 2022 has it: transductive.
+    c.recording.scale = 'train'
     # Sets of test stimuli that are scored apart too, by their names:
     # ('shapes=colorExpStim*', 'pictures=n*').
     c.recording.groups = ()

@@ -21,10 +21,10 @@ from brainjax.recordings import (
     average_repeats,
     format_of,
     need_pictures,
-    normalise,
     open_recording,
     options_of,
     parse_options,
+    preparing,
     select_roi,
 )
 from brainjax.recordings.description import problems_of
@@ -37,7 +37,8 @@ class Data(NamedTuple):
 
     Attributes:
       recording: as it was opened.
-      normalised: the same, each voxel z-scored by its training trials.
+      normalised: the same, each voxel z-scored by its training trials, or as
+        `prepare` was told.
       test: its test trials, averaged over the repeats of a stimulus.
       pictures: [n, size, size, 3] uint8, unpaired; n may be 0.
       fingerprints: hashes of all that may be learned from, 'recording' and
@@ -125,6 +126,7 @@ def prepare(
     notes: Sequence[str] = (),
     names: Sequence[str] = (),
     keep_test: bool = False,
+    scale: str = 'train',
 ) -> Data:
     """Normalises a recording by its training trials and averages its test.
 
@@ -134,8 +136,9 @@ def prepare(
     Args:
       recording, pictures, notes, names: as `load` returns them.
       keep_test: keep them, which makes a run transductive.
+      scale: see `recordings.preparing.scale`.
     """
-    normalised = normalise(recording)
+    normalised = preparing.scale(recording, scale)
     pictures, told, kept = without_test(recording, pictures, names, keep_test)
     return Data(
         recording,
@@ -336,6 +339,8 @@ def made_from(
     for section in keys.values():
         if isinstance(section, dict):
             section.pop('epochs', None)
+    if config.recording.scale != 'train':  # Older checkpoints do not say it.
+        keys['scale'] = config.recording.scale
     return {
         **fingerprints,
         'weights': frozen.hash_weights(weights or {}),

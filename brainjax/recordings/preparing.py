@@ -5,6 +5,7 @@ how.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from brainjax.recordings.transforms import (
     take_voxels,
 )
 
-SCALES = ('none', 'train', 'run', 'session')
+SCALES = ('none', 'train', 'run', 'session', 'own_run')
 MEASURES = {
     'snr': reliability.snr_from_repeats,
     'ncsnr': reliability.ncsnr_from_repeats,
@@ -41,44 +42,18 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
     was never seen is expected to have. The same holds for unpaired fMRI.
 
     Args:
-      over: 'none'; 'train', as `normalise`; 'run'; or 'session'.
+      over: 'none'; 'train', as `normalise`; 'run'; 'session'; or 'own_run',
+        by all trials of the run, test and imagery too (the Keras release of
+        Gaziv et al. 2022): labels play no part, but what was measured in the
+        test decides how it is scaled.
     """
     check_known('scale', over, SCALES)
     if over == 'none':
         return recording
     if over == 'train':
         return normalise(recording)
-    group = getattr(recording.train, over)
-    if group is None:
-        raise InputError(
-            f'{recording.source} does not say the {over} of its trials; '
-            "normalise over 'train'."
-        )
-    fmri = recording.train.fmri
-    known = np.unique(group)
-    mean, std = np.stack(
-        [
-            mean_and_std(fmri.take(np.flatnonzero(group == g), axis=0))
-            for g in known
-        ],
-        axis=1,
-    )
-    varies = std > 0
-    if not varies.any(axis=0).all():
-        raise InputError(
-            f'{recording.source}: {(~varies.any(axis=0)).sum()} voxels vary '
-            f'in no {over}; leave them out, or normalise over '
-            "'train'."
-        )
-    usual = (
-        mean.mean(axis=0),
-        np.sqrt(np.square(std).sum(axis=0) / varies.sum(axis=0)),
-    )
-    mean = np.where(varies, mean, usual[0])
-    std = np.where(varies, std, usual[1])
-    mean, std = (  # The last group is that of all others.
-        np.vstack([values, more]) for values, more in zip((mean, std), usual)
-    )
+    known, mean, std = _by_group(recording, over)
+    field = _field(over)
 
     def scaled(fmri: Fmri, groups: np.ndarray | None) -> Fmri:
         place = np.full(len(fmri), len(known))
@@ -91,7 +66,7 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
         if part is None:
             return None
         return dataclasses.replace(
-            part, fmri=scaled(part.fmri, getattr(part, over))
+            part, fmri=scaled(part.fmri, getattr(part, field))
         )
 
     unpaired = recording.unpaired_fmri
@@ -102,6 +77,82 @@ def scale(recording: Recording, over: str = 'train') -> Recording:
         imagery=trials(recording.imagery),
         unpaired_fmri=None if unpaired is None else scaled(unpaired, None),
     )
+
+
+def usual(
+    recording: Recording, over: str = 'train'
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the mean and std by which `scale` takes trials of no known run.
+
+    Returns:
+      [voxels] float64 each; with 'train' those of all training trials.
+    """
+    check_known('scale', over, SCALES[1:])
+    if over == 'train':
+        return mean_and_std(recording.train.fmri)
+    _, mean, std = _by_group(recording, over)
+    return mean[-1], std[-1]
+
+
+def _field(over: str) -> str:
+    return over.removeprefix('own_')
+
+
+def _by_group(
+    recording: Recording, over: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Runs or sessions [n], means and stds [n + 1, voxels]; last, of others."""
+    parts = [recording.train]
+    if over == 'own_run':
+        parts += [recording.test, recording.imagery]
+    parts = [part for part in parts if part is not None]
+    groups = [getattr(part, _field(over)) for part in parts]
+    if any(group is None for group in groups):
+        raise InputError(
+            f'{recording.source} does not say the {_field(over)} of its '
+            "trials; normalise over 'train'."
+        )
+    known = np.unique(np.concatenate(groups))
+    mean, std = np.stack(
+        [_pooled(parts, [group == g for group in groups]) for g in known],
+        axis=1,
+    )
+    varies = std > 0
+    if not varies.any(axis=0).all():
+        raise InputError(
+            f'{recording.source}: {(~varies.any(axis=0)).sum()} voxels vary '
+            f'in no {_field(over)}; leave them out, or normalise over '
+            "'train'."
+        )
+    expected = (
+        mean.mean(axis=0),
+        np.sqrt(np.square(std).sum(axis=0) / varies.sum(axis=0)),
+    )
+    mean = np.where(varies, mean, expected[0])
+    std = np.where(varies, std, expected[1])
+    return (
+        known,
+        np.vstack([mean, expected[0]]),
+        np.vstack([std, expected[1]]),
+    )
+
+
+def _pooled(
+    parts: Sequence[Trials], chosen: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and std of the chosen trials of all parts, [voxels] float64."""
+    found = [
+        (rows.sum(), *mean_and_std(part.fmri.take(np.flatnonzero(rows), 0)))
+        for part, rows in zip(parts, chosen)
+        if rows.any()
+    ]
+    if len(found) == 1:
+        return found[0][1:]
+    number, mean, std = (np.stack(each) for each in zip(*found))
+    weight = (number / number.sum())[:, None]
+    centre = (weight * mean).sum(axis=0)
+    square = (weight * (std**2 + (mean - centre) ** 2)).sum(axis=0)
+    return centre, np.sqrt(square)
 
 
 def average_training(recording: Recording) -> Recording:

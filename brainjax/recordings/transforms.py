@@ -161,13 +161,21 @@ def average_repeats(trials: Trials) -> Trials:
     return Trials(average, stimulus.astype(np.int32))
 
 
-def normalise(recording: Recording) -> Recording:
+def normalise(
+    recording: Recording,
+    mean: np.ndarray | None = None,
+    std: np.ndarray | None = None,
+) -> Recording:
     """z-scores each voxel with mean and std of the training trials.
 
     The standard deviation is the population's (dividing by n). Signal-to-noise
     ratio and noise ceiling do not depend on scale and stay as they are.
+
+    Args:
+      mean, std: [voxels]; None for those of the training trials.
     """
-    mean, std = mean_and_std(recording.train.fmri)
+    if mean is None:
+        mean, std = mean_and_std(recording.train.fmri)
 
     def scaled(fmri: Fmri | None) -> Fmri | None:
         return None if fmri is None else standardise(fmri, mean, std)

@@ -16,6 +16,14 @@ from brainjax.recordings import Recording, Trials
 
 # Those that are defined and given; all others are in scores.json.
 SHOWN = ('pixcorr', 'ssim_2d', 'two_way_pixels', 'fifty_way_pixels')
+# config.recording.scale, in words.
+_SCALED = {
+    'train': 'its training trials',
+    'run': 'the training trials of each run, and in runs without any with '
+    'those of an average run',
+    'session': 'the training trials of each session',
+    'own_run': 'all trials of each run, those of the test among them',
+}
 SHOWN_FEWER = ('pixcorr', 'ssim_2d', 'two_way_pixels', 'all_way_pixels')
 
 
@@ -190,9 +198,10 @@ def _data(recording, config):
         f'{recording.voxels} voxels{where}.'
     )
     yield (
-        'Each voxel was z-scored with mean and standard deviation of its '
-        f'training trials; test responses were averaged over {_repeats(test)} '
-        'of a stimulus before they were reconstructed.'
+        'Each voxel was z-scored with mean and standard deviation of '
+        f'{_SCALED[chosen.get("scale", "train")]}; test responses were '
+        f'averaged over {_repeats(test)} of a stimulus before they were '
+        'reconstructed.'
     )
 
 

@@ -16,7 +16,7 @@ from brainjax.recordings import (
 )
 
 
-@pytest.mark.parametrize('over', preparing.SCALES)
+@pytest.mark.parametrize('over', ['none', 'train', 'run', 'session'])
 def test_test_trials_change_nothing(over):
     recording = small_recording()
     other = dataclasses.replace(
@@ -110,6 +110,48 @@ def test_a_run_of_one_trial_keeps_its_pattern():
     mean = np.mean([r.mean(0) for r in runs], axis=0)
     deviation = np.sqrt(np.mean([r.var(0) for r in runs[:-1]], axis=0))
     np.testing.assert_allclose(scaled, (fmri[-1] - mean) / deviation, atol=1e-4)
+
+
+def test_own_run_is_that_of_all_its_trials():
+    recording = small_recording()
+    shared = dataclasses.replace(recording.test, run=recording.test.run - 3)
+    recording = dataclasses.replace(
+        recording, test=shared, imagery=recording.test
+    )
+    scaled = preparing.scale(recording, 'own_run')
+    parts = [
+        (getattr(recording, name), getattr(scaled, name))
+        for name in ('train', 'test', 'imagery')
+    ]
+    runs = np.unique(np.concatenate([part.run for part, _ in parts]))
+    assert len(runs) == 6
+    moments = []
+    for run in runs:
+        mine = np.concatenate(
+            [part.fmri[part.run == run].astype(float) for part, _ in parts]
+        )
+        moments.append((mine.mean(0), mine.var(0)))
+        for part, found in parts:
+            np.testing.assert_allclose(
+                found.fmri[part.run == run],
+                (part.fmri[part.run == run] - mine.mean(0)) / mine.std(0),
+                atol=1e-4,
+            )
+    mean, variance = np.mean(moments, axis=0)
+    usual = preparing.usual(recording, 'own_run')
+    np.testing.assert_allclose(usual, (mean, np.sqrt(variance)), rtol=1e-5)
+    np.testing.assert_allclose(
+        scaled.unpaired_fmri,
+        (recording.unpaired_fmri - mean) / np.sqrt(variance),
+        atol=1e-4,
+    )
+
+
+def test_own_run_wants_the_runs_of_the_test():
+    recording = small_recording()
+    test = dataclasses.replace(recording.test, run=None)
+    with pytest.raises(InputError, match='does not say the run of its trials'):
+        preparing.scale(dataclasses.replace(recording, test=test), 'own_run')
 
 
 def test_scale_over_all_is_normalise_and_none_is_nothing():

@@ -159,7 +159,8 @@ def folds(config: ConfigDict, data: Data) -> list[Data]:
         recording = dataclasses.replace(
             data.recording, train=rest, test=held_out
         )
-        found.append(prepare(recording, data.pictures))
+        scale = config.recording.scale
+        found.append(prepare(recording, data.pictures, scale=scale))
     return found
 
 

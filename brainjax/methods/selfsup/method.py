@@ -128,7 +128,7 @@ def fit_once(
         start=start,
     )
     frozen = freeze(config, encoder, encoder_variables, backbone)
-    snr, notes = voxel_snr(config, data.recording, parts, encoder, frozen)
+    snr, notes = voxel_snr(config, data.normalised, parts, encoder, frozen)
     if config.decoder.encoder_decoder and config.decoder.pictures_draws:
         frozen['readout'], note = readout.fit(
             config, encoder, frozen, parts.paired, parts.images, parts.pictures
