@@ -15,6 +15,7 @@ from brainjax.errors import InputError
 # run(arguments, rest), where rest are flags that only the command knows.
 COMMANDS = {
     'run': 'fit, reconstruct, score and report',
+    'sweep': 'a config with and without its parts, in one table',
     'reconstruct': 'pictures from new fMRI, by a model that a run kept',
     'encode': 'fMRI from pictures, by a model that a run kept',
     'preregister': 'say before a run what it is to show',
@@ -31,7 +32,7 @@ COMMANDS = {
     'convert': 'write a recording in another format',
     'fetch': 'download published weights and recordings',
 }
-TAKES_MORE_FLAGS = ('run', 'preregister')
+TAKES_MORE_FLAGS = ('run', 'sweep', 'preregister')
 ALONE = ('-h', '--help', '--version')  # Flags that stand without a command.
 
 

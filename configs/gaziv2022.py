@@ -22,7 +22,9 @@ Every value is the PyTorch release's (`brainjax/methods/selfsup/config.py`
 says which differ in the Keras release). As in all its scripts the DE loss has
 weight 0. To feed it the fMRI of the test set, as the paper describes, set
 `--config.decoder.decoder_encoder=1 --config.transductive_test_fmri=True`; the
-report then says so. 120 of the 1200 training stimuli choose the encoder's
+report then says so. `brainjax sweep --config gaziv2022 --workdir W ...` runs
+the ablations: without ED, with DE in both, one region, fewer layers of the
+image loss. 120 of the 1200 training stimuli choose the encoder's
 epoch and weigh the voxels; the decoder, of which nothing is chosen, learns
 from all 1200.
 """
@@ -40,6 +42,34 @@ DIFFERS = (
     'its encoder was chosen by its loss on the averaged test responses; '
     'distractors were drawn, here success is the exact expectation'
 )
+
+
+def ablations(config):
+    """Arms of `brainjax sweep`, those of the Keras release.
+
+    DE is off in the full setting and would learn from test fMRI, as published.
+    """
+    cycle = {
+        'transductive_test_fmri': True,
+        'decoder': {'decoder_encoder': 1.0},
+    }
+    loss = config.image_loss
+    return {
+        'no_ED': {'decoder': {'encoder_decoder': 0.0}},
+        'DE_transductive': cycle,
+        'DE_no_ED_transductive': cycle
+        | {'decoder': {'decoder_encoder': 1.0, 'encoder_decoder': 0.0}},
+        **{roi: {'recording': {'roi': roi}} for roi in ('V1', 'LVC', 'HVC')},
+        **{
+            f'loss_layers_{n}': {
+                'image_loss': {
+                    'taps': loss.taps[:n],
+                    'tap_weights': loss.tap_weights[:n],
+                }
+            }
+            for n in range(1, len(loss.taps))
+        },
+    }
 
 
 def get_config():
@@ -64,6 +94,7 @@ def get_config():
             for n, value, spread in ((5, 0.952, 0.014), (10, 0.920, 0.024))
         }
     )
+    config.ablations = ConfigDict(ablations(config))
     config.decoder.all_pairs = True
     config.decoder.fmri_repeats = 0.33  # Of DE: 11 of 35, drawn each time.
     return config

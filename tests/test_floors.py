@@ -30,7 +30,7 @@ FLOORS = (
     {'results'},
     {'model'},
     {'experiment'},
-    {'comparison', 'paired_comparison', 'group_analysis', 'dry_run'},
+    {'comparison', 'paired_comparison', 'group_analysis', 'dry_run', 'sweep'},
     {'new_data'},
     {'commands'},
     {'__main__'},

@@ -118,6 +118,9 @@ def shared() -> ConfigDict:
     # Score -> what a paper reports, see `evaluation.published`.
     c.published = ConfigDict()
 
+    # Arms of brainjax sweep: name -> what it changes, in sections as here.
+    c.ablations = ConfigDict()
+
     # Beside every method: ridge and a closed-form posterior, which choose
     # their settings inside the training trials (see docs/posterior.md).
     c.references = True
