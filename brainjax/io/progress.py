@@ -74,6 +74,11 @@ def _meter() -> Callable[[int], float | None]:
     return rate
 
 
+def _decimals(rate: float) -> str:
+    """Two decimals, or three digits of what takes longer than ten seconds."""
+    return f'{rate:.2f}' if rate >= 0.1 else f'{rate:.3g}'
+
+
 @contextlib.contextmanager
 def _lines(console, label, total, start, unit):
     del console, start
@@ -89,7 +94,7 @@ def _lines(console, label, total, start, unit):
         shown = now
         parts = [f'{done}{f"/{total}" if total else ""} {unit}']
         if rate:
-            parts.append(f'{rate:.2f} {unit}/s')
+            parts.append(f'{_decimals(rate)} {unit}/s')
             if total:
                 parts.append(f'{math.ceil((total - done) / rate)} s left')
         print(
@@ -125,7 +130,7 @@ def _bar(console, label, total, start, unit):
                 task,
                 completed=done,
                 total=total,
-                rate=f'{rate:.2f} {unit}/s' if rate else '',
+                rate=f'{_decimals(rate)} {unit}/s' if rate else '',
                 text=text,
             )
 

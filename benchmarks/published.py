@@ -1,0 +1,227 @@
+"""The published experiments at their true size: peak memory, projected time.
+
+    python benchmarks/published.py gaziv2022 --json gaziv2022.json
+
+The recordings are not given out here, so files of their true size, names,
+keys and types hold stand-in values (`stand_ins/`). `brainjax run` then runs the
+published config on them, with steps cut, in a process of its own whose memory
+is watched. What it takes in full is projected stage by stage: steps by their
+rate, which leaves out compilation, the rest by what the experiment's
+`factors` say; what the cuts leave out of the memory is added by arithmetic
+(`adds`). The scores of stand-ins mean nothing.
+"""
+
+import argparse
+import importlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from typing import NamedTuple
+
+from common import REPOSITORY, write_result
+from stand_ins import GIB, Experiment
+
+NAMES = ('gaziv2022',)
+LAST = 'Score and report'
+SAMPLE = 0.1  # Seconds between looks at the memory.
+_TIMED = re.compile(r'(?P<stage>[A-Z][^:]*): [\d.]+ s')
+_STEPS = re.compile(
+    r'(?P<stage>[^:]+): (?P<done>\d+)/(?P<of>\d+) \w+'
+    r'(, (?P<rate>[\d.e-]+) \w+/s)?'
+)
+
+
+class Stage(NamedTuple):
+    """A part of a run.
+
+    Attributes:
+      name: as the run calls it.
+      end: when it ended, in seconds.
+      done: its steps, 0 where it has none.
+      rate: steps a second, after the first; 0 if not known.
+    """
+
+    name: str
+    end: float
+    done: int = 0
+    rate: float = 0.0
+
+
+def stage_of(line: str, now: float) -> Stage | None:
+    """Reads a line of `brainjax run -v`; None if it ends no stage."""
+    if found := _STEPS.match(line):
+        done = int(found['done'])
+        if done < int(found['of']):
+            return None
+        return Stage(found['stage'], now, done, float(found['rate'] or 0))
+    if found := _TIMED.fullmatch(line.strip()):
+        return Stage(found['stage'], now)
+    return None
+
+
+def watch(arguments: list[str], cache: pathlib.Path):
+    """Runs `brainjax`; returns its stages and (time, bytes resident) samples.
+
+    Times are seconds since its start.
+    """
+    environment = os.environ | {
+        'BRAINJAX_CACHE': str(cache),
+        'PYTHONPATH': str(REPOSITORY),
+    }
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'brainjax', *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    stages, lines, samples = [], [], []
+
+    def read():
+        for line in process.stderr:
+            lines.append(line)
+            print(f'  {line.rstrip()}', file=sys.stderr, flush=True)
+            if stage := stage_of(line, time.monotonic() - began):
+                stages.append(stage)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while process.poll() is None:
+        if held := resident(process.pid):
+            samples.append((time.monotonic() - began, held))
+        time.sleep(SAMPLE)
+    reader.join()
+    if process.returncode:
+        raise SystemExit(f'brainjax {arguments[0]} ended: {"".join(lines)}')
+    stages.append(Stage(LAST, time.monotonic() - began))
+    return stages, samples
+
+
+def resident(pid: int) -> int:
+    """Returns the bytes that a process holds in memory, 0 if it has ended."""
+    try:
+        text = pathlib.Path(f'/proc/{pid}/status').read_text()
+    except OSError:
+        return 0
+    found = re.search(r'VmRSS:\s+(\d+) kB', text)
+    return 1024 * int(found[1]) if found else 0
+
+
+def table(experiment: Experiment, stages, samples) -> list[dict]:
+    """A row a stage: what was measured, and what it takes in full."""
+    rows, begin = [], 0.0
+    for stage in stages:
+        seconds = stage.end - begin
+        added = experiment.adds.get(stage.name, 0)
+        held = [b for t, b in samples if begin < t <= stage.end]
+        full = seconds * experiment.factors.get(stage.name, 1)
+        if stage.name in experiment.steps and stage.rate:
+            more = experiment.steps[stage.name] - stage.done
+            full += more / stage.rate
+        rows.append(
+            {
+                'stage': stage.name,
+                'seconds': seconds,
+                'seconds_in_full': full,
+                'gib': max(held, default=0) / GIB,
+                'gib_in_full': (max(held, default=0) + added) / GIB,
+                'steps_a_second': stage.rate or None,
+            }
+        )
+        begin = stage.end
+    return rows
+
+
+def measure(
+    name: str, experiment: Experiment, folder: pathlib.Path, again: bool
+) -> dict:
+    """Makes the files, runs the config and returns the result."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = folder / 'made'
+    if not made.exists():
+        experiment.write(folder)
+        made.touch()
+    workdir = folder / 'run'
+    if again:
+        shutil.rmtree(workdir, ignore_errors=True)
+    run = ['run', '--config', experiment.config or name, '--workdir', workdir]
+    commands = [[*map(str, run), *experiment.flags(folder), *experiment.cuts]]
+    if experiment.arguments:
+        commands = experiment.arguments(folder, workdir)
+    rows = []
+    for command in commands:
+        found = watch([command[0], '-v', *command[1:]], folder / 'cache')
+        part = table(experiment, *found)
+        rows += [{'command': command[0], **row} for row in part]
+    peak = max(row['gib_in_full'] for row in rows)
+    return {
+        'name': f'published {name}',
+        'unit': 'GiB resident at the peak',
+        'ours': peak,
+        'measured': max(row['gib'] for row in rows),
+        'limit': experiment.limit,
+        'within': peak < experiment.limit,
+        'hours_in_full': sum(row['seconds_in_full'] for row in rows) / 3600,
+        'about': experiment.about,
+        'cuts': [*experiment.cuts],
+        'stages': rows,
+    }
+
+
+def show(result: dict) -> None:
+    """Prints it, as a table of the documents has it."""
+    print('| stage | measured | peak | in full | peak in full |')
+    print('|---|---|---|---|---|')
+    for row in result['stages']:
+        print(
+            f'| {row["stage"]} | {row["seconds"]:.0f} s '
+            f'| {row["gib"]:.1f} GiB | {in_words(row["seconds_in_full"])} '
+            f'| {row["gib_in_full"]:.1f} GiB |'
+        )
+    print(
+        f'\n{result["name"]}: {result["ours"]:.2f} GiB, limit '
+        f'{result["limit"]}; {result["hours_in_full"]:.0f} h in full here.\n'
+        f'{result["about"]}'
+    )
+
+
+def in_words(seconds: float) -> str:
+    """Seconds as '40 s', '12 min' or '3.4 h'."""
+    if seconds < 120:
+        return f'{seconds:.0f} s'
+    if seconds < 7200:
+        return f'{seconds / 60:.0f} min'
+    return f'{seconds / 3600:.1f} h'
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('name', choices=NAMES)
+    parser.add_argument('--folder', help='keeps the files there')
+    parser.add_argument('--json', help='file to write')
+    parser.add_argument(
+        '--resume', action='store_true', help='keep what the run has'
+    )
+    options = parser.parse_args()
+    module = importlib.import_module(f'stand_ins.{options.name}')
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(options.folder or temporary).absolute()
+        result = measure(
+            options.name, module.EXPERIMENT, folder, not options.resume
+        )
+    show(result)
+    write_result(options.json, result)
+
+
+if __name__ == '__main__':
+    main()
