@@ -16,7 +16,7 @@ from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.training import checkpoints, hosts, parallel
 from brainjax.training.batches import prefetch
-from brainjax.training.state import TrainState
+from brainjax.training.state import TrainState, copied
 
 SECONDS_UNSAVED = 300  # How much a kill may cost, and the rest of an epoch.
 
@@ -169,7 +169,7 @@ def _close_epoch(label, state, epoch, steps, validate):
         _check_finite(label, record)
         score = np.float32(scores['score'])
         if score > state.best_score:
-            best = jax.tree.map(jnp.copy, now) if state.best else {}
+            best = copied(now) if state.best else {}
             state = state.replace(best=best, best_score=score)
     # On all devices, as the step returned it: else it would compile anew.
     return parallel.replicate(state), record

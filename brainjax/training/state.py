@@ -69,22 +69,30 @@ def create(
       metrics: names of the scalars that the step returns.
       keep_best: whether the variables of the best validation score are kept.
     """
-    params = variables['params']
-    batch_stats = variables.get('batch_stats', {})
-    return TrainState(
-        step=jnp.zeros([], jnp.int32),
-        key=key,
-        params=params,
-        batch_stats=batch_stats,
-        opt_state=optimizer.init(params),
-        totals={name: jnp.zeros([]) for name in metrics},
-        best=jax.tree.map(
-            jnp.copy, {'params': params, 'batch_stats': batch_stats}
+
+    @jax.jit  # One program, and not one for each shape of an array.
+    def begun(variables, key):
+        now = {
+            'params': variables['params'],
+            'batch_stats': variables.get('batch_stats', {}),
+        }
+        return TrainState(
+            step=jnp.zeros([], jnp.int32),
+            key=key,
+            **now,
+            opt_state=optimizer.init(now['params']),
+            totals={name: jnp.zeros([]) for name in metrics},
+            best=jax.tree.map(jnp.copy, now) if keep_best else {},
+            best_score=jnp.full([], -jnp.inf, jnp.float32),
         )
-        if keep_best
-        else {},
-        best_score=jnp.full([], -jnp.inf, jnp.float32),
-    )
+
+    return begun(variables, key)
+
+
+@jax.jit
+def copied(tree: Any) -> Any:
+    """Returns arrays of their own, compiled once for all of them."""
+    return jax.tree.map(jnp.copy, tree)
 
 
 def advance(
