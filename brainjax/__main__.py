@@ -23,6 +23,7 @@ COMMANDS = {
     'evaluate': "score any method's pictures",
     'compare': 'methods beside one another on the same pictures',
     'group': 'several subjects to one table and a leaderboard',
+    'faces': "the published analysis of faces, by the authors' files",
     'decode': 'features of a network from fMRI',
     'invert': 'pictures from features of a network',
     'maps': 'what a run tells of each voxel, on the brain',

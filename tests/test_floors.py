@@ -30,7 +30,10 @@ FLOORS = (
     {'results'},
     {'model'},
     {'experiment'},
-    {'comparison', 'paired_comparison', 'group_analysis', 'dry_run', 'sweep'},
+    {
+        *('comparison', 'paired_comparison', 'group_analysis'),
+        *('face_analysis', 'dry_run', 'sweep'),
+    },
     {'new_data'},
     {'commands'},
     {'__main__'},

@@ -196,19 +196,32 @@ def imagery(
     # An undefined correlation counts as a guess.
     beaten = np.where(np.isnan(own), (n - 1) / 2, (matrix < own).sum(axis=0))
     share = beaten / (n - 1)
-    # Distribution of a sum of m uniform places 0 to n - 1.
-    density = np.ones(1)
-    for _ in range(m):
-        density = np.convolve(density, np.full(n, 1 / n))
     low, high = interval(share, RATE, seed=seed, draws=draws)
     return {
         'value': float(share.mean()),
         'chance': 0.5,
         'low': low,
         'high': high,
-        'p': float(min(1.0, density[int(beaten.sum()) :].sum())),
+        'p': chance_of_places(int(beaten.sum()), [n] * m),
         'n': m,
     }
+
+
+def chance_of_places(beaten: int, faces: Sequence[int]) -> float:
+    """How likely guesses beat as many faces, or more.
+
+    Args:
+      beaten: how many other faces the imagined ones were nearer than, summed
+        over patterns.
+      faces: among how many each pattern was placed.
+
+    Returns:
+      P(sum of places >= beaten), each uniform over 0 to n - 1.
+    """
+    density = np.ones(1)
+    for n in faces:
+        density = np.convolve(density, np.full(n, 1 / n))
+    return float(min(1.0, density[beaten:].sum()))
 
 
 def equal_sets(

@@ -304,6 +304,13 @@ VARIATIONS = (
         'place of the VAE-GAN.',
     ),
     (
+        '(full_recognition|gender|imagery)(|_pca)'
+        '_(occipital|temporal|frontoparietal)',
+        '{0}{1}',
+        '{title}, {2}',
+        'The same, from voxels of {2} alone, as many as of any other region.',
+    ),
+    (
         '(pixcorr|ssim_2d|full_recognition|gender|gender_ceiling|imagery)_pca',
         '{0}',
         '{title}, PCA',

@@ -80,8 +80,8 @@ def render(
         if shown
         else [],
         tables=[
-            _over_subjects(scores, len(names)),
-            _each(scores, names),
+            over_subjects(scores, len(names)),
+            each_subject(scores, names),
             board_table(board, by),
         ],
         versions=results['versions'],
@@ -143,7 +143,8 @@ def _item(name, score):
     return describe(score.get('score', name))
 
 
-def _over_subjects(scores, n) -> page.Table:
+def over_subjects(scores: Mapping[str, Any], n: int) -> page.Table:
+    """What `group_scores.combine` found, a row a score."""
     rows = []
     for name, each in scores.items():
         item = _item(name, each)
@@ -185,7 +186,8 @@ def _crossed(each, item):
     return f'{low} to {high}'
 
 
-def _each(scores, names) -> page.Table:
+def each_subject(scores: Mapping[str, Any], names: Sequence[str]) -> page.Table:
+    """The same subject by subject."""
     rows = [
         [
             title(name, score),
