@@ -98,7 +98,7 @@ def _run(known: argparse.Namespace) -> int:
             _settings(known, size),
             known.out,
             _generator(known),
-            known.published_scales,
+            _scales(known, network, layers),
             known.together,
             lambda done, total, text: show(done, text, total),
         )
@@ -109,6 +109,16 @@ def _run(known: argparse.Namespace) -> int:
         print(f'{layer:20s} relative error {mean:.4f}')
     print(pathlib.Path(known.out, 'reconstructions.npz'))
     return 0
+
+
+def _scales(known: argparse.Namespace, network, layers):
+    from brainjax.methods.inversion import scales
+    from brainjax.networks import frozen
+
+    if not known.published_scales:
+        return scales.UNSCALED
+    frozen.check_scales(network)
+    return scales.published(layers)
 
 
 def _settings(known: argparse.Namespace, size: int):

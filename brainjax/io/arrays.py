@@ -118,6 +118,59 @@ def open_npy(path: PathLike) -> np.ndarray:
         return np.lib.format.open_memmap(path, mode='r')
 
 
+def create_npy(path: PathLike, shape: tuple[int, ...]) -> None:
+    """Makes a file of zeros, float32, that `write_rows` fills."""
+    with untrusted.as_input_error(path, 'npy file of numbers'):
+        np.lib.format.open_memmap(path, 'w+', np.float32, shape)
+
+
+def write_rows(path: PathLike, start: int, values: np.ndarray) -> None:
+    """Writes rows of an npy file that is there, float32, from `start` on.
+
+    Not through a map: its pages would count as memory of this process.
+    """
+    array = open_npy(path)
+    values = np.ascontiguousarray(values, np.float32)
+    if values.shape[1:] != array.shape[1:] or array.dtype != np.float32:
+        raise ValueError(f'{path} has rows of {array.shape[1:]}')
+    with open(path, 'r+b') as stream:
+        stream.seek(array.offset + start * array.strides[0])
+        stream.write(memoryview(values).cast('B'))
+
+
+def read_part(
+    path: PathLike, rows: Sequence[int], start: int, stop: int
+) -> np.ndarray:
+    """Reads [rows, start:stop] of an npy file, and nothing else of it.
+
+    Not through a map: its pages would count as memory of this process.
+
+    Args:
+      path: of an array of at least two axes.
+      rows: which, in the order wanted.
+      start, stop: of the second axis.
+    """
+    array = open_npy(path)
+    if not array.flags.c_contiguous:
+        return np.array(array[list(rows), start:stop])
+    part = np.empty((len(rows), stop - start, *array.shape[2:]), array.dtype)
+    with open(path, 'rb', buffering=0) as stream:
+        for row, into in zip(rows, part):
+            place = row * array.strides[0] + start * array.strides[1]
+            stream.seek(array.offset + place)
+            _fill(stream, into, path)
+    return part
+
+
+def _fill(stream: Any, into: np.ndarray, path: PathLike) -> None:
+    left = memoryview(into.reshape(-1)).cast('B')
+    while left:
+        read = stream.readinto(left)
+        if not read:
+            raise InputError(f'{path} is cut short; write it again.')
+        left = left[read:]
+
+
 def _damage(path: PathLike) -> contextlib.AbstractContextManager[None]:
     return untrusted.as_input_error(
         path,

@@ -19,7 +19,7 @@ to read in portions. All shapes are those of the field, channels first.
 import math
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -159,9 +159,10 @@ def read(
             [read(whole, [name]).ravel()[units[start:stop]] for name in names]
         )
     if layer.rows:
-        array = arrays.open_npy(next(iter(layer.paths.values())))
+        path = next(iter(layer.paths.values()))
         rows = [layer.rows[name] for name in names]
-        return array[rows, start:stop].astype(np.float32, copy=False)
+        part = arrays.read_part(path, rows, start, stop)
+        return part.astype(np.float32, copy=False)
     wanted = (stop - start, *layer.shape[1:])
     features = np.empty((len(names), *wanted), np.float32)
     last = None if stop == layer.shape[0] else stop  # Longer files show.
@@ -175,6 +176,30 @@ def read(
             )
         row[...] = found
     return features
+
+
+def portions(layer: Layer, units_at_a_time: int) -> Iterator[tuple[int, int]]:
+    """Yields (start, stop) of the first axis that hold about so many units."""
+    step = max(1, units_at_a_time // math.prod(layer.shape[1:]))
+    for start in range(0, layer.shape[0], step):
+        yield start, min(start + step, layer.shape[0])
+
+
+def read_some(layer: Layer, names: Sequence[str], units: int) -> np.ndarray:
+    """Reads about so many units of a few channels, evenly spaced.
+
+    Returns:
+      [pictures, units] float32.
+    """
+    channels = layer.shape[0]
+    wanted = min(channels, 4 if len(layer.shape) > 1 else units)
+    sample = np.hstack(
+        [
+            read(layer, names, i, i + 1).reshape(len(names), -1)
+            for i in range(0, channels, math.ceil(channels / wanted))
+        ]
+    )
+    return sample[:, :: math.ceil(sample.shape[1] / units)]
 
 
 def check_names(layer: Layer, names: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ diagonal of the hat matrix (Allen 1974); that the features' mean and scale are
 those of all stimuli is left out of account.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -31,28 +31,31 @@ class Fit(NamedTuple):
     alpha: float
 
 
-def kernel(
-    seen: Mapping[str, np.ndarray], new: Mapping[str, np.ndarray]
-) -> np.ndarray:
-    """Returns K [n, stimuli] of features, layer -> [n or stimuli, ...]."""
-    total = 0.0
-    for layer, features in seen.items():
-        known = features.reshape(len(features), -1)
-        mean = known.mean(axis=0)
-        known = known - mean
-        rows = new[layer].reshape(len(new[layer]), -1) - mean
-        size = np.einsum('nu,nu->', known, known, dtype=np.float64)
-        total += np.float64(rows @ known.T) * len(known) / max(size, 1e-30)
-    return total / len(seen)
+# Of each layer, portions of its units: of stimuli that were seen, [stimuli,
+# units], and the same units of others, [n, units].
+Layers = Iterable[Iterable[tuple[np.ndarray, np.ndarray]]]
 
 
-def fit(
-    features: Mapping[str, np.ndarray], fmri: np.ndarray, stimulus: np.ndarray
-) -> Fit:
+def kernel(layers: Layers) -> np.ndarray:
+    """Returns K [n, stimuli]; memory is that of one portion of units."""
+    total, number = 0.0, 0
+    for blocks in layers:
+        products, size = 0.0, 0.0
+        for known, new in blocks:
+            mean = known.mean(axis=0)
+            known = known - mean
+            size += np.einsum('nu,nu->', known, known, dtype=np.float64)
+            products = products + np.float64((new - mean) @ known.T)
+        total = total + products * products.shape[1] / max(size, 1e-30)
+        number += 1
+    return total / number
+
+
+def fit(layers: Layers, fmri: np.ndarray, stimulus: np.ndarray) -> Fit:
     """Fits averages over the trials of each stimulus.
 
     Args:
-      features: layer -> [stimuli, ...].
+      layers: of the stimuli, both of each pair.
       fmri: [trials, voxels].
       stimulus: [trials] int, rows of the features; each has a trial.
     """
@@ -61,7 +64,7 @@ def fit(
     np.add.at(averages, stimulus, fmri)
     averages /= count[:, None]
     mean = averages.mean(axis=0)
-    values, vectors = np.linalg.eigh(kernel(features, features))
+    values, vectors = np.linalg.eigh(kernel(layers))
     turned = vectors.T @ (averages - mean)
 
     def left_out(alpha: float) -> float:
@@ -75,16 +78,11 @@ def fit(
     return Fit(dual, mean, alpha)
 
 
-def predict(
-    fitted: Fit,
-    features: Mapping[str, np.ndarray],
-    new: Mapping[str, np.ndarray],
-) -> np.ndarray:
+def predict(fitted: Fit, layers: Layers) -> np.ndarray:
     """Returns responses [n, voxels] float32.
 
     Args:
       fitted: of `fit`.
-      features: as given to it.
-      new: layer -> [n, ...] of the pictures.
+      layers: of the stimuli of the fit, and of new ones.
     """
-    return np.float32(kernel(features, new) @ fitted.dual + fitted.mean)
+    return np.float32(kernel(layers) @ fitted.dual + fitted.mean)

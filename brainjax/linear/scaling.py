@@ -116,6 +116,13 @@ def over_test_pictures(decoded: np.ndarray, known: Reference) -> np.ndarray:
     """
     mean = decoded.mean(axis=0, dtype=np.float64)
     spread = decoded.std(axis=0, ddof=1, dtype=np.float64)
+    return standardised_over(decoded, mean, spread, known)
+
+
+def standardised_over(
+    decoded: np.ndarray, mean: np.ndarray, spread: np.ndarray, known: Reference
+) -> np.ndarray:
+    """(e) of some of the pictures, given mean and spread over all of them."""
     spread = np.where(spread > 0, spread, np.inf)
     return (decoded - mean) / spread * known.unit_std + known.mean
 
@@ -136,6 +143,16 @@ TRANSDUCTIVE = frozenset({'over_test_pictures'})
 DDOF = {
     'about_grand_mean': 1,
     'about_training_mean_recentred': 1,
+}
+
+# What each takes of a `Reference`.
+USES = {
+    'none': (),
+    'about_zero': ('std',),
+    'about_grand_mean': ('std',),
+    'about_training_mean_recentred': ('std', 'mean'),
+    'about_training_mean': ('std', 'mean'),
+    'over_test_pictures': ('mean', 'unit_std'),
 }
 
 

@@ -58,6 +58,9 @@ def shared() -> ConfigDict:
     c.seed = 0
     c.size = 112  # Height and width of all pictures, in pixels.
 
+    # GiB that a fit may take, where it is bounded; 0 for half of the machine's.
+    c.memory_gib = 0.0
+
     # What was measured. Formats: brainjax inspect PATH.
     c.recording = ConfigDict()
     c.recording.path = ''  # sbj_3.npz, digits69.mat ...; '' simulates.

@@ -100,12 +100,16 @@ def map_batches(
             lambda x: np.zeros((0, *x.shape[1:]), x.dtype),
             jax.eval_shape(function, one),
         )
-    results = []
+    made = None
     for start in range(0, len(array), batch):
         part = array[start : start + batch]
         missing = batch - len(part) if fill and len(array) > batch else 0
         padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
         result = jax.device_get(function(padded))
-        n = len(part)
-        results.append(jax.tree.map(lambda x, n=n: x[:n], result))
-    return jax.tree.map(lambda *x: np.concatenate(x), *results)
+        if made is None:  # Filled as they come: joined, they would be twice.
+            made = jax.tree.map(
+                lambda x: np.empty((len(array), *x.shape[1:]), x.dtype), result
+            )
+        for whole, x in zip(jax.tree.leaves(made), jax.tree.leaves(result)):
+            whole[start : start + len(part)] = x[: len(part)]
+    return made

@@ -17,6 +17,7 @@ from brainjax.methods.data import (
     load_recording,
 )
 from brainjax.methods.inversion import problem
+from brainjax.methods.inversion.scales import SCALINGS
 from brainjax.pictures import operations
 from brainjax.recordings import (
     Recording,
@@ -24,17 +25,6 @@ from brainjax.recordings import (
     need_pictures,
     roi_mask,
 )
-
-# config.decoding.scaling -> of `linear.scaling`.
-SCALINGS = {
-    **{
-        name: name
-        for name in scaling.SCALINGS
-        if name not in scaling.TRANSDUCTIVE
-    },
-    'published': 'about_zero',
-    'over_test_pictures_transductive': 'over_test_pictures',
-}
 
 
 class TrainingData(NamedTuple):
@@ -62,7 +52,7 @@ BOUNDS = {
     ),
     'a number from 0': (
         *('decoding.k', 'inversion.recovered', 'inversion.blur'),
-        'inversion.decay',
+        *('inversion.decay', 'memory_gib'),
     ),
 }
 

@@ -12,18 +12,17 @@ them see the folder OUT.
 
 import functools
 import hashlib
-import math
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainjax.errors import InputError
-from brainjax.io import feature_folders, files, provenance
+from brainjax.io import feature_folders, files
 from brainjax.io.files import PathLike
 from brainjax.linear import ridge
 from brainjax.methods.data import hash_trials
+from brainjax.methods.inversion import decoding_blocks
 from brainjax.methods.inversion.manifest import Manifest
 from brainjax.networks import frozen
 from brainjax.recordings import Recording, Trials, average_repeats
@@ -31,7 +30,6 @@ from brainjax.training import hosts
 
 UNITS_AT_A_TIME = 4096  # Read and decoded between two marks of progress.
 CHOSEN_ON = 500  # Units of a layer that k and alpha are chosen on.
-_WRITTEN_AT_A_TIME = 2**28  # Bytes of decoded features.
 
 
 class Setting(NamedTuple):
@@ -52,8 +50,6 @@ class Setting(NamedTuple):
 
 
 PUBLISHED = Setting()
-# Units of all training stimuli -> blocks of [trials, units].
-Decoder = Callable[[np.ndarray], Iterator[np.ndarray]]
 
 
 def decode(
@@ -100,7 +96,7 @@ def decode(
     fmri = np.asarray(recording.train.fmri)
 
     @functools.lru_cache(maxsize=1)  # Layers share k and alpha as a rule.
-    def decoder(k: int, alpha: float) -> Decoder:
+    def decoder(k: int, alpha: float) -> decoding_blocks.Decoder:
         prepared = ridge.prepare(fmri, rows, k=k, alpha=alpha)
         return ridge.decoder(prepared, test.fmri, threads=threads)
 
@@ -117,17 +113,20 @@ def decode(
                     setting, fmri, rows, layer, names, threads
                 )
             )
-            _decode_layer(
+            blocks = decoding_blocks.decode(
                 decoder(k, alpha),
                 layer,
                 names,
                 manifest.unfinished(name, [origin, [k, alpha]]),
-                folder,
-                labels,
                 units_at_a_time,
                 lambda done, at=before, name=name: (
                     progress and progress(at + done, total, name)
                 ),
+            )
+            hosts.run_on_first(
+                lambda blocks=blocks, folder=folder, layer=layer: _write(
+                    folder, labels, layer, blocks
+                )
             )
             made_from = {**origin, 'k': k, 'alpha': alpha}
             manifest.add(name, folder, labels, made_from)
@@ -186,65 +185,11 @@ def _choose(
     alphas = [float(alpha) for alpha in np.atleast_1d(setting.alpha)]
     if len(ks) == len(alphas) == 1:
         return ks[0], alphas[0]
-    channels = layer.shape[0]
-    wanted = min(channels, 4 if len(layer.shape) > 1 else CHOSEN_ON)
-    sample = np.hstack(
-        [
-            feature_folders.read(layer, names, i, i + 1).reshape(len(names), -1)
-            for i in range(0, channels, math.ceil(channels / wanted))
-        ]
-    )
-    step = math.ceil(sample.shape[1] / CHOSEN_ON)
+    sample = feature_folders.read_some(layer, names, CHOSEN_ON)
     choice = ridge.select_alpha_k(
-        fmri, rows, sample[:, ::step], ks=ks, alphas=alphas, threads=threads
+        fmri, rows, sample, ks=ks, alphas=alphas, threads=threads
     )
     return choice.k, choice.alpha
-
-
-def _decode_layer(
-    decoder: Decoder,
-    layer: feature_folders.Layer,
-    names: Sequence[str],
-    unfinished: pathlib.Path,
-    folder: pathlib.Path,
-    labels: Sequence[str],
-    units_at_a_time: int,
-    progress: Callable[[int], None],
-) -> None:
-    """Decodes a layer block by block, each into a file [trials, units].
-
-    This host makes its share of them, and the first one writes the layer.
-    """
-    each = math.prod(layer.shape[1:])
-    step = max(1, units_at_a_time // each)
-    paths = {}
-    for start in range(0, layer.shape[0], step):
-        stop = min(start + step, layer.shape[0])
-        paths[start, stop] = unfinished / f'{start}-{stop}.npy'
-    for (start, stop), path in hosts.my_items([*paths.items()]):
-        if not _is_whole(path):
-            true = feature_folders.read(layer, names, start, stop)
-            values = np.hstack([*decoder(true.reshape(len(names), -1))])
-            with files.atomic(path) as part, open(part, 'wb') as stream:
-                np.save(stream, values.astype(np.float32))
-            # Last: a block without it was not finished.
-            files.write_json(_checksum(path), provenance.hash_file(path))
-        progress(stop * each)
-    hosts.barrier()
-    hosts.run_on_first(lambda: _write(folder, labels, layer, [*paths.values()]))
-
-
-def _checksum(block: pathlib.Path) -> pathlib.Path:
-    """Returns the file that is written when a block is whole."""
-    return block.with_suffix('.json')
-
-
-def _is_whole(block: pathlib.Path) -> bool:
-    """Whether a block is there as it was written."""
-    try:
-        return files.read_json(_checksum(block)) == provenance.hash_file(block)
-    except (InputError, OSError):
-        return False
 
 
 def _write(
@@ -254,14 +199,9 @@ def _write(
     blocks: Sequence[pathlib.Path],
 ) -> None:
     """Writes a file a picture, some pictures at a time."""
-    for path in blocks:
-        hosts.wait_for_file(_checksum(path))
-    decoded = [np.load(path, mmap_mode='r') for path in blocks]
-    step = max(1, _WRITTEN_AT_A_TIME // (4 * layer.units))
-    for i in range(0, len(labels), step):
-        part = np.hstack([block[i : i + step] for block in decoded])
+    for start, part in decoding_blocks.rows(blocks, layer, len(labels)):
         feature_folders.write_features(
-            folder, '', labels[i : i + step], part.reshape(-1, *layer.shape)
+            folder, '', labels[start : start + len(part)], part
         )
 
 

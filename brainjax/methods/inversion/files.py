@@ -11,8 +11,8 @@ folder OUT.
     OUT/images/NAME.png         the same
     OUT/stretched/NAME.png      for display: contrast stretched
 
-In the folder of a run, 'decoded/LABEL' holds features and 'LABEL' the pictures
-that were found from them (`invert_in`).
+In the folder of a run, 'decoded/LABEL' holds decoded features and 'LABEL' the
+pictures that were found from them (`invert_in`).
 """
 
 import dataclasses
@@ -24,13 +24,20 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
-from brainjax.io import arrays, feature_folders, files, metrics, provenance
+from brainjax.io import (
+    arrays,
+    feature_folders,
+    files,
+    memory,
+    metrics,
+    provenance,
+)
 from brainjax.io.feature_folders import Layer
 from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
-from brainjax.linear import scaling
-from brainjax.methods.inversion import problem, search
+from brainjax.methods.inversion import problem, scales, search
 from brainjax.methods.inversion.problem import Generator, Settings
+from brainjax.methods.inversion.scales import UNSCALED, Scales
 from brainjax.networks import frozen
 from brainjax.pictures import operations
 from brainjax.training import hosts
@@ -39,50 +46,53 @@ INDEX = 'inversion.json'
 PICTURES = 'reconstructions.npz'
 TOGETHER = 8  # Pictures of a block.
 DECODED = 'inversion'  # Label of what was decoded from all voxels.
+# What a step of a search takes, in bytes of the features of its pictures.
+OF_A_STEP = 8
 
 
 def invert_in(
     run: pathlib.Path,
     label: str,
-    targets: Mapping[str, np.ndarray],
+    layers: Mapping[str, Layer],
+    names: Sequence[str],
     network: frozen.Network,
     config: ConfigDict,
+    scaled: Scales = UNSCALED,
 ) -> np.ndarray:
     """Inverts features within the folder of a run, from and to files.
 
     Args:
-      run: the folder, which gets 'decoded/LABEL' and 'LABEL'.
+      run: the folder, which gets LABEL.
       label: what these pictures are called.
-      targets: layer -> [n, height, width, channels] or [n, units].
+      layers: features on disk.
+      names: of the pictures.
       network: whose features they are.
       config: of the experiment.
+      scaled: how features are scaled before.
 
     Returns:
       [n, size, size, 3] float32 in 0..1.
     """
-    names = trial_names(len(next(iter(targets.values()))))
-    folder = run / 'decoded' / label
-
-    def write() -> None:
-        for layer, values in targets.items():
-            feature_folders.write_compact(
-                folder, layer, names, frozen.channels_first(values)
-            )
-
-    hosts.run_on_first(write)
-    hosts.wait_for_file(folder / feature_folders.INDEX)
     with hosts.progress(label, None) as show:
         invert(
-            feature_folders.open_layers(folder, list(targets)),
+            layers,
             names,
             network,
             problem.from_config(config),
             run / label,
-            together=config.inversion.together,
+            scaled=scaled,
+            together=together_of(layers, config),
             progress=lambda done, total, text: show(done, text, total),
             log=metrics.logger(run, label, config.log.tensorboard),
         )
     return read_pictures(run, label, config.size)
+
+
+def together_of(layers: Mapping[str, Layer], config: ConfigDict) -> int:
+    """How many pictures are searched at once within `config.memory_gib`."""
+    size = 4 * sum(layer.units for layer in layers.values())
+    allowed = memory.budget(config.memory_gib) / 2
+    return memory.how_many(allowed, size * OF_A_STEP, config.inversion.together)
 
 
 def read_pictures(run: pathlib.Path, label: str, size: int) -> np.ndarray:
@@ -95,22 +105,6 @@ def read_pictures(run: pathlib.Path, label: str, size: int) -> np.ndarray:
     return np.asarray(resized).clip(0, 1)
 
 
-def read_features(
-    run: pathlib.Path, label: str, layers: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Returns the features that `invert_in` was given, channels last."""
-    found = feature_folders.open_layers(run / 'decoded' / label, layers)
-    return {
-        name: frozen.channels_last(feature_folders.read(layer, layer.names))
-        for name, layer in found.items()
-    }
-
-
-def trial_names(n: int) -> list[str]:
-    """What test trials are called in folders of features."""
-    return [f'trial-{i:05d}' for i in range(n)]
-
-
 def invert(
     layers: Mapping[str, Layer],
     names: Sequence[str],
@@ -118,7 +112,7 @@ def invert(
     settings: Settings,
     out: PathLike,
     generator: Generator | None = None,
-    published_scales: bool = False,
+    scaled: Scales = UNSCALED,
     together: int = TOGETHER,
     progress: Callable[[int, int, str], None] | None = None,
     log: Log | None = None,
@@ -130,8 +124,7 @@ def invert(
       names: of the pictures.
       network, settings, generator: as for `search.invert`.
       out: the folder to write.
-      published_scales: whether features get the spread that Shen et al. 2019
-        measured (`linear.scaling.about_zero`); only for their network.
+      scaled: how features are scaled before; see `scales.measure`.
       together: pictures of a block, which bounds the memory.
       progress: called with the steps done and the steps in all, of this
         host's blocks, and in words with the loss.
@@ -141,13 +134,11 @@ def invert(
     Returns:
       Picture -> layer -> relative error, sum (f - t)^2 / sum t^2.
     """
-    if published_scales:
-        frozen.check_scales(network)
     for layer in layers.values():
         feature_folders.check_names(layer, names)
     out = pathlib.Path(out)
     about = _about(layers, names, network, settings, generator, together)
-    about['published_scales'] = published_scales
+    about |= scales.describe(scaled)
     kept = _kept(layers)
     if kept:
         about['kept'] = provenance.hash_tree(kept)
@@ -159,9 +150,9 @@ def invert(
         for i in range(0, len(names), together)
     ]
     ours = hosts.my_items(blocks)
-    history = []
+    history, scale = [], scales.scaler(scaled, layers, names)
     for number, (path, chosen) in enumerate(ours):
-        targets = _targets(layers, chosen, published_scales)
+        targets = _targets(layers, chosen, scale)
         # Features may have changed under the same names.
         digest = provenance.hash_tree(targets)
         if not _whole(path, chosen, digest):
@@ -246,29 +237,13 @@ def _claim(out: pathlib.Path, about: dict) -> None:
     provenance.check_same(path, before, about, 'pictures', remedy)
 
 
-def _targets(layers, names, published_scales) -> dict[str, np.ndarray]:
-    targets = {}
-    for name, layer in layers.items():
-        found = feature_folders.read(layer, names)
-        if published_scales:
-            if layer.kept is not None:
-                raise InputError(
-                    f'The published scale of {name} is that of all its units, '
-                    f'and these features are of {layer.units} alone; leave it '
-                    'out or decode all units.'
-                )
-            if name not in scaling.CAFFE_VGG19:
-                raise InputError(
-                    f'There is no published scale of {name}, only of '
-                    f'{", ".join(scaling.CAFFE_VGG19)}; leave that layer out.'
-                )
-            # Scaling about 0 asks for the spread alone.
-            known = scaling.Reference(
-                scaling.CAFFE_VGG19[name], np.zeros(()), np.ones(())
-            )
-            found = scaling.scale(found, known, 'about_zero')
-        targets[name] = frozen.channels_last(found)
-    return targets
+def _targets(layers, names, scale) -> dict[str, np.ndarray]:
+    return {
+        name: frozen.channels_last(
+            scale(name, feature_folders.read(layer, names))
+        )
+        for name, layer in layers.items()
+    }
 
 
 def _part(found: search.Inverted, names, digest) -> dict[str, np.ndarray]:

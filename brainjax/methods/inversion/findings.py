@@ -4,6 +4,8 @@ How well features were decoded, what limits the pictures, and what comes from
 single regions and layers.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -11,20 +13,34 @@ from brainjax.evaluation import features as feature_scores
 from brainjax.evaluation import identification, pixels
 from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.scores import Score, make_score
+from brainjax.io import feature_folders
+from brainjax.io.feature_folders import Layer
 from brainjax.methods.data import Data, Figure, Findings
-from brainjax.methods.inversion import files, subsets, voxels
+from brainjax.methods.inversion import (
+    files,
+    subsets,
+    true_features,
+    voxels,
+)
 from brainjax.methods.inversion.data import learned_from_test
 from brainjax.methods.inversion.method import Fitted
-from brainjax.methods.inversion.networks import true_features
+from brainjax.methods.inversion.training import trial_names
 from brainjax.networks.frozen import Network
+
+UNITS_AT_A_TIME = 2**18  # Of all test pictures, in memory.
 
 
 def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     """Scores the features `reconstruct` has decoded; shows the references."""
     images = data.recording.stimuli.images[data.test.stimulus]
-    true = true_features(fitted.network, images, config)
-    decoded = files.read_features(fitted.folder, files.DECODED, list(true))
-    scores, notes = _feature_scores(decoded, true, config.seed)
+    names = trial_names(len(images))
+    true = true_features.extract(
+        fitted.network, images, names, config, fitted.folder / 'features/test'
+    )
+    decoded = feature_folders.open_layers(
+        fitted.folder / 'decoded' / files.DECODED, list(true)
+    )
+    scores, notes = _feature_scores(decoded, true, names, config.seed)
     recovered, limits, figures = _limits(fitted, images, true, config)
     found = subsets.reconstruct(fitted, data, decoded, config)
     scores |= subsets.score(images, found, config.seed)
@@ -71,17 +87,26 @@ def in_words(network: Network, config: ConfigDict) -> str:
 
 
 def _feature_scores(
-    decoded: dict[str, np.ndarray], true: dict[str, np.ndarray], seed: int
+    decoded: Mapping[str, Layer],
+    true: Mapping[str, Layer],
+    names: Sequence[str],
+    seed: int,
 ) -> tuple[dict[str, Score], list[str]]:
     """Identifies pictures by their features, layer by layer."""
     scores, medians = {}, []
     for layer in true:
-        flat = [x.reshape(len(x), -1) for x in (decoded[layer], true[layer])]
-        profile = feature_scores.profile_correlation(*flat)
+        profile = np.concatenate(
+            [
+                feature_scores.profile_correlation(*block)
+                for block in _blocks(decoded[layer], true[layer], names)
+            ]
+        )
         # Units that do not vary over the pictures have no correlation.
         if not np.isnan(profile).all():
             medians.append(f'{layer} {np.nanmedian(profile):.2f}')
-        similarity = feature_scores.pattern_similarity([flat])
+        similarity = feature_scores.pattern_similarity(
+            _blocks(decoded[layer], true[layer], names)
+        )
         scores[f'two_way_{layer}'] = _two_way(similarity, seed)
     return scores, [
         'Median correlation over units of decoded and true features: '
@@ -89,10 +114,21 @@ def _feature_scores(
     ]
 
 
+def _blocks(
+    decoded: Layer, true: Layer, names: Sequence[str]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields some units of both, [pictures, units], after the others."""
+    for start, stop in feature_folders.portions(true, UNITS_AT_A_TIME):
+        yield tuple(
+            feature_folders.read(x, names, start, stop).reshape(len(names), -1)
+            for x in (decoded, true)
+        )
+
+
 def _limits(
     fitted: Fitted,
     images: np.ndarray,
-    true: dict[str, np.ndarray],
+    true: Mapping[str, Layer],
     config: ConfigDict,
 ) -> tuple[np.ndarray, list[str], list[Figure]]:
     """Inverts true features of some test pictures, beside the references."""
@@ -102,7 +138,8 @@ def _limits(
     recovered = files.invert_in(
         fitted.folder,
         'recovery',
-        {layer: values[:n] for layer, values in true.items()},
+        true,
+        trial_names(n),
         fitted.network,
         config,
     )

@@ -7,23 +7,25 @@ features shows what it could give at best.
 """
 
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.io import metrics
+from brainjax.io.feature_folders import Layer
 from brainjax.io.files import PathLike
 from brainjax.linear import ridge
 from brainjax.methods.data import Data
-from brainjax.methods.inversion import files
+from brainjax.methods.inversion import files, scales, true_features
 from brainjax.methods.inversion.data import (
     TrainingData,
     check,
     training_data,
 )
-from brainjax.methods.inversion.networks import build_network, true_features
-from brainjax.methods.inversion.training import decode, fit_ridge
+from brainjax.methods.inversion.networks import build_network
+from brainjax.methods.inversion.scales import Scales
+from brainjax.methods.inversion.training import decode, fit_ridge, trial_names
 from brainjax.networks import frozen
 from brainjax.pictures.operations import resize
 
@@ -33,17 +35,23 @@ class Fitted(NamedTuple):
 
     Attributes:
       network: whose features are decoded.
-      features: layer -> true ones of the training stimuli, [stimuli, ...].
+      features: layer -> true ones of the training stimuli, on disk.
       prepared: the ridge, from fMRI to any of their units.
+      scales: the spread that decoded features get.
       folder: of the run.
       train: what it was fitted on, the pictures at the network's size.
+      names: of the training stimuli among the features, ascending.
+      temporary: the folder of the features where they are not to stay.
     """
 
     network: frozen.Network
-    features: dict[str, np.ndarray]
+    features: dict[str, Layer]
     prepared: ridge.Prepared
+    scales: Scales
     folder: pathlib.Path
-    train: TrainingData | None = None
+    train: TrainingData
+    names: list[str]
+    temporary: Any = None
 
 
 def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
@@ -52,8 +60,8 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     Args:
       data: of `methods.data.prepare`; its pictures are not used.
       config: see `inversion.config.shen2019`.
-      workdir: gets 'decoded' and 'inversion', from which an interrupted run
-        resumes.
+      workdir: gets 'features', 'decoded' and 'inversion', from which an
+        interrupted run resumes.
     """
     check(config, data.recording)
     network = build_network(config)
@@ -65,16 +73,24 @@ def learn(
     train: TrainingData,
     config: ConfigDict,
     workdir: PathLike,
+    temporary: Any = None,
 ) -> Fitted:
     """`fit` of a network and data that are known to be fit for it."""
-    c = config.network
+    c, workdir = config.network, pathlib.Path(workdir)
     train = train._replace(images=resize(train.images, c.size, c.fit))
+    names = [f'picture-{i:05d}' for i in range(len(train.images))]
+    layers = true_features.extract(
+        network, train.images, names, config, workdir / 'features' / 'train'
+    )
     return Fitted(
         network,
-        true_features(network, train.images, config),
+        layers,
         fit_ridge(train.trials, config),
-        pathlib.Path(workdir),
+        scales.measure(layers, config.decoding.scaling),
+        workdir,
         train,
+        names,
+        temporary,
     )
 
 
@@ -91,8 +107,43 @@ def reconstruct(
     Returns:
       [trials, size, size, 3] float32 in 0..1.
     """
-    log = metrics.logger(fitted.folder, 'decoding', config.log.tensorboard)
-    decoded = decode(fitted.prepared, fitted.features, fmri, config, log)
+    decoded = decode_in(fitted, fitted.prepared, fmri, files.DECODED, config)
     return files.invert_in(
-        fitted.folder, files.DECODED, decoded, fitted.network, config
+        fitted.folder,
+        files.DECODED,
+        decoded,
+        trial_names(len(fmri)),
+        fitted.network,
+        config,
+        fitted.scales,
+    )
+
+
+def decode_in(
+    fitted: Fitted,
+    prepared: ridge.Prepared,
+    fmri: np.ndarray,
+    label: str,
+    config: ConfigDict,
+) -> dict[str, Layer]:
+    """Decodes features into 'decoded/LABEL' of the run's folder.
+
+    Args:
+      fitted: from `fit`.
+      prepared: the ridge, which may be of a part of the voxels.
+      fmri: [trials, voxels] of the same voxels.
+      label: what the features are called.
+      config: as in `fit`.
+    """
+    log = None
+    if label == files.DECODED:
+        log = metrics.logger(fitted.folder, 'decoding', config.log.tensorboard)
+    return decode(
+        prepared,
+        fitted.features,
+        fitted.names,
+        fmri,
+        config,
+        fitted.folder / 'decoded' / label,
+        log,
     )

@@ -11,9 +11,6 @@ from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
 from brainjax.networks import frozen
-from brainjax.pictures import operations
-from brainjax.training import hosts
-from brainjax.training.batches import map_batches
 
 
 def build_network(config: ConfigDict) -> frozen.Network:
@@ -99,24 +96,3 @@ def features(
             tuple(layers),
         )
     return {layer: np.asarray(found[layer]) for layer in layers}
-
-
-def true_features(
-    network: frozen.Network, images: np.ndarray, config: ConfigDict
-) -> dict[str, np.ndarray]:
-    """Computes the config's layers of uint8 pictures of any size.
-
-    They are those of the files, by `brainjax features`, where `config.size` is
-    `config.network.size`; else the pictures came to the former before.
-    """
-    c, done = config.network, 0
-    with hosts.progress('features', len(images), unit='pictures') as show:
-
-        def of_batch(part):
-            nonlocal done
-            found = features(network, np.float32(part) / 255, c.layers)
-            done = min(done + len(part), len(images))  # A batch may be filled.
-            show(done)
-            return found
-
-        return map_batches(of_batch, operations.resize(images, c.size, c.fit))

@@ -7,6 +7,7 @@ network with random weights is kept too; a published one is named by the hash
 of its weights and stays in the cache.
 """
 
+import tempfile
 from typing import Any
 
 import jax
@@ -14,10 +15,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
+from brainjax.io import feature_folders
 from brainjax.linear import kernel_ridge
+from brainjax.methods.inversion import true_features
 from brainjax.methods.inversion.data import TrainingData, check_settings
 from brainjax.methods.inversion.method import Fitted, learn
-from brainjax.methods.inversion.networks import build_network, true_features
+from brainjax.methods.inversion.networks import build_network
 from brainjax.methods.packing import (
     Packed,
     check_shapes,
@@ -26,6 +29,8 @@ from brainjax.methods.packing import (
     of_weights,
 )
 from brainjax.recordings import Trials
+
+UNITS_AT_A_TIME = 2**15  # Of all pictures, in memory.
 
 
 def pack(fitted: Fitted, config: ConfigDict) -> Packed:
@@ -81,7 +86,9 @@ def unpack(
         check_shapes({'network': found}, {'network': network.params})
         network = network._replace(params=found)
     train = TrainingData(Trials(arrays['fmri'], stimulus), images)
-    return learn(network, train, config, folder)
+    # Removed with what is returned, or when Python ends.
+    made = tempfile.TemporaryDirectory(dir=folder, prefix='brainjax-')
+    return learn(network, train, config, made.name, made)
 
 
 def encode(
@@ -102,6 +109,27 @@ def encode(
     """
     trials = fitted.train.trials
     _, stimulus = np.unique(trials.stimulus, return_inverse=True)
-    new = true_features(fitted.network, images, config)
-    fit = kernel_ridge.fit(fitted.features, np.asarray(trials.fmri), stimulus)
-    return kernel_ridge.predict(fit, fitted.features, new)
+    names = [f'new-{i:05d}' for i in range(len(images))]
+
+    def blocks(new, new_names):
+        for name, layer in fitted.features.items():
+            yield _blocks(layer, fitted.names, new[name], new_names)
+
+    seen = blocks(fitted.features, fitted.names)
+    fit = kernel_ridge.fit(seen, np.asarray(trials.fmri), stimulus)
+    with tempfile.TemporaryDirectory(prefix='brainjax-') as folder:
+        new = true_features.extract(
+            fitted.network, images, names, config, folder
+        )
+        return kernel_ridge.predict(fit, blocks(new, names))
+
+
+def _blocks(seen, seen_names, new, new_names):
+    """Yields the same units of two sets of pictures, [pictures, units]."""
+    for start, stop in feature_folders.portions(seen, UNITS_AT_A_TIME):
+        yield tuple(
+            feature_folders.read(layer, names, start, stop).reshape(
+                len(names), -1
+            )
+            for layer, names in ((seen, seen_names), (new, new_names))
+        )

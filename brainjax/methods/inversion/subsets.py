@@ -14,11 +14,12 @@ from ml_collections import ConfigDict
 from brainjax.evaluation import identification
 from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.scores import Score, make_score, pixel_scores
+from brainjax.io.feature_folders import Layer
 from brainjax.methods.data import Data, Figure
 from brainjax.methods.inversion import files
 from brainjax.methods.inversion.data import layers_of
-from brainjax.methods.inversion.method import Fitted
-from brainjax.methods.inversion.training import decode, fit_ridge
+from brainjax.methods.inversion.method import Fitted, decode_in
+from brainjax.methods.inversion.training import fit_ridge, trial_names
 from brainjax.recordings import average_repeats, roi_mask, take_voxels
 
 SHOWN = 12  # Pictures of a sheet.
@@ -27,7 +28,7 @@ SHOWN = 12  # Pictures of a sheet.
 def reconstruct(
     fitted: Fitted,
     data: Data,
-    decoded: Mapping[str, np.ndarray],
+    decoded: Mapping[str, Layer],
     config: ConfigDict,
 ) -> dict[str, np.ndarray]:
     """Reconstructs the test stimuli from each subset.
@@ -35,7 +36,7 @@ def reconstruct(
     Args:
       fitted: from `method.fit`.
       data: as given to it.
-      decoded: layer -> features decoded from all voxels.
+      decoded: layer -> features decoded from all voxels, on disk.
       config: of the experiment.
 
     Returns:
@@ -43,11 +44,17 @@ def reconstruct(
       order. A subset is called as in the config, with '+' for '|'.
     """
     found = {}
-    for text, targets in _targets(fitted, data, decoded, config):
+    names = trial_names(len(data.test))
+    for text, layers in _targets(fitted, data, decoded, config):
         name = text.replace('|', '+')
-        label = f'subsets/{name}'
         found[name] = files.invert_in(
-            fitted.folder, label, targets, fitted.network, config
+            fitted.folder,
+            f'subsets/{name}',
+            layers,
+            names,
+            fitted.network,
+            config,
+            fitted.scales,
         )
     return found
 
@@ -55,23 +62,21 @@ def reconstruct(
 def _targets(
     fitted: Fitted,
     data: Data,
-    decoded: Mapping[str, np.ndarray],
+    decoded: Mapping[str, Layer],
     config: ConfigDict,
-) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Yields each subset and its features, of which one set is held at a time.
-
-    All layers of VGG19 are 3 GB for 50 pictures.
-    """
+) -> Iterator[tuple[str, dict[str, Layer]]]:
+    """Yields each subset and its features on disk."""
     for roi in config.subsets.rois:
         mask = roi_mask(data.recording.rois, roi, data.recording.source)
         # Voxels were normalised each for itself.
         part = take_voxels(data.normalised, mask)
         yield (
             roi,
-            decode(
+            decode_in(
+                fitted,
                 fit_ridge(part.train, config),
-                fitted.features,
                 average_repeats(part.test).fmri,
+                f'subsets/{roi.replace("|", "+")}',
                 config,
             ),
         )

@@ -1,20 +1,24 @@
 """The ridge of a run: fitted to training trials, applied to others."""
 
 import math
-from collections.abc import Callable
+import pathlib
+import shutil
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
 
+from brainjax.errors import InputError
+from brainjax.io import arrays, feature_folders, files, memory, provenance
+from brainjax.io.feature_folders import Layer
 from brainjax.io.metrics import Log
-from brainjax.linear import ridge, scaling
-from brainjax.linear.arrays import evenly
-from brainjax.methods.inversion.data import SCALINGS
-from brainjax.networks import frozen
+from brainjax.linear import ridge
+from brainjax.methods.inversion import decoding_blocks
 from brainjax.recordings import Trials
 from brainjax.training import hosts
 
 MEASURED = 1000  # Units of a layer, for its metrics.
+_WHOLE = 'whole.json'
 
 
 def fit_ridge(train: Trials, config: ConfigDict) -> ridge.Prepared:
@@ -31,103 +35,162 @@ def fit_ridge(train: Trials, config: ConfigDict) -> ridge.Prepared:
     )
 
 
+def trial_names(n: int) -> list[str]:
+    """What test trials are called in folders of features."""
+    return [f'trial-{i:05d}' for i in range(n)]
+
+
 def decode(
     prepared: ridge.Prepared,
-    features: dict[str, np.ndarray],
+    layers: Mapping[str, Layer],
+    names: Sequence[str],
     fmri: np.ndarray,
     config: ConfigDict,
+    folder: pathlib.Path,
     log: Log | None = None,
-) -> dict[str, np.ndarray]:
-    """Decodes features and gives them the spread of true ones.
+) -> dict[str, Layer]:
+    """Decodes features, as the ridge gives them: their spread is too small.
+
+    A layer that the folder holds of the same trials and true features is left
+    as it is, and so are finished blocks of the others.
 
     Args:
       prepared: of `fit_ridge`.
-      features: layer -> true ones of the training stimuli, [stimuli, ...].
+      layers: layer -> true features on disk.
+      names: of the training stimuli there, in ascending order.
       fmri: [trials, voxels], normalised as the training trials.
       config: of the experiment.
+      folder: gets them, in the compact layout; hosts share the blocks.
       log: given, layer by layer, how many units were decoded and the
-        standard deviation of decoded over that of true features, before they
-        are scaled: what ridge has shrunk, on the first host.
+        standard deviation of decoded over that of true features: what ridge
+        has shrunk, on the first host.
 
     Returns:
-      Layer -> [trials, height, width, channels] or [trials, units].
+      Layer -> decoded features on disk, channels first.
     """
-    found, history, before = {}, [], 0
-    total = sum(true[0].size for true in features.values())
+    trials, history, before = trial_names(len(fmri)), [], 0
+    made_from = provenance.hash_arrays(
+        *(prepared.rows, prepared.sums, np.asarray(fmri)),
+        np.array([prepared.k, prepared.alpha]),
+    )
+    hosts.run_on_first(lambda: _begin(folder, trials))
+    hosts.wait_for_file(folder / feature_folders.INDEX)
+    step = _units_at_a_time(len(names), len(fmri), config)
+    decoder = ridge.decoder(
+        prepared, fmri, units_at_a_time=config.decoding.units_at_a_time
+    )
+    total = sum(layer.units for layer in layers.values())
     with hosts.progress('decode', total, unit='units') as show:
-        for step, (layer, true) in enumerate(features.items(), 1):
-            flat = true.reshape(len(true), -1)
-            decoded = _by_ridge(
-                prepared,
-                fmri,
-                flat,
-                config,
-                lambda done, layer=layer, at=before: show(at + done, layer),
-            )
-            before += flat.shape[1]
-            show(before, layer)
-            history.append({'step': step} | _shrunk(layer, decoded, flat))
+        for number, (name, layer) in enumerate(layers.items(), 1):
+            key = f'{made_from}{_hash_some(layer, names)}'
+            if not hosts.run_on_first(
+                lambda n=name, k=key: _there(folder, n, k)
+            ):
+                blocks = decoding_blocks.decode(
+                    decoder,
+                    layer,
+                    names,
+                    _unfinished(folder, name, key),
+                    step,
+                    lambda done, name=name, at=before: show(at + done, name),
+                )
+                hosts.run_on_first(
+                    lambda n=name, x=layer, b=blocks, k=key: _join(
+                        folder, n, x, b, len(fmri), k
+                    )
+                )
+            before += layer.units
+            show(before, name)
+            history.append({'step': number} | _shrunk(folder, layer, names))
             if log and hosts.is_first():
                 log(history)
-            found[layer] = _scaled(
-                decoded.reshape(len(fmri), *true.shape[1:]), true, layer, config
-            )
-    return found
+    return feature_folders.open_layers(folder, list(layers))
+
+
+def _units_at_a_time(stimuli: int, trials: int, config: ConfigDict) -> int:
+    """How many units are read at once, of all training stimuli."""
+    # As they are read and as they are decoded, each twice for a moment.
+    each = 2 * 4 * (stimuli + trials)
+    allowed = memory.budget(config.memory_gib) / 16
+    return max(memory.how_many(allowed, each, 2**20), 1024)
+
+
+def _hash_some(layer: Layer, names: Sequence[str]) -> str:
+    """What tells true features from others: three pictures of them."""
+    some = sorted({0, len(names) // 2, len(names) - 1})
+    return provenance.hash_arrays(
+        feature_folders.read(layer, [names[i] for i in some])
+    )
+
+
+def _begin(folder: pathlib.Path, trials: Sequence[str]) -> None:
+    """Notes whose features these are; what was of other trials goes."""
+    path = folder / feature_folders.INDEX
+    try:
+        if files.read_json(path)['names'] == list(trials):
+            return
+    except (InputError, KeyError, TypeError, OSError):
+        pass
+    if folder.exists():
+        shutil.rmtree(folder)
+    files.writable_folder(folder)
+    files.write_json(path, {'names': list(trials)})
+
+
+def _there(folder: pathlib.Path, name: str, key: str) -> bool:
+    """Whether a layer was decoded before, from the same."""
+    try:
+        said = files.read_json(folder / f'{name}.{_WHOLE}')
+        path = folder / f'{feature_folders.file_name(name)}.npy'
+        return said == {'made_from': key, **provenance.hash_file(path)}
+    except (InputError, OSError):
+        return False
+
+
+def _unfinished(folder: pathlib.Path, name: str, key: str) -> pathlib.Path:
+    """Returns the folder for the blocks of a layer; others' are removed."""
+    digest = provenance.hash_arrays(np.frombuffer(key.encode(), np.uint8))
+    wanted = folder / f'{name}.unfinished-{digest[:16]}'
+
+    def make() -> None:
+        for found in folder.glob(f'{name}.unfinished-*'):
+            if found != wanted:
+                shutil.rmtree(found)
+        files.writable_folder(wanted)
+
+    hosts.run_on_first(make)
+    return wanted
+
+
+def _join(
+    folder: pathlib.Path,
+    name: str,
+    layer: Layer,
+    blocks: Sequence[pathlib.Path],
+    n: int,
+    key: str,
+) -> None:
+    """Makes one file of a layer's blocks, which go."""
+    path = folder / f'{feature_folders.file_name(name)}.npy'
+    with files.atomic(path) as part:
+        arrays.create_npy(part, (n, *layer.shape))
+        for start, values in decoding_blocks.rows(blocks, layer, n):
+            arrays.write_rows(part, start, values)
+    said = {'made_from': key, **provenance.hash_file(path)}
+    files.write_json(folder / f'{name}.{_WHOLE}', said)
+    shutil.rmtree(blocks[0].parent)
 
 
 def _shrunk(
-    layer: str, decoded: np.ndarray, true: np.ndarray
+    folder: pathlib.Path, layer: Layer, names: Sequence[str]
 ) -> dict[str, float]:
     """What `decode` tells of a layer, by some of its units if they are many."""
-    units = evenly(true.shape[1], MEASURED)
-    spread, of_true = (x[:, units].std(0).mean() for x in (decoded, true))
+    decoded = feature_folders.open_layers(folder, [layer.name])[layer.name]
+    spread, of_true = (
+        feature_folders.read_some(x, of, MEASURED).std(0).mean()
+        for x, of in ((decoded, decoded.names), (layer, names))
+    )
     return {
-        f'{layer}/units': true.shape[1],
-        f'{layer}/spread': spread / of_true if of_true else 0.0,
+        f'{layer.name}/units': math.prod(layer.shape),
+        f'{layer.name}/spread': spread / of_true if of_true else 0.0,
     }
-
-
-def _scaled(
-    decoded: np.ndarray, true: np.ndarray, layer: str, config: ConfigDict
-) -> np.ndarray:
-    """Gives a layer's decoded features the spread of true ones."""
-    how = SCALINGS[config.decoding.scaling]
-    # Scales are over the places of a channel: channels first.
-    known = scaling.reference(
-        frozen.channels_first(true), scaling.DDOF.get(how, 0)
-    )
-    if config.decoding.scaling == 'published':
-        known = known._replace(std=scaling.CAFFE_VGG19[layer])
-    return frozen.channels_last(
-        scaling.scale(frozen.channels_first(decoded), known, how)
-    )
-
-
-def _by_ridge(
-    prepared: ridge.Prepared,
-    fmri: np.ndarray,
-    true: np.ndarray,
-    config: ConfigDict,
-    progress: Callable[[int], None],
-) -> np.ndarray:
-    """Decodes units, [trials, units]; every host does its share of them."""
-    block = config.decoding.units_at_a_time
-    decode_units = ridge.decoder(prepared, fmri, units_at_a_time=block)
-
-    def decoded_blocks(some):
-        done = 0
-        for part in decode_units(some):
-            done += part.shape[1]
-            progress(done)
-            yield part
-
-    if hosts.count() == 1:
-        return np.hstack([*decoded_blocks(true)])
-    units = true.shape[1]
-    # Whole blocks, so that the numbers are those of one host.
-    width = block * math.ceil(units / block / hosts.count())
-    ours = true[:, hosts.index() * width :][:, :width]
-    decoded = np.zeros((len(fmri), width), prepared.dtype)
-    if ours.size:
-        decoded[:, : ours.shape[1]] = np.hstack([*decoded_blocks(ours)])
-    return np.hstack([*hosts.all_gather(decoded)])[:, :units]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from brainjax.io import feature_folders
 from brainjax.linear import ridge
-from brainjax.linear.arrays import evenly
 from brainjax.methods.inversion.method import Fitted
 
 UNITS = 200  # Of each layer, evenly chosen: all of them would be fitted twice.
@@ -17,9 +17,8 @@ def of_ridge(fitted: Fitted) -> dict[str, np.ndarray]:
     prepared = fitted.prepared
     fit = ridge.fitter(prepared)
     used, squares = [], []
-    for true in fitted.features.values():
-        flat = true.reshape(len(true), -1)
-        some = flat[:, evenly(flat.shape[1], UNITS)]
+    for layer in fitted.features.values():
+        some = feature_folders.read_some(layer, fitted.names, UNITS)
         weights = fit(ridge.scale_units(prepared, some).values).voxels
         used.append((weights != 0).mean(axis=0))
         squares.append(np.square(weights, dtype=np.float64).mean(axis=0))

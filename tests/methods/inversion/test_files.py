@@ -14,7 +14,8 @@ from tiny_inversion_files import LAYERS, NAMES, SETTINGS, network, run, tree
 
 from brainjax.errors import InputError
 from brainjax.io import arrays, feature_folders
-from brainjax.methods.inversion import files, search
+from brainjax.linear import scaling
+from brainjax.methods.inversion import files, scales, search
 from brainjax.methods.inversion.networks import features
 from brainjax.methods.inversion.problem import Settings
 from brainjax.methods.inversion.steps import Descent
@@ -193,12 +194,10 @@ def test_some_units_of_decoded_features(tmp_path, layers):
     with pytest.raises(InputError, match='tells of pictures with kept'):
         run(other, tmp_path / 'out')
     with pytest.raises(InputError, match='conv1_2 is that of all its units'):
-        files._targets(some, NAMES, True)
+        scales.published(some)
 
 
-def test_published_scales_and_missing_pictures(tmp_path, layers):
-    with pytest.raises(InputError, match='are those of vgg19_caffe'):
-        run(layers, tmp_path / 'out', published_scales=True)
+def test_missing_pictures(tmp_path, layers):
     with pytest.raises(InputError, match="no conv1_2 features of picture 'f'"):
         files.invert(
             layers, [*NAMES, 'f'], network(), SETTINGS, tmp_path / 'out'
@@ -206,12 +205,11 @@ def test_published_scales_and_missing_pictures(tmp_path, layers):
 
 
 def test_published_scales_give_the_spread(tmp_path, layers):
-    from brainjax.linear import scaling
-
-    found = files._targets(layers, NAMES, True)
-    for layer, values in found.items():
+    scale = scales.scaler(scales.published(layers), layers, NAMES)
+    for layer, found in layers.items():
+        values = scale(layer, feature_folders.read(found, NAMES))
         np.testing.assert_allclose(
-            scaling.picture_std(frozen.channels_first(values)),
+            scaling.picture_std(values),
             scaling.CAFFE_VGG19[layer],
             rtol=1e-4,
         )

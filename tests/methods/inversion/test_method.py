@@ -13,10 +13,12 @@ from tiny_inversion import get_config
 from brainjax import experiment
 from brainjax.errors import InputError
 from brainjax.evaluation import voxel_values
-from brainjax.io import metrics
+from brainjax.io import arrays, feature_folders, metrics, provenance
+from brainjax.linear import scaling
 from brainjax.methods.data import prepare
 from brainjax.methods.inversion.findings import findings
 from brainjax.methods.inversion.method import fit, reconstruct
+from brainjax.networks import frozen
 from brainjax.recordings import average_repeats, normalise
 
 SUBSETS = ('V1', 'V4+HVC', 'conv2_1')
@@ -107,11 +109,21 @@ def test_regions_layers_and_groups_are_scored_apart(finished):
 
 def test_one_layer_alone_is_that_layer_of_the_whole(finished):
     folder, _ = finished
-    found = [
-        np.load(folder / 'decoded' / label / 'conv2_1.npy')
-        for label in ('inversion', 'subsets/conv2_1')
-    ]
-    np.testing.assert_array_equal(*found)
+    about = json.loads(
+        (folder / 'subsets' / 'conv2_1' / 'inversion.json').read_text()
+    )['about']
+    assert about['layers'] == ['conv2_1']
+    part = arrays.read(folder / 'subsets' / 'conv2_1' / 'parts' / '0000.npz')
+    whole = feature_folders.open_layers(folder / 'decoded' / 'inversion')
+    true = feature_folders.open_layers(folder / 'features' / 'train')
+    names = part['names'].tolist()
+    decoded = feature_folders.read(whole['conv2_1'], names)
+    known = scaling.reference(
+        feature_folders.read(true['conv2_1'], true['conv2_1'].names)
+    )
+    scaled = scaling.scale(decoded, known, 'about_training_mean')
+    target = {'conv2_1': frozen.channels_last(scaled)}
+    assert str(part['targets']) == provenance.hash_tree(target)
 
 
 def test_a_run_that_was_cut_off_ends_with_the_same_files(finished, tmp_path):
@@ -122,6 +134,10 @@ def test_a_run_that_was_cut_off_ends_with_the_same_files(finished, tmp_path):
     (again / 'inversion' / 'parts' / '0001.npz').unlink()
     (again / 'inversion' / 'reconstructions.npz').unlink()
     shutil.rmtree(again / 'recovery')
+    (again / 'decoded' / 'inversion' / 'conv2_1.npy').unlink()
+    (again / 'features' / 'train' / 'features.json').unlink()
+    (again / 'features' / 'test' / 'conv1_2.npy').write_bytes(b'cut')
+    (again / 'features' / 'test' / 'made_from.json').unlink()
     (again / 'scores.json').unlink()
     assert experiment.run(in_parts(), again)['scores'] == results['scores']
     for name in ('reconstructions.npz', 'inversion/reconstructions.npz'):

@@ -8,17 +8,19 @@ import pytest
 from tiny_inversion import get_config
 
 from brainjax.errors import InputError
+from brainjax.io import feature_folders
 from brainjax.methods.inversion import search
 from brainjax.methods.inversion.networks import (
     build_network,
     feature_shapes,
-    true_features,
+    features,
 )
 from brainjax.methods.inversion.problem import (
     build_problem,
     from_config,
 )
 from brainjax.methods.inversion.steps import OPTIMISERS
+from brainjax.methods.inversion.true_features import extract
 from brainjax.networks import frozen
 from brainjax.networks.backbones import BACKBONES
 from brainjax.pictures import operations
@@ -65,15 +67,41 @@ def test_a_network_that_cannot_be_a_target_says_why():
 
 
 @pytest.mark.parametrize('fit', ['whole', 'centre'])
-def test_pictures_of_another_size_come_to_the_networks(fit):
+def test_pictures_of_another_size_come_to_the_networks(tmp_path, fit):
     config = network_config('vgg16', layers=('conv1_1',), fit=fit)
     images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
-    network = build_network(config)
-    found = true_features(network, images, config)['conv1_1']
-    size = config.network.size
+    network, size = build_network(config), config.network.size
     resized = operations.resize(images, size, fit)
     assert size == 32 and resized.shape == (2, 32, 32, 3)
-    same = true_features(network, resized, config)['conv1_1']
-    np.testing.assert_array_equal(found, same)
+    found = extract(network, images, ['a', 'b'], config, tmp_path)['conv1_1']
+    expected = features(network, np.float32(resized) / 255, ['conv1_1'])
+    np.testing.assert_allclose(
+        feature_folders.read(found, ['a', 'b']),
+        frozen.channels_first(expected['conv1_1']),
+        rtol=1e-5,
+        atol=1e-5,
+    )
     other = operations.resize(images, size, 'lanczos')
     assert np.any(other != resized)
+
+
+def test_features_of_other_pictures_replace_those_that_are_there(tmp_path):
+    config = network_config('vgg16', layers=('conv1_1',))
+    config.memory_gib = 1e-4  # A picture at a time.
+    network = build_network(config)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, 3, 16, 16, 3), np.uint8)
+    before = {}
+    for some in (*images, images[1]):
+        layer = extract(network, some, ['a', 'b', 'c'], config, tmp_path)
+        values = feature_folders.read(layer['conv1_1'], ['c', 'a', 'b'])
+        expected = features(
+            network,
+            np.float32(operations.resize(some, 32, 'whole')) / 255,
+            ['conv1_1'],
+        )
+        expected = frozen.channels_first(expected['conv1_1'])[[2, 0, 1]]
+        np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5)
+        stat = (tmp_path / 'conv1_1.npy').stat()
+        assert len(before) < 2 or before[1] == stat.st_mtime_ns
+        before[len(before)] = stat.st_mtime_ns
