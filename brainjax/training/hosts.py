@@ -90,22 +90,6 @@ def broadcast(tree: Any) -> Any:
     return jax.tree.map(numbers, jax.device_get(tree))
 
 
-def all_gather(array: np.ndarray) -> np.ndarray:
-    """Returns every host's array, bit by bit: [hosts, ...].
-
-    Args:
-      array: of the same shape and type on every host.
-    """
-    array = np.ascontiguousarray(array)
-    if count() == 1:
-        return array[None]
-    # A collective gives up on a host that takes long; a barrier does not.
-    barrier()
-    bytes_ = np.frombuffer(array.tobytes(), np.uint8)
-    got = multihost_utils.process_allgather(bytes_)
-    return np.frombuffer(got.tobytes(), array.dtype).reshape(-1, *array.shape)
-
-
 def my_items(work: Sequence[Any]) -> list[Any]:
     """Returns this host's share of a list: each item is one host's."""
     return list(work[index() :: count()])

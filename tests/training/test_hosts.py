@@ -83,7 +83,6 @@ def test_one_host_is_first_hears_itself_and_does_it_all(tmp_path):
     assert hosts.run_on_first(lambda: {'a': 1}) == {'a': 1}
     assert hosts.my_items([1, 2, 3]) == [1, 2, 3]
     array = np.arange(6.0).reshape(2, 3)
-    np.testing.assert_array_equal(hosts.all_gather(array), array[None])
     hosts.barrier()
     (tmp_path / 'there').touch()
     hosts.wait_for_file(tmp_path / 'there')
