@@ -82,7 +82,6 @@ def test_one_host_is_first_hears_itself_and_does_it_all(tmp_path):
     assert (hosts.index(), hosts.count(), hosts.is_first()) == (0, 1, True)
     assert hosts.run_on_first(lambda: {'a': 1}) == {'a': 1}
     assert hosts.my_items([1, 2, 3]) == [1, 2, 3]
-    array = np.arange(6.0).reshape(2, 3)
     hosts.barrier()
     (tmp_path / 'there').touch()
     hosts.wait_for_file(tmp_path / 'there')
