@@ -4,7 +4,6 @@ import itertools
 import time
 
 import host_blocks
-import numpy as np
 import pytest
 from conftest import TESTS
 from processes import run
