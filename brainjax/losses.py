@@ -27,7 +27,8 @@ def _safe_sqrt(x: jax.Array) -> jax.Array:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
 
 
-def _unit(features: jax.Array) -> jax.Array:
+def unit_features(features: jax.Array) -> jax.Array:
+    """Scales features [..., channels] to length 1 over channels."""
     # Both constants are the releases': where all channels are 0, the result
     # and its derivative stay finite.
     norm = jnp.sqrt(jnp.sum(features**2, axis=-1, keepdims=True) + 1e-10)
@@ -81,7 +82,9 @@ def cosine_feature_loss(prediction: jax.Array, target: jax.Array) -> jax.Array:
         >>> round(float(cosine_feature_loss(features, features[..., ::-1])), 5)
         1.0
     """
-    return jnp.mean(1 - jnp.sum(_unit(prediction) * _unit(target), axis=-1))
+    return jnp.mean(
+        1 - jnp.sum(unit_features(prediction) * unit_features(target), axis=-1)
+    )
 
 
 def absolute_feature_loss(

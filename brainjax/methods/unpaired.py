@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.pictures import on_disk
 from brainjax.recordings import Recording, leakage
 
 
@@ -58,7 +59,7 @@ def without_test(
         f'{found}; these {len(out)} unpaired pictures were left out '
         '(config.pictures.keep_test=True keeps them).'
     )
-    return pictures[rest], told, 0
+    return on_disk.select(pictures, rest), told, 0
 
 
 def _example(

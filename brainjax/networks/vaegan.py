@@ -32,6 +32,13 @@ CHANNELS = (192, 256, 384, 512, 768)
 # Of the generator: of its dense grid and of all layers but the last, RGB.
 GENERATOR_CHANNELS = (1024, 512, 384, 256, 192)
 
+# Ours: with batch norm before it, the tanh of mu begins with latents of this
+# standard deviation, far from its ends.
+MU_SCALE = 0.5
+# Ours: standard deviation of principal components before it; a tanh bends
+# larger ones.
+LINEAR_SCALE = 0.25
+
 _XAVIER = nn.initializers.xavier_uniform()
 
 
@@ -42,14 +49,20 @@ class Posterior(NamedTuple):
     log_sigma: jax.Array
 
 
-def _norm(axis_name: str | None, train: bool) -> nn.BatchNorm:
+def _norm(
+    axis_name: str | None,
+    train: bool,
+    name: str = 'norm',
+    scale: nn.initializers.Initializer = nn.initializers.ones,
+) -> nn.BatchNorm:
     return nn.BatchNorm(
         use_running_average=not train,
+        scale_init=scale,
         # The authors' values; Flax's own are .99 and 1e-5.
         momentum=0.9,
         epsilon=1e-6,
         axis_name=axis_name,
-        name='norm',
+        name=name,
     )
 
 
@@ -105,6 +118,21 @@ class TransposedLayer(nn.Module):
         return nn.elu(_norm(self.axis_name, train)(x))
 
 
+class Fixed(nn.Module):
+    """A linear map that training leaves as it is; zero at first."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [n, ...] to [n, features]."""
+        x = x.reshape(len(x), -1)
+        zeros = nn.initializers.zeros
+        kernel = self.param('kernel', zeros, (x.shape[1], self.features))
+        bias = self.param('bias', zeros, (self.features,))
+        return x @ jax.lax.stop_gradient(kernel) + jax.lax.stop_gradient(bias)
+
+
 class Encoder(nn.Module):
     """Picture to the posterior of its latents.
 
@@ -113,12 +141,18 @@ class Encoder(nn.Module):
       channels: of the layers, each of which halves the grid.
       sigma: centre and greatest distance from it of log sigma. Published:
         0 and 0.5.
+      normalise: whether there is batch norm before the tanh of mu, with
+        factors that begin at `MU_SCALE`. Published: no.
+      linear: whether a linear map of the picture is added before it; see
+        `methods.faces.networks`. Published: no.
       axis_name: device axis over which batch norm takes its statistics.
     """
 
     latents: int = LATENTS
     channels: Sequence[int] = CHANNELS
     sigma: tuple[float, float] = (0.0, 0.5)
+    normalise: bool = False
+    linear: bool = False
     axis_name: str | None = None
 
     @nn.compact
@@ -131,11 +165,17 @@ class Encoder(nn.Module):
             )
         dense = functools.partial(nn.Dense, self.latents, kernel_init=_XAVIER)
         x = dense(name='fc')(x.reshape(len(x), -1))  # No activation.
+        mu = dense(name='mu')(x)
+        if self.normalise:
+            scale = nn.initializers.constant(MU_SCALE)
+            mu = _norm(self.axis_name, train, 'mu_norm', scale)(mu)
+        if self.linear:
+            mu += Fixed(self.latents, name='linear')(images)
         centre, reach = self.sigma
         # Bounded, so that neither KL nor sampling can run away; what is
         # decoded from fMRI is not bound to -1..1.
         return Posterior(
-            jnp.tanh(dense(name='mu')(x)),
+            jnp.tanh(mu),
             centre + reach * jnp.tanh(dense(name='log_sigma')(x)),
         )
 
@@ -149,11 +189,14 @@ class Generator(nn.Module):
     Attributes:
       size: height and width of the picture in pixels.
       channels: of the dense grid, then of all layers but the last.
+      linear: whether a linear map of the latents is added to the picture; see
+        `methods.faces.networks`. Published: no.
       axis_name: device axis over which batch norm takes its statistics.
     """
 
     size: int = SIZE
     channels: Sequence[int] = GENERATOR_CHANNELS
+    linear: bool = False
     axis_name: str | None = None
 
     @nn.compact
@@ -169,6 +212,8 @@ class Generator(nn.Module):
             x = TransposedLayer(channels, self.axis_name, name=f'layer{i}')(
                 x, train
             )
+        if self.linear:
+            x += Fixed(x[0].size, name='linear')(latents).reshape(x.shape)
         return x
 
 
@@ -272,16 +317,30 @@ def _of(name: str, variables: Any) -> dict[str, Any]:
 def _encode(variables, images):
     if images.dtype == jnp.uint8:
         images = images.astype(jnp.float32) / 255
-    params = variables['params']
-    encoder = Encoder(len(params['mu']['bias']), channels(params))
-    return encoder.apply(variables, images).mean
+    return encoder_of(variables['params']).apply(variables, images).mean
 
 
 @functools.partial(jax.jit, static_argnames='brightness')
 def _generate(variables, latents, brightness):
-    params = variables['params']
-    generator = Generator(picture_size(params), channels(params))
+    generator = generator_of(variables['params'])
     return displayed(generator.apply(variables, latents), brightness)
+
+
+def encoder_of(params: Any) -> Encoder:
+    """Returns the encoder with these parameters, but for bounds of sigma."""
+    return Encoder(
+        len(params['mu']['bias']),
+        channels(params),
+        normalise='mu_norm' in params,
+        linear='linear' in params,
+    )
+
+
+def generator_of(params: Any) -> Generator:
+    """Returns the generator with these parameters."""
+    return Generator(
+        picture_size(params), channels(params), linear='linear' in params
+    )
 
 
 def channels(params: Any) -> tuple[int, ...]:

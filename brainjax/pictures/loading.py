@@ -152,7 +152,11 @@ def _decoded(
     shape = (len(chosen), size, size, 3)
     if not cached:
         images = np.empty(shape, np.uint8)
-        return images, _fill(images, found, chosen, source, way, rules)
+
+        def keep(start, part):
+            images[start : start + len(part)] = part
+
+        return images, _fill(keep, size, found, chosen, source, way, rules)
     names = [found.names[i] for i in chosen]
     key = [_DECODER, found.version, names, size, fit, rules]
     path = _cache_path(key)
@@ -160,9 +164,18 @@ def _decoded(
     if kept is not None:
         return kept
     with atomic(path) as temporary:
-        images = np.lib.format.open_memmap(temporary, 'w+', np.uint8, shape)
-        transparent = _fill(images, found, chosen, source, way, rules)
-        images.flush()
+        # Written and not mapped: mapped pages would count as memory.
+        with open(temporary, 'wb') as stream:
+            header = np.lib.format.header_data_from_array_1_0(
+                np.empty((0, *shape[1:]), np.uint8)
+            )
+            np.lib.format.write_array_header_1_0(
+                stream, header | {'shape': shape}
+            )
+            transparent = _fill(
+                lambda start, part: stream.write(part),
+                *(size, found, chosen, source, way, rules),
+            )
         checksum = _checksum(temporary)
     files.write_json(
         path.with_suffix('.json'),
@@ -215,30 +228,35 @@ def _checksum(path: pathlib.Path) -> int:
 
 
 def _fill(
-    images: np.ndarray,
+    keep: Callable[[int, np.ndarray], Any],
+    size: int,
     found: Source,
     chosen: np.ndarray,
     source: PathLike,
     fit: operations.Fit,
     rules: Rules,
 ) -> int:
-    """Decodes pictures into `images`, in threads; counts transparent ones."""
-    size = images.shape[1]
+    """Decodes pictures in threads; counts transparent ones.
 
-    def make(place: int, picture: Encoded) -> bool:
-        name = found.names[chosen[place]]
+    Args:
+      keep: takes the place of the first and some pictures, in order.
+      size: of the pictures; the others as in `_decoded`.
+    """
+
+    def make(number: int, picture: Encoded) -> tuple[np.ndarray, bool]:
+        name = found.names[number]
         decoded = decode(picture, name, source, rules)
         try:
-            images[place] = fit(decoded.image, size)
+            return np.asarray(fit(decoded.image, size)), decoded.transparent
         except ValueError as error:
             raise InputError(f'{source}: picture {name}: {error}.') from error
-        return decoded.transparent
 
     transparent = 0
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for start in range(0, len(chosen), _CHUNK):
             part = chosen[start : start + _CHUNK].tolist()
             fetched = list(found.fetch(part))
-            places = range(start, start + len(part))
-            transparent += sum(pool.map(make, places, fetched))
+            images, clear = zip(*pool.map(make, part, fetched))
+            keep(start, np.stack(images))
+            transparent += sum(clear)
     return transparent

@@ -280,3 +280,23 @@ def test_no_faces_and_other_whole_numbers():
     assert vaegan.generate(variables, np.empty((0, 6))).shape == none.shape
     with pytest.raises(InputError, match='pictures are int16; give uint8'):
         vaegan.encode(variables, np.ones((1, 16, 16, 3), np.int16))
+
+
+def test_batch_norm_before_mu():
+    """What the running statistics say, beside an independent form."""
+    encoder = vaegan.Encoder(4, (4, 8), normalise=True)
+    images = jax.random.uniform(jax.random.key(1), (6, 16, 16, 3))
+    variables = encoder.init(jax.random.key(0), images)
+    found, changed = encoder.apply(
+        variables, images, train=True, mutable=['batch_stats']
+    )
+    raw = np.arctanh(np.float64(found.mean))
+    np.testing.assert_allclose(raw.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(raw.std(0), vaegan.MU_SCALE, rtol=1e-3)
+    plain = vaegan.Encoder(4, (4, 8)).apply(
+        variables | changed, images, train=True, mutable=['batch_stats']
+    )[0]
+    raw_plain = np.arctanh(np.float64(plain.mean))
+    expected = raw_plain - raw_plain.mean(0)
+    expected *= vaegan.MU_SCALE / raw_plain.std(0)
+    np.testing.assert_allclose(raw, expected, atol=1e-3)

@@ -38,6 +38,9 @@ def vanrullen2019() -> ConfigDict:
     # its short side. Code: a tenth of the side, rounded down, is left out on
     # each side, which leaves 144 of CelebA's 178 px.
     c.pictures.crop = 144 / 178
+    # Ours: pictures of a path stay in the cache folder, decoded, and are read
+    # batch by batch; all of CelebA are 9.3 GiB.
+    c.pictures.on_disk = True
 
     c.networks = ConfigDict()
     # '': train them; else a .safetensors file of `vaegan_weights.save`, or
@@ -49,6 +52,12 @@ def vanrullen2019() -> ConfigDict:
     c.networks.channels = vaegan.CHANNELS
     c.networks.generator_channels = vaegan.GENERATOR_CHANNELS
     c.networks.discriminator_channels = vaegan.CHANNELS  # CADL: as encoder.
+    # Ours: whether there is batch norm before the tanh of mu, which keeps
+    # latents from its ends.
+    c.networks.normalise_mu = False
+    # Ours: whether fixed linear maps, the principal components of the training
+    # pictures, are added to encoder and generator.
+    c.networks.linear = False
     # Centre and reach of the latents' log sigma. Code.
     c.networks.log_sigma = (0.0, 0.5)
     # 'maximum': a generated picture is divided by its greatest value. Code,
@@ -65,6 +74,13 @@ def vanrullen2019() -> ConfigDict:
     c.training.first_feature = 3
     # Ours: weight of the squared error of pixels in the reconstruction loss.
     c.training.pixels = 0.0
+    # Ours: weight of the squared distance between features of a network that
+    # knows pictures, of unit length over channels and by their number of
+    # places (LPIPS without its heads, Zhang et al. 2018); its weights, which
+    # `brainjax fetch` gets, and its layers.
+    c.training.perceptual = 0.0
+    c.training.perceptual_network = 'squeezenet'
+    c.training.perceptual_layers = ('relu1', 'fire4')
     # What the generator adds to reconstruction. With L = (log D(x) +
     # log(1 - D(x_rec)) + log(1 - D(x_prior))) / 3, which the discriminator
     # maximises: 'cadl' is -L, as CADL has it, which makes the generator help
@@ -128,6 +144,7 @@ def narrow() -> ConfigDict:
     """
     c = vanrullen2019()
     c.size = 64
+    c.pictures.on_disk = False
     c.pictures.crop = 1.0  # For faces that are cut tightly, as UTKFace.
     c.networks.latents = 128
     c.networks.channels = (16, 32, 96, 160)

@@ -25,6 +25,7 @@ from brainjax.methods.faces.losses import GAMES
 from brainjax.methods.faces.networks import PARTS, build
 from brainjax.methods.faces.steps import build_optimizer
 from brainjax.networks import vaegan
+from brainjax.pictures import on_disk
 from brainjax.recordings import Recording, Stimuli, need_pictures, roi_mask
 from brainjax.recordings.on_disk import mean_and_std
 from brainjax.simulation.face_scenes import KINDS, faces
@@ -109,7 +110,10 @@ def simulate(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     )
     unpaired = np.sort(rest)
     return Loaded(
-        recording, images[unpaired], notes, [names[i] for i in unpaired]
+        recording,
+        on_disk.select(images, unpaired),
+        notes,
+        [names[i] for i in unpaired],
     )
 
 

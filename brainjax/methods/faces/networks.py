@@ -1,5 +1,6 @@
 """The VAE-GAN's networks, built or loaded as a config says."""
 
+import functools
 from typing import Any
 
 import jax
@@ -33,9 +34,16 @@ def build(
         vaegan.grid(config.size, len(channels))
     return (
         vaegan.Encoder(
-            c.latents, encoder, tuple(c.log_sigma), axis_name=parallel.AXIS
+            c.latents,
+            encoder,
+            tuple(c.log_sigma),
+            normalise=c.normalise_mu,
+            linear=c.linear,
+            axis_name=parallel.AXIS,
         ),
-        vaegan.Generator(config.size, generator, axis_name=parallel.AXIS),
+        vaegan.Generator(
+            config.size, generator, linear=c.linear, axis_name=parallel.AXIS
+        ),
         vaegan.Discriminator(discriminator),
     )
 
@@ -58,6 +66,49 @@ def initialise(config: ConfigDict, key: jax.Array) -> dict[str, Any]:
         }
         for kind in ('params', 'batch_stats')
     }
+
+
+def start_as_components(
+    params: Any, mean: np.ndarray, components: np.ndarray, std: np.ndarray
+) -> dict[str, Any]:
+    """Makes a VAE-GAN with linear paths begin as principal components.
+
+    The encoder's fixed map gives the picture's scores with the standard
+    deviation LINEAR_SCALE, the generator's the picture of these; what the
+    layers add to both begins at zero, and learns what is not linear.
+
+    Args:
+      params: {'encoder', 'generator', ...} with `linear` in both.
+      mean: [size, size, 3] of the training pictures.
+      components: [latents, size, size, 3], orthonormal.
+      std: [latents] of the training scores.
+
+    Returns:
+      The parameters, changed.
+    """
+    basis = components.reshape(len(components), -1)
+    scale = vaegan.LINEAR_SCALE / np.maximum(std, 1e-6 * std.max())
+    # The best linear inverse of tanh for normal scores: E[st] / E[t^2].
+    draws = np.random.default_rng(0).standard_normal(100_000)
+    bent = np.tanh(vaegan.LINEAR_SCALE * draws)
+    slope = vaegan.LINEAR_SCALE * (draws * bent).mean() / (bent**2).mean()
+    forth = basis.T * scale
+    encoder, generator = dict(params['encoder']), dict(params['generator'])
+    encoder['linear'] = {
+        'kernel': jnp.float32(forth),
+        'bias': jnp.float32(-mean.ravel() @ forth),
+    }
+    generator['linear'] = {
+        'kernel': jnp.float32(basis * (slope / scale)[:, None]),
+        'bias': jnp.float32(mean.ravel()),
+    }
+    last = f'layer{len(vaegan.channels(generator))}'
+    normed = 'mu_norm' in encoder
+    zero = functools.partial(jax.tree.map, jnp.zeros_like)
+    at = ('mu_norm', 'scale') if normed else ('mu', 'kernel')
+    encoder[at[0]] = encoder[at[0]] | {at[1]: zero(encoder[at[0]][at[1]])}
+    generator[last] = generator[last] | {'norm': zero(generator[last]['norm'])}
+    return dict(params) | {'encoder': encoder, 'generator': generator}
 
 
 def load(config: ConfigDict) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
-from brainjax.pictures import loading
+from brainjax.pictures import loading, on_disk
 from brainjax.recordings import Recording
 from brainjax.simulation.face_scenes import KINDS
 
@@ -34,7 +34,7 @@ def load_faces(
 
     Returns:
       [n, size, size, 3] uint8, n names, and sentences on what was skipped or
-      filled in.
+      filled in. With `config.pictures.on_disk` pictures of a path are `OnDisk`.
     """
     c, notes = config.pictures, []
     if not c.path and given is None:
@@ -47,10 +47,11 @@ def load_faces(
         config.size,
         limit=c.number,
         seed=config.seed,
+        cached=c.on_disk,
         fit=fit_name(config),
         tell=notes.append,
     )
-    return images, names, notes
+    return on_disk.from_mapped(images), names, notes
 
 
 def fit_name(config: ConfigDict) -> str:

@@ -4,6 +4,7 @@ It is step(state, frozen, batch) -> (state, metrics) for all three networks at
 once. Pictures travel as uint8.
 """
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -11,8 +12,10 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
+from brainjax.losses import unit_features
 from brainjax.methods.faces import losses
 from brainjax.methods.faces.networks import PARTS, build
+from brainjax.networks.frozen import Architecture
 from brainjax.training import parallel
 from brainjax.training import state as training_state
 from brainjax.training.optimizers import optimizer, separate, stepwise
@@ -46,10 +49,13 @@ def build_optimizer(config: ConfigDict) -> optax.GradientTransformation:
     )
 
 
-def vaegan_step(config: ConfigDict) -> Callable:
+def vaegan_step(
+    config: ConfigDict, perceive: Architecture | None = None
+) -> Callable:
     """Returns the step that updates all three networks.
 
-    A batch holds 'images' [n, size, size, 3] uint8; `frozen` holds nothing.
+    A batch holds 'images' [n, size, size, 3] uint8; `frozen` holds the
+    parameters of `perceive`, the network of the perceptual loss.
 
     Each network has its own loss and is changed by no other's:
 
@@ -58,7 +64,8 @@ def vaegan_step(config: ConfigDict) -> Callable:
       discriminator  -L_gan
 
     L_rec is the squared error of the discriminator's features (Larsen et al.
-    2016) and, if `pixels`, of pixels.
+    2016) and, if `pixels`, of pixels, and, if `perceptual`, of the features
+    of a network that knows pictures.
 
     Batch norm: pictures x, reconstructions and samples of the prior each go
     through the generator or encoder in a pass of their own, normalised by
@@ -73,7 +80,6 @@ def vaegan_step(config: ConfigDict) -> Callable:
     update = build_optimizer(config)
 
     def step(state, frozen, batch):
-        del frozen
         params, stats = state.params, state.batch_stats
         images, noise, prior = draws(config, state, batch['images'])
         n = len(images)
@@ -134,6 +140,19 @@ def vaegan_step(config: ConfigDict) -> Callable:
         reconstruction += (
             c.pixels * losses.half_squared_norm(reconstructed - images).mean()
         )
+
+        if perceive:
+
+            def look(x):
+                return _features(perceive, frozen, c.perceptual_layers, x)
+
+            seen, look_back = jax.vjp(look, reconstructed)
+            errors = [a - b for a, b in zip(seen, look(images))]
+            (by_looks,) = look_back([c.perceptual / n * e for e in errors])
+            to_reconstructed += by_looks
+            reconstruction += c.perceptual * sum(
+                losses.half_squared_norm(e).mean() for e in errors
+            )
 
         # The discriminator's loss and the generator's in the game.
         own = jax.grad(lambda logits: -losses.gan_objective(logits))(logits)
@@ -206,6 +225,16 @@ def _in_training(module, stats, dtype, params, x):
 def _discriminate(discriminator, dtype, params, images):
     params, images = cast((params, images), dtype)
     return cast(discriminator.apply({'params': params}, images), 'float32')
+
+
+def _features(network, params, layers, images):
+    """Features of unit length over channels, by the root of their places."""
+    found = network.apply(params, images, layers)
+    return [
+        unit_features(found[layer])
+        / math.sqrt(math.prod(found[layer].shape[1:3]))
+        for layer in layers
+    ]
 
 
 def _sum(*trees):

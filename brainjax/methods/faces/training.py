@@ -17,14 +17,35 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from brainjax.io import provenance
 from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
+from brainjax.linear import pca
 from brainjax.methods.data import made_from
 from brainjax.methods.faces import steps
 from brainjax.methods.faces.data import check_config, check_pictures
-from brainjax.methods.faces.networks import initialise, reconstruct
+from brainjax.methods.faces.networks import (
+    initialise,
+    reconstruct,
+    start_as_components,
+)
+from brainjax.networks import frozen
 from brainjax.training import parallel
 from brainjax.training import state as training_state
 from brainjax.training.batches import indices
 from brainjax.training.loop import History, train
+
+
+def first_variables(
+    images: np.ndarray, config: ConfigDict, key: jax.Array
+) -> dict[str, Any]:
+    """Returns what training begins with; see `start_as_components`."""
+    variables = initialise(config, key)
+    if config.networks.linear:
+        k = config.networks.latents
+        found = pca.fit(images, k, seed=config.seed)
+        variables['params'] = start_as_components(
+            variables['params'], found.mean, found.components, found.std
+        )
+    return variables
+
 
 # What a VAE-GAN depends on beside its pictures.
 KEYS = ('seed', 'size', 'compute_dtype', 'networks', 'training')
@@ -74,15 +95,16 @@ def fit_vaegan(
 
     init_key, run_key = jax.random.split(jax.random.key(config.seed))
     state = training_state.create(
-        initialise(config, init_key),
+        first_variables(images, config, init_key),
         steps.build_optimizer(config),
         run_key,
         steps.METRICS,
     )
+    sees = frozen.load(c.perceptual_network) if c.perceptual else None
     state, history = train(
-        steps.vaegan_step(config),
+        steps.vaegan_step(config, sees and sees.architecture),
         state,
-        {},
+        sees.params if sees else {},
         batch_at,
         epochs=c.epochs,
         steps_per_epoch=c.steps,

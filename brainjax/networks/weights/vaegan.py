@@ -180,13 +180,9 @@ def check(variables: dict[str, Any], source: PathLike) -> None:
 def _expected(variables):
     """The shapes of a whole VAE-GAN with these layers and latents."""
     params = variables['params']
-    channels = {
-        part: vaegan.channels(params[part]) for part in ('encoder', 'generator')
-    }
-    latents = len(params['encoder']['mu']['bias'])
-    size = vaegan.picture_size(params['generator'])
-    encoder = vaegan.Encoder(latents, channels['encoder'])
-    generator = vaegan.Generator(size, channels['generator'])
+    encoder = vaegan.encoder_of(params['encoder'])
+    generator = vaegan.generator_of(params['generator'])
+    latents, size = encoder.latents, generator.size
     result = {}
     for part, module, shape in (
         ('encoder', encoder, (1, size, size, 3)),
