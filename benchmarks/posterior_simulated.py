@@ -176,13 +176,15 @@ def cost(options):
     unpaired, _ = loading.load(options.data, 28, limit=UNPAIRED)
     data = prepare(digits69.read(options.data), unpaired)
     arrays = {
-        'digits69': references.fit(data, options.seed).training,
-        '1200 trials, 4643 voxels, 112 px': large_arrays(options.seed),
+        'digits69': (28, references.fit(data, options.seed).training),
+        '1200 trials, 4643 voxels, 112 px': (112, large_arrays(options.seed)),
     }
     found = {}
-    for name, (pictures, fmri, stimulus, free) in arrays.items():
+    for name, (size, (pictures, fmri, stimulus, free)) in arrays.items():
         times = [time.process_time()]
-        fitted = reference.fit(pictures, fmri, stimulus, free)
+        fitted = reference.fit(
+            pictures, fmri, stimulus, free, shape=(size, size, 1)
+        )
         times.append(time.process_time())
         tuned.fit(np.float64(fmri), stimulus, pictures)
         times.append(time.process_time())

@@ -214,8 +214,17 @@ class PicturePosterior(Estimator):
       n_features_in_: number of voxels.
     """
 
-    def __init__(self, seed: int = 0):
-        """Takes the seed of folds and draws."""
+    def __init__(
+        self, shape: tuple[int, int, int] | None = None, seed: int = 0
+    ):
+        """Says what a row of pixels is.
+
+        Args:
+          shape: (height, width, channels); each voxel's weights may then be
+            local, see `linear.bayes.receptive_fields`.
+          seed: of folds and draws.
+        """
+        self.shape = shape
         self.seed = seed
 
     def fit(
@@ -246,6 +255,12 @@ class PicturePosterior(Estimator):
                 'do not belong together; give each trial the row of its '
                 'picture.'
             )
+        if self.shape is not None and np.prod(self.shape) != y.shape[1]:
+            raise InputError(
+                f'the pictures have {y.shape[1]} pixels, and shape '
+                f'{self.shape} has {np.prod(self.shape)}; give (height, width, '
+                'channels) of a row.'
+            )
         rows, shown = np.unique(shown, return_inverse=True)
         self._mean, std = X.mean(axis=0), X.std(axis=0)
         self._std = np.where(std > 0, std, np.inf)  # Constant voxels tell 0.
@@ -255,6 +270,7 @@ class PicturePosterior(Estimator):
             self._scaled(X),
             shown,
             np.float32(as_numbers(free, 'the unpaired pictures')),
+            shape=self.shape,
             seed=self.seed,
         )
         self.n_features_in_ = X.shape[1]

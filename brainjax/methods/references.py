@@ -76,11 +76,12 @@ def fit(data: Data, seed: int = 0) -> References:
         stimulus,
         free.reshape(len(free), -1),
     )
-    fitted = reference.fit(*training, seed=seed)
+    shape = (*images.shape[1:3], channels)
+    fitted = reference.fit(*training, shape=shape, seed=seed)
     counts = np.bincount(data.recording.test.stimulus)
     return References(
         fitted,
-        (*images.shape[1:3], channels),
+        shape,
         counts[data.test.stimulus],
         training,
         [_in_words(fitted), *notes],
@@ -183,15 +184,20 @@ def _is_grey(images: np.ndarray) -> bool:
 
 def _in_words(fitted: Reference) -> str:
     choice, model = fitted.choice, fitted.model
+    mixture = model.encoder.mixture
+    local = f'weights local in {100 * mixture.local:.0f} % of voxels'
     return (
         'References, chosen inside the training stimuli: ridge with alpha '
         f'{fitted.ridge.alpha:.3g}; closed-form posterior with '
-        f'{len(model.prior.std)} axes, the training pictures counting '
-        f'{choice.weight:g} times as much as the unpaired ones, p = '
-        f'{model.encoder.power:g}, lambda = {model.encoder.noise:.3g}, '
-        f'{100 * model.noise.share:.0f} % of the noise independent between '
-        f'voxels and {100 * model.noise.lasting:.0f} % of it not reduced by '
-        f'repeats, its variance times {choice.widening:g}. For its mean these '
-        f'are {choice.mean_weight:g} and {choice.mean_widening:g}, and ridge '
-        f'has a part of {choice.mean_ridge:g} in it.'
+        f'{len(model.prior.std)} axes, '
+        f'{local if choice.local else "weights over the whole picture"}, the '
+        f'training pictures counting {choice.weight:g} times as much as the '
+        f'unpaired ones, p = {model.encoder.power:g}, lambda = '
+        f'{model.encoder.noise:.3g}, {100 * model.noise.share:.0f} % of the '
+        f'noise independent between voxels and {100 * model.noise.lasting:.0f} '
+        '% of it not reduced by repeats, its variance times '
+        f'{choice.widening:g}. For its mean these are '
+        f'{"local" if choice.mean_local else "whole"} weights, '
+        f'{choice.mean_weight:g} and {choice.mean_widening:g}, and ridge has a '
+        f'part of {choice.mean_ridge:g} in it.'
     )

@@ -8,7 +8,7 @@ from scipy import special
 
 from brainjax.linear import correlation
 from brainjax.linear.bayes import encoder as encoders
-from brainjax.linear.bayes import likelihood
+from brainjax.linear.bayes import likelihood, receptive_fields
 from brainjax.linear.bayes import noise as noises
 from brainjax.linear.bayes import posterior as posteriors
 from brainjax.linear.bayes import prior as priors
@@ -19,6 +19,7 @@ FOLDS = 5
 COMPARED = 300  # Pictures that identification looks at.
 PIXELS = 800  # That the choice looks at.
 ROUNDING = 1e-6  # Of scores.
+SURE = 1.0  # Standard errors.
 LEAST = 0.01  # Of a pixel's standard deviation; a byte's rounding is .001.
 
 
@@ -26,18 +27,21 @@ class Choice(NamedTuple):
     """What held-out training stimuli chose.
 
     Attributes:
+      local: which encoder, 1 that with local weights.
       weight: of the training pictures in the prior.
       widening: of the noise.
       crps: of that posterior, in 0..1, the mean over held-out pictures.
-      mean_weight, mean_widening: the same of the reconstruction, which is
-        chosen by pixel correlation plus two-way identification among those
-        that are below ridge in neither.
+      mean_local, mean_weight, mean_widening: the same of the reconstruction,
+        which is chosen by pixel correlation plus two-way identification among
+        those that are below ridge in neither.
       mean_ridge: part of ridge in it.
     """
 
+    local: int
     weight: float
     widening: float
     crps: float
+    mean_local: int
     mean_weight: float
     mean_widening: float
     mean_ridge: float
@@ -46,7 +50,9 @@ class Choice(NamedTuple):
 def choose(
     basis: priors.Basis,
     data: tuple,
-    fitted: tuple[encoders.Encoder, noises.Noise],
+    fitted: Sequence[
+        tuple[receptive_fields.Windows, encoders.Encoder, noises.Noise]
+    ],
     ridge: tuple[float, np.ndarray],
     grid: tuple[Sequence[float], Sequence[float]],
     seed: int,
@@ -57,7 +63,7 @@ def choose(
       basis: of the pictures.
       data: moments of the unpaired pictures or None, coordinates of the
         training stimuli, their trials and what each showed.
-      fitted: to all training trials.
+      fitted: encoders to choose from, with the windows of their weights.
       ridge: alpha and the pictures [stimuli, pixels].
       grid: weights and widenings to choose from.
       seed: of the folds.
@@ -70,58 +76,69 @@ def choose(
     # The basis has seen these pictures: it lacks less of them than of others.
     lacking = (pictures - priors.pictures(basis, seen))[:, ::step].var(axis=0)
     basis = priors.Basis(basis.origin[::step], basis.axes[:, ::step])
-    mean = np.zeros((len(weights), len(widenings), *cut.shape), np.float32)
+    sides = len(fitted), len(weights), len(widenings)
+    mean = np.zeros((*sides, *cut.shape), np.float32)
     variance = np.zeros_like(mean)
     other = np.zeros_like(cut)
     for held_out in tuned.folds(len(pictures), FOLDS, seed):
         rows, shown, test = tuned.hold_out(fmri, stimulus, held_out)
         kept, shown = np.unique(shown, return_inverse=True)
-        encoder, noise = likelihood.fit(free, seen[kept], rows, shown, fitted)
         repeats = np.bincount(stimulus)[held_out]
         other[held_out] = tuned.held_out_pictures(
             fmri, stimulus, cut, held_out, [alpha]
         )[0]
-        known = {
-            count: posteriors.precision(encoder, noise, count, encoder.doubt)
-            for count in np.unique(repeats)
-        }
-        for i, weight in enumerate(weights):
-            prior = priors.mixed(free, seen[kept], weight)
-            readout = priors.readout(basis, prior)
-            origin = priors.pictures(basis, prior.mean[None])
-            model = posteriors.model(prior, encoder, noise)
-            for j, widening in enumerate(widenings):
-                model = model._replace(widening=widening)
-                for count, precision in known.items():
-                    rows = repeats == count
-                    z, told = posteriors.estimate(model, precision, test[rows])
-                    one = posteriors.Posterior(
-                        z, np.zeros(len(z), int), [told], model.seen
-                    )
-                    place = (i, j, held_out[rows])
-                    mean[place] = z @ readout.T + origin
-                    variance[place] = posteriors.variance(one, readout)
+        mixed = [priors.mixed(free, seen[kept], weight) for weight in weights]
+        for place, (windows, *like) in enumerate(fitted):
+            encoder, noise = likelihood.fit(
+                free, seen[kept], rows, shown, like, windows
+            )
+            for i, prior in enumerate(mixed):
+                model = posteriors.model(prior, encoder, noise)
+                found = _estimates(basis, model, test, repeats, widenings)
+                mean[place, i][:, held_out], variance[place, i][:, held_out] = (
+                    found
+                )
     deviation = np.sqrt(variance + lacking + LEAST**2 * cut.var())
-    crps = _crps(mean, deviation, cut).mean(axis=(2, 3))
-    i, j = np.unravel_index(np.argmin(crps), crps.shape)
+    crps = _crps(mean, deviation, cut).mean(axis=(-2, -1))
+    local, i, j = np.unravel_index(np.argmin(crps), sides)
     scores = np.array(
         [
-            [
-                [_scores((1 - a) * one + a * other, cut) for a in RIDGE_PARTS]
-                for one in row
-            ]
-            for row in mean
+            [_scores((1 - a) * one + a * other, cut) for a in RIDGE_PARTS]
+            for one in mean.reshape(-1, *cut.shape)
         ]
-    )
-    m, n, a = _best(scores, _scores(other, cut))
+    ).reshape(*sides, len(RIDGE_PARTS), -1, 2)
+    mean_local, m, n, a = _best(scores, _scores(other, cut))
     return Choice(
+        int(local),
         weights[i],
         widenings[j],
-        float(crps[i, j]),
+        float(crps[local, i, j]),
+        int(mean_local),
         weights[m],
         widenings[n],
         RIDGE_PARTS[a],
     )
+
+
+def _estimates(basis, model, fmri, repeats, widenings):
+    """Means and variances [widenings, n, pixels] of held-out stimuli."""
+    encoder, prior = model.encoder, model.prior
+    readout = priors.readout(basis, prior)
+    origin = priors.pictures(basis, prior.mean[None])
+    shape = len(widenings), len(fmri), readout.shape[0]
+    mean, variance = (np.empty(shape, np.float32) for _ in range(2))
+    for count in np.unique(repeats):
+        known = posteriors.precision(encoder, model.noise, count, encoder.doubt)
+        rows = repeats == count
+        for j, widening in enumerate(widenings):
+            model = model._replace(widening=widening)
+            z, told = posteriors.estimate(model, known, fmri[rows])
+            one = posteriors.Posterior(
+                z, np.zeros(len(z), int), [told], model.seen
+            )
+            mean[j, rows] = z @ readout.T + origin
+            variance[j, rows] = posteriors.variance(one, readout)
+    return mean, variance
 
 
 def best_part(
@@ -141,22 +158,27 @@ def best_part(
 
 
 def _best(scores, least):
-    """Place of the largest sum of scores [..., 2] of which none is below."""
-    # What one score gains is not to be paid for with the other.
-    below = (scores < least - ROUNDING).any(axis=-1)
-    total = np.where(below, -np.inf, scores.sum(axis=-1))
+    """Place of the largest sum of scores [..., n, 2] of which none is below.
+
+    What one score gains is not to be paid for with the other; and of many
+    candidates, the best of a few pictures is so by chance: above `least`
+    [n, 2] by `SURE` standard errors of the difference over pictures counts as
+    above.
+    """
+    gain = scores - least
+    error = gain.std(axis=-2, ddof=1) / np.sqrt(len(least))
+    below = (gain.mean(axis=-2) < SURE * error - ROUNDING).any(axis=-1)
+    total = np.where(below, -np.inf, scores.mean(axis=-2).sum(axis=-1))
     return np.unravel_index(np.argmax(total), total.shape)
 
 
 def _scores(found, truth):
-    """Pixel correlation and two-way identification, means over pictures."""
+    """Pixel correlation and two-way identification of each picture, [n, 2]."""
     step = -(-len(truth) // COMPARED)
     r = correlation.all_pairs(truth[::step], found[::step], constant=0.0)
     own = np.diagonal(r)
-    others = ((own > r).sum() + 0.5 * ((own == r).sum() - len(r))) / (
-        len(r) * (len(r) - 1)
-    )
-    return np.array([own.mean(), others])
+    others = (own > r).sum(axis=0) + 0.5 * ((own == r).sum(axis=0) - 1)
+    return np.stack([own, others / (len(r) - 1)], axis=-1)
 
 
 def _crps(mean, deviation, truth):

@@ -30,45 +30,92 @@ POWERS = (1.0, 1.5, 2.0)
 LAMBDAS = tuple(10.0 ** (k / 2) for k in range(-2, 9))
 
 
+class Mixture(NamedTuple):
+    """How often a window and a lambda are right; see `receptive_fields`.
+
+    Attributes:
+      power: p.
+      parts: [windows, lambdas], sums to 1.
+      local: mean over voxels of what is not the window of the whole picture.
+    """
+
+    power: float
+    parts: np.ndarray
+    local: float
+
+
+WHOLE = Mixture(0.0, np.zeros((0, 0)), 0.0)  # No windows.
+
+
 class Encoder(NamedTuple):
     """What is known of the weights of all voxels.
 
     Attributes:
       power, noise: p and lambda.
       features: [q, Q] such that a(y) = features @ (y - centre).
+      certain: [m, Q] such that |certain @ (y - centre)|^2 of |a|^2 is what the
+        training trials took away from the uncertainty of a response.
       centre: [Q] y_bar.
       variance: [voxels] t_v.
-      directions: [k, q], orthonormal; b = directions @ a is what the training
-        trials tell of.
+      directions: [k, Q]; b = directions @ (y - centre) is all that responses
+        depend on.
       weights: [k, voxels] posterior mean of the weights of b.
-      known: [k] from 0 to 1, part of the prior variance of the weights of b
-        that the training trials took away.
       residuals: [trials, voxels] of each training trial, its stimulus left
         out.
       doubt: mean over the training trials of what `uncertainty` says of their
         stimuli when they are left out.
       evidence: log marginal likelihood of the training trials.
+      mixture: of windows, `WHOLE` where there are none.
     """
 
     power: float
     noise: float
     features: np.ndarray
+    certain: np.ndarray
     centre: np.ndarray
     variance: np.ndarray
     directions: np.ndarray
     weights: np.ndarray
-    known: np.ndarray
     residuals: np.ndarray
     doubt: float
     evidence: float
+    mixture: Mixture = WHOLE
+
+
+class Seen(NamedTuple):
+    """Training stimuli and the averages of their trials.
+
+    Attributes:
+      pictures: [stimuli, Q].
+      centre: [Q] mean of the trials' pictures.
+      repeats: [stimuli] trials of each, as floats.
+      root: [stimuli, 1] their square roots.
+      averages: [stimuli, voxels].
+      energy: [voxels] sum of the squares of all trials.
+      trials: how many.
+    """
+
+    pictures: np.ndarray
+    centre: np.ndarray
+    repeats: np.ndarray
+    root: np.ndarray
+    averages: np.ndarray
+    energy: np.ndarray
+    trials: int
+
+    @property
+    def freedom(self) -> int:
+        """Of the trials, whose mean has been taken off."""
+        return self.trials - 1
+
+    def over_trials(self, values: np.ndarray) -> np.ndarray:
+        """Mean over trials of what is told of stimuli, [stimuli, ...]."""
+        return self.repeats @ values / self.trials
 
 
 class _Design(NamedTuple):
     power: float
     features: np.ndarray
-    centre: np.ndarray
-    repeats: np.ndarray
-    averages: np.ndarray
     left: np.ndarray
     singular: np.ndarray
     right: np.ndarray
@@ -93,78 +140,91 @@ def fit(
       stimulus: [trials] int, rows of `pictures`; each row has a trial.
       powers, lambdas: to choose from.
     """
-    designs = [
-        _design(pictures, prior, fmri, stimulus, power) for power in powers
-    ]
+    shown = seen(pictures, fmri, stimulus)
+    designs = [_design(shown, prior, power) for power in powers]
     evidence, noise, variance, design = max(
         (
-            (*_evidence(design, len(fmri), noise), design)
+            (*_evidence(design, shown.freedom, noise), design)
             for design in designs
             for noise in lambdas
         ),
         key=lambda found: found[0],
     )
-    singular, repeats = design.singular, design.repeats
+    singular, repeats = design.singular, shown.repeats
     known = singular**2 / (singular**2 + noise)
     # Leaving a stimulus out, by what the hat matrix says of its average.
     # The mean, taken off the trials, has a part in it.
     leverage = design.left**2 @ known + repeats / len(fmri)
-    root = np.sqrt(repeats)[:, None]
     fitted = design.left @ (known[:, None] * design.response)
-    wrong = (root * design.averages - fitted) / (1 - leverage)[:, None] / root
+    wrong = shown.root * shown.averages - fitted
+    wrong /= shown.root * (1 - leverage)[:, None]
     doubt = noise * leverage / (1 - leverage) / repeats
+    directions = design.right @ design.features
     return Encoder(
         power=design.power,
         noise=noise,
         features=design.features,
-        centre=design.centre,
+        certain=np.sqrt(known)[:, None] * directions,
+        centre=shown.centre,
         variance=variance,
-        directions=design.right,
+        directions=directions,
         weights=(known / singular)[:, None] * design.response,
-        known=known,
-        residuals=fmri + (wrong - design.averages)[stimulus],
-        doubt=float(doubt[stimulus].mean()),
+        residuals=fmri + (wrong - shown.averages)[stimulus],
+        doubt=float(shown.over_trials(doubt)),
         evidence=evidence,
     )
 
 
-def _design(pictures, prior, fmri, stimulus, power):
-    """The singular value decomposition of the features of one power."""
+def seen(pictures: np.ndarray, fmri: np.ndarray, stimulus: np.ndarray) -> Seen:
+    """Averages the trials of each stimulus; arguments as of `fit`."""
     repeats = np.bincount(stimulus, minlength=len(pictures)).astype(float)
     averages = np.zeros((len(pictures), fmri.shape[1]))
     np.add.at(averages, stimulus, fmri)
     averages /= repeats[:, None]
-    centre = repeats @ pictures / len(fmri)
-    scale = (prior.std / prior.std[0]) ** power / prior.std
-    features = scale[:, None] * prior.axes
-    rows = (pictures - centre) @ features.T
-    size = np.sqrt(repeats @ (rows**2).sum(axis=1) / len(fmri))
-    root = np.sqrt(repeats)[:, None]
+    return Seen(
+        pictures=pictures,
+        centre=repeats @ pictures / len(fmri),
+        repeats=repeats,
+        root=np.sqrt(repeats)[:, None],
+        averages=averages,
+        energy=(fmri**2).sum(axis=0),
+        trials=len(fmri),
+    )
+
+
+def features(prior: Prior, power: float) -> np.ndarray:
+    """Returns S of latents of coordinates, [q, Q], but for its scale."""
+    return ((prior.std / prior.std[0]) ** power / prior.std)[:, None] * (
+        prior.axes
+    )
+
+
+def _design(shown, prior, power):
+    """The singular value decomposition of the features of one power."""
+    spread = features(prior, power)
+    rows = (shown.pictures - shown.centre) @ spread.T
+    size = np.sqrt(shown.over_trials((rows**2).sum(axis=1)))
     left, singular, right = np.linalg.svd(
-        root * rows / size, full_matrices=False
+        shown.root * rows / size, full_matrices=False
     )
     keep = singular > 1e-6 * singular[0]  # Centred rows lack one direction.
     left, singular, right = left[:, keep], singular[keep], right[keep]
-    response = left.T @ (root * averages)
+    response = left.T @ (shown.root * shown.averages)
     return _Design(
         power=power,
-        features=features / size,
-        centre=centre,
-        repeats=repeats,
-        averages=averages,
+        features=spread / size,
         left=left,
         singular=singular,
         right=right,
         response=response,
-        rest=(fmri**2).sum(axis=0) - (response**2).sum(axis=0),
+        rest=shown.energy - (response**2).sum(axis=0),
     )
 
 
-def _evidence(design, trials, noise):
+def _evidence(design, freedom, noise):
     """Log marginal likelihood of all voxels, lambda, and t [voxels]."""
     total = design.singular**2 + noise
     quadratic = (design.response**2 / total[:, None]).sum(axis=0)
-    freedom = trials - 1  # The mean has been taken off.
     variance = (quadratic + design.rest / noise) / freedom
     logs = np.log(total).sum() + (freedom - len(total)) * np.log(noise)
     logs += freedom * (1 + np.log(2 * np.pi))
@@ -174,8 +234,7 @@ def _evidence(design, trials, noise):
 
 def predict(encoder: Encoder, pictures: np.ndarray) -> np.ndarray:
     """Returns the expected responses [n, voxels] to pictures [n, Q]."""
-    a = (pictures - encoder.centre) @ encoder.features.T
-    return a @ encoder.directions.T @ encoder.weights
+    return (pictures - encoder.centre) @ encoder.directions.T @ encoder.weights
 
 
 def uncertainty(encoder: Encoder, pictures: np.ndarray) -> np.ndarray:
@@ -184,5 +243,6 @@ def uncertainty(encoder: Encoder, pictures: np.ndarray) -> np.ndarray:
     The response of voxel v to a picture has the variance uncertainty * t_v
     beside its noise, which no averaging of repeats takes away.
     """
-    a = (pictures - encoder.centre) @ encoder.features.T
-    return (a**2).sum(axis=1) - (a @ encoder.directions.T) ** 2 @ encoder.known
+    away = pictures - encoder.centre
+    prior = ((away @ encoder.features.T) ** 2).sum(axis=1)
+    return prior - ((away @ encoder.certain.T) ** 2).sum(axis=1)

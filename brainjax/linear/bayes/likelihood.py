@@ -5,6 +5,7 @@ import numpy as np
 from brainjax.linear.bayes import encoder as encoders
 from brainjax.linear.bayes import noise as noises
 from brainjax.linear.bayes import prior as priors
+from brainjax.linear.bayes import receptive_fields
 
 LEAST_OWN = 0.3  # Part of residuals that is noise whatever the weights.
 
@@ -15,6 +16,7 @@ def fit(
     fmri: np.ndarray,
     stimulus: np.ndarray,
     like: tuple[encoders.Encoder, noises.Noise] | None = None,
+    windows: receptive_fields.Windows = receptive_fields.NOWHERE,
 ) -> tuple[encoders.Encoder, noises.Noise]:
     """Fits an encoder, and the noise that its own uncertainty leaves over.
 
@@ -25,17 +27,23 @@ def fit(
       fmri, stimulus: see `encoder.fit`.
       like: gives power, lambda, share and the lasting part of the noise
         instead of a choice.
+      windows: that weights may be local to, if these are pictures.
     """
     known = priors.moments(seen)
     # The features' axes are those of all pictures, one as good as another.
     weight = len(seen) / free.number if free else 1.0
     every = priors.prior(priors.mixture(free or known, known, weight))
-    options, shares = {}, noises.SHARES
-    if like is not None:
-        encoder, noise = like
-        options = {'powers': [encoder.power], 'lambdas': [encoder.noise]}
-        shares = [noise.share]
-    encoder = encoders.fit(seen, every, fmri, stimulus, **options)
+    shares = noises.SHARES if like is None else [like[1].share]
+    if len(windows.windows):
+        mixture = None if like is None else like[0].mixture
+        encoder = receptive_fields.fit(
+            windows, seen, every, fmri, stimulus, mixture
+        )
+    else:
+        options = {}
+        if like is not None:
+            options = {'powers': [like[0].power], 'lambdas': [like[0].noise]}
+        encoder = encoders.fit(seen, every, fmri, stimulus, **options)
     # Residuals for held-out stimuli hold what the weights left open, too,
     # which the posterior adds by itself.
     square = (encoder.residuals**2).mean(axis=0)

@@ -36,6 +36,7 @@ class Model(NamedTuple):
     Attributes:
       prior, encoder, noise: fitted.
       features: [q_a, q] M.
+      certain: [m, q], what `Encoder.certain` is in latents.
       seen: [k, q] H.
       offset: [k] b_0.
       widening: by which all of Sigma is multiplied.
@@ -45,6 +46,7 @@ class Model(NamedTuple):
     encoder: Encoder
     noise: Noise
     features: np.ndarray
+    certain: np.ndarray
     seen: np.ndarray
     offset: np.ndarray
     widening: float
@@ -88,15 +90,15 @@ def model(
       widening: by which all of Sigma is multiplied; above 1 where responses
         tell less than the linear encoder makes of them.
     """
-    features = encoder.features @ (prior.axes.T * prior.std)
-    offset = encoder.features @ (prior.mean - encoder.centre)
+    readout = prior.axes.T * prior.std
     return Model(
         prior,
         encoder,
         noise,
-        features,
-        encoder.directions @ features,
-        encoder.directions @ offset,
+        encoder.features @ readout,
+        encoder.certain @ readout,
+        encoder.directions @ readout,
+        encoder.directions @ (prior.mean - encoder.centre),
         widening,
     )
 
@@ -179,14 +181,13 @@ def condition(model: Model, fmri: np.ndarray, repeats: np.ndarray) -> Posterior:
 
 def _spread(model: Model, told: np.ndarray | None = None) -> float:
     """What the covariance of z adds to the uncertainty; no T is the prior."""
-    squares = model.seen @ model.seen.T
-    total = (model.features**2).sum()
-    total -= model.encoder.known @ np.diag(squares)
+    total = (model.features**2).sum() - (model.certain**2).sum()
     if told is None:
         return float(total)
-    across = model.features @ model.seen.T
-    lost = np.einsum('ij,ai,aj->', told, across, across, optimize=True)
-    lost -= model.encoder.known @ np.diag(squares @ told @ squares)
+    across, taken = (
+        each @ model.seen.T for each in (model.features, model.certain)
+    )
+    lost = ((across @ told) * across).sum() - ((taken @ told) * taken).sum()
     return float(total - lost)
 
 

@@ -12,14 +12,14 @@ import numpy as np
 
 from brainjax.errors import InputError
 from brainjax.linear.bayes import choice as choices
-from brainjax.linear.bayes import likelihood
+from brainjax.linear.bayes import likelihood, receptive_fields
 from brainjax.linear.bayes import posterior as posteriors
 from brainjax.linear.bayes import prior as priors
 from brainjax.linear.ridge import tuned
 
 # What the training pictures together count beside all unpaired ones.
 WEIGHTS = (0.0, 0.5, 2.0, 8.0)
-WIDENINGS = (0.25, 0.5, 1.0, 2.0, 4.0)
+WIDENINGS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Reference(NamedTuple):
@@ -27,6 +27,7 @@ class Reference(NamedTuple):
 
     Attributes:
       basis: of the pictures.
+      windows: that weights may be local to.
       outside: [pixels] variance of new pictures outside of the basis.
       model: prior, encoder and noise of the posterior.
       point: those of the reconstruction.
@@ -35,6 +36,7 @@ class Reference(NamedTuple):
     """
 
     basis: priors.Basis
+    windows: receptive_fields.Windows
     outside: np.ndarray
     model: posteriors.Model
     point: posteriors.Model
@@ -48,6 +50,7 @@ def fit(
     stimulus: np.ndarray,
     unpaired: np.ndarray,
     *,
+    shape: tuple[int, int, int] | None = None,
     weights: Sequence[float] = WEIGHTS,
     widenings: Sequence[float] = WIDENINGS,
     seed: int = 0,
@@ -61,6 +64,8 @@ def fit(
       unpaired: [n, pixels] float32 in 0..1; with none, the training
         pictures alone are the prior, which then knows nothing outside their
         span.
+      shape: (height, width, channels) of a row of pixels, for weights that
+        are local.
       weights, widenings: to choose from.
       seed: of the division of the stimuli into folds.
     """
@@ -74,30 +79,34 @@ def fit(
     basis = priors.basis(at_hand)
     free = _free(basis, unpaired)
     seen = priors.coordinates(basis, pictures)
-    encoder, noise = likelihood.fit(free, seen, fmri, stimulus)
+    windows = [receptive_fields.NOWHERE]
+    if shape is not None:
+        windows.append(receptive_fields.windows(basis, shape))
+    fits = [
+        (each, *likelihood.fit(free, seen, fmri, stimulus, windows=each))
+        for each in windows
+    ]
     ridge = tuned.fit(fmri, stimulus, pictures, seed=seed)
     choice = choices.choose(
         basis,
         (free, seen, fmri, stimulus),
-        (encoder, noise),
+        fits,
         (ridge.alpha, pictures),
         (weights if free else (0.0,), widenings),
         seed,
     )
     model = posteriors.model(
         priors.mixed(free, seen, choice.weight),
-        encoder,
-        noise,
+        *fits[choice.local][1:],
         choice.widening,
     )
     point = posteriors.model(
         priors.mixed(free, seen, choice.mean_weight),
-        encoder,
-        noise,
+        *fits[choice.mean_local][1:],
         choice.mean_widening,
     )
     outside = priors.outside(at_hand, seed)
-    return Reference(basis, outside, model, point, ridge, choice)
+    return Reference(basis, windows[-1], outside, model, point, ridge, choice)
 
 
 def condition(
@@ -202,19 +211,31 @@ def held_out(
     fmri = np.asarray(fmri, np.float64)
     free = _free(fitted.basis, unpaired)
     seen = priors.coordinates(fitted.basis, pictures)
-    like, choice = (fitted.model.encoder, fitted.model.noise), fitted.choice
     counts = np.bincount(stimulus)
     means, points = (np.empty(pictures.shape, np.float32) for _ in range(2))
+    choice = fitted.choice
+    wanted = (
+        (means, choice.weight, choice.widening, choice.local, fitted.model),
+        (
+            *(points, choice.mean_weight, choice.mean_widening),
+            *(choice.mean_local, fitted.point),
+        ),
+    )
+    nowhere = receptive_fields.NOWHERE
     for some in tuned.folds(len(pictures), seed=seed):
         rows, shown, test = tuned.hold_out(fmri, stimulus, some)
         kept, shown = np.unique(shown, return_inverse=True)
-        encoder, noise = likelihood.fit(free, seen[kept], rows, shown, like)
-        for out, weight, widening in (
-            (means, choice.weight, choice.widening),
-            (points, choice.mean_weight, choice.mean_widening),
-        ):
+        encoders = {
+            local: likelihood.fit(
+                *(free, seen[kept], rows, shown),
+                (model.encoder, model.noise),
+                fitted.windows if local else nowhere,
+            )
+            for *_, local, model in wanted
+        }
+        for out, weight, widening, local, _ in wanted:
             prior = priors.mixed(free, seen[kept], weight)
-            model = posteriors.model(prior, encoder, noise, widening)
+            model = posteriors.model(prior, *encoders[local], widening)
             out[some] = _estimates(fitted.basis, model, test, counts[some])
         if part := choice.mean_ridge:
             (ridge,) = tuned.held_out_pictures(

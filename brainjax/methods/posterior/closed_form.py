@@ -46,27 +46,33 @@ class Eye(NamedTuple):
     """What the encoder sees of a picture.
 
     Attributes:
-      features: [q, pixels]; a = features @ x + offset.
-      offset: [q].
-      directions: [k, q]; b = directions @ a.
-      known: [k], see `linear.bayes.encoder`.
+      axes: [Q, pixels]; y = axes @ x + offset is the picture as the encoder
+        takes it, less its centre.
+      offset: [Q].
+      directions: [k, Q]; b = directions @ y.
+      features: [q, Q], certain: [m, Q]; see `linear.bayes.encoder`.
     """
 
-    features: np.ndarray
+    axes: np.ndarray
     offset: np.ndarray
     directions: np.ndarray
-    known: np.ndarray
+    features: np.ndarray
+    certain: np.ndarray
 
 
 def eye(fitted: Reference, centre: float, scale: float) -> Eye:
     """Returns what the fitted encoder sees of pictures so scaled."""
     encoder, basis = fitted.model.encoder, fitted.basis
-    features = encoder.features @ basis.axes
     # x = scale x' + centre; its coordinates are axes (x - origin).
-    offset = features @ (centre - basis.origin)
-    offset -= encoder.features @ encoder.centre
+    offset = basis.axes @ (centre - basis.origin) - encoder.centre
     return _float32(
-        Eye(features * scale, offset, encoder.directions, encoder.known)
+        Eye(
+            basis.axes * scale,
+            offset,
+            encoder.directions,
+            encoder.features,
+            encoder.certain,
+        )
     )
 
 

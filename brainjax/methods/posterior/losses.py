@@ -57,9 +57,10 @@ def told(level: Level, eye: Eye, x: jax.Array, keys: jax.Array) -> jax.Array:
     Returns:
       [n, pixels], the means of the closed-form posterior.
     """
-    a = x @ eye.features.T + eye.offset
-    b = a @ eye.directions.T
-    doubt = jnp.sum(a**2, axis=-1) - b**2 @ eye.known
+    y = x @ eye.axes.T + eye.offset
+    b = y @ eye.directions.T
+    doubt = jnp.sum((y @ eye.features.T) ** 2, axis=-1)
+    doubt -= jnp.sum((y @ eye.certain.T) ** 2, axis=-1)
     white = jax.vmap(lambda key: jax.random.normal(key, (2, b.shape[1])))(keys)
     g = b @ level.information + white[:, 0] @ level.own.T
     g += jnp.sqrt(doubt.clip(0))[:, None] * (white[:, 1] @ level.open.T)

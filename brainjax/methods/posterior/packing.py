@@ -11,6 +11,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from brainjax.errors import InputError
 from brainjax.linear.bayes import encoder as encoders
 from brainjax.linear.bayes import prior as priors
+from brainjax.linear.bayes import receptive_fields
 from brainjax.linear.bayes.reference import Reference
 from brainjax.methods import references
 from brainjax.methods.packing import (
@@ -33,14 +34,15 @@ _MODEL = {
     'prior.axes': 'q Q',
     'prior.std': 'q',
     'encoder.features': 'a Q',
+    'encoder.certain': 'c Q',
     'encoder.centre': 'Q',
     'encoder.variance': 'voxels',
-    'encoder.directions': 'k a',
+    'encoder.directions': 'k Q',
     'encoder.weights': 'k voxels',
-    'encoder.known': 'k',
     'noise.independent': 'voxels',
     'noise.shared': 'm voxels',
     'features': 'a q',
+    'certain': 'c q',
     'seen': 'k q',
     'offset': 'k',
 }
@@ -63,10 +65,11 @@ _REFERENCE = {
     'ridge.mean': 'pixels',
 }
 _EYE = {
-    'features': 'q pixels',
-    'offset': 'q',
-    'directions': 'k q',
-    'known': 'k',
+    'axes': 'Q pixels',
+    'offset': 'Q',
+    'directions': 'k Q',
+    'features': 'a Q',
+    'certain': 'c Q',
 }
 
 
@@ -103,14 +106,18 @@ def _pruned(known: Reference) -> Reference:
     if not known.choice.mean_ridge:
         ridge = ridge._replace(fmri=ridge.fmri[:0], dual=ridge.dual[:0])
     return known._replace(
-        ridge=ridge, model=_smaller(known.model), point=_smaller(known.point)
+        ridge=ridge,
+        windows=receptive_fields.NOWHERE,
+        model=_smaller(known.model),
+        point=_smaller(known.point),
     )
 
 
 def _smaller(model):
-    encoder = model.encoder
-    residuals = encoder.residuals[:0]
-    return model._replace(encoder=encoder._replace(residuals=residuals))
+    encoder = model.encoder._replace(
+        residuals=model.encoder.residuals[:0], mixture=encoders.WHOLE
+    )
+    return model._replace(encoder=encoder)
 
 
 def unpack(
@@ -138,7 +145,7 @@ def unpack(
     sides = rows | {'Q': len(known.basis.axes)}
     for name in ('model', 'point'):
         check_sides(arrays['reference'][name], _MODEL, sides)
-    sides = rows | {'k': len(known.model.encoder.known)}
+    sides |= {'k': len(known.model.encoder.directions)}
     levels = {}
     for name in KEPT:
         found = arrays.get('levels', {}).get(name, {})

@@ -42,16 +42,18 @@ MOST_PICTURES = 1000  # Unpaired, whose features the axes are made of.
 class Readout(NamedTuple):
     """A linear read-out of phi [F], ready for a step; float32.
 
-    With a = project @ phi - shift and b = directions @ a,
+    With y = project @ phi - shift,
 
-        mean = b @ weights + offset,   doubt = |a|^2 - sum_i known_i b_i^2.
+        mean = weights' directions y + offset,
+        doubt = |features y|^2 - |certain y|^2.
 
     Attributes:
-      project: [q, F].
-      shift: [q].
-      directions: [k, q].
+      project: [Q, F].
+      shift: [Q].
+      directions: [k, Q].
       weights: [k, voxels].
-      known: [k] part of the prior's variance that the training trials took.
+      features: [q, Q].
+      certain: [m, Q], what the training trials took away from the doubt.
       offset: [voxels] mean response.
       variance: [voxels] t_v.
       independent: [voxels] variance of the noise that each has for itself.
@@ -64,7 +66,8 @@ class Readout(NamedTuple):
     shift: Any
     directions: Any
     weights: Any
-    known: Any
+    features: Any
+    certain: Any
     offset: Any
     variance: Any
     independent: Any
@@ -111,13 +114,13 @@ def fit(
         fmri - offset,
         stimulus,
     )
-    project = found.features @ basis.axes
     readout = Readout(
-        project=project * scale,
-        shift=project @ basis.origin + found.features @ found.centre,
+        project=basis.axes * scale,
+        shift=basis.axes @ basis.origin + found.centre,
         directions=found.directions,
         weights=found.weights,
-        known=found.known,
+        features=found.features,
+        certain=found.certain,
         offset=offset,
         variance=found.variance,
         independent=noise.independent,
@@ -160,11 +163,12 @@ def expected(
     readout: Readout, features: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Returns means [n, voxels] and doubts [n] of features [n, F]."""
-    a = features @ readout.project.T - readout.shift
-    b = a @ readout.directions.T
-    doubt = jnp.sum(a**2, axis=1) - b**2 @ readout.known
+    y = features @ readout.project.T - readout.shift
+    mean = y @ readout.directions.T @ readout.weights + readout.offset
+    doubt = jnp.sum((y @ readout.features.T) ** 2, axis=1)
+    doubt -= jnp.sum((y @ readout.certain.T) ** 2, axis=1)
     # Rounding takes it below 0 where nothing is left open.
-    return b @ readout.weights + readout.offset, jnp.maximum(doubt, 0)
+    return mean, jnp.maximum(doubt, 0)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -83,7 +83,7 @@ def test_draws_have_the_covariance_of_the_closed_form():
     rng = np.random.default_rng(0)
     voxels, m, n = 5, 3, 40_000
     found = readout.Readout(
-        *([None] * 6),
+        *([None] * 7),
         variance=np.float32(rng.uniform(0.5, 2, voxels)),
         independent=np.float32(rng.uniform(0.5, 2, voxels)),
         shared=np.float32(rng.standard_normal((m, voxels))),
@@ -121,12 +121,14 @@ def test_mean_and_doubt_are_those_of_the_posterior(changes, parts):
     encoder = Untrained(**changes)
     found, note = encoder.fit(parts.train, parts.images)
     a = np.float64(encoder.features(parts.images) @ found.project.T)
-    a -= found.shift
+    a = (a - found.shift) @ found.features.T
     train = a[parts.train.stimulus]
     # The axes' origin is the mean of the training trials.
     np.testing.assert_allclose(train.mean(axis=0), 0, atol=1e-4)
-    singular = np.linalg.norm(train @ found.directions[0])
-    penalty = singular**2 * (1 / found.known[0] - 1)
+    # What is certain of the first direction, s^2 / (s^2 + lambda).
+    squares = np.linalg.svd(train, compute_uv=False)[0] ** 2
+    certain, direction = found.certain[0], found.directions[0]
+    penalty = squares * ((direction @ direction) / (certain @ certain) - 1)
     inner = train.T @ train + penalty * np.eye(len(a.T))
     fmri = parts.train.fmri - parts.train.fmri.mean(axis=0)
     mean = a @ np.linalg.solve(inner, train.T @ fmri)

@@ -1,0 +1,299 @@
+"""Weights that are local: each voxel looks at a part of the picture.
+
+A voxel of visual cortex answers to its receptive field, so the prior of its
+weights over pixels is that of `encoder` seen through a Gaussian window,
+
+    w_v ~ N(0, t_v D_g C D_g),   e_v ~ N(0, lambda t_v),
+
+with C the covariance that `encoder` gives them and D_g the diagonal matrix of
+the root of a Gaussian at one of a grid of centres, of one of a few widths; one
+window is 1 everywhere. Park & Pillow (2011) call it automatic locality
+determination; here a voxel has a mixture of all windows and lambdas, each
+weighing as much as the marginal likelihood of the voxel's responses says times
+how often it is right for other voxels (empirical Bayes). Where no window is
+better than none, that is what comes out.
+
+Pictures are averaged over squares of pixels, to about `SIDE` a side, before
+they are looked at.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from brainjax.linear.arrays import evenly
+from brainjax.linear.bayes import encoder as encoders
+from brainjax.linear.bayes.encoder import LAMBDAS, POWERS, Encoder, Mixture
+from brainjax.linear.bayes.prior import Basis, Prior
+
+SIDE = 28
+# Standard deviations of a window, in longer sides of the picture, and how many
+# centres there are along that side.
+WIDTHS = ((0.1, 8), (0.2, 5), (0.35, 3))
+ROUNDS = 30  # Of expectation maximisation over windows.
+MOST_VOXELS = 500  # That tell how often each window is right.
+LEAST = 0.03  # Of the largest part of a voxel's mixture; less is left out.
+NEVER = 1e-12  # For the logarithm of a part that is 0.
+FEW = 3  # Each third window.
+HELD = 0.999  # Of the variance of features.
+SMALLEST = 1e-4  # Of the kernel's trace, that is of lambda's scale.
+LEAST_WEIGHTS = 1e-6  # Of the largest variance of weights.
+
+
+class Windows(NamedTuple):
+    """Windows over averaged pixels, and how pictures get there.
+
+    Attributes:
+      axes: [Q, pixels] float32, the basis' axes averaged over squares.
+      windows: [windows, pixels] float32; the first is 1 everywhere.
+      widths: [windows] in longer sides of the picture, infinite the first.
+    """
+
+    axes: np.ndarray
+    windows: np.ndarray
+    widths: np.ndarray
+
+
+NOWHERE = Windows(*[np.zeros((0, 0), np.float32)] * 2, np.zeros(0))
+
+
+def windows(basis: Basis, shape: tuple[int, int, int]) -> Windows:
+    """Lays windows over pictures.
+
+    Args:
+      basis: of the pictures.
+      shape: (height, width, channels) of a row of pixels.
+    """
+    height, width, channels = shape
+    axes = basis.axes.reshape(-1, height, width, channels)
+    square = max(1, round(max(height, width) / SIDE))
+    rows, columns = (-(-side // square) for side in (height, width))
+    # The last square may hang over the edge; what is there is nothing.
+    over = (rows * square - height, columns * square - width)
+    axes = np.pad(axes, ((0, 0), (0, over[0]), (0, over[1]), (0, 0)))
+    axes = axes.reshape(-1, rows, square, columns, square, channels)
+    axes = axes.mean(axis=(2, 4)).reshape(len(axes), -1)
+    longer = max(rows, columns)
+    y, x = np.meshgrid(
+        (np.arange(rows) + 0.5) / longer,
+        (np.arange(columns) + 0.5) / longer,
+        indexing='ij',
+    )
+    found, widths = [np.ones_like(y)], [np.inf]
+    for spread, number in WIDTHS:
+        for v in _centres(rows / longer, number):
+            for u in _centres(columns / longer, number):
+                away = (y - v) ** 2 + (x - u) ** 2
+                found.append(np.exp(-away / (4 * spread**2)))
+                widths.append(spread)
+    stacked = np.repeat(np.stack(found)[..., None], channels, axis=-1)
+    return Windows(
+        axes,
+        np.float32(stacked.reshape(len(found), -1)),
+        np.array(widths),
+    )
+
+
+def _centres(length, number):
+    number = max(1, round(number * length))
+    return length * (np.arange(number) + 0.5) / number
+
+
+def fit(
+    looked: Windows,
+    pictures: np.ndarray,
+    prior: Prior,
+    fmri: np.ndarray,
+    stimulus: np.ndarray,
+    like: Mixture | None = None,
+) -> Encoder:
+    """Fits weights that are mixtures of local ones.
+
+    Args:
+      looked: windows over the pictures.
+      pictures, prior, fmri, stimulus: as `encoder.fit` takes them.
+      like: gives the power and how often each window is right, instead of a
+        choice.
+
+    Returns:
+      An encoder whose `noise` is the harmonic mean of the voxels' lambdas, and
+      whose uncertainty of a picture is that of weights without windows, scaled
+      for each voxel so that its mean over held-out training stimuli is that of
+      the mixture.
+    """
+    seen = encoders.seen(pictures, fmri, stimulus)
+    response = np.float32(seen.root * seen.averages)
+    if like is None:
+        # A few windows tell powers apart.
+        power = max(
+            POWERS,
+            key=lambda power: _total(
+                _evidence(
+                    _designs(looked, seen, prior, power, FEW), response, seen
+                )
+            ),
+        )
+    else:
+        power = like.power
+    designs = _designs(looked, seen, prior, power)
+    logs = _evidence(designs, response, seen)
+    parts = _parts(logs) if like is None else like.parts
+    logs += np.float32(np.log(parts + NEVER))[..., None]
+    total = special.logsumexp(logs, axis=(0, 1))
+    share = np.exp(logs - total)  # [windows, lambdas, voxels]
+    share[share < LEAST * share.max(axis=(0, 1))] = 0
+    share /= share.sum(axis=(0, 1))
+    weights, left_out, doubt = _mixed(looked, designs, response, seen, share)
+    whole = encoders.fit(pictures, prior, fmri, stimulus, powers=[power])
+    noise = 1 / (share / np.array(LAMBDAS)[:, None]).sum(axis=(0, 1)).mean()
+    directions, weights = _compressed(prior, weights)
+    return whole._replace(
+        noise=float(noise),
+        variance=doubt / whole.doubt,
+        directions=directions,
+        weights=weights,
+        residuals=fmri + (left_out - seen.averages)[stimulus],
+        evidence=float(total.sum()),
+        mixture=Mixture(power, parts, float(1 - share[0].sum(axis=0).mean())),
+    )
+
+
+class _Design(NamedTuple):
+    """The features of the training stimuli through one window.
+
+    The rows root * a / size are left * sqrt(squares) @ v', and `right` is what
+    v is in averaged pixels, with the size in it.
+    """
+
+    left: np.ndarray  # [stimuli, r]
+    squares: np.ndarray  # [r]
+    right: np.ndarray  # [pixels, r]
+
+
+def _designs(looked, seen, prior, power, step=1):
+    """Designs of windows; each `step`th of them."""
+    spread = looked.axes.T @ np.float32(_leading(prior, power).T)
+    centred = np.float32(seen.pictures - seen.centre) @ looked.axes
+    return [
+        _design(window, centred, spread, seen)
+        for window in looked.windows[::step]
+    ]
+
+
+def _leading(prior, power):
+    """`encoder.features` of the axes that hold nearly all of their variance."""
+    variance = (prior.std / prior.std[0]) ** (2 * power)
+    held = np.cumsum(variance) / variance.sum()
+    return encoders.features(prior, power)[: np.searchsorted(held, HELD) + 1]
+
+
+def _design(window, centred, spread, seen):
+    rows = (centred * window) @ spread
+    size = np.sqrt(seen.over_trials((rows**2).sum(axis=1)))
+    rows *= np.float32(seen.root / size)
+    wide = rows.shape[1] > len(rows)
+    squares, vectors = np.linalg.eigh(rows @ rows.T if wide else rows.T @ rows)
+    keep = squares > SMALLEST
+    squares, vectors = squares[keep], vectors[:, keep]
+    singular = np.sqrt(squares)
+    if wide:
+        left, right = vectors, rows.T @ vectors / singular
+    else:
+        left, right = rows @ vectors / singular, vectors
+    right = window[:, None] * (spread @ right) / np.float32(size)
+    return _Design(left, np.float64(squares), right)
+
+
+def _evidence(designs, response, seen):
+    """Log marginal likelihoods [windows, lambdas, voxels] float32."""
+    shape = len(designs), len(LAMBDAS), response.shape[1]
+    found = np.empty(shape, np.float32)
+    for out, design in zip(found, designs):
+        told = design.left.T @ response
+        variance, logs = _scales(design.squares, told, seen)
+        out[:] = -0.5 * (seen.freedom * np.log(variance) + logs[:, None])
+    return found
+
+
+def _total(logs):
+    parts = np.float32(np.log(_parts(logs) + NEVER))[..., None]
+    return special.logsumexp(logs + parts, axis=(0, 1)).sum()
+
+
+def _scales(squares, told, seen):
+    """t [lambdas, voxels], and log determinants [lambdas]."""
+    lambdas = np.array(LAMBDAS)[:, None]
+    total = squares + lambdas
+    energy = told**2
+    rest = (seen.energy - energy.sum(axis=0)).clip(0)
+    variance = np.float32(1 / total) @ energy + rest / np.float32(lambdas)
+    logs = np.log(total).sum(axis=1)
+    logs += (seen.freedom - len(squares)) * np.log(lambdas[:, 0])
+    return variance / np.float32(seen.freedom), logs
+
+
+def _parts(logs):
+    """How often each window and lambda is right, by some of the voxels."""
+    some = logs[..., evenly(logs.shape[-1], MOST_VOXELS)]
+    parts = np.full(some.shape[:2], 1 / some[..., 0].size)
+    for _ in range(ROUNDS):
+        told = some + np.log(parts + NEVER)[..., None]
+        told -= told.max(axis=(0, 1))
+        told = np.exp(told, out=told)
+        parts = (told / told.sum(axis=(0, 1))).mean(axis=-1, dtype=np.float64)
+    return parts
+
+
+def _mixed(looked, designs, response, seen, share):
+    """Weights [Q, voxels], residuals of averages, doubt [voxels].
+
+    Residuals [stimuli, voxels] are of predictions with the stimulus left out,
+    and doubt is the variance of these, within parts of the mixture and between
+    them, on average over trials.
+    """
+    voxels = seen.averages.shape[1]
+    weights = np.zeros((len(looked.axes), voxels), np.float32)
+    mean, square = (np.zeros(seen.averages.shape) for _ in range(2))
+    within = np.zeros(voxels)
+    for (left, squares, right), part in zip(designs, share):
+        if not part.any():
+            continue
+        told = left.T @ response
+        variance, _ = _scales(squares, told, seen)
+        slopes = np.zeros_like(told)
+        for noise, weight, scale in zip(LAMBDAS, part, variance):
+            used = np.flatnonzero(weight)
+            if not len(used):
+                continue
+            known = squares / (squares + noise)
+            # As in `encoder.fit`: the hat matrix tells what is left out.
+            leverage = left**2 @ known + seen.repeats / seen.trials
+            kept = np.float32(known)[:, None] * told[:, used]
+            wrong = seen.root * seen.averages[:, used] - left @ kept
+            wrong /= seen.root * (1 - leverage)[:, None]
+            found = seen.averages[:, used] - wrong
+            weight = weight[used]
+            mean[:, used] += weight * found
+            square[:, used] += weight * found**2
+            open_ = noise * leverage / (1 - leverage) / seen.repeats
+            within[used] += weight * scale[used] * seen.over_trials(open_)
+            slopes[:, used] += weight * kept
+        slopes /= np.float32(np.sqrt(squares))[:, None]
+        weights += (looked.axes @ right) @ slopes
+    between = (square - mean**2).clip(0)
+    doubt = within + seen.over_trials(between)
+    return np.float64(weights), seen.averages - mean, doubt
+
+
+def _compressed(prior, weights):
+    """Directions [k, Q] that weights [Q, voxels] need, and [k, voxels].
+
+    Weights are those of the directions; what they leave out changes the
+    responses to pictures of the prior too little to be seen.
+    """
+    inward = prior.axes / prior.std[:, None]
+    told = (prior.axes * prior.std[:, None]) @ weights
+    values, vectors = np.linalg.eigh(told @ told.T)
+    vectors = vectors[:, values > LEAST_WEIGHTS * values[-1]][:, ::-1]
+    return vectors.T @ inward, vectors.T @ told
