@@ -6,14 +6,17 @@
       --config.recording.path=sbj_3.npz \
       --config.recording.images=images_112.npz \
       --config.recording.options=names=tables \
-      --config.pictures.path=pictures --config.classes=examples
+      --config.pictures.path=pictures --config.classes=examples \
+      --config.distractors=ILSVRC2012_img_val.tar
 
 Files: as configs/gaziv2022.py, but for the unpaired pictures: 50 of each class
 of ImageNet's *training* set, in a folder, without the classes whose synsets
 are tested (49 000 pictures of 980 classes for Generic Object Decoding); and
 100 examples of each class in a folder of its own, the tested ones among them;
 and the lab's tables of stimulus names (imageID_training.csv, imageID_test.csv)
-in a folder, which tell the classes of the test pictures.
+in a folder, which tell the classes of the test pictures. Distractors of the
+n-way identification are pictures that ED has not learned from; the release drew
+them from 5000 of ImageNet's validation set.
 
 Time: 900 encoder and 11 250 decoder steps of 32 pictures, a task for a GPU.
 Score to expect: none that could be verified; the release classifies each
@@ -40,6 +43,7 @@ def get_config():
     )
     config.recording.roi = 'VC'
     config.pictures.number = 49_000
+    config.preset = 'weizmann'
 
     encoder = config.encoder
     encoder.release = 'keras'

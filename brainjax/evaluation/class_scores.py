@@ -1,5 +1,6 @@
 """Classes of reconstructions: from example pictures to scores and files."""
 
+import os
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -25,6 +26,16 @@ def names_of(stimuli: Stimuli) -> dict[str, str]:
     }
 
 
+def check_source(source: str) -> None:
+    """Refuses examples or a bank that are not there, before data are read."""
+    weights.check_fetched('alexnet')
+    if not source.startswith('tfds:') and not os.path.exists(source):
+        raise InputError(
+            f'{source} does not exist; name a folder with a folder of '
+            'examples for each class, a tar archive of one, or a bank (npz).'
+        )
+
+
 def check(source: str, classes: Sequence[str]) -> None:
     """Refuses what could not be classified, before anything is computed.
 
@@ -39,7 +50,6 @@ def check(source: str, classes: Sequence[str]) -> None:
             'known; name stimuli by WordNet ids such as n01443537_22563, or '
             'leave out config.classes.'
         )
-    weights.check_fetched('alexnet')
     if source.endswith('.npz'):
         known = set(classification.read(source).names)
     else:

@@ -21,6 +21,8 @@ def check(config: ConfigDict) -> None:
     published.beside(config.published.to_dict(), {})
     if config.preset:
         presets.check_ready(config.preset, _outside(config))
+    if config.classes:
+        class_scores.check_source(config.classes)
 
 
 def classes_of(config: ConfigDict, stimuli: Stimuli) -> dict[str, str]:

@@ -97,6 +97,9 @@ def _weizmann(
         tell=notes.append,
     )
     notes.append(f'{len(pool)} distractors from {source}.')
+    # Else the target would be told by its greyness.
+    pool, told = operations.alike(pool, operations.to_uint8(views[0]))
+    notes += [f'They were {each}, as the targets are.' for each in told]
     scores = {}
     for name, distances in measures.items():
         scores |= distractors.score(

@@ -109,6 +109,9 @@ def shared() -> ConfigDict:
     c.pictures = ConfigDict()
     c.pictures.path = ''  # '' generates scenes for the simulated subject.
     c.pictures.number = 0  # Greatest number to use.
+    # Ours: turned grey if all training stimuli are, and given the background
+    # that all of these share, such as what surrounds a disc.
+    c.pictures.like_stimuli = False
     # Test pictures among them are left out; True keeps them: transductive.
     c.pictures.keep_test = False
 

@@ -196,7 +196,23 @@ class Loaded(NamedTuple):
 def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     """Opens or simulates what a config names and is not given."""
     recording = load_recording(config, given=given)
-    return Loaded(recording, *load_pictures(config, given))
+    pictures, notes, names = load_pictures(config, given)
+    pictures, told = like_stimuli(config, recording, pictures)
+    return Loaded(recording, pictures, [*notes, *told], names)
+
+
+def like_stimuli(
+    config: ConfigDict, recording: Recording, pictures: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Brings unpaired pictures to what all training stimuli share, if asked."""
+    if not (config.pictures.like_stimuli and len(pictures)):
+        return pictures, []
+    shown = np.unique(recording.train.stimulus)
+    pictures, told = operations.alike(pictures, recording.stimuli.images[shown])
+    return pictures, [
+        f'The unpaired pictures were {each}, as the training stimuli are.'
+        for each in told
+    ]
 
 
 def load_recording(

@@ -197,6 +197,40 @@ def to_one_size(
     return out
 
 
+def alike(
+    images: np.ndarray, shown: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Gives pictures what all of some others share: grey, a background.
+
+    Natural pictures can be told from grey ones in a disc by that alone.
+
+    Args:
+      images: [n, height, width, 3] uint8; they are not changed.
+      shown: [m, height, width, 3] uint8 of the same size. If all are grey,
+        pictures become grey (ITU-R BT.601); pixels that have one value in all
+        of them get it, if m is 10 or more.
+
+    Returns:
+      The pictures, themselves if there is nothing to do, and sentences.
+    """
+    grey = bool((shown == shown[..., :1]).all())
+    fixed = (shown == shown[:1]).all(axis=(0, 3)) & (len(shown) >= 10)
+    if not (grey or fixed.any()):
+        return images, []
+    found = np.empty_like(images)
+    for i, image in enumerate(images):
+        if grey:
+            values = image @ np.float32([0.299, 0.587, 0.114])
+            image = np.rint(values).astype(np.uint8)[..., None]
+        found[i] = np.where(fixed[..., None], shown[0], image)
+    told = ['turned grey'] * grey
+    if fixed.any():
+        told.append(
+            f'given the background that all share ({fixed.mean():.0%} of it)'
+        )
+    return found, told
+
+
 def phase_scrambled(
     images: np.ndarray, number: int, seed: int = 0
 ) -> np.ndarray:

@@ -50,3 +50,24 @@ def test_other_whole_numbers_are_refused():
     operations.check_kind(np.zeros((2, 2, 3), np.float16))
     with pytest.raises(InputError, match='int64'):
         operations.check_kind(np.zeros((2, 2, 3), np.int64))
+
+
+def test_pictures_become_like_others():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (5, 6, 6, 3), np.uint8)
+    shown = rng.integers(0, 256, (12, 6, 6, 3), np.uint8)
+    same, told = operations.alike(images, shown)
+    assert same is images and told == []
+    shown[:, :2] = 99  # A background, but colours.
+    found, told = operations.alike(images, shown)
+    assert (found[:, :2] == 99).all() and len(told) == 1
+    np.testing.assert_array_equal(found[:, 2:], images[:, 2:])
+    shown[..., 1:] = shown[..., :1]
+    found, told = operations.alike(images, shown)
+    assert told[0] == 'turned grey' and '33%' in told[1]
+    luma = 0.299 * images[..., 0] + 0.587 * images[..., 1]
+    luma += 0.114 * images[..., 2]
+    np.testing.assert_allclose(found[:, 2:, :, 0], luma[:, 2:], atol=0.51)
+    assert (found == found[..., :1]).all()
+    few, _ = operations.alike(images, shown[:9])  # May agree by chance.
+    assert (few[:, :2] != 99).any()

@@ -137,8 +137,11 @@ def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
         return methods_data.load(settled(config, SIMULATED), given)
     recording = methods_data.load_recording(config, given=given)
     size = recording.stimuli.images.shape[1]
-    pictures = methods_data.load_pictures(settled(config, size), given)
-    return Loaded(recording, *pictures)
+    pictures, notes, names = methods_data.load_pictures(
+        settled(config, size), given
+    )
+    pictures, told = methods_data.like_stimuli(config, recording, pictures)
+    return Loaded(recording, pictures, [*notes, *told], names)
 
 
 def split(data: Data, config: ConfigDict) -> TrainingData:
