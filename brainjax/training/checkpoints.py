@@ -123,6 +123,14 @@ def save(
         m.save(step, args=args)
 
 
+def steps_done(folder: PathLike) -> int:
+    """Returns the step of the newest checkpoint, or 0; alike on every host."""
+    saved = pathlib.Path(folder).glob('[0-9]*')
+    return hosts.run_on_first(
+        lambda: max((int(p.name) for p in saved if p.name.isdigit()), default=0)
+    )
+
+
 def _text_digest(about: dict[str, Any]) -> str:
     text = json.dumps(about, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

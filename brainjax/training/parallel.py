@@ -115,6 +115,51 @@ def parallel(
     )
 
 
+def map_rows(
+    function: Callable,
+    frozen: Any,
+    rows: np.ndarray,
+    at_a_time: int,
+    show: Callable[[int], None] = lambda done: None,
+) -> Any:
+    """Applies a function to rows, which all devices of all hosts share.
+
+    Args:
+      function: (frozen, rows [k, ...]) -> arrays [k, ...] in any pytree, for
+        one device; compiled here.
+      frozen: arrays that all devices have.
+      rows: [n, ...], the same on every host.
+      at_a_time: rows a device, which bounds the memory.
+      show: told how many are done.
+
+    Returns:
+      The pytree of the function, of NumPy arrays [n, ...], on every host.
+    """
+    n, devices = len(rows), jax.device_count()
+    shapes = jax.eval_shape(function, frozen, rows)
+    found = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), shapes)
+    run = jax.pmap(
+        lambda frozen, part: jax.lax.all_gather(
+            function(frozen, part), AXIS, tiled=True
+        ),
+        axis_name=AXIS,
+        in_axes=(None, 0),
+        out_axes=None,
+        devices=_devices(),
+    )
+    frozen = replicate(frozen)
+    together = devices * min(at_a_time, -(-n // devices))
+    for start in range(0, n, max(together, 1)):
+        part = rows[start : start + together]
+        missing = together - len(part)
+        padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
+        made = jax.device_get(run(frozen, shard(local_rows(padded))))
+        for whole, x in zip(jax.tree.leaves(found), jax.tree.leaves(made)):
+            whole[start : start + len(part)] = x[: len(part)]
+        show(start + len(part))
+    return found
+
+
 def any_host(flag: bool) -> jax.Array:
     """Whether a host says so; reading the array waits, making it does not."""
     return _voting()(shard(np.full(jax.local_device_count(), flag)))

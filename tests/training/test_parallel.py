@@ -62,18 +62,29 @@ def test_shard_spreads_a_batch_in_its_order():
         'run = parallel.parallel(step)\n'
         'state = parallel.replicate({"key": jax.random.key(0)})\n'
         'state, mean = run(state, parallel.replicate(np.float32(3)), x)\n'
+        'rows = np.arange(11.0).reshape(11, 1)\n'
+        'told = []\n'
+        'mapped = parallel.map_rows(lambda f, x: {"y": x + f, "n": x[:, 0]},\n'
+        '    np.float32(2), rows, 2, told.append)\n'
+        'few = parallel.map_rows(lambda f, x: x + f, 1.0, rows[:1], 9)\n'
+        'none = parallel.map_rows(lambda f, x: x + f, 1.0, rows[:0], 9)\n'
         'try:\n'
         '    parallel.shard(np.ones(7))\n'
         'except InputError as error:\n'
         '    message = str(error)\n'
         'print(json.dumps({"a": x["a"].tolist(), "b": x["b"].shape,\n'
         '    "copies": len(x["a"].addressable_shards),\n'
+        '    "mapped": [mapped["y"][:, 0].tolist(), mapped["n"].tolist()],\n'
+        '    "few": few.tolist(), "none": none.shape, "told": told,\n'
         '    "mean": {k: float(v) for k, v in mean.items()},\n'
         '    "message": message}))\n'
     )
     found = python(2, '-c', code)
     assert found['a'] == [[0, 1, 2], [3, 4, 5]]
     assert found['b'] == [2, 6, 2] and found['copies'] == 2
+    assert found['mapped'] == [[i + 2 for i in range(11)], [*range(11)]]
+    assert (found['few'], found['none']) == ([[1]], [0, 1])
+    assert found['told'] == [4, 8, 11]
     draws = [
         jax.random.uniform(jax.random.fold_in(jax.random.key(0), i))
         for i in range(6)

@@ -14,7 +14,6 @@ Weights drawn from their posterior once a picture have the same pairs (r, x) in
 distribution as weights drawn once for all, and teach a decoder the same.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -29,11 +28,9 @@ from brainjax.methods import references
 from brainjax.methods.selfsup.networks import (
     convolved,
     predict_convolved,
-    to_float,
 )
 from brainjax.recordings import Trials
 from brainjax.training import hosts
-from brainjax.training.batches import map_batches
 
 MOST_AXES = 200
 MOST_PICTURES = 1000  # Unpaired, whose features the axes are made of.
@@ -171,21 +168,12 @@ def expected(
     return mean, jnp.maximum(doubt, 0)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _predict(config, encoder, frozen, images):
-    features = convolved(config, encoder, frozen, to_float(images))
-    return expected(frozen['readout'], features)
-
-
 def predict(
-    config: ConfigDict, encoder, frozen: dict[str, Any], images: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """`expected` of uint8 images [n, size, size, 3]; `frozen` has 'readout'."""
-    names = ('encoder', 'encoder_backbone', 'readout')
-    frozen = {name: frozen[name] for name in names}
-    return map_batches(
-        functools.partial(_predict, config, encoder, frozen), images
-    )
+    config: ConfigDict, encoder, frozen: dict[str, Any], images: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """`expected` of pictures in 0..1; `frozen` has the 'readout'."""
+    features = convolved(config, encoder, frozen, images)
+    return expected(frozen['readout'], features)
 
 
 def draw(

@@ -1,6 +1,7 @@
 """Training of the encoder and of the decoder, with their validation."""
 
 import functools
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from brainjax.evaluation import encoding
 from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.methods.data import made_from
-from brainjax.methods.selfsup import losses, readout, steps
+from brainjax.methods.selfsup import losses, predictions, steps
 from brainjax.methods.selfsup import start as starts
 from brainjax.methods.selfsup.data import (
     DECODER_KEYS,
@@ -32,7 +33,7 @@ from brainjax.methods.selfsup.networks import (
 )
 from brainjax.recordings import Recording
 from brainjax.recordings.reliability import snr_from_repeats
-from brainjax.training import parallel
+from brainjax.training import checkpoints, parallel
 from brainjax.training import state as training_state
 from brainjax.training.batches import BATCH, indices, map_batches
 from brainjax.training.loop import History, train
@@ -217,7 +218,12 @@ def fit_decoder(
         frozen['residuals'] = trials.fmri - predict(
             config, encoder, frozen, data.images[trials.stimulus]
         )
-    batch_at = decoder_batches(config, encoder, frozen, data, features)
+    batch_at, total = None, c.epochs * c.steps
+    if checkpoints.steps_done(folder) < total:
+        batch_at = decoder_batches(
+            *(config, encoder, frozen, data, features),
+            pathlib.Path(folder).with_name('predictions'),
+        )
 
     def validate(variables):
         loss = _validation_loss(
@@ -304,8 +310,11 @@ def _scales(config, data, features):
     return scales
 
 
-def decoder_batches(config, encoder, frozen, data, features):
-    """Returns step -> the batch of each loss that has a weight."""
+def decoder_batches(config, encoder, frozen, data, features, folder):
+    """Returns step -> the batch of each loss that has a weight.
+
+    `folder` keeps what the encoder predicts of the pictures.
+    """
     c = config.decoder
     shown = data.paired.stimulus
     paired = {'fmri': data.paired.fmri}  # Pictures join batch by batch.
@@ -314,12 +323,9 @@ def decoder_batches(config, encoder, frozen, data, features):
     shift = steps.shift_in_pixels(c.pictures_shift, config.size)
     still = not (shift or c.pictures_dropout)
     if c.encoder_decoder and c.cache_predictions and still:
-        if c.pictures_draws:
-            pictures['fmri'], pictures['doubt'] = readout.predict(
-                config, encoder, frozen, data.pictures
-            )
-        else:
-            pictures['fmri'] = predict(config, encoder, frozen, data.pictures)
+        pictures |= predictions.of_pictures(
+            config, encoder, frozen, data.pictures, folder
+        )
     if c.cache_features:
         paired['features'] = map_batches(features, data.images[shown])
         pictures['features'] = map_batches(features, data.pictures)

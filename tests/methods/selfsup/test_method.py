@@ -282,7 +282,9 @@ def test_averages_of_repeats_are_drawn_anew(subject):
         decoder__cache_features=False,
     )
     data = split(prepare(subject, PICTURES), c)
-    batch = training.decoder_batches(FrozenConfigDict(c), None, {}, data, None)
+    batch = training.decoder_batches(
+        FrozenConfigDict(c), None, {}, data, None, None
+    )
     first, again, second = (batch(step)['fmri']['fmri'] for step in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert first.shape == (c.decoder.batch_fmri, tiny.VOXELS)

@@ -1,5 +1,7 @@
 """A read-out that knows what it does not know, and draws from it."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,7 +56,8 @@ class Untrained:
 
     def predict(self, found, images):
         frozen = self.frozen | {'readout': found}
-        return readout.predict(self.config, self.module, frozen, images)
+        predict = functools.partial(readout.predict, self.config, self.module)
+        return jax.jit(predict)(frozen, images / np.float32(255))
 
 
 DENSE = {
