@@ -43,34 +43,58 @@ def score(
       `interval` of what each stimulus adds), 'p' and 'n' (stimuli); NaN of
       fewer than three stimuli.
     """
+    every = np.ones(measured.shape[1], bool)
+    (found,) = _scores(predicted, measured, [every], seed, draws)
+    return found
+
+
+def _scores(predicted, measured, masks, seed=0, draws=500) -> list[Score]:
+    """`score` of the voxels of each mask, all from the same permutations."""
     rng = np.random.default_rng(seed)
     n = len(measured)
     if n < 3:
         # Of two stimuli every correlation is 1 or -1.
-        return Score.fromkeys(
-            ('value', 'chance', 'low', 'high', 'p'), np.nan
-        ) | {'n': n}
-    value = np.median(voxel_correlation(predicted, measured))
+        names = ('value', 'chance', 'low', 'high', 'p')
+        return [Score.fromkeys(names, np.nan) | {'n': n} for _ in masks]
+    r = voxel_correlation(predicted, measured)
     a, b = (correlation.unit_columns(x) for x in (predicted, measured))
-    null = np.array(
-        [np.median(np.sum(a[rng.permutation(n)] * b, 0)) for _ in range(draws)]
-    )
-    # Fisher's z, of which the spread does not depend on the correlation.
-    low, high = np.tanh(interval(_pseudo_values(predicted, measured, value)))
-    found = Score(
-        value=float(value),
-        chance=float(null.mean()),
-        low=float(low),
-        high=float(high),
-        p=float(p_value(value, null)),
-        n=n,
-    )
-    found.null = standardised(value, null, f'voxels of {n}')
+    product = np.empty_like(a)
+    null = np.empty((draws, len(masks)))
+    for draw in null:
+        np.multiply(a[rng.permutation(n)], b, out=product)
+        permuted = np.sum(product, axis=0)
+        draw[:] = [np.median(permuted[mask]) for mask in masks]
+    without = _without_each(predicted, measured)
+    found = []
+    for mask, chance in zip(masks, null.T):
+        value = np.median(r[mask])
+        others = np.median(without[:, mask], axis=1)
+        # Fisher's z, of which the spread does not depend on the correlation.
+        low, high = np.tanh(interval(_pseudo_values(value, others)))
+        one = Score(
+            value=float(value),
+            chance=float(chance.mean()),
+            low=float(low),
+            high=float(high),
+            p=float(p_value(value, chance)),
+            n=n,
+        )
+        one.null = standardised(value, chance, f'voxels of {n}')
+        found.append(one)
     return found
 
 
-def _pseudo_values(predicted, measured, median):
+def _pseudo_values(median, without):
     """What each stimulus adds to z of the median (Tukey 1958), [stimuli]."""
+    n = len(without)
+    z, others = (
+        np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)) for r in (median, without)
+    )
+    return z + (n - 1) * (others.mean() - others)
+
+
+def _without_each(predicted, measured):
+    """The voxels' correlations without each stimulus, [stimuli, voxels]."""
     n = len(measured)
     x, y = (
         np.asarray(each, np.float64) - each.mean(axis=0, dtype=np.float64)
@@ -89,11 +113,8 @@ def _pseudo_values(predicted, measured, median):
         xx_i, yy_i, xy_i = left
         spread = np.sqrt(np.maximum(xx_i, 0) * np.maximum(yy_i, 0))
         r = np.divide(xy_i, spread, out=np.zeros_like(spread), where=spread > 0)
-        without.append(np.median(r))
-    z, others = (
-        np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)) for r in (median, without)
-    )
-    return z + (n - 1) * (others.mean() - others)
+        without.append(r)
+    return np.array(without)
 
 
 def by_region(
@@ -119,12 +140,11 @@ def by_region(
       above .1. For the number of regions p is corrected by a report, with
       that of its other rows (`statistics.corrected`).
     """
-    found = {}
-    for name, mask in regions.items():
-        if not mask.any():
-            continue
-        region = score(predicted[:, mask], measured[:, mask], seed)
-        r = voxel_correlation(predicted[:, mask], measured[:, mask])
+    regions = {name: mask for name, mask in regions.items() if mask.any()}
+    scores = _scores(predicted, measured, [*regions.values()], seed)
+    found, correlations = {}, voxel_correlation(predicted, measured)
+    for (name, mask), region in zip(regions.items(), scores):
+        r = correlations[mask]
         if np.isnan(region['value']):
             r = np.full_like(r, np.nan)
         region['voxels'] = int(mask.sum())

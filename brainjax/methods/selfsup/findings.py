@@ -23,6 +23,7 @@ from brainjax.methods.selfsup.networks import (
     unit_places,
 )
 from brainjax.methods.selfsup.packing import encode
+from brainjax.training.batches import map_batches
 from brainjax.training.loop import History
 
 TRIALS = 400  # Of the training set, that receptive fields are fitted to.
@@ -244,17 +245,10 @@ def biology(
     encoder = build_encoder(config, len(fitted.snr))
     images, fmri = images[:TRIALS], fmri[:TRIALS]
 
-    parts = [
-        adapted(
-            config,
-            encoder,
-            variables,
-            backbone,
-            to_float(images[start : start + AT_A_TIME]),
-        )
-        for start in range(0, len(images), AT_A_TIME)
-    ]
-    activations = [np.concatenate(branch) for branch in zip(*parts)]
+    def seen(images):
+        return adapted(config, encoder, variables, backbone, to_float(images))
+
+    activations = map_batches(seen, images, AT_A_TIME)
     offsets = unit_offsets(
         config, encoder, variables, backbone, images[:AT_A_TIME]
     )

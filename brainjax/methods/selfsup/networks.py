@@ -190,40 +190,55 @@ def unit_offsets(config, encoder, variables, params, images) -> np.ndarray:
     shown, other = to_float(images[:half]), to_float(images[half : 2 * half])
     grams = [mix @ mix.T for mix in encoder.mixes(variables['params'])]
     strips, pixels = ((np.arange(n) + 0.5) / n for n in (STRIPS, config.size))
-
-    def read(images):
-        seen = adapted(config, encoder, variables, params, images)
-        return [layers.patches(x) for x in seen]
-
-    before = read(shown)
-
-    def moved(strip, axis):
-        """Of each branch [side] along an axis."""
-        window = np.exp(-(((pixels - strip) * STRIPS) ** 2) / 2)
-        window = window.reshape((1, 1, -1, 1) if axis == 0 else (1, -1, 1, 1))
-        change = np.float32(window) * (other - shown)
-        contrast = jnp.square(change).sum() / np.square(window).sum()
-        contrast = jnp.maximum(contrast, 1e-6)  # Borders may be alike in all.
-        found = []
-        for new, old, gram in zip(read(shown + change), before, grams):
-            energy = jnp.sum(((new - old) @ gram) * (new - old), axis=(0, 3))
-            found.append(np.asarray(energy.sum(axis=axis) / contrast))
-        return found
-
+    given = (config, encoder, variables, params)
+    before = _patches(*given, shown)
+    aways, nears, middles = [], [], []
+    for own in unit_places(config, encoder, params):
+        own, reach = own[1:-1], 3 * (own[1] - own[0])
+        middles.append(slice(max(len(own) // 2 - 2, 0), len(own) // 2 + 2))
+        aways.append(strips[:, None] - own[middles[-1]])
+        nears.append(((reach - abs(aways[-1])) * STRIPS + 0.5).clip(0, 1))
     offsets = np.zeros((len(grams), 2))
-    for axis in (0, 1):
-        energies = zip(*(moved(strip, axis) for strip in strips))
-        places = unit_places(config, encoder, params)
-        for b, (energy, own) in enumerate(zip(energies, places)):
-            own, reach = own[1:-1], 3 * (own[1] - own[0])
-            middle = slice(max(len(own) // 2 - 2, 0), len(own) // 2 + 2)
-            away = strips[:, None] - own[middle]
-            near = ((reach - abs(away)) * STRIPS + 0.5).clip(0, 1)
-            weight = np.array(energy)[:, middle] * near
-            total = weight.sum(axis=0)
-            moved_by = (weight * away).sum(axis=0) / np.where(total, total, 1)
-            offsets[b, axis] = moved_by.mean()
+    # What is near no middle unit tells nothing.
+    used = np.any([near.any(axis=1) for near in nears], axis=0)
+    energies = [np.zeros((2, *near.shape)) for near in nears]
+    for i in np.flatnonzero(used):
+        line = np.float32(np.exp(-(((pixels - strips[i]) * STRIPS) ** 2) / 2))
+        for axis in (0, 1):
+            window = line[None, :, None] if axis == 0 else line[:, None, None]
+            window = np.broadcast_to(window, (config.size, config.size, 1))
+            found = _energies(*given, shown, other, before, grams, window)
+            for b, energy in enumerate(found):
+                along = np.asarray(energy).sum(axis=axis)
+                energies[b][axis, i] = along[middles[b]]
+    for b, (energy, near, away) in enumerate(zip(energies, nears, aways)):
+        weight = energy * near
+        total = weight.sum(axis=1)
+        moved_by = (weight * away).sum(axis=1) / np.where(total, total, 1)
+        offsets[b] = moved_by.mean(axis=1)
     return offsets
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _patches(config, encoder, variables, params, images):
+    seen = adapted(config, encoder, variables, params, images)
+    return [layers.patches(x) for x in seen]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _energies(
+    config, encoder, variables, params, shown, other, before, grams, window
+):
+    """Change of the mixed patches per contrast, of each branch [side, side]."""
+    change = window * (other - shown)
+    contrast = jnp.square(change).sum() * len(window)
+    contrast = contrast / jnp.square(window).sum()
+    contrast = jnp.maximum(contrast, 1e-6)  # Borders may be alike in all.
+    after = _patches(config, encoder, variables, params, shown + change)
+    return [
+        jnp.sum(((new - old) @ gram) * (new - old), axis=(0, 3)) / contrast
+        for new, old, gram in zip(after, before, grams)
+    ]
 
 
 def freeze(config: ConfigDict, encoder, variables, backbone) -> dict[str, Any]:
