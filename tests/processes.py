@@ -18,7 +18,7 @@ def environment(devices):
         'XLA_FLAGS': f'{os.environ.get("XLA_FLAGS", "")} '
         f'--xla_force_host_platform_device_count={devices}',
         'JAX_COMPILATION_CACHE_DIR': jax.config.jax_compilation_cache_dir,
-        'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
+        'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
         'PYTHONPATH': f'{TESTS.parent}{os.pathsep}{TESTS}',
     }
 

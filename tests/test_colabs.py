@@ -56,7 +56,7 @@ def colab(tmp_path, monkeypatch, published):
         'GIT_CONFIG_VALUE_0': 'https://github.com/brainjax/brainjax',
         'JAX_PLATFORMS': 'cpu',
         'JAX_COMPILATION_CACHE_DIR': str(REPOSITORY / '.compiled'),
-        'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
+        'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
         'JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES': '-1',
         'PYTHONPATH': str(google.parent),
     }.items():

@@ -13,6 +13,7 @@ from brainjax.networks.initializers import (
     torch_uniform,
     torch_uniform_bias,
 )
+from brainjax.training import parallel
 
 ACTIVATIONS = {'swish': jax.nn.swish, 'relu': jax.nn.relu}
 OPERATIONS = ('upsample', 'conv', 'norm', 'activation')
@@ -43,7 +44,9 @@ class Decoder(nn.Module):
       order: 'upsample, conv, norm, activation' for every block, separated by
         spaces, in the order of computation.
       release: 'torch' or 'keras', whose initialisers and batch norm it has.
-      axis_name: device axis over which batch norm takes its statistics.
+      axis_name: device axis over which batch norm takes its statistics, and
+        over which the dense kernel's gradient is the mean (`parallel.product`);
+        None for one device.
     """
 
     size: int = 112
@@ -79,6 +82,7 @@ class Decoder(nn.Module):
             base * base * self.channels,
             kernel_init=kernel,
             bias_init=bias,
+            dot_general=_exchanging_factors if self.axis_name else None,
             name='dense',
         )(fmri)
         x = x.reshape(-1, base, base, self.channels)
@@ -135,6 +139,12 @@ class Decoder(nn.Module):
             conv_general_dilated=_without_padding,
             name=name,
         )(x)
+
+
+def _exchanging_factors(x, kernel, *unused, **also_unused):
+    """`parallel.product` in the place where Flax calls JAX's."""
+    del unused, also_unused
+    return parallel.product(x, kernel)
 
 
 def _without_padding(x, kernel, *unused, **also_unused):

@@ -4,6 +4,7 @@ A step is written for one device and gets the device axis's name; the result
 must not depend on how many devices share a batch beyond rounding.
 """
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable
@@ -175,9 +176,50 @@ def _voting() -> Callable:
     )
 
 
-def mean(tree: Any) -> Any:
-    """Averages over devices, inside a step."""
-    return jax.lax.pmean(tree, AXIS)
+def mean(tree: Any, means: Callable[[str], bool] = lambda name: False) -> Any:
+    """Averages over devices, inside a step.
+
+    Args:
+      tree: of arrays.
+      means: tells by a leaf's `jax.tree_util.keystr` whether it is the mean
+        already, as a gradient by the kernel of `product` is.
+    """
+    return jax.tree_util.tree_map_with_path(
+        lambda path, x: (
+            x if means(jax.tree_util.keystr(path)) else jax.lax.pmean(x, AXIS)
+        ),
+        tree,
+    )
+
+
+@jax.custom_vjp
+def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """x @ kernel, whose gradient by the kernel is the mean over devices.
+
+    That gradient is the product of two thin matrices. Devices exchange these,
+    and each multiplies them: of the decoder's dense layer, at the published
+    sizes, 6 MB instead of 233.
+
+    Args:
+      x: [n, inputs] this device's examples.
+      kernel: [inputs, outputs], the same on all devices.
+    """
+    return x @ kernel
+
+
+def _product_back(factors, gradient):
+    x, kernel = rows, _ = factors
+    gradients, devices = gradient, 1
+    # Outside of a step, as where its input alone is asked about, the axis has
+    # no device.
+    with contextlib.suppress(NameError):
+        devices = jax.lax.psum(1, AXIS)
+        rows, gradients = jax.lax.all_gather((x, gradient), AXIS, tiled=True)
+    by_kernel = rows.T @ gradients / devices
+    return gradient @ kernel.T, by_kernel.astype(kernel.dtype)
+
+
+product.defvjp(lambda x, kernel: (x @ kernel, (x, kernel)), _product_back)
 
 
 def example_keys(key: jax.Array, examples: int) -> jax.Array:

@@ -101,10 +101,10 @@ def test_decoder_agrees_with_numpy(options, train):
 def test_what_is_too_wide_is_cut_off_on_all_sides():
     whole, cut = (Decoder(size=size, channels=32) for size in (32, 29))
     fmri = jax.random.normal(jax.random.key(1), (2, 7))
-    variables = whole.init(jax.random.key(0), fmri)
-    pictures = whole.apply(variables, fmri)
+    variables = jax.jit(whole.init)(jax.random.key(0), fmri)
+    pictures = jax.jit(whole.apply)(variables, fmri)
     np.testing.assert_array_equal(
-        cut.apply(variables, fmri), pictures[:, 1:30, 1:30]
+        jax.jit(cut.apply)(variables, fmri), pictures[:, 1:30, 1:30]
     )
 
 

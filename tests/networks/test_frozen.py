@@ -41,6 +41,11 @@ def arrays(name, seed=0):
     return result
 
 
+def apply(network, images, *taps):
+    run = jax.jit(network.architecture.apply, static_argnums=2)
+    return run(network.params, images, taps)
+
+
 def caffe(path, name, **options):
     path.write_bytes(caffe_writer.model(arrays(name), **options))
     return path
@@ -54,9 +59,7 @@ def test_caffe_vgg19_knows_its_preprocessing(tmp_path, narrow, old):
     assert network.architecture == frozen.Architecture('vgg19', 'caffe')
     assert len(frozen.layers(network)) == 19
     images = np.random.default_rng(1).random((1, 224, 224, 3), np.float32)
-    found = network.architecture.apply(
-        network.params, images, ['conv1_1', 'pool5', 'fc6']
-    )
+    found = apply(network, images, 'conv1_1', 'pool5', 'fc6')
     held = arrays(name)
     # The middle pixel of conv1_1, from BGR in 0..255 minus the mean.
     kernel, bias = held['conv1_1']
@@ -94,9 +97,7 @@ def test_torchvision_classifier(tmp_path, narrow):
     network = frozen.load('vgg16_fc', pool='average', slope=0.2)
     assert network.architecture.preprocessing == 'torchvision'
     images = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
-    found = network.architecture.apply(
-        network.params, images, ['pool5', 'fc6', 'relu6', 'fc7', 'fc8']
-    )
+    found = apply(network, images, 'pool5', 'fc6', 'relu6', 'fc7', 'fc8')
     flat = np.moveaxis(np.float64(found['pool5'][0]), -1, 0).ravel()
     kernel, bias = held['fc6']
     expected = kernel @ flat + bias
@@ -234,13 +235,11 @@ def test_alexnet_with_dense_layers():
         jax.random.key(0), 'alexnet', 1 / 16, dense=True
     )
     images = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
-    found = network.architecture.apply(network.params, images, ['pool5', 'fc8'])
+    found = apply(network, images, 'pool5', 'fc8')
     assert found['pool5'].shape == (1, 6, 6, 16)
     assert found['fc8'].shape == (1, 64)
     with pytest.raises(ValueError, match='fc6 takes 576 numbers'):
-        network.architecture.apply(
-            network.params, images[:, :200, :200], ['fc6']
-        )
+        apply(network, images[:, :200, :200], 'fc6')
 
 
 def test_options_that_a_network_does_not_have():

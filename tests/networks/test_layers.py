@@ -159,18 +159,23 @@ def test_units_look_where_their_windows_say(name, tap, size):
     """By the pixels that change a unit, all weights being positive."""
     known = BACKBONES[name]
     params = jax.tree.map(
-        lambda x: jnp.full_like(x, 1 / x[..., 0].size),
-        known.init(jax.random.key(0), 0.05, size),
+        lambda x: np.full(x.shape, x.shape[-1] / x.size, np.float32),
+        jax.eval_shape(lambda: known.init(jax.random.key(0), 0.05, size)),
     )
 
     def features(image):
         return known.apply(params, image[None], (tap,), 'none')[tap][0]
 
-    units, pull = jax.vjp(features, jnp.ones((size, size, 3)))
-    n = len(units)
+    @jax.jit
+    def seen_by(i, j):
+        units, pull = jax.vjp(features, jnp.ones((size, size, 3)))
+        return pull(jnp.zeros_like(units).at[i, j].set(1.0))
+
+    image = jax.ShapeDtypeStruct((size, size, 3), jnp.float32)
+    n = len(jax.eval_shape(features, image))
     said = layers.unit_centres(known.windows_of(params, tap, n, size), n)
     for i, j in ((n // 2, n // 2), (n // 2 + 1, n // 2 - 1)):
-        (changed,) = pull(jnp.zeros_like(units).at[i, j].set(1.0))
+        (changed,) = seen_by(i, j)
         for axis, unit in ((0, i), (1, j)):
             seen = np.flatnonzero(np.sum(changed, axis=(1 - axis, 2)))
             assert seen[0] > 0 and seen[-1] < size - 1  # No border hides any.

@@ -71,7 +71,7 @@ def test_published_shapes():
 
 
 def test_first_values():
-    variables = vaegan.Encoder(6, (4, 8)).init(
+    variables = jax.jit(vaegan.Encoder(6, (4, 8)).init)(
         jax.random.key(0), jnp.zeros((1, 16, 16, 3))
     )
     params = variables['params']
@@ -156,8 +156,12 @@ def test_layer_in_training():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((4, 8, 8, 3), np.float32)
     layer = vaegan.Layer(5, axis_name=None)
-    variables = layer.init(jax.random.key(0), x)
-    y, changed = layer.apply(variables, x, True, mutable=['batch_stats'])
+    variables = jax.jit(layer.init)(jax.random.key(0), x)
+    y, changed = jax.jit(
+        lambda variables, x: layer.apply(
+            variables, x, True, mutable=['batch_stats']
+        )
+    )(variables, x)
     kernel = variables['params']['convolution']['kernel']
     z = np.asarray(halve(x, kernel), np.float64)
     mean, variance = z.mean((0, 1, 2)), z.var((0, 1, 2))
@@ -183,8 +187,13 @@ def test_halving_adds_its_row_at_the_end():
 @pytest.fixture(scope='module')
 def variables():
     keys = jax.random.split(jax.random.key(0))
-    encoder = vaegan.Encoder(6, (4, 8)).init(keys[0], jnp.zeros((1, 16, 16, 3)))
-    generator = vaegan.Generator(16, (8, 4)).init(keys[1], jnp.zeros((1, 6)))
+    encoder, generator = (
+        jax.jit(module.init)(key, jnp.zeros((1, *shape)))
+        for module, key, shape in (
+            (vaegan.Encoder(6, (4, 8)), keys[0], (16, 16, 3)),
+            (vaegan.Generator(16, (8, 4)), keys[1], (6,)),
+        )
+    )
     both = {'encoder': encoder, 'generator': generator}
     return {
         kind: {part: both[part][kind] for part in both}
@@ -196,15 +205,15 @@ def test_bounds(variables):
     rng = np.random.default_rng(0)
     images = 100 * rng.standard_normal((40, 16, 16, 3), np.float32)
     own = {kind: variables[kind]['encoder'] for kind in variables}
-    mean, log_sigma = vaegan.Encoder(6, (4, 8)).apply(own, images)
+    mean, log_sigma = jax.jit(vaegan.Encoder(6, (4, 8)).apply)(own, images)
     assert 0.9 < np.abs(mean).max() <= 1
     assert 0.45 < np.abs(log_sigma).max() <= 0.5
     narrow = vaegan.Encoder(6, (4, 8), sigma=(-1.0, 0.2))
-    log_sigma = narrow.apply(own, images).log_sigma
+    log_sigma = jax.jit(narrow.apply)(own, images).log_sigma
     assert log_sigma.min() >= -1.2 and log_sigma.max() <= -0.8
     own = {kind: variables[kind]['generator'] for kind in variables}
     latents = 30 * rng.standard_normal((40, 6), np.float32)
-    images = vaegan.Generator(16, (8, 4)).apply(own, latents)
+    images = jax.jit(vaegan.Generator(16, (8, 4)).apply)(own, latents)
     assert -1 <= images.min() < -0.5 and images.max() > 1
 
 
@@ -255,15 +264,16 @@ def test_sizes_that_do_not_halve():
 def test_norm_takes_its_statistics_over_devices():
     x = np.random.default_rng(0).standard_normal((6, 8, 8, 3), np.float32)
     one, two = vaegan.Layer(5), vaegan.Layer(5, axis_name=parallel.AXIS)
-    variables = one.init(jax.random.key(0), x)
+    variables = jax.jit(one.init)(jax.random.key(0), x)
 
     def run(layer, x):
         return layer.apply(variables, x, True, mutable=['batch_stats'])
 
-    y, changed = run(one, x)
-    halves, also = jax.vmap(
+    y, changed = jax.jit(lambda x: run(one, x))(x)
+    over = jax.vmap(
         lambda x: run(two, x), axis_name=parallel.AXIS, out_axes=(0, None)
-    )(x.reshape(2, 3, 8, 8, 3))
+    )
+    halves, also = jax.jit(over)(x.reshape(2, 3, 8, 8, 3))
     np.testing.assert_allclose(halves.reshape(y.shape), y, atol=1e-5)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),

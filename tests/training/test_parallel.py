@@ -50,7 +50,7 @@ def test_losses_do_not_depend_on_the_number_of_devices(one):
 
 def test_shard_spreads_a_batch_in_its_order():
     code = (
-        'import json, jax, numpy as np\n'
+        'import json, jax, jax.numpy as jnp, numpy as np\n'
         'from brainjax.training import parallel\n'
         'from brainjax.errors import InputError\n'
         'x = parallel.shard({"a": np.arange(6), "b": np.ones((12, 2))})\n'
@@ -62,6 +62,20 @@ def test_shard_spreads_a_batch_in_its_order():
         'run = parallel.parallel(step)\n'
         'state = parallel.replicate({"key": jax.random.key(0)})\n'
         'state, mean = run(state, parallel.replicate(np.float32(3)), x)\n'
+        'def descend(multiply, means):\n'
+        '    def step(kernel, frozen, x):\n'
+        '        loss = lambda k: (jnp.sin(multiply(x, k)) ** 3).mean()\n'
+        '        gradient = jax.grad(loss)(kernel)\n'
+        '        return parallel.mean(gradient, means), ()\n'
+        '    x = np.random.default_rng(0).random((12, 5), np.float32)\n'
+        '    kernel = np.random.default_rng(1).standard_normal((5, 7))\n'
+        '    run = parallel.parallel(step)\n'
+        '    given = parallel.replicate(np.float32(kernel)), (), '
+        'parallel.shard(x)\n'
+        '    text = run.lower(*given).as_text()\n'
+        '    return np.asarray(run(*given)[0]), "all_reduce" in text\n'
+        'plain, reduced = descend(jnp.matmul, lambda name: False)\n'
+        'thin, also = descend(parallel.product, lambda name: True)\n'
         'rows = np.arange(11.0).reshape(11, 1)\n'
         'told = []\n'
         'mapped = parallel.map_rows(lambda f, x: {"y": x + f, "n": x[:, 0]},\n'
@@ -75,6 +89,8 @@ def test_shard_spreads_a_batch_in_its_order():
         'print(json.dumps({"a": x["a"].tolist(), "b": x["b"].shape,\n'
         '    "copies": len(x["a"].addressable_shards),\n'
         '    "mapped": [mapped["y"][:, 0].tolist(), mapped["n"].tolist()],\n'
+        '    "apart": float(abs(plain - thin).max()),\n'
+        '    "least": float(abs(plain).min()), "reduced": [reduced, also],\n'
         '    "few": few.tolist(), "none": none.shape, "told": told,\n'
         '    "mean": {k: float(v) for k, v in mean.items()},\n'
         '    "message": message}))\n'
@@ -85,6 +101,9 @@ def test_shard_spreads_a_batch_in_its_order():
     assert found['mapped'] == [[i + 2 for i in range(11)], [*range(11)]]
     assert (found['few'], found['none']) == ([[1]], [0, 1])
     assert found['told'] == [4, 8, 11]
+    # The kernel's gradient without its exchange: that of its factors.
+    assert found['apart'] < 1e-7 < 1e-5 < found['least']
+    assert found['reduced'] == [True, False]
     draws = [
         jax.random.uniform(jax.random.fold_in(jax.random.key(0), i))
         for i in range(6)

@@ -36,6 +36,7 @@ from brainjax.training.optimizers import non_negative, optimizer, stepwise
 from brainjax.training.state import cast
 
 ENCODER_METRICS = ('loss', 'fmri', 'regularisation')
+DENSE_KERNEL = "['dense']['kernel']"  # Of the decoder: `parallel.product`.
 DECODER_METRICS = ('loss', 'D', 'ED', 'DE', 'regularisation')
 
 
@@ -53,18 +54,20 @@ def shift_in_pixels(shift: float, size: int) -> int:
     return round(shift * size if shift < 1 else shift)
 
 
-def _descend(objective: Callable, state, update):
+def _descend(objective: Callable, state, update, means=lambda name: False):
     """Takes one step down the mean gradient of all devices.
 
     Args:
       objective: params -> (loss, (batch statistics, metrics)).
       state: before the step.
       update: the optimiser.
+      means: which gradients are means already, see `parallel.mean`.
     """
     gradients, (batch_stats, metrics) = jax.grad(objective, has_aux=True)(
         state.params
     )
-    gradients, metrics = parallel.mean((gradients, metrics))
+    gradients = parallel.mean(gradients, means)
+    metrics = parallel.mean(metrics)
     state = training_state.advance(
         state, update, gradients, batch_stats, metrics
     )
@@ -251,7 +254,9 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
             metrics = {k: jnp.asarray(v) for k, v in metrics.items()}
             return total, (changed.get('batch_stats', {}), metrics)
 
-        return _descend(objective, state, update)
+        return _descend(
+            objective, state, update, lambda name: name == DENSE_KERNEL
+        )
 
     return step
 

@@ -101,15 +101,16 @@ def test_backbone_of_an_encoder(name):
     known = backbone(name, 'encoder')
     params = known.init(jax.random.key(0), width=WIDTH, size=size_of(name))
     images = jnp.asarray(pictures(name))
-    found = known.apply(params, images, known.taps(params)[:8])
-    [tap, *_] = [tap for tap, x in found.items() if x.shape[1] >= 2]
+    taps = known.taps(params)[:8]
+    found = jax.jit(lambda p, x: known.apply(p, x, taps))(params, images)
+    [tap, *_] = [tap for tap in taps if found[tap].shape[1] >= 2]
     encoder = SeparableEncoder(
         5, (tap,), pools=(False,), kernels=(3,), strides=(1,), channels=4
     )
     if found[tap].shape[1] < 3:  # Its patches are 3 x 3.
         found[tap] = jnp.pad(found[tap], ((0, 0), (1, 1), (1, 1), (0, 0)))
-    variables = encoder.init(jax.random.key(1), found)
-    fmri = encoder.apply(variables, found)
+    variables = jax.jit(encoder.init)(jax.random.key(1), found)
+    fmri = jax.jit(encoder.apply)(variables, found)
     assert fmri.shape == (2, 5) and np.isfinite(fmri).all()
 
 
@@ -125,9 +126,10 @@ def test_network_that_scores(name):
     tap = known.taps(params)[3]
     images = pictures(name, 3)
     found = network_features.extract(f'{network}_{tap}', params, images)
-    expected = known.apply(
-        params, images, [tap], weights.SOURCES[network].preprocessing
-    )[tap]
+    preprocessing = weights.SOURCES[network].preprocessing
+    expected = jax.jit(
+        lambda p, x: known.apply(p, x, [tap], preprocessing)[tap]
+    )(params, images)
     np.testing.assert_allclose(
         found, expected.reshape(3, -1), rtol=1e-3, atol=1e-3 * found.std()
     )

@@ -131,7 +131,7 @@ def test_whole_generator_is_its_definition(tmp_path, monkeypatch):
     weights.fetch('generator_relu7', path)
     params = weights.load('generator_relu7')
     codes = np.random.default_rng(1).random((2, 128), np.float32)
-    found = generator.apply(params, 'relu7', codes)
+    found = jax.jit(generator.apply, static_argnums=1)(params, 'relu7', codes)
 
     def leaky(x):
         return np.where(x > 0, x, 0.3 * x)
@@ -182,7 +182,7 @@ def test_agrees_with_torch(tmp_path, monkeypatch, name):
             x = 255 * torch.tanh(x)
     expected = x.numpy()[:, ::-1].transpose(0, 2, 3, 1)
     ours = np.moveaxis(codes, 1, -1) if codes.ndim == 4 else codes
-    found = generator.apply(params, name, ours)
+    found = jax.jit(generator.apply, static_argnums=1)(params, name, ours)
     np.testing.assert_allclose(
         found, expected, atol=1e-5 * np.abs(expected).max()
     )

@@ -5,6 +5,8 @@ import pytest
 
 from brainjax.networks.backbones import BACKBONES, feedforward, vgg, winograd
 
+convolve = jax.jit(feedforward.convolve, static_argnums=(2, 3))
+
 
 def layer(inputs, outputs, seed=0):
     rng = np.random.default_rng(seed)
@@ -28,10 +30,8 @@ def test_convolution_and_its_gradient(shape):
         y = feedforward.convolve(x, layer)
         return jnp.sum(weight * y**2), y
 
-    found, expected = (
-        jax.value_and_grad(loss, has_aux=True)(x, each)
-        for each in (fast, plain)
-    )
+    both = jax.jit(jax.value_and_grad(loss, has_aux=True))
+    found, expected = (both(x, each) for each in (fast, plain))
     for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected)):
         scale = np.max(np.abs(theirs), initial=1)
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=3e-5 * scale)
@@ -44,9 +44,7 @@ def test_pictures_are_taken_in_portions(monkeypatch):
     for n, size in ((5, 8), (3, 12)):  # two at a time with a rest; one
         x = np.random.default_rng(n).random((n, size, size, 3), np.float32)
         np.testing.assert_allclose(
-            feedforward.convolve(x, fast),
-            feedforward.convolve(x, plain),
-            atol=1e-4,
+            convolve(x, fast), convolve(x, plain), atol=1e-4
         )
 
 
@@ -56,8 +54,7 @@ def test_prepared_layers_at_another_stride_or_border():
     x = np.random.default_rng(0).random((2, 9, 9, 3), np.float32)
     for options in ((2, ((1, 1), (1, 1))), (1, 'VALID'), (2, 'SAME')):
         np.testing.assert_array_equal(
-            feedforward.convolve(x, fast, *options),
-            feedforward.convolve(x, plain, *options),
+            convolve(x, fast, *options), convolve(x, plain, *options)
         )
 
 
@@ -74,7 +71,8 @@ def test_only_large_layers_are_transformed():
     }
     x = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
     taps = ['conv3_1', 'conv4_3', 'fc8']
-    ours, theirs = vgg.apply(prepared, x, taps), vgg.apply(params, x, taps)
+    apply = jax.jit(lambda params: vgg.apply(params, x, taps))
+    ours, theirs = apply(prepared), apply(params)
     for tap in taps:
         scale = np.abs(theirs[tap]).max()
         np.testing.assert_allclose(ours[tap], theirs[tap], atol=2e-5 * scale)
