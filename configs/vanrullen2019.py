@@ -5,13 +5,12 @@
       --config.recording.images=STIMULI --config.pictures.path=CELEBA
 
 DS001761 is https://openneuro.org/datasets/ds001761 (CC0) with derivatives of
-fMRIPrep, from which single responses are estimated
-(config.recording.options); STIMULI its stimuli/; CELEBA a folder or .tar of
-the aligned pictures, or 'tfds:celeb_a/train'. With the authors'
-vaegan_celeba.ckpt neither CELEBA nor training is needed:
+fMRIPrep, to whose time series the map is fitted; STIMULI its stimuli/; CELEBA
+a folder or .tar of the aligned pictures, or 'tfds:celeb_a/train'. With the
+authors' vaegan_celeba.ckpt neither CELEBA nor training is needed:
 --config.networks.weights=vaegan_celeba.ckpt. CelebA holds the test faces:
 they are left out of what is trained here, and were not left out of the
-authors' network.
+authors' network. `brainjax faces` takes the authors' own maps and patterns.
 
 Time: 50,000 steps are a task for a GPU. Nothing of it was run for want of the
 files.
@@ -28,7 +27,9 @@ from ml_collections import ConfigDict
 from brainjax.evaluation.faces import PUBLISHED
 from brainjax.methods.faces.config import vanrullen2019
 
-SINGLE = 'here one subject, and single responses instead of the time series'
+ONE = (
+    'here one subject, and the thresholds of the choice of voxels are not known'
+)
 # Which face was imagined is not known of ds001761's events.
 SCORED = {name: PUBLISHED[name] for name in PUBLISHED if name != 'imagery'}
 
@@ -40,9 +41,12 @@ def get_config():
         'a subject of ds001761, which https://openneuro.org gives out, with '
         'its stimuli as config.recording.images'
     )
-    # Single responses, each of a model of its own: windows overlap.
-    config.recording.options = 'response=glm-separate'
+    # The map is that of the time series; single responses, which overlap, only
+    # say how large a voxel's are.
+    config.map.response = 'time-series'
+    config.references = False  # They are of single responses.
+    config.ceilings = False
     config.published = ConfigDict(
-        {name: said | {'differs': SINGLE} for name, said in SCORED.items()}
+        {name: said | {'differs': ONE} for name, said in SCORED.items()}
     )
     return config

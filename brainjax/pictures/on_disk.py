@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from brainjax.errors import InputError
-
 ROWS = 512  # Read at once where all are gone through.
 
 
@@ -36,10 +34,10 @@ class OnDisk:
     def __getitem__(self, key: Any) -> np.ndarray:
         """Reads one row, a slice of rows or those of an index, into memory."""
         if isinstance(key, tuple):
-            raise InputError(
-                'Pictures on disk are read by rows; take some of them, and '
-                'then a part of each.'
-            )
+            first, *rest = key
+            rows = self[first]
+            whole = () if rows.ndim < self.ndim else (slice(None),)
+            return rows[(*whole, *rest)]
         if self.rows is not None:
             key = self.rows[key]
         return np.array(np.load(self.path, mmap_mode='r')[key])

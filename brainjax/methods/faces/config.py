@@ -108,6 +108,13 @@ def vanrullen2019() -> ConfigDict:
 
     # Between latents and voxels.
     c.map = ConfigDict()
+    # 'trials', ours: W is fitted to responses of single trials; 'time-series':
+    # to those of all runs of a BIDS data set, as published, where each face
+    # was shown once and overlaps with the next.
+    c.map.response = 'trials'
+    # Of 'time-series': least t of faces versus rest of a voxel that is used; 0
+    # for all. Published: there was such a choice; the threshold is not known.
+    c.map.least_t = 0.0
     c.map.ridge = 0.0  # Penalty of the weights. Published: none.
     # Share of the voxels that are used, those to whose variance the latents
     # add most in training trials. Published: there was such a choice; the

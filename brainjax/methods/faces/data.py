@@ -19,7 +19,7 @@ from brainjax.methods.data import (
     no_pictures,
     restrict,
 )
-from brainjax.methods.faces import pictures
+from brainjax.methods.faces import pictures, time_series
 from brainjax.methods.faces.latents import number_of_voxels
 from brainjax.methods.faces.losses import GAMES
 from brainjax.methods.faces.networks import PARTS, build
@@ -48,7 +48,7 @@ BOUNDS = {
     'a number from 0': (
         *('training.kl', 'training.gamma', 'training.pixels'),
         *('training.margin', 'training.warmup', 'training.rates'),
-        *('map.ridge', 'pca.components'),
+        *('map.ridge', 'map.least_t', 'pca.components'),
     ),
     'a part above 0 and up to 1': (
         'pictures.crop',  # Of the short side.
@@ -64,6 +64,9 @@ def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     a simulated subject they are all but its test faces.
     """
     check_config(config)  # Reading CelebA and simulating take minutes.
+    in_series = config.map.response == 'time-series'
+    if in_series:
+        time_series.check(config, given.recording)
     learns = config.pictures.number and not config.networks.weights
     if not config.recording.path and given.recording is None:
         loaded = simulate(config, given)
@@ -72,6 +75,9 @@ def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
             return loaded
         return loaded._replace(pictures=no_pictures(config), names=())
     recording = load_recording(config, pictures.fit_name(config), given)
+    if in_series:
+        check(recording, config)  # Before all runs are read.
+        recording = time_series.with_patterns(recording, config)
     if not learns:
         return Loaded(recording, no_pictures(config))
     unpaired, names, notes = pictures.load_faces(config, given.pictures)
@@ -163,6 +169,7 @@ def fewest_voxels(recording: Recording, config: ConfigDict) -> int:
 def check_config(config: ConfigDict) -> None:
     """Refuses settings with which nothing can be trained or decoded."""
     c = config.training
+    check_known('response', config.map.response, time_series.RESPONSES)
     check_known('inversion', config.map.inversion, INVERSIONS)
     check_known('compute_dtype', config.compute_dtype, COMPUTE_TYPES)
     check_known('config.training.game', c.game, GAMES)

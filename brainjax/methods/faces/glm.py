@@ -55,7 +55,11 @@ def fit(runs: Iterable[glm.Run | tuple], columns: Columns) -> Patterns:
       runs: from `formats.faces.runs.read`, one at a time.
       columns: what their regressors are.
     """
-    sums = glm.accumulate(glm.Run(*run) for run in runs)
+    return of_sums(glm.accumulate(glm.Run(*run) for run in runs), columns)
+
+
+def of_sums(sums: glm.Sums, columns: Columns) -> Patterns:
+    """Fits the model of sums over runs, see `fit`."""
     kept = np.arange(columns.count) >= columns.latents
     alone = glm.solve(sums, kept)
     contrast = np.zeros(kept.sum())

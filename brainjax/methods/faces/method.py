@@ -20,7 +20,7 @@ from brainjax.io import metrics
 from brainjax.io.files import PathLike
 from brainjax.linear import pca
 from brainjax.methods.data import Data
-from brainjax.methods.faces import networks
+from brainjax.methods.faces import networks, time_series
 from brainjax.methods.faces.data import check, mean_response
 from brainjax.methods.faces.latents import Space, decode, fit_map
 from brainjax.methods.faces.training import fit_vaegan
@@ -89,15 +89,26 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     )
     # The published inversion finds the constant by the mean responses, which
     # normalising has taken away.
-    train = data.normalised.train
-    train = dataclasses.replace(train, fmri=np.asarray(train.fmri) + baseline)
-    space = functools.partial(fit_map, images[shown], train, baseline, config)
-    return Fitted(
-        space(*coders(variables, config)),
-        space(
+    kinds = {
+        'vaegan': coders(variables, config),
+        'pca': (
             functools.partial(pca.encode, components),
             functools.partial(pca.generate, components),
         ),
+    }
+    if config.map.response == 'time-series':
+        spaces = time_series.fit_maps(recording, config, kinds, baseline)
+    else:
+        train = data.normalised.train
+        fmri = np.asarray(train.fmri) + baseline
+        train = dataclasses.replace(train, fmri=fmri)
+        spaces = {
+            kind: fit_map(images[shown], train, baseline, config, *each)
+            for kind, each in kinds.items()
+        }
+    return Fitted(
+        spaces['vaegan'],
+        spaces['pca'],
         shown,
         len(recording.test) / len(data.test),
         history,
@@ -154,9 +165,17 @@ def _notes(recording: Recording, config: ConfigDict) -> list[str]:
     notes = [
         'Whether a person on a test face is on another picture of the '
         f'training set is not known; {learned}',
-        'Responses of single trials stand for the published fit to the time '
-        'series.',
     ]
+    if config.map.response == 'trials':
+        notes.append(
+            'Responses of single trials stand for the published fit to the '
+            'time series.'
+        )
+    else:
+        notes.append(
+            'The map was fitted to the time series of all runs; test patterns '
+            'are from a model of the same series with principal components.'
+        )
     if recording.noise_ceiling is not None:
         notes.append(
             'Noise ceiling of the averaged test responses: median over '

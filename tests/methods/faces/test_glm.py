@@ -4,13 +4,22 @@ The regressors of the simulation come from nilearn, each convolved as a whole
 with its latent as modulation; ours mix convolved events.
 """
 
+import jax
 import nibabel
 import numpy as np
 import pytest
+import tiny_faces
+from PIL import Image
 
 from brainjax.errors import InputError
 from brainjax.linear import glm, latents
+from brainjax.methods.data import prepare
+from brainjax.methods.faces import data as faces_data
 from brainjax.methods.faces import glm as face_glm
+from brainjax.methods.faces import method, networks, time_series
+from brainjax.methods.faces.findings import findings
+from brainjax.methods.faces.latents import decode
+from brainjax.networks.weights import vaegan as vaegan_weights
 from brainjax.recordings import open_recording
 from brainjax.recordings.formats.bids.responses import Timing
 from brainjax.recordings.formats.faces import runs as face_runs
@@ -102,8 +111,11 @@ def independent(rows, names, values):
 TEST_NAMES = tuple(f'M{900 + i}' for i in range(TESTS))
 
 
-def write(root, noise, seed=0):
-    """Writes a BIDS data set; returns betas [regressors, voxels], latents."""
+def write(root, noise, seed=0, seen=None):
+    """Writes a BIDS data set; returns betas [regressors, voxels], latents.
+
+    `seen` [tests, latents] are those of the test faces, which follow the map.
+    """
     rng = np.random.default_rng(seed)
     tables = [plan(rng, run) for run in range(RUNS)]
     names = [
@@ -114,6 +126,9 @@ def write(root, noise, seed=0):
     ]
     values = rng.normal(0, 1, (len(names), LATENTS))
     betas = rng.normal(0, 8, (Columns(LATENTS, TESTS).count, VOXELS))
+    if seen is not None:
+        mapped = np.c_[seen, np.ones(TESTS)] @ betas[: LATENTS + 1]
+        betas[LATENTS + 1 : LATENTS + 1 + TESTS] = mapped
     folder = root / 'sub-01' / 'func'
     folder.mkdir(parents=True)
     (root / 'masks' / 'sub-01').mkdir(parents=True)
@@ -161,7 +176,7 @@ def test_known_betas_come_back_from_files(tmp_path):
 
 
 def test_single_trials_stand_for_time_series(tmp_path):
-    """What `configs/vanrullen2019.py` asks of the recording."""
+    """How near single trials come."""
     betas, values, names = write(tmp_path, noise=20.0)
     found, _ = found_in(tmp_path, values, names)
     truth = betas[:LATENTS]
@@ -279,3 +294,68 @@ def test_bad_input_is_one_sentence(tmp_path):
         path.write_text(text.replace('train_face', 'Fix'))
     with pytest.raises(InputError, match='no event has the trial_type train'):
         face_runs.find(tmp_path)
+
+
+def test_a_run_fits_the_time_series(tmp_path):
+    """Planted latents of test faces come back, nearer than by single trials.
+
+    Pictures are sums of a few patterns, so that principal components are a
+    rotation of what was planted.
+    """
+    seen = np.random.default_rng(7).normal(0, 1, (TESTS, LATENTS))
+    _, values, names = write(tmp_path, noise=2.0, seen=seen)
+    shapes = np.random.default_rng(8).normal(
+        0, 12, (LATENTS, tiny_faces.SIZE, tiny_faces.SIZE, 3)
+    )
+    folder = tmp_path / 'stimuli' / 'faces'
+    folder.mkdir(parents=True)
+    for name, z in [*zip(names, values), *zip(TEST_NAMES, seen)]:
+        picture = 128 + np.tensordot(z, shapes, 1)
+        with open(folder / f'{name}.jpg', 'wb') as stream:
+            Image.fromarray(np.uint8(picture.clip(0, 255))).save(stream, 'png')
+    config = tiny_faces.get_config()
+    config.references = config.ceilings = False
+    config.pictures.crop = 1.0
+    config.networks.latents = LATENTS
+    config.recording.path = str(tmp_path)
+    config.recording.images = str(tmp_path / 'stimuli')
+    config.recording.options = 'preset=ds001761;response=glm'
+    config.networks.weights = str(tmp_path / 'untrained.safetensors')
+    vaegan_weights.save(
+        config.networks.weights, networks.initialise(config, jax.random.key(0))
+    )
+    errors = {}
+    for response in ('time-series', 'trials'):
+        config.map.response = response
+        data = prepare(*faces_data.load(config))
+        fitted = method.fit(data, config, tmp_path / response)
+        x = decode(fitted.pca, data.test.fmri, config, fitted.repeats)
+        target = fitted.pca.encode(
+            data.recording.stimuli.images[data.test.stimulus]
+        )
+        # The unit of single trials is that of z-scored runs.
+        errors[response] = 1 - np.corrcoef(x.ravel(), target.ravel())[0, 1]
+        if response == 'time-series':
+            # That of the weights and patterns is the same.
+            np.testing.assert_allclose(x, target, atol=0.2 * target.std())
+            assert len(data.test) == len(data.recording.test) == TESTS
+            found = findings(fitted, data, config)
+            assert found.scores['pairwise_pca']['value'] == 1
+    assert errors['time-series'] < 0.02
+    assert errors['time-series'] < errors['trials']
+
+
+def test_t_and_gain_choose_voxels_of_time_series():
+    config = tiny_faces.get_config()
+    config.map.voxels, config.map.least_t = 0.5, 3.0
+    gain = np.linspace(0, 1, 10)
+    t = np.array([9.0] * 7 + [2.0, 9.0, 9.0])
+    found = face_glm.Patterns(*[np.zeros((2, 10))] * 5, t=t, gain=gain)
+    np.testing.assert_array_equal(
+        time_series.choose(found, config), [5, 6, 8, 9]
+    )
+    config.map.least_t, config.map.voxels = 0.0, 1.0
+    assert len(time_series.choose(found, config)) == 10
+    config.references = config.ceilings = False
+    with pytest.raises(InputError, match='needs the runs of a BIDS'):
+        time_series.check(config, None)

@@ -52,7 +52,7 @@ def test_real_faces():
     config.pictures.update(number=8, crop=1.0)
     images, names, _ = pictures.load_faces(config)
     assert images.shape == (8, 16, 16, 3) and len(set(names)) == 8
-    assert 20 < images.std() < 120
+    assert 20 < images[:].std() < 120
 
 
 @pytest.mark.parametrize(
