@@ -8,7 +8,9 @@ published config on them, with steps cut, in a process of its own whose memory
 is watched. What it takes in full is projected stage by stage: steps by their
 rate, which leaves out compilation, the rest by what the experiment's
 `factors` say; what the cuts leave out of the memory is added by arithmetic
-(`adds`). The scores of stand-ins mean nothing.
+(`adds`). Time is that of one core, which other work on the machine does not
+lengthen, and with --wall that of the clock, for accelerators. The scores of
+stand-ins mean nothing.
 """
 
 import argparse
@@ -43,25 +45,27 @@ class Stage(NamedTuple):
     Attributes:
       name: as the run calls it.
       end: when it ended, in seconds.
+      core: seconds of one core that the process had taken by then.
       done: its steps, 0 where it has none.
       rate: steps a second, after the first; 0 if not known.
     """
 
     name: str
     end: float
+    core: float
     done: int = 0
     rate: float = 0.0
 
 
-def stage_of(line: str, now: float) -> Stage | None:
+def stage_of(line: str, *now: float) -> Stage | None:
     """Reads a line of `brainjax run -v`; None if it ends no stage."""
     if found := _STEPS.match(line):
         done = int(found['done'])
         if done < int(found['of']):
             return None
-        return Stage(found['stage'], now, done, float(found['rate'] or 0))
+        return Stage(found['stage'], *now, done, float(found['rate'] or 0))
     if found := _TIMED.fullmatch(line.strip()):
-        return Stage(found['stage'], now)
+        return Stage(found['stage'], *now)
     return None
 
 
@@ -82,13 +86,14 @@ def watch(arguments: list[str], cache: pathlib.Path):
         text=True,
         env=environment,
     )
-    stages, lines, samples = [], [], []
+    stages, lines, samples, taken = [], [], [], [0.0]
 
     def read():
         for line in process.stderr:
             lines.append(line)
             print(f'  {line.rstrip()}', file=sys.stderr, flush=True)
-            if stage := stage_of(line, time.monotonic() - began):
+            now = time.monotonic() - began, core_seconds(process.pid, taken)
+            if stage := stage_of(line, *now):
                 stages.append(stage)
 
     reader = threading.Thread(target=read)
@@ -96,11 +101,12 @@ def watch(arguments: list[str], cache: pathlib.Path):
     while process.poll() is None:
         if held := resident(process.pid):
             samples.append((time.monotonic() - began, held))
+            core_seconds(process.pid, taken)
         time.sleep(SAMPLE)
     reader.join()
     if process.returncode:
         raise SystemExit(f'brainjax {arguments[0]} ended: {"".join(lines)}')
-    stages.append(Stage(LAST, time.monotonic() - began))
+    stages.append(Stage(LAST, time.monotonic() - began, taken[0]))
     return stages, samples
 
 
@@ -114,33 +120,56 @@ def resident(pid: int) -> int:
     return 1024 * int(found[1]) if found else 0
 
 
-def table(experiment: Experiment, stages, samples) -> list[dict]:
+def core_seconds(pid: int, known: list[float]) -> float:
+    """Returns what a process has computed, in seconds of one core.
+
+    Args:
+      pid: of the process.
+      known: the last answer, which is kept up and given once it has ended.
+    """
+    try:
+        text = pathlib.Path(f'/proc/{pid}/stat').read_text()
+    except OSError:
+        return known[0]
+    user, system = map(int, text.rpartition(')')[2].split()[11:13])
+    ticks = user + system
+    known[0] = max(known[0], ticks / os.sysconf('SC_CLK_TCK'))
+    return known[0]
+
+
+def table(experiment: Experiment, stages, samples, wall: bool) -> list[dict]:
     """A row a stage: what was measured, and what it takes in full."""
-    rows, begin = [], 0.0
+    rows, begin, began = [], 0.0, 0.0
     for stage in stages:
-        seconds = stage.end - begin
+        clock = stage.end - begin
+        seconds = clock if wall else stage.core - began
         added = experiment.adds.get(stage.name, 0)
         held = [b for t, b in samples if begin < t <= stage.end]
         full = seconds * experiment.factors.get(stage.name, 1)
         if stage.name in experiment.steps and stage.rate:
             more = experiment.steps[stage.name] - stage.done
-            full += more / stage.rate
+            full += more / stage.rate * seconds / max(clock, 1e-9)
         rows.append(
             {
                 'stage': stage.name,
                 'seconds': seconds,
+                'seconds_of_the_clock': clock,
                 'seconds_in_full': full,
                 'gib': max(held, default=0) / GIB,
                 'gib_in_full': (max(held, default=0) + added) / GIB,
                 'steps_a_second': stage.rate or None,
             }
         )
-        begin = stage.end
+        begin, began = stage.end, stage.core
     return rows
 
 
 def measure(
-    name: str, experiment: Experiment, folder: pathlib.Path, again: bool
+    name: str,
+    experiment: Experiment,
+    folder: pathlib.Path,
+    again: bool,
+    wall: bool,
 ) -> dict:
     """Makes the files, runs the config and returns the result."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -158,7 +187,7 @@ def measure(
     rows = []
     for command in commands:
         found = watch([command[0], '-v', *command[1:]], folder / 'cache')
-        part = table(experiment, *found)
+        part = table(experiment, *found, wall)
         rows += [{'command': command[0], **row} for row in part]
     peak = max(row['gib_in_full'] for row in rows)
     return {
@@ -187,7 +216,7 @@ def show(result: dict) -> None:
         )
     print(
         f'\n{result["name"]}: {result["ours"]:.2f} GiB, limit '
-        f'{result["limit"]}; {result["hours_in_full"]:.0f} h in full here.\n'
+        f'{result["limit"]}; {result["hours_in_full"]:.0f} h in full.\n'
         f'{result["about"]}'
     )
 
@@ -209,6 +238,7 @@ def main():
     parser.add_argument('name', choices=NAMES)
     parser.add_argument('--folder', help='keeps the files there')
     parser.add_argument('--json', help='file to write')
+    parser.add_argument('--wall', action='store_true', help='time by the clock')
     parser.add_argument(
         '--resume', action='store_true', help='keep what the run has'
     )
@@ -217,7 +247,11 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(options.folder or temporary).absolute()
         result = measure(
-            options.name, module.EXPERIMENT, folder, not options.resume
+            options.name,
+            module.EXPERIMENT,
+            folder,
+            not options.resume,
+            options.wall,
         )
     show(result)
     write_result(options.json, result)

@@ -1,9 +1,11 @@
 """Each published config, tiny, from files of the layout it asks for."""
 
+import bdata_files
 import jax
 import numpy as np
 import pytest
 import tiny
+from PIL import Image
 from published import god_files
 from recording_files import write_vim1
 
@@ -11,6 +13,7 @@ from brainjax import config_files, experiment
 from brainjax.io import files
 from brainjax.networks import weights
 from brainjax.networks.backbones import BACKBONES
+from brainjax.recordings import stimulus_names
 
 TINY = {
     'size': god_files.SIZE,
@@ -99,3 +102,62 @@ def test_vim1(tmp_path):
     assert (data.pictures[:, 0, 0] == 128).all()
     assert data.pictures[:, 16, 16].std() > 0
     assert any('turned grey' in each for each in data.problems)
+
+
+def test_posterior_god(tmp_path):
+    named = god_files.write(tmp_path)
+    small = {
+        **{'size': god_files.SIZE, 'references': False},
+        **{'draws': 4, 'draw_steps': 2, 'flow.channels': (4, 4)},
+        **{'flow.groups': 2, 'flow.epochs': 1, 'flow.steps': 1},
+        **{f'flow.batch_{part}': 2 for part in ('pictures', 'paired', 'prior')},
+    }
+    results, _ = run('posterior_god', tmp_path, small | named)
+    assert results['scores']['two_way_pixels']['n'] == len(god_files.TEST)
+
+
+SHOWN = {
+    'natural': ('n01443537_22563', 'n04572121_3262'),
+    'shape': (stimulus_names.SHAPES[1], stimulus_names.SHAPES[39]),
+    'letter': (stimulus_names.LETTERS[0], stimulus_names.LETTERS[9]),
+    'imagery': tuple(stimulus_names.IMAGERY[i - 1] for i in (1, 15, 17, 26)),
+}
+
+
+@pytest.mark.parametrize('part', SHOWN)
+def test_deep_image_reconstruction(part, tmp_path):
+    (tmp_path / 'bdata').mkdir()
+    bdata_files.deep_reconstruction(tmp_path / 'bdata')
+    bdata_files.write(
+        tmp_path / 'bdata/sub-01_imagery_original_VC.h5',
+        bdata_files.responses(7),
+        {  # Cue, imagery, evaluation; the last imagined nothing.
+            'Run': np.ones(7),
+            'event_type': [1, 2, 3, 2, 2, 2, 2],
+            'category_id': np.arange(7),
+            'category_index': [1, 1, 1, 15, 17, 26, 16],
+            'evaluation': [3, 3, 3, 4, 1, 5, 1],
+        },
+    )
+    names = {*stimulus_names.IMAGERY, *(x for y in SHOWN.values() for x in y)}
+    names |= {'n01518878_10042', 'n01518878_12028', 'n01621127_19020'}
+    (tmp_path / 'stimuli').mkdir()
+    for name, image in zip(sorted(names), tiny.pictures(len(names), 3, 16)):
+        Image.fromarray(image).save(tmp_path / f'stimuli/{name}.png')
+    small = {
+        **{'size': 16, 'references': False, 'network.weights': 'random'},
+        **{'network.size': 16, 'network.width': 1 / 16},
+        **{'network.layers': ('conv1_1', 'conv2_1'), 'decoding.k': 3},
+        **{'decoding.scaling': 'about_training_mean', 'inversion.steps': 2},
+        'inversion.recovered': 1,
+    }
+    named = {
+        'recording.path': str(tmp_path / 'bdata'),
+        'recording.images': str(tmp_path / 'stimuli'),
+        'recording.roi': 'V1',
+    }
+    results, _ = run(f'shen2019_{part}', tmp_path, small | named)
+    scores = results['scores']
+    with np.load(tmp_path / 'run/reconstructions.npz') as found:
+        assert {*SHOWN[part]} <= {*found['names'].tolist()}
+        assert scores['two_way_pixels']['n'] == len(found['names'])
