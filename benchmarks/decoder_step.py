@@ -367,6 +367,10 @@ def torch_side(options):
     convert.load_decoder(decoder, data['decoder'])
     encoder.eval().requires_grad_(False).to(place)
     decoder.to(place)
+    if options['compile_peer']:
+        encoder.compile()
+        decoder.compile()
+        reference.vgg_taps = torch.compile(reference.vgg_taps)
     optimizer = reference.amsgrad(decoder.parameters(), 5e-3)
 
     def vgg(name):
@@ -501,7 +505,8 @@ def measure(options: dict) -> dict:
         'unit': 'seconds a step (median)',
         'ours': statistics.median(our_times),
         'peer': statistics.median(peer_times),
-        'peer_name': peer('version') + ' (eager)',
+        'peer_name': peer('version')
+        + (' (compiled)' if options['compile_peer'] else ' (eager)'),
         'ours_name': ours('version'),
         'accuracy': difference(our_losses, peer_losses),
         'accuracy_meaning': 'largest relative difference of the first losses',
@@ -541,6 +546,7 @@ def main():
     parser.add_argument('--scale', type=float, default=1.0, help='1: paper')
     parser.add_argument('--threads', type=int, default=os.cpu_count())
     parser.add_argument('--device', choices=('auto', 'cpu'), default='auto')
+    parser.add_argument('--compile-peer', action='store_true')
     parser.add_argument('--json', help='file to write')
     options = parser.parse_args()
     result = measure(vars(options))

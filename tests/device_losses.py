@@ -1,7 +1,8 @@
 """20 steps of an encoder and a decoder with all that a step can hold.
 
 Run as a program it prints losses and parameters as JSON, of each kind that it
-is given: 'noise', or 'draws', of ED with draws of the encoder.
+is given: 'noise', or 'draws', of ED with draws of the encoder, or 'padded', of
+four steps with batches that do not divide.
 """
 
 import json
@@ -45,6 +46,22 @@ def get_config(draws=False):
     return c
 
 
+def padded():
+    """Sizes of batches of which none divides among four devices."""
+    c = get_config()
+    c.decoder.update(norm='group', groups=4, pictures_shift=0)
+    c.decoder.update(batch_paired=6, batch_pictures=5, batch_fmri=3)
+    c.decoder.update(epochs=4, pictures_dropout=0.0, cache_features=True)
+    return c
+
+
+CONFIGS = {
+    'noise': get_config,
+    'draws': lambda: get_config(draws=True),
+    'padded': padded,
+}
+
+
 def train(*kinds):
     """Returns kind -> (history, one record a step; numbers of both networks).
 
@@ -57,7 +74,7 @@ def train(*kinds):
         for kind in kinds:
             fitted = selfsup.fit_once(
                 data,
-                get_config(kind == 'draws'),
+                CONFIGS[kind](),
                 folder / 'encoder',
                 folder / kind,
             )

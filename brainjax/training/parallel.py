@@ -79,6 +79,28 @@ def shard(batch: Any) -> Any:
     return jax.device_put(jax.tree.map(split, batch), _sharding(AXIS))
 
 
+def pad(rows: np.ndarray) -> np.ndarray:
+    """Repeats a batch's last row until it divides among all devices."""
+    missing = -len(rows) % jax.device_count()
+    return np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
+
+
+def padded_weights(size: int) -> np.ndarray:
+    """Returns by what the losses of a batch that is `pad`ded are multiplied.
+
+    Their mean over all rows is then the mean over the batch's own.
+
+    Args:
+      size: of the batch before.
+
+    Returns:
+      [padded size] float32; 0 for what was added.
+    """
+    own = pad(np.arange(size))
+    own = np.arange(len(own)) < size
+    return np.float32(own * (len(own) / size))
+
+
 def check_batch(size: int, name: str = 'the size of a batch') -> None:
     """Refuses a batch that does not divide among all devices of all hosts.
 

@@ -260,7 +260,9 @@ def check(config: ConfigDict, recording: Recording) -> None:
         )
     parallel.check_batch(config.encoder.batch, 'config.encoder.batch')
     for loss, name in BATCHES.items():
-        if config.decoder[loss]:  # Else no such batch is made.
+        # Else no such batch is made, or its rest is padded; but a batch norm
+        # would take its statistics over what was added.
+        if config.decoder[loss] and config.decoder.norm == 'batch':
             parallel.check_batch(config.decoder[name], f'config.decoder.{name}')
     for section in (config.encoder, config.decoder):
         build_optimizer(section)

@@ -144,7 +144,8 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
     A batch holds 'paired' {'fmri', 'images'}, 'pictures' {'images'}, 'fmri'
     {'fmri'}; the parts whose weight is 0 are left out. 'pictures' may hold
     'fmri', the frozen encoder's prediction (of draws the mean, and 'doubt'
-    [n]), and the first two 'features'.
+    [n]), and the first two 'features'. A part that did not divide among the
+    devices has a 'weight' [n], see `parallel.padded_weights`.
     """
     c = config.decoder
     update = build_optimizer(c)
@@ -216,18 +217,21 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
             seen = loss_features(config, frozen, pictured)
             parts = {'D': 0.0, 'ED': 0.0, 'DE': 0.0}
             start = 0
-            for name, count in zip(
+            for (name, source), count in zip(
                 [
-                    n
-                    for n, w in (('D', c.paired), ('ED', c.encoder_decoder))
-                    if w
+                    (name, source)
+                    for name, source, weight in (
+                        ('D', 'paired', c.paired),
+                        ('ED', 'pictures', c.encoder_decoder),
+                    )
+                    if weight
                 ],
                 counts,
             ):
                 part = slice(start, start + count)
-                parts[name] = weighted_picture_loss(
-                    config,
-                    frozen,
+                parts[name] = _mean(
+                    functools.partial(weighted_picture_loss, config, frozen),
+                    batch[source].get('weight'),
                     pictured[part],
                     targets[part],
                     {tap: x[part] for tap, x in seen.items()},
@@ -235,11 +239,15 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
                 )
                 start += count
             if c.decoder_encoder:
-                parts['DE'] = losses.fmri_cycle_loss(
+                parts['DE'] = _mean(
+                    functools.partial(
+                        losses.fmri_cycle_loss,
+                        snr=frozen['snr'],
+                        cosine_weight=c.cycle_cosine,
+                    ),
+                    batch['fmri'].get('weight'),
                     encode(config, encoder, frozen, reconstructions[start:]),
                     batch['fmri']['fmri'],
-                    frozen['snr'],
-                    c.cycle_cosine,
                 )
             penalty = decoder_regularisation(
                 config, params, frozen['inverse_snr']
@@ -259,6 +267,17 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
         )
 
     return step
+
+
+def _mean(loss: Callable, weight: jax.Array | None, *arrays) -> jax.Array:
+    """A loss that is a mean over examples, weighted by `weight` [n] if any."""
+    if weight is None:
+        return loss(*arrays)
+
+    def alone(*example):
+        return loss(*jax.tree.map(lambda x: x[None], example))
+
+    return jnp.mean(weight * jax.vmap(alone)(*arrays))
 
 
 def residual_noise(keys: jax.Array, residuals: jax.Array) -> jax.Array:

@@ -332,8 +332,15 @@ def decoder_batches(config, encoder, frozen, data, features, folder):
 
     def rows(arrays, stream, step, batch):
         n = len(jax.tree.leaves(arrays)[0])
-        i = parallel.local_rows(indices(config.seed, stream, n, step, batch))
-        return i, jax.tree.map(lambda x: x[i], arrays)
+        i = parallel.pad(indices(config.seed, stream, n, step, batch))
+        i = parallel.local_rows(i)
+        return i, jax.tree.map(lambda x: x[i], arrays) | weights(batch)
+
+    def weights(batch):
+        if batch % jax.device_count() == 0:
+            return {}
+        whole = parallel.padded_weights(batch)
+        return {'weight': parallel.local_rows(whole)}
 
     def batch_at(step):
         result = {}
@@ -343,7 +350,8 @@ def decoder_batches(config, encoder, frozen, data, features, folder):
         if c.encoder_decoder:
             _, result['pictures'] = rows(pictures, 4, step, c.batch_pictures)
         if c.decoder_encoder and c.fmri_repeats < 1 and data.unpaired:
-            result['fmri'] = {'fmri': _redrawn(config, data.unpaired, step)}
+            fmri = {'fmri': _redrawn(config, data.unpaired, step)}
+            result['fmri'] = fmri | weights(c.batch_fmri)
         elif c.decoder_encoder:
             unpaired = {'fmri': data.unpaired_fmri}
             _, result['fmri'] = rows(unpaired, 5, step, c.batch_fmri)
@@ -358,7 +366,7 @@ def _redrawn(config, trials, step):
     stimuli = np.unique(trials.stimulus)
     i = indices(config.seed, 5, len(stimuli), step, c.batch_fmri)
     # By its place in the whole batch, so that each host draws its own alike.
-    places = parallel.local_rows(np.arange(c.batch_fmri))
+    places = parallel.local_rows(parallel.pad(np.arange(c.batch_fmri)))
     return np.stack(
         [
             average_some(

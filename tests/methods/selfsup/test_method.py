@@ -52,16 +52,18 @@ def short(tmp_path_factory):
     return one_epoch(tmp_path_factory.mktemp('short'))
 
 
-def test_batch_that_no_loss_takes_may_have_any_size(subject, monkeypatch):
+def test_batches_have_to_divide_where_a_norm_sees_them(subject, monkeypatch):
     monkeypatch.setattr(jax, 'device_count', lambda: 3)
     c = config(
         encoder__batch=6,
         decoder__batch_paired=3,
         decoder__batch_pictures=3,
         decoder__batch_fmri=16,
-        decoder__decoder_encoder=0.0,
+        decoder__decoder_encoder=1.0,
     )
     check(c, subject)
+    c.decoder.norm, c.decoder.decoder_encoder = 'batch', 0.0
+    check(c, subject)  # No loss takes that batch.
     c.decoder.decoder_encoder = 1.0
     with pytest.raises(InputError) as error:
         check(c, subject)
