@@ -266,7 +266,7 @@ def posterior(dtype, scale, chips):
         shape(rows),
         *(shape(k, k) for _ in range(3)),
     )
-    eye = Eye(shape(k, rows), shape(k), shape(k, k), shape(k))
+    eye = Eye(shape(k, rows), shape(k), *(shape(k, k) for _ in range(3)))
     batch = {
         name: {
             'images': shape(divisible(n * scale, chips), rows, dtype='uint8')
