@@ -174,13 +174,13 @@ def _run_folds(
     ) as folder:
         with _timed(timings, 'Open the recording and the pictures'):
             loaded = load(config, given)
-            recording, pictures, *_ = loaded
+            recording = loaded.recording
             division = cross_validation.divide(config, recording)
             names = cross_validation.shown(recording)
             test_subsets.rows(names, results.subsets(config))
             config_protocol.check_classes(config, recording.stimuli, names)
             if hosts.is_first():
-                prints = fingerprints(recording, pictures)
+                prints = fingerprints(recording, loaded.pictures, loaded.depth)
                 _claim(folder, prints, config)
         parts = [
             folder / f'fold_{i + 1}' for i in range(config.recording.folds)
@@ -359,10 +359,10 @@ def tested(config: ConfigDict) -> tuple[int, dict[str, str]]:
     """How many pictures a run is tested on, and hashes of its data."""
     cross_validation.check(config)
     if cross_validation.is_pooled(config):
-        recording, pictures, *_ = load(config)
+        recording, pictures, *_, depth = load(config)
         parts = recording.train.stimulus, recording.test.stimulus
         prints, stimuli = (
-            fingerprints(recording, pictures),
+            fingerprints(recording, pictures, depth),
             np.concatenate(parts),
         )
     else:

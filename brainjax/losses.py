@@ -140,11 +140,13 @@ def image_loss(
     scale: jax.Array | float = 1.0,
     feature_scales: Mapping[str, jax.Array] | None = None,
     pixel_distance: str = 'absolute',
+    depth_weight: float = 1.0,
 ) -> jax.Array:
     """Weighted sum of pixel, feature and total-variation losses.
 
     Args:
-      prediction, target: [n, height, width, 3].
+      prediction, target: [n, height, width, 3]; with depth 4 channels, the
+        last of them depth; or depth alone, 1.
       prediction_features, target_features: tap -> features; the target's
         carry no gradient.
       pixel_weight: of `pixel_loss`.
@@ -154,6 +156,7 @@ def image_loss(
       feature_scales: tap -> [channels]: if given, features are compared with
         `absolute_feature_loss` (Beliy), else with `cosine_feature_loss`.
       pixel_distance: of `pixel_loss`.
+      depth_weight: of `pixel_loss` of the depth, if there is any.
 
         >>> black, grey = jnp.zeros((1, 4, 4, 3)), jnp.full((1, 4, 4, 3), 0.5)
         >>> taps = {'pool1': jnp.ones((1, 2, 2, 8))}
@@ -162,7 +165,21 @@ def image_loss(
         >>> round(float(image_loss(*pairs, pixel_weight=2, **weights)), 5)
         1.0
     """
-    loss = pixel_weight * pixel_loss(prediction, target, scale, pixel_distance)
+    channels = prediction.shape[-1]
+    scale = jnp.broadcast_to(scale, (channels,))
+    loss = 0.0
+    # Depth has a mean of its own: it is not a fourth colour.
+    for part, weight in (
+        (slice(0, channels // 3 * 3), pixel_weight),
+        (slice(channels // 3 * 3, channels), depth_weight),
+    ):
+        if part.start < part.stop:
+            loss += weight * pixel_loss(
+                prediction[..., part],
+                target[..., part],
+                scale[part],
+                pixel_distance,
+            )
     for tap, weight in feature_weights.items():
         truth = jax.lax.stop_gradient(target_features[tap])
         if feature_scales is None:

@@ -129,7 +129,8 @@ class Model(NamedTuple):
 
         Args:
           images: [n, size, size, 3], uint8 or floats in 0..1, of the config's
-            size; see `picture_fit`.
+            size; see `picture_fit`. With depth a fourth channel; for depth
+            alone grey pictures of it.
           normalised: whether to return it z-scored, not in the recording's
             unit.
         """
@@ -138,10 +139,13 @@ class Model(NamedTuple):
             raise InputError(f'The method {self.method} predicts no fMRI.')
         images, size = np.asarray(images), self.config.size
         operations.check_kind(images)
-        if images.ndim != 4 or images.shape[1:] != (size, size, 3):
+        rgbd = self.config.get('channels', 'rgb') == 'rgbd'
+        shape = (size, size, 4 if rgbd else 3)
+        if images.ndim != 4 or images.shape[1:] != shape:
             raise InputError(
                 f'the pictures have shape {images.shape}; the model sees '
-                f'[n, {size}, {size}, 3].'
+                f'[n, {size}, {size}, {shape[2]}]'
+                f'{", the last channel depth" if rgbd else ""}.'
             )
         images = operations.to_uint8(images)
         fmri = encode(self.fitted, images, self.config)

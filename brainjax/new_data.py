@@ -329,7 +329,8 @@ def _write(
         operations.save_png(out / 'images' / f'{stem}.png', image)
     shutil.rmtree(out / 'work', ignore_errors=True)  # An end needs no resuming.
     seen = recording.stimuli.images
-    if seen is None:
+    depth = model.config.get('channels') == 'depth'  # Compared with no colours.
+    if seen is None or (depth and not recording.simulated):
         return {}
     stimulus = np.concatenate([part.stimulus for part in parts])
     targets = np.float32(operations.unit_range(seen[stimulus]))

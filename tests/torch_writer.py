@@ -60,6 +60,19 @@ def tensor(
     )
 
 
+def checkpoint(arrays):
+    """The table of {'epoch': 90, 'state_dict': arrays}, as trainings save."""
+    inner = table(arrays)[2:-1]
+    return (
+        b'\x80\x02}('
+        + text('epoch')
+        + number(90)
+        + text('state_dict')
+        + inner
+        + b'u.'
+    )
+
+
 def table(arrays, rebuild='_rebuild_tensor_v2'):
     entries = b''.join(
         text(key)

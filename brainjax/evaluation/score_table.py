@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from brainjax.evaluation import pixels, ssim
 from brainjax.evaluation.ceiling_table import CEILINGS
+from brainjax.evaluation.depth_table import DEPTH
 from brainjax.evaluation.posterior_table import POSTERIOR
 from brainjax.evaluation.score_item import (
     PERMUTED,
@@ -115,6 +116,7 @@ SCORES = {
         'The same, over the voxels of {0}.',
         chance=PERMUTED,
     ),
+    **DEPTH,
     **{
         f'{name}_minus_{other}': Item(
             f'{title}, less that of {words}',

@@ -100,6 +100,9 @@ def shared() -> ConfigDict:
     c.simulated.test_repeats = 10
     c.simulated.unpaired_repeats = 1
     c.simulated.pictures = 'scenes'  # Or 'silhouettes', white on black.
+    # Part of the responses' variance that follows how near things are; above 0
+    # scenes have depth maps.
+    c.simulated.depth = 0.0
     c.simulated.noise_ceiling = 0.8  # Of the averaged test responses.
     c.simulated.voxels = ConfigDict(
         {'V1': 200, 'V2': 200, 'V3': 150, 'V4': 150, 'HVC': 200}

@@ -14,7 +14,7 @@ from brainjax.errors import InputError
 from brainjax.io import provenance
 from brainjax.methods.unpaired import without_test
 from brainjax.networks import frozen
-from brainjax.pictures import loading, operations
+from brainjax.pictures import loading, on_disk, operations
 from brainjax.recordings import (
     Recording,
     Trials,
@@ -46,6 +46,8 @@ class Data(NamedTuple):
       problems: sentences on what to know before trusting the run.
       test_kept: how many test pictures are among the unpaired ones, because
         the config keeps them.
+      depth: [n, size, size] uint8 of the unpaired pictures, or None; that of
+        the stimuli is in the recording.
     """
 
     recording: Recording
@@ -55,6 +57,7 @@ class Data(NamedTuple):
     fingerprints: dict[str, str]
     problems: list[str]
     test_kept: int = 0
+    depth: np.ndarray | None = None
 
 
 class Given(NamedTuple):
@@ -125,6 +128,7 @@ def prepare(
     pictures: np.ndarray,
     notes: Sequence[str] = (),
     names: Sequence[str] = (),
+    depth: np.ndarray | None = None,
     keep_test: bool = False,
     scale: str = 'train',
 ) -> Data:
@@ -134,29 +138,43 @@ def prepare(
     could draw what was seen from memory.
 
     Args:
-      recording, pictures, notes, names: as `load` returns them.
+      recording, pictures, notes, names, depth: as `load` returns them.
       keep_test: keep them, which makes a run transductive.
       scale: see `recordings.preparing.scale`.
     """
     normalised = preparing.scale(recording, scale)
-    pictures, told, kept = without_test(recording, pictures, names, keep_test)
+    rows, told, kept = without_test(recording, pictures, names, keep_test)
+    if rows is not None:
+        pictures = on_disk.select(pictures, rows)
+        depth = None if depth is None else depth[rows]
     return Data(
         recording,
         normalised,
         average_repeats(normalised.test),
         pictures,
-        fingerprints(recording, pictures),
+        fingerprints(recording, pictures, depth),
         [*problems_of(recording), *notes, *told],
         kept,
+        depth,
     )
 
 
-def fingerprints(recording: Recording, pictures: np.ndarray) -> dict[str, str]:
+def fingerprints(
+    recording: Recording,
+    pictures: np.ndarray,
+    depth: np.ndarray | None = None,
+) -> dict[str, str]:
     """Returns hashes of all that may be learned from, whatever it is called."""
     return {
         'recording': hash_recording(recording),
-        'pictures': provenance.hash_arrays(pictures),
+        'pictures': provenance.hash_arrays(
+            pictures, *_there(recording.stimuli.depth, depth)
+        ),
     }
+
+
+def _there(*values: np.ndarray | None) -> list[np.ndarray]:
+    return [value for value in values if value is not None]
 
 
 def hash_recording(recording: Recording) -> str:
@@ -185,12 +203,14 @@ class Loaded(NamedTuple):
       pictures: [n, size, size, 3] uint8, unpaired.
       notes: sentences on what was skipped or filled in among these.
       names: of the pictures, n, or none if they have none.
+      depth: [n, size, size] uint8 of the pictures, or None.
     """
 
     recording: Recording
     pictures: np.ndarray
     notes: Sequence[str] = ()
     names: Sequence[str] = ()
+    depth: np.ndarray | None = None
 
 
 def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
@@ -251,8 +271,11 @@ def _at_size(recording: Recording, size: int, fit: str) -> Recording:
     stimuli = recording.stimuli
     if stimuli.images is None or not size:
         return recording
-    images = operations.resize(stimuli.images, size, fit)
-    stimuli = dataclasses.replace(stimuli, images=images)
+    images, depth = (
+        None if x is None else operations.resize(x, size, fit)
+        for x in (stimuli.images, stimuli.depth)
+    )
+    stimuli = dataclasses.replace(stimuli, images=images, depth=depth)
     return dataclasses.replace(recording, stimuli=stimuli)
 
 

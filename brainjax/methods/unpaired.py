@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.pictures import on_disk
 from brainjax.recordings import Recording, leakage
 
 
@@ -22,11 +21,11 @@ def without_test(
       keep: whether they stay.
 
     Returns:
-      The pictures, sentences on what was found, and how many test pictures
-      stayed.
+      Which pictures stay, or None for all, sentences on what was found, and how many test
+      pictures stayed.
     """
     if pictures is None or not len(pictures):
-        return pictures, [], 0
+        return None, [], 0
     pairs, named = leakage.among_unpaired(recording, pictures, names)
     told = []
     if named:
@@ -36,7 +35,7 @@ def without_test(
             'they were kept.'
         )
     if not pairs:
-        return pictures, told, 0
+        return None, told, 0
     tested, out = ({pair[side] for pair in pairs} for side in (1, 0))
     found = (
         f'{len(tested)} of {len(np.unique(recording.test.stimulus))} test '
@@ -48,7 +47,7 @@ def without_test(
             f'{found}; config.pictures.keep_test keeps them, so that this run '
             'is transductive.'
         )
-        return pictures, told, len(tested)
+        return None, told, len(tested)
     rest = np.delete(np.arange(len(pictures)), [*out])
     if not len(rest):
         raise InputError(
@@ -59,7 +58,7 @@ def without_test(
         f'{found}; these {len(out)} unpaired pictures were left out '
         '(config.pictures.keep_test=True keeps them).'
     )
-    return on_disk.select(pictures, rest), told, 0
+    return rest, told, 0
 
 
 def _example(

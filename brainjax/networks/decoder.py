@@ -47,6 +47,7 @@ class Decoder(nn.Module):
       axis_name: device axis over which batch norm takes its statistics, and
         over which the dense kernel's gradient is the mean (`parallel.product`);
         None for one device.
+      outputs: channels of the picture: 4 with depth, 1 for depth alone.
     """
 
     size: int = 112
@@ -61,10 +62,11 @@ class Decoder(nn.Module):
     order: str = 'upsample conv norm activation'
     release: str = 'torch'
     axis_name: str | None = None
+    outputs: int = 3
 
     @nn.compact
     def __call__(self, fmri: jax.Array, train: bool = False) -> jax.Array:
-        """Maps fmri [n, voxels] to images [n, size, size, 3] in 0..1."""
+        """Maps fmri [n, voxels] to images [n, size, size, outputs] in 0..1."""
         base = grid_of(self.size, self.blocks)
         if self.size < 2**self.blocks:
             raise InputError(
@@ -89,7 +91,7 @@ class Decoder(nn.Module):
         for block in range(self.blocks):
             for operation in self.order.split():
                 x = self._apply(operation, x, block, train)
-        x = self._conv(x, 3, 'top')
+        x = self._conv(x, self.outputs, 'top')
         start = (x.shape[1] - self.size) // 2
         x = x[:, start:, start:][:, : self.size, : self.size]
         # Pictures are float32, whatever is computed in.

@@ -153,11 +153,11 @@ def find_fit(name: str) -> Fit:
 
 
 def resize(images: np.ndarray, size: int, fit: str = 'centre') -> np.ndarray:
-    """Resizes [n, height, width, 3] uint8; see `find_fit`."""
+    """Resizes [n, height, width] or [..., 3] uint8; see `find_fit`."""
     if images.shape[1:3] == (size, size):
         return images
     way = find_fit(fit)
-    out = np.empty((len(images), size, size, 3), np.uint8)
+    out = np.empty((len(images), size, size, *images.shape[3:]), np.uint8)
     for i, image in enumerate(images):
         out[i] = way(Image.fromarray(image), size)
     return out

@@ -41,11 +41,14 @@ class Stimuli:
         are at hand, as for stimuli that are given out on request.
       names: one unique name a stimulus.
       categories: one category a stimulus, or None where there are none.
+      depth: [stimuli, height, width] uint8, how near each place of a picture
+        is, 255 the nearest; or None where that is not known.
     """
 
     images: np.ndarray | None
     names: tuple[str, ...]
     categories: tuple[str, ...] | None = None
+    depth: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -172,7 +175,17 @@ def _check_voxels(recording: Recording, voxels: int, where: str) -> None:
 
 
 def _check_stimuli(stimuli: Stimuli, where: str) -> None:
-    images = stimuli.images
+    images, depth = stimuli.images, stimuli.depth
+    if depth is not None and (
+        images is None
+        or depth.shape != images.shape[:3]
+        or depth.dtype != np.uint8
+    ):
+        raise InputError(
+            f'{where}: the depth maps are {depth.dtype} of shape '
+            f'{depth.shape}; they must be uint8, one to each picture and as '
+            'large.'
+        )
     if images is not None:
         if images.ndim != 4 or images.shape[-1] != 3:
             raise InputError(

@@ -24,7 +24,7 @@ _HUES = np.float32(
 
 
 def scenes(
-    n: int, size: int, seed: int
+    n: int, size: int, seed: int, depth: bool = False
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
     """Draws pictures.
 
@@ -37,18 +37,21 @@ def scenes(
       n: number of pictures.
       size: height and width in pixels, 16 or more.
       seed: 0 or more; other seeds give other pictures.
+      depth: whether a fourth channel tells how near each place is, 0 for the
+        sky and 255 for the middle of the object; the colours are the same.
 
     Returns:
-      images [n, size, size, 3] uint8, their names ('scene-SEED-INDEX-CATEGORY')
-      and their categories.
+      images [n, size, size, 3 or 4] uint8, their names
+      ('scene-SEED-INDEX-CATEGORY') and their categories.
     """
     check('scenes', n, size, seed)
     kinds = _kinds(n, seed)
-    images = np.empty((n, size, size, 3), np.uint8)
+    channels = 4 if depth else 3
+    images = np.empty((n, size, size, channels), np.uint8)
     for start in range(0, n, _BATCH):
         part = slice(start, min(start + _BATCH, n))
         images[part] = _draw(
-            range(part.start, part.stop), kinds[part], size, seed
+            range(part.start, part.stop), kinds[part], size, seed, channels
         )
     return images, *_named('scene', seed, kinds)
 
@@ -132,12 +135,13 @@ def _kinds(n: int, seed: int) -> np.ndarray:
 
 
 def _draw(
-    indices: range, kinds: np.ndarray, size: int, seed: int
+    indices: range, kinds: np.ndarray, size: int, seed: int, channels: int
 ) -> np.ndarray:
-    """Draws the pictures of `indices`: [m, size, size, 3] uint8.
+    """Draws the pictures of `indices`: [m, size, size, channels] uint8.
 
     Inside, everything is [m, channels, height, width] float32, with 1 where
-    a value is the same for a whole picture.
+    a value is the same for a whole picture. Depth is painted as a colour is,
+    where it is wanted: nearness, 0 to 1.
     """
     generators = [np.random.default_rng([seed, 1, i]) for i in indices]
     numbers = np.stack([g.random(_DRAWS, np.float32) for g in generators])
@@ -151,6 +155,7 @@ def _draw(
 
     textures = _textures(generators, size)
     canvas, horizon = _background(uniform, textures)
+    canvas = canvas[:, :channels]
     canvas = _leaves(uniform, textures, canvas, horizon)
     canvas = _object(uniform, textures, canvas, kinds[:, None, None, None])
     pixels = (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -179,7 +184,7 @@ def _textures(generators: list, size: int) -> np.ndarray:
 
 
 def _background(uniform, textures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns hills under a sky, or a ground alone, and the horizon."""
+    """Returns hills under a sky, or a ground alone, with depth; the horizon."""
     size = textures.shape[-1]
     down = _places(size)[:, None]
     outdoors = uniform(0, 1) < 0.6
@@ -203,7 +208,19 @@ def _background(uniform, textures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         textures[:, [0, 2, 3]],
     )
     above = np.clip((hills - down) * size + 0.5, 0, 1)
-    return _between(ground, sky, above), horizon
+    near = np.broadcast_to(_nearness(down, horizon), above.shape)
+    return (
+        np.concatenate(
+            [_between(ground, sky, above), _between(near, 0, above)], axis=1
+        ),
+        horizon,
+    )
+
+
+def _nearness(down: np.ndarray, horizon: np.ndarray) -> np.ndarray:
+    """How near a flat ground is, so far down a picture."""
+    part = np.maximum(down - horizon, 0) / (1 - horizon)
+    return np.float32(0.1 + 0.6 * part)
 
 
 def _leaves(
@@ -224,6 +241,7 @@ def _leaves(
     saturation = uniform(0.08, 0.5, _LEAVES)
     value = uniform(0.15, 0.85, _LEAVES)
     light = uniform(-0.16, 0.16, _LEAVES)
+    near = _nearness(y + radius, horizon)  # A leaf stands up from its foot.
 
     border = int((most + 0.1) * size) + 4
     edges = ((0, 0), (0, 0), (border, border), (border, border))
@@ -232,7 +250,8 @@ def _leaves(
     places = (np.arange(-border, size + border, dtype=np.float32) + 0.5) / size
     width, flat = len(places), canvas.reshape(-1)
     picture = np.arange(len(canvas))[:, None, None, None]
-    channel = np.arange(3)[:, None, None]
+    channels = canvas.shape[1]
+    channel = np.arange(channels)[:, None, None]
     for k in range(_LEAVES):
         one = np.s_[:, k : k + 1]
         reach = int(radius[one].max() * size) + 2
@@ -250,7 +269,12 @@ def _leaves(
         at = rows * width + columns
         speckle = grain.take(picture * width**2 + at)
         leaf = leaf + (speckle + light[one] * along)
-        at = (picture * 3 + channel) * width**2 + at
+        if channels > 3:
+            flat_near = np.broadcast_to(
+                near[one], (len(leaf), 1, *at.shape[2:])
+            )
+            leaf = np.concatenate([leaf, flat_near], axis=1)
+        at = (picture * channels + channel) * width**2 + at
         flat[at] = _between(flat.take(at), leaf, edge)
     return canvas[:, :, border:-border, border:-border]
 
@@ -259,6 +283,7 @@ def _object(
     uniform, textures: np.ndarray, canvas: np.ndarray, kinds: np.ndarray
 ) -> np.ndarray:
     """Puts one coloured, shaded object and its shadow on each picture."""
+    canvas, depth = canvas[:, :3], canvas[:, 3:]
     size = textures.shape[-1]
     half = uniform(0.28, 0.42)
     room = 0.5 - half - 0.02
@@ -306,7 +331,14 @@ def _object(
     light = light - 0.4 * np.exp(-np.maximum(inside, 0) / 0.07)
     gleam = np.exp(-((right + 0.35) ** 2 + (up - 0.4) ** 2) / 0.12)
     gleam = 0.35 * gleam * np.clip(inside / 0.2, 0, 1)
-    return _between(canvas, paint * light + gleam, cover)
+    return np.concatenate(
+        [
+            _between(canvas, paint * light + gleam, cover),
+            # Rounded: nearest in its middle.
+            _between(depth, 0.8 + 0.2 * np.clip(inside / 0.4, 0, 1), cover),
+        ],
+        axis=1,
+    )
 
 
 def _places(size: int) -> np.ndarray:

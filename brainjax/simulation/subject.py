@@ -6,6 +6,7 @@ whole truth about their signal; `simulate` shows pictures and adds noise, and
 arguments alone.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -16,6 +17,7 @@ from brainjax.simulation.scenes import PICTURES
 from brainjax.simulation.voxels import (
     VOXELS,
     Voxels,
+    depth_responses,
     responses,
     voxel_parameters,
 )
@@ -54,7 +56,8 @@ def simulate(
       voxels: from `voxel_parameters`, or what `respond` takes, with `area`.
       seed: of the noise and the order of the trials.
       respond: (pictures, voxels) -> [n, voxels] noiseless responses, of mean
-        0 and variance 1 over pictures like these.
+        0 and variance 1 over pictures like these; with depth, where the
+        stimuli have it, as fourth channel.
       noise_ceiling: median over voxels, for all areas or by area, of the
         correlation between the noiseless response and the average of the
         `test_repeats` trials of a picture. Voxels spread around it.
@@ -101,9 +104,9 @@ def simulate(
             fmri, np.int32(first_stimulus + order), run.astype(np.int32)
         )
 
-    training = trials(train.images, train_repeats, 3, 0, 1)
+    training = trials(_shown(train), train_repeats, 3, 0, 1)
     testing = trials(
-        test.images, test_repeats, 4, len(train), int(training.run[-1]) + 1
+        _shown(test), test_repeats, 4, len(train), int(training.run[-1]) + 1
     )
     if unpaired is not None:
         seen = trials(unpaired, unpaired_repeats, 5, 0, 0)
@@ -123,6 +126,7 @@ def simulate(
             np.concatenate([train.images, test.images]),
             (*train.names, *test.names),
             categories,
+            _joined(train.depth, test.depth),
         ),
         rois={name: mask for name, mask in rois.items() if mask.any()},
         source=f'a simulated subject (seed {seed})',
@@ -131,6 +135,16 @@ def simulate(
         snr=(1 / variance).astype(np.float32),
         noise_ceiling=ceiling.astype(np.float32),
     )
+
+
+def _shown(stimuli: Stimuli) -> np.ndarray:
+    if stimuli.depth is None:
+        return stimuli.images
+    return np.concatenate([stimuli.images, stimuli.depth[..., None]], axis=-1)
+
+
+def _joined(*depth: np.ndarray | None) -> np.ndarray | None:
+    return None if any(d is None for d in depth) else np.concatenate(depth)
 
 
 def simulated_subject(
@@ -142,6 +156,7 @@ def simulated_subject(
     n_unpaired_fmri: int = 0,
     voxels: Mapping[str, int] = VOXELS,
     pictures: str = 'scenes',
+    depth: float = 0.0,
     **options,
 ) -> Recording:
     """Shows generated pictures to a simulated subject.
@@ -157,19 +172,25 @@ def simulated_subject(
       n_unpaired_fmri: number of responses to pictures that are not known.
       voxels: area -> number of voxels.
       pictures: 'scenes' or 'silhouettes'.
+      depth: part of the responses' variance that follows how near what is
+        seen is; above 0 the stimuli, which must be scenes, have depth maps.
       **options: of `simulate`.
     """
-    check_known('config.simulated.pictures', pictures, PICTURES)
-    draw = PICTURES[pictures]
-    train, test = (
-        Stimuli(*draw(n, size, _scene_seed(seed, part)))
-        for n, part in ((n_train, 'train'), (n_test, 'test'))
-    )
+    draw = _drawer(pictures, depth)
+
+    def stimuli(n, part):
+        images, *named = draw(n, size, _scene_seed(seed, part))
+        near = images[..., 3] if depth else None
+        return Stimuli(images[..., :3], *named, near)
+
+    train, test = stimuli(n_train, 'train'), stimuli(n_test, 'test')
     unpaired = None
     if n_unpaired_fmri:
         unpaired, _, _ = draw(
             n_unpaired_fmri, size, _scene_seed(seed, 'unpaired fMRI')
         )
+    if depth:
+        options['respond'] = functools.partial(depth_responses, part=depth)
     return simulate(
         train,
         test,
@@ -181,15 +202,37 @@ def simulated_subject(
 
 
 def unpaired_scenes(
-    n: int, *, seed: int, size: int = 64, pictures: str = 'scenes'
+    n: int,
+    *,
+    seed: int,
+    size: int = 64,
+    pictures: str = 'scenes',
+    depth: float = 0.0,
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
     """Returns pictures that `simulated_subject(seed=seed)` never sees.
 
     Returns:
       [n, size, size, 3] uint8, n names and n categories; see `scenes.scenes`.
+      With `depth` above 0 there are four channels.
     """
-    draw = PICTURES[pictures]
+    draw = _drawer(pictures, depth)
     return draw(n, size, _scene_seed(seed, 'unpaired pictures'))
+
+
+def _drawer(pictures: str, depth: float) -> Callable:
+    """Returns what draws pictures, with depth if it is above 0."""
+    check_known('config.simulated.pictures', pictures, PICTURES)
+    if not 0 <= depth < 1:
+        raise InputError(
+            f'simulated subject: depth is {depth}; give the part of the '
+            'responses that follows it, from 0 to below 1.'
+        )
+    if depth and pictures != 'scenes':
+        raise InputError(
+            f'simulated subject: {pictures} have no depth; show it scenes.'
+        )
+    draw = PICTURES[pictures]
+    return functools.partial(draw, depth=True) if depth else draw
 
 
 def _check_counts(counts: Mapping[str, int]) -> None:

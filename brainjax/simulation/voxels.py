@@ -19,7 +19,12 @@ import numpy as np
 
 from brainjax.errors import InputError, check_known
 from brainjax.simulation.scenes import scenes
-from brainjax.simulation.visual_features import FAMILIES, GRID, features
+from brainjax.simulation.visual_features import (
+    FAMILIES,
+    GRID,
+    box,
+    features,
+)
 
 
 class Area(NamedTuple):
@@ -138,6 +143,41 @@ def responses(images: np.ndarray, voxels: Voxels) -> np.ndarray:
                 'ncv,vc->nv', pooled, voxels.weights[np.ix_(mask, used)]
             )
     return fmri + voxels.offset
+
+
+def depth_responses(
+    images: np.ndarray, voxels: Voxels, part: float
+) -> np.ndarray:
+    """`responses` of voxels that see depth, too.
+
+    Args:
+      images: [n, height, width, 4] uint8 of `scenes`, the last channel depth.
+      voxels: from `voxel_parameters`.
+      part: of each voxel's variance over scenes that follows the mean depth
+        in its receptive field; the rest follows the picture.
+
+    Returns:
+      [n, voxels] float32.
+    """
+    mean, deviation = _usual_depth(voxels)
+    near = (_in_fields(images[..., 3], voxels) - mean) / deviation
+    seen = responses(images[..., :3], voxels)
+    return np.float32(np.sqrt(1 - part) * seen + np.sqrt(part) * near)
+
+
+def _usual_depth(voxels: Voxels) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over scenes in each voxel's field."""
+    images, *_ = scenes(_REFERENCE, 64, seed=0, depth=True)
+    near = _in_fields(images[..., 3], voxels)
+    return near.mean(axis=0), near.std(axis=0)
+
+
+def _in_fields(maps: np.ndarray, voxels: Voxels) -> np.ndarray:
+    """Means of maps [n, height, width] uint8 in fields, [n, voxels]."""
+    small = box(GRID, maps.shape[1]) @ np.float32(maps) / 255
+    small = small @ box(GRID, maps.shape[2]).T
+    fields = receptive_fields(voxels.centre, voxels.size, GRID)
+    return small.reshape(len(maps), -1) @ fields.reshape(len(fields), -1).T
 
 
 def receptive_fields(

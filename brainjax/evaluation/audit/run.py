@@ -192,7 +192,9 @@ def of_run(
 
     def refit(part, changed, place, rows=slice(None)):
         # Less to learn from is normalised anew, by what is left of it.
-        again = data if part is recording else prepare(part, data.pictures)
+        again = data
+        if part is not recording:
+            again = prepare(part, data.pictures, depth=data.depth)
         fitted = method.fit(again, changed, folder / place)
         fmri = again.test.fmri[rows]
         return small(method.reconstruct(fitted, fmri, changed))

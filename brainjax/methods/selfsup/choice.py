@@ -160,7 +160,9 @@ def folds(config: ConfigDict, data: Data) -> list[Data]:
             data.recording, train=rest, test=held_out
         )
         scale = config.recording.scale
-        found.append(prepare(recording, data.pictures, scale=scale))
+        found.append(
+            prepare(recording, data.pictures, depth=data.depth, scale=scale)
+        )
     return found
 
 

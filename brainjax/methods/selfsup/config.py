@@ -37,6 +37,12 @@ def gaziv2022() -> ConfigDict:
     # Whose method the report says it is.
     c.paper = 'Gaziv et al. 2022'
     c.pictures.number = 50_000
+    # Of pictures in all networks and losses: 'rgb'; 'rgbd', with depth, which
+    # is decoded too; or 'depth' alone (Gaziv and Irani 2021).
+    c.channels = 'rgb'
+    # Depth maps of the stimuli and of the unpaired pictures, named as these:
+    # folders, archives, or the authors' rgbd_112_from_224_large_png_uint8.npz.
+    c.depth = ConfigDict({'stimuli': '', 'pictures': ''})
     # What the networks compute in while training: 'bfloat16' is for GPUs and
     # TPUs. Parameters, statistics and losses are float32.
     c.compute_dtype = 'float32'
@@ -103,6 +109,7 @@ def gaziv2022() -> ConfigDict:
     c.image_loss.tap_weights = (10.0, 10.0, 10.0, 10.0, 2.0)
     c.image_loss.distance = 'cosine'  # Beliy: 'absolute'.
     c.image_loss.pixels = 1.0
+    c.image_loss.depth = 1.0  # The same of depth, where there is any.
     # Ours, not published: 'squared' asks for the mean of what may have been
     # seen, 'absolute' for the median.
     c.image_loss.pixel_distance = 'absolute'

@@ -12,6 +12,7 @@ from brainjax.errors import InputError, check_known
 from brainjax.methods import data as methods_data
 from brainjax.methods.config import check_values
 from brainjax.methods.data import NOTHING, Data, Given, Loaded
+from brainjax.methods.selfsup import channels
 from brainjax.methods.selfsup.config import settled
 from brainjax.methods.selfsup.networks import (
     backbone_features,
@@ -35,7 +36,8 @@ from brainjax.training.state import COMPUTE_TYPES
 
 # The keys that each training depends on; the decoder's has the encoder's, too.
 ENCODER_KEYS = (
-    *('seed', 'size', 'compute_dtype', 'validation', 'unpaired_fmri'),
+    *('seed', 'size', 'channels', 'compute_dtype'),
+    *('validation', 'unpaired_fmri'),
     'encoder',
 )
 DECODER_KEYS = (
@@ -43,6 +45,7 @@ DECODER_KEYS = (
     *('transductive_test_fmri', 'voxel_snr', 'image_loss', 'decoder'),
 )
 CHOICES = {
+    'channels': tuple(channels.CHANNELS),
     'compute_dtype': COMPUTE_TYPES,
     'voxel_snr': ('encoder', 'repeats', 'uniform', 'transductive_source'),
     'encoder.kind': ('separable', 'dense'),
@@ -76,7 +79,7 @@ BOUNDS = {
         *('encoder.channel_mix', 'encoder.branch_mix', 'encoder.shift'),
         *('encoder.dense_absolute', 'encoder.dense_group'),
         'encoder.convolutions_square',
-        *('image_loss.tap_weights', 'image_loss.pixels'),
+        *('image_loss.tap_weights', 'image_loss.pixels', 'image_loss.depth'),
         *('image_loss.variation', 'decoder.paired', 'decoder.encoder_decoder'),
         *('decoder.decoder_encoder', 'decoder.cycle_cosine'),
         *('decoder.dense_absolute', 'decoder.dense_group'),
@@ -100,7 +103,7 @@ BATCHES = {
 
 
 class TrainingData(NamedTuple):
-    """What training sees; pictures are uint8 [n, size, size, 3].
+    """What training sees; pictures are uint8 [n, size, size, channels].
 
     Attributes:
       train: single trials of most training stimuli, for the encoder.
@@ -128,9 +131,19 @@ class TrainingData(NamedTuple):
 def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     """Opens or simulates what a config names: recording, unpaired pictures.
 
-    With `config.size` 0 pictures have the size that the recording's have.
+    With `config.size` 0 pictures have the size that the recording's have. Where
+    `config.channels` has depth, its maps come with them; where it is depth
+    alone they take the pictures' place.
     """
     check_values(config, BOUNDS)  # Reading or drawing pictures takes minutes.
+    check_known('config.channels', config.channels, channels.CHANNELS)
+    loaded = _load_pictures(config, given)
+    if channels.number(config) == 3:
+        return loaded
+    return channels.with_depth(config, loaded, given)
+
+
+def _load_pictures(config: ConfigDict, given: Given) -> Loaded:
     if config.size:
         return methods_data.load(config, given)
     if not config.recording.path and given.recording is None:
@@ -191,10 +204,10 @@ def split(data: Data, config: ConfigDict) -> TrainingData:
         rest,
         average_repeats(validation) if len(validation) else validation,
         paired,
-        recording.stimuli.images,
+        channels.of_stimuli(config, recording.stimuli),
         fmri,
         trials,
-        pictures,
+        channels.of_pictures(config, pictures, data.depth),
         data.fingerprints,
     )
 
@@ -326,13 +339,11 @@ def _check_encoder(config: ConfigDict, voxels: int) -> None:
 def _features(config: ConfigDict, name: str) -> dict[str, Any]:
     """Shapes of a section's taps for one picture."""
     section = config[name]
-    picture = jax.ShapeDtypeStruct(
-        (1, config.size, config.size, 3), jnp.float32
-    )
+    picture = channels.shape_of_one(config)
     try:
         return jax.eval_shape(
             functools.partial(backbone_features, section),
-            _shapes(section, name, config.size),
+            _shapes(section, name, config.size, channels.number(config)),
             picture,
         )
     except InputError:
@@ -342,20 +353,22 @@ def _features(config: ConfigDict, name: str) -> dict[str, Any]:
         raise InputError(f'config.{name}.taps: {sentence}') from error
 
 
-def _shapes(section: ConfigDict, name: str, size: int) -> Any:
+def _shapes(section: ConfigDict, name: str, size: int, seen: int) -> Any:
     """Shapes of a backbone's weights, which must be its own and be there."""
     backbone(section.backbone, 'encoder')
     family = section.backbone.removesuffix('_stride2')
     published = [
         each
         for each, source in weights.SOURCES.items()
-        if source.backbone == family
+        if source.backbone == family and source.channels == seen
     ]
     check_known(
         f'config.{name}.weights', section.weights, ('random', *published)
     )
     if section.weights == 'random':
-        return jax.eval_shape(lambda: load_backbone(section, 0, size=size))
+        return jax.eval_shape(
+            lambda: load_backbone(section, 0, size=size, channels=seen)
+        )
     weights.check_fetched(section.weights)
     return jax.tree.map(
         lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32),

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from brainjax.evaluation import encoding, receptive_fields
 from brainjax.methods.data import Data, Figure, Findings
-from brainjax.methods.selfsup import voxels
+from brainjax.methods.selfsup import channels, depth, voxels
 from brainjax.methods.selfsup.data import learned_from_test
 from brainjax.methods.selfsup.method import Fitted, reconstruct
 from brainjax.methods.selfsup.networks import (
@@ -48,12 +48,14 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     """Scores the encoder on the test stimuli and shows the training."""
     config = fitted.config or config
     recording, test = data.recording, data.test
-    predicted = encode(fitted, recording.stimuli.images[test.stimulus], config)
+    seen = channels.of_stimuli(config, recording.stimuli)
+    predicted = encode(fitted, seen[test.stimulus], config)
     correlation = encoding.voxel_correlation(predicted, test.fmri)
     by_region = encoding.by_region(
         predicted, test.fmri, recording.rois, recording.noise_ceiling
     )
     found = _biology(fitted, data, config)
+    near = depth.of(fitted, data, config)
     c = config.decoder
     parts = {
         'D': c.paired,
@@ -72,8 +74,10 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
                 f'encoder_correlation_in_{name}': entry
                 for name, entry in by_region.items()
             },
+            **(near.scores if near else {}),
         },
         [
+            *(near.figures if near else []),
             Figure(
                 'Encoder on the test stimuli',
                 'Correlation of predicted and measured responses, voxel by '
@@ -98,6 +102,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
             ),
         ],
         [*fitted.notes, *_in_words(by_region)],
+        arrays={'depth': near.maps} if near else {},
         fitting=in_words(config),
         ceiling=reconstruct(fitted, predicted, config)
         if config.ceilings
@@ -224,7 +229,8 @@ def _biology(fitted: Fitted, data: Data, config: ConfigDict) -> Biology | None:
     if config.encoder.kind != 'separable':
         return None
     train = data.normalised.train
-    shown = data.recording.stimuli.images[train.stimulus[:TRIALS]]
+    seen = channels.of_stimuli(config, data.recording.stimuli)
+    shown = seen[train.stimulus[:TRIALS]]
     return biology(fitted, shown, train.fmri, config)
 
 
@@ -235,8 +241,8 @@ def biology(
 
     Args:
       fitted: from `fit`, with a separable encoder.
-      images: [n, size, size, 3] uint8, a training trial's each; the first 400
-        are used.
+      images: [n, size, size, channels] uint8, a training trial's each; the
+        first 400 are used.
       fmri: [n, voxels] the trials' responses.
       config: of the experiment.
     """

@@ -56,7 +56,7 @@ def picture_loss(config, frozen, prediction, target, target_features=None):
       config: of the experiment.
       frozen: with 'loss_backbone', 'pixel_scale' and perhaps
         'feature_scales'.
-      prediction, target: [n, size, size, 3] in 0..1.
+      prediction, target: [n, size, size, channels] in 0..1.
       target_features: of `loss_features`, if they are known already.
     """
     if target_features is None:
@@ -80,6 +80,7 @@ def weighted_picture_loss(config, frozen, prediction, target, features, truth):
         features,
         truth,
         pixel_weight=c.pixels,
+        depth_weight=c.depth,
         pixel_distance=c.pixel_distance,
         feature_weights=dict(zip(c.taps, c.tap_weights)),
         variation_weight=c.variation,

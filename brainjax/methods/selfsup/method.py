@@ -19,7 +19,7 @@ from brainjax.io import metrics
 from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.methods.data import Data
-from brainjax.methods.selfsup import choice, readout
+from brainjax.methods.selfsup import channels, choice, readout
 from brainjax.methods.selfsup import start as starts
 from brainjax.methods.selfsup.config import settled
 from brainjax.methods.selfsup.data import check, learned_from_test, split
@@ -115,7 +115,11 @@ def fit_once(
     start = starts.read(config)
     parts = split(data, config)
     backbone = load_backbone(
-        config.encoder, config.seed, config.compute_dtype, config.size
+        config.encoder,
+        config.seed,
+        config.compute_dtype,
+        config.size,
+        channels.number(config),
     )
     encoder = build_encoder(config, data.recording.voxels)
     encoder_variables, encoder_history = fit_encoder(
@@ -177,8 +181,15 @@ def reconstruct(
       config: as in `fit`.
 
     Returns:
-      [trials, size, size, 3] float32 in 0..1.
+      [trials, size, size, 3] float32 in 0..1; depth alone is grey.
     """
+    return channels.shown(reconstruct_all(fitted, fmri, config))
+
+
+def reconstruct_all(
+    fitted: Fitted, fmri: np.ndarray, config: ConfigDict
+) -> np.ndarray:
+    """`reconstruct` with all channels, [trials, size, size, channels]."""
     decoder = build_decoder(FrozenConfigDict(fitted.config or config))
     return map_batches(
         functools.partial(_decode, decoder, fitted.decoder), fmri

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from brainjax.methods.selfsup import channels
 from brainjax.networks import layers, weights
 from brainjax.networks.backbones import backbone
 from brainjax.networks.decoder import Decoder
@@ -29,7 +30,11 @@ def to_float(images: jax.Array) -> jax.Array:
 
 
 def load_backbone(
-    section: ConfigDict, seed: int, dtype: str = 'float32', size: int = 0
+    section: ConfigDict,
+    seed: int,
+    dtype: str = 'float32',
+    size: int = 0,
+    channels: int = 3,
 ) -> Any:
     """Returns the frozen parameters that a config section names.
 
@@ -38,12 +43,14 @@ def load_backbone(
       seed: of random ones.
       dtype: what they are cast to, once; the network then computes in it.
       size: of the pictures, in pixels; CLIP's parameters depend on it.
+      channels: of the pictures.
     """
     if section.weights != 'random':
         return cast(jax.device_put(weights.load(section.weights)), dtype)
     known = backbone(section.backbone, 'encoder')
     key = jax.random.key(seed)
-    return cast(known.init(key, section.width, size or None), dtype)
+    params = known.init(key, section.width, size or None, channels=channels)
+    return cast(params, dtype)
 
 
 def backbone_features(
@@ -54,10 +61,12 @@ def backbone_features(
     Args:
       section: `config.encoder` or `config.image_loss`.
       params: of `load_backbone`.
-      images: [n, size, size, 3] in 0..1.
+      images: [n, size, size, channels] in 0..1.
     """
     known = backbone(section.backbone, 'encoder')
-    preprocessing = known.preprocessing[0]
+    preprocessing = channels.PREPROCESSING.get(
+        images.shape[-1], known.preprocessing[0]
+    )
     if section.weights != 'random':
         preprocessing = weights.SOURCES[section.weights].preprocessing
     return known.apply(params, images, section.taps, preprocessing)
@@ -105,14 +114,13 @@ def build_decoder(config: ConfigDict) -> Decoder:
         order=c.order,
         release=c.release,
         axis_name=parallel.AXIS,
+        outputs=channels.number(config),
     )
 
 
 def feature_shapes(config: ConfigDict, params: Any) -> dict[str, Any]:
     """Shapes of the encoder's taps for one picture."""
-    picture = jax.ShapeDtypeStruct(
-        (1, config.size, config.size, 3), jnp.float32
-    )
+    picture = channels.shape_of_one(config)
     return jax.eval_shape(
         functools.partial(backbone_features, config.encoder), params, picture
     )
@@ -152,7 +160,7 @@ def adapted(config, encoder, variables, params, images) -> list[jax.Array]:
       encoder: its separable encoder.
       variables: of that.
       params: of the encoder's backbone.
-      images: [n, size, size, 3] in 0..1.
+      images: [n, size, size, channels] in 0..1.
 
     Returns:
       [n, side, side, channels] of each branch.
@@ -180,8 +188,8 @@ def unit_offsets(config, encoder, variables, params, images) -> np.ndarray:
 
     Args:
       config, encoder, variables, params: as for `adapted`.
-      images: [n, size, size, 3] uint8; the second half is exchanged for the
-        first.
+      images: [n, size, size, channels] uint8; the second half is exchanged
+        for the first.
 
     Returns:
       [branches, 2] x and y in picture widths.
@@ -274,7 +282,7 @@ def encode(config, encoder, frozen, images, keys=None):
       encoder: the module.
       frozen: with 'encoder' (variables), 'encoder_backbone' and perhaps
         'encoder_folded', which makes predictions without dropout cheap.
-      images: [n, size, size, 3] in 0..1.
+      images: [n, size, size, channels] in 0..1.
       keys: [n] typed keys for dropout, or None for none.
 
     Returns:

@@ -20,6 +20,7 @@ from brainjax.methods.packing import (
     of_weights,
     to_arrays,
 )
+from brainjax.methods.selfsup import channels
 from brainjax.methods.selfsup.method import Fitted
 from brainjax.methods.selfsup.networks import (
     build_decoder,
@@ -45,7 +46,12 @@ def pack(fitted: Fitted, config: ConfigDict) -> Packed:
     }
     about = {'fit': 'centre', 'holds': ''}
     if c.weights == 'random':
-        arrays['backbone'] = load_backbone(c, config.seed, size=config.size)
+        arrays['backbone'] = load_backbone(
+            c,
+            config.seed,
+            size=config.size,
+            channels=channels.number(config),
+        )
     else:
         about['backbone'] = of_weights(c.weights)
     if 'readout' in fitted.frozen:
@@ -108,7 +114,11 @@ def _check_encoder(config, encoder, voxels):
 def _backbone_shapes(config):
     c = config.encoder
     if c.weights == 'random':
-        return jax.eval_shape(lambda: load_backbone(c, 0, size=config.size))
+        return jax.eval_shape(
+            lambda: load_backbone(
+                c, 0, size=config.size, channels=channels.number(config)
+            )
+        )
     return jax.tree.map(
         lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32),
         weights.shapes(c.weights),
@@ -142,7 +152,8 @@ def encode(
 
     Args:
       fitted: from `fit` or `unpack`.
-      images: [n, size, size, 3] uint8.
+      images: [n, size, size, channels] uint8; where depth alone is seen,
+        grey pictures as well.
       config: as in `fit`.
 
     Returns:
@@ -156,4 +167,5 @@ def encode(
             'model was loaded; load it again.'
         )
     encoder = build_encoder(config, len(fitted.snr))
-    return predict(config, encoder, fitted.frozen, images)
+    seen = channels.of_pictures(config, images)
+    return predict(config, encoder, fitted.frozen, seen)

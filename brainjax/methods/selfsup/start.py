@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 from brainjax.errors import InputError
 from brainjax.io import model_files, provenance
 from brainjax.methods.packing import check_shapes
+from brainjax.methods.selfsup import channels
 from brainjax.methods.selfsup.networks import load_backbone
 from brainjax.networks import frozen, weights
 
@@ -81,7 +82,8 @@ def read(config: ConfigDict) -> Start | None:
 
 def _check_settings(config, theirs, folder):
     ours = json.loads(config.to_json_best_effort())
-    keys = [('encoder', key) for key in _SAME] + [('size',)]
+    theirs = {'channels': 'rgb', **theirs}  # Older models do not say it.
+    keys = [('encoder', key) for key in _SAME] + [('size',), ('channels',)]
     for key in keys:
         mine, other = ours, theirs
         for part in key:
@@ -100,7 +102,12 @@ def _check_backbone(config, fitted, about, folder):
         sha256 = frozen.hash_weights(weights.load(c.weights))
         same = about.get('backbone', {}).get('sha256') == sha256
     else:
-        ours = load_backbone(c, config.seed, size=config.size)
+        ours = load_backbone(
+            c,
+            config.seed,
+            size=config.size,
+            channels=channels.number(config),
+        )
         same = frozen.hash_weights(jax.device_get(ours)) == (
             frozen.hash_weights(fitted['backbone'])
         )

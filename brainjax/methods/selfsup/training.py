@@ -15,7 +15,7 @@ from brainjax.evaluation import encoding
 from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.methods.data import made_from
-from brainjax.methods.selfsup import losses, predictions, steps
+from brainjax.methods.selfsup import channels, losses, predictions, steps
 from brainjax.methods.selfsup import start as starts
 from brainjax.methods.selfsup.data import (
     DECODER_KEYS,
@@ -202,7 +202,11 @@ def fit_decoder(
     c = config.decoder
     decoder = build_decoder(config)
     loss_backbone = load_backbone(
-        config.image_loss, config.seed + 1, config.compute_dtype, config.size
+        config.image_loss,
+        config.seed + 1,
+        config.compute_dtype,
+        config.size,
+        channels.number(config),
     )
     features = functools.partial(
         loss_features_of_uint8, config, {'loss_backbone': loss_backbone}

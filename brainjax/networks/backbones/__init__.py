@@ -60,6 +60,8 @@ class Backbone(NamedTuple):
       windows: (tap, window) of each layer that strides, the tap being the
         first that has it behind; or None, where units are spread evenly over
         the picture as far as is known.
+      channels: how many pictures may have; `shapes` takes `channels` where
+        that is not 3 alone.
     """
 
     shapes: Callable
@@ -75,6 +77,7 @@ class Backbone(NamedTuple):
     draw: Callable = feedforward.init
     unfit: Mapping[str, str] = {}
     windows: tuple[tuple[str, Window], ...] | None = None
+    channels: tuple[int, ...] = (3,)
 
     def init(
         self,
@@ -82,6 +85,7 @@ class Backbone(NamedTuple):
         width: float = 1.0,
         size: int | None = None,
         dense: bool = False,
+        channels: int = 3,
     ) -> feedforward.Params:
         """Draws random parameters.
 
@@ -91,9 +95,18 @@ class Backbone(NamedTuple):
           size: height and width of the pictures, where layers depend on it
             (fully connected ones, CLIP's positions); by default `self.size`.
           dense: whether the fully connected layers are wanted.
+          channels: of the pictures: 4 with depth, 1 for depth alone.
         """
         size = self.size if size is None else size
-        return self.draw(key, self.shapes(width=width, size=size, dense=dense))
+        options = {} if channels == 3 else {'channels': channels}
+        if channels not in self.channels:
+            raise InputError(
+                f'this network takes pictures of {self.channels[0]} channels, '
+                f'not of {channels}; take a VGG for depth.'
+            )
+        return self.draw(
+            key, self.shapes(width=width, size=size, dense=dense, **options)
+        )
 
     def taps(self, params: Mapping) -> tuple[str, ...]:
         """Returns the taps in order; params may be their shapes."""
@@ -132,6 +145,7 @@ def _vgg(name: str) -> Backbone:
         options=('pool', 'slope'),
         torch_names=functools.partial(vgg.torch_names, name=name),
         windows=tuple((f'pool{i}', Window(2, 2)) for i in range(1, 6)),
+        channels=(3, 4, 1),
     )
 
 

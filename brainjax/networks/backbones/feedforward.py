@@ -47,12 +47,33 @@ def subtract_mean(images: jax.Array) -> jax.Array:
     return (255 * images - np.float32(CAFFE_MEAN))[..., ::-1]
 
 
+def standardise_depth(depth: jax.Array) -> jax.Array:
+    """Takes depth maps [n, height, width, 1] to mean 0 and deviation 1 each.
+
+    (d - mean) / max(std, 0.1) of each map, std with n - 1: a flat map stays
+    nearly so (Gaziv and Irani 2021).
+    """
+    mean = depth.mean(axis=(1, 2), keepdims=True)
+    deviation = jnp.std(depth, axis=(1, 2), keepdims=True, ddof=1)
+    return (depth - mean) / jnp.maximum(deviation, 0.1)
+
+
+def normalise_rgbd(images: jax.Array) -> jax.Array:
+    """Takes pictures [n, height, width, 4], the last channel depth, in 0..1."""
+    return jnp.concatenate(
+        [normalise(images[..., :3]), standardise_depth(images[..., 3:])], -1
+    )
+
+
 # It belongs to the weights, whose file says its name.
 PREPROCESSING = {
     **{name: functools.partial(normalise, name=name) for name in STATISTICS},
     'caffe': subtract_mean,
     'none': lambda images: images,
+    'rgbd': normalise_rgbd,
+    'depth': standardise_depth,
 }
+CHANNELS = {'rgbd': 4, 'depth': 1}  # That they take; all others take 3.
 # What those take to zero: the mean pixel, RGB in 0..255.
 MEAN_PIXEL = {
     **{
@@ -114,15 +135,16 @@ def with_biases(kernels: Mapping[str, tuple[int, ...]]) -> Shapes:
 
 
 def stacked(
-    layers: Iterable[tuple[str, int, int]], width: float
+    layers: Iterable[tuple[str, int, int]], width: float, inputs: int = 3
 ) -> dict[str, tuple[int, int, int, int]]:
     """Returns layer -> kernel shape of convolutions in a row, from RGB on.
 
     Args:
       layers: (name, kernel size, output channels) of each in order.
       width: factor of the channels.
+      inputs: channels of the pictures.
     """
-    result, inputs = {}, 3
+    result = {}
     for name, size, channels in layers:
         outputs = scaled(channels, width)
         result[name] = (size, size, inputs, outputs)
@@ -258,14 +280,18 @@ def _shifted(x: jax.Array, window: int, stride: int) -> list[jax.Array]:
 
 
 def run(
-    steps: Iterable[Step], images: jax.Array, taps: Iterable[str]
+    steps: Iterable[Step],
+    images: jax.Array,
+    taps: Iterable[str],
+    channels: int = 3,
 ) -> dict[str, jax.Array]:
     """Applies steps in a row until the deepest tap is reached.
 
     Args:
       steps: (tap, function) in order; unnamed steps (tap '') cannot be taken.
-      images: [n, height, width, 3] floating point.
+      images: [n, height, width, channels] floating point.
       taps: names of the outputs wanted.
+      channels: of the pictures, 3 for RGB.
 
     Returns:
       {tap: output}.
@@ -277,10 +303,10 @@ def run(
     steps, taps = tuple(steps), tuple(taps)
     for tap in taps:
         check_known('tap', tap, [name for name, _ in steps if name])
-    if images.ndim != 4 or images.shape[-1] != 3:
+    if images.ndim != 4 or images.shape[-1] != channels:
         raise ValueError(
             f'The images have shape {images.shape}; they must be [n, height, '
-            'width, 3].'
+            f'width, {channels}].'
         )
     if not jnp.issubdtype(images.dtype, jnp.floating):
         raise ValueError(

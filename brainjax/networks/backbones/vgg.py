@@ -24,22 +24,25 @@ def shapes(
     width: float = 1.0,
     size: int = 224,
     dense: bool = False,
+    channels: int = 3,
 ) -> feedforward.Shapes:
     """Returns the shapes of the parameters.
 
     Args:
       name: 'vgg16' or 'vgg19'.
       width, size, dense: see `backbones.Backbone`.
+      channels: of the pictures: 4 with depth, 1 for depth alone.
     """
     check_known('VGG', name, CONVOLUTIONS)
     blocks = zip(CONVOLUTIONS[name], CHANNELS)
     kernels = feedforward.stacked(
         [
-            (f'conv{block}_{i}', 3, channels)
-            for block, (n, channels) in enumerate(blocks, start=1)
+            (f'conv{block}_{i}', 3, outputs)
+            for block, (n, outputs) in enumerate(blocks, start=1)
             for i in range(1, n + 1)
         ],
         width,
+        channels,
     )
     if dense:
         inputs = (size // 32) ** 2 * feedforward.scaled(CHANNELS[-1], width)
@@ -93,7 +96,8 @@ def apply(
 
     Args:
       params: of `Backbone.init` or `weights.load`.
-      images: [n, height, width, 3] floating point in 0..1, RGB.
+      images: [n, height, width, 3] floating point in 0..1, RGB; as many
+        channels as the preprocessing takes.
       taps: 'conv3_2' is a convolution before its ReLU, 'relu3_2' after it,
         'pool3' the 2x2 maximum after the last convolution of block 3; 'fc6'
         and 'relu6', 'fc7' and 'relu7', and 'fc8' where params hold them.
@@ -106,5 +110,8 @@ def apply(
       and 'pool5' 3x3x512; 'fc6' is [n, units].
     """
     return feedforward.run(
-        steps(params, preprocessing, pool, slope), images, taps
+        steps(params, preprocessing, pool, slope),
+        images,
+        taps,
+        feedforward.CHANNELS.get(preprocessing, 3),
     )

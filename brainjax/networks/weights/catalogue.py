@@ -25,6 +25,7 @@ class Source(NamedTuple):
       preprocessing: what the weights expect of a picture, of
         `feedforward.PREPROCESSING`.
       dense: whether the fully connected layers are among them.
+      channels: of the pictures: 4 with depth, 1 for depth alone.
     """
 
     url: str
@@ -34,6 +35,7 @@ class Source(NamedTuple):
     backbone: str = ''
     preprocessing: str = 'torchvision'
     dense: bool = False
+    channels: int = 3
 
 
 _TORCHVISION = (
@@ -157,6 +159,23 @@ SOURCES |= {
 }
 
 
+# Trained by Gaziv and Irani (2021) on ILSVRC with depth by MiDaS; --from names
+# one of the files of `data/imagenet_rgbd` of their release.
+SOURCES |= {
+    f'{network}_{kind}': Source(
+        'https://github.com/WeizmannVision/SelfSuperReconst/releases',
+        0,
+        '',
+        'Weights of the Weizmann Institute, for academic, non-commercial use.',
+        network,
+        kind,
+        channels=channels,
+    )
+    for network in ('vgg16', 'vgg19')
+    for kind, channels in feedforward.CHANNELS.items()
+}
+
+
 def source(name: str) -> Source:
     """Returns where the weights of a network are published."""
     if name not in SOURCES:
@@ -168,8 +187,12 @@ def source(name: str) -> Source:
 
 
 def networks() -> list[str]:
-    """Returns the names of weights that are of one of BACKBONES."""
-    return [name for name, source in SOURCES.items() if source.backbone]
+    """Returns the names of weights of one of BACKBONES that see RGB."""
+    return [
+        name
+        for name, source in SOURCES.items()
+        if source.backbone and source.channels == 3
+    ]
 
 
 def shapes(name: str) -> feedforward.Shapes:
@@ -182,7 +205,8 @@ def shapes(name: str) -> feedforward.Shapes:
     known = source(name)
     if known.backbone:
         backbone = BACKBONES[known.backbone]
-        return backbone.shapes(size=backbone.size, dense=known.dense)
+        options = {} if known.channels == 3 else {'channels': known.channels}
+        return backbone.shapes(size=backbone.size, dense=known.dense, **options)
     if name.startswith('generator_'):
         return generator.shapes(name.removeprefix('generator_'))
     channels = {

@@ -79,8 +79,7 @@ def from_torch(source: PathLike, name: str) -> Params:
     # The fully connected layers, most of the file, are read only if wanted.
     prefix = 'features.' if convolutions else ''
     held = {
-        # SwAV's were saved from a network on several devices.
-        key.removeprefix('module.'): value
+        torch.of_one_device(key): value
         for key, value in torch.read(source, prefix).items()
     }
     file = _File(held, source, name)

@@ -127,10 +127,12 @@ def read(path: PathLike, prefix: str = '') -> dict[str, np.ndarray]:
 
     Args:
       path: the file, usually `.pth` or `.pt`.
-      prefix: only tensors whose name starts so are read.
+      prefix: only tensors whose name starts so are read, wherever
+        `DataParallel` was.
 
     Returns:
-      {name: array}, in the file's order.
+      {name: array}, in the file's order. Of a training's checkpoint it is the
+      network's 'state_dict'.
     """
     try:
         with open(path, 'rb') as stream:
@@ -158,6 +160,15 @@ def read(path: PathLike, prefix: str = '') -> dict[str, np.ndarray]:
         raise InputError(
             f'{path} is damaged ({untrusted.first_line(error)}); get it again.'
         ) from error
+
+
+def of_one_device(name: str) -> str:
+    """Returns a tensor's name without what DataParallel puts before or in it.
+
+    >>> of_one_device('features.module.0.weight')
+    'features.0.weight'
+    """
+    return '.'.join(part for part in name.split('.') if part != 'module')
 
 
 def is_one(path: PathLike) -> bool:
@@ -320,11 +331,13 @@ def _tensors(state: Any, prefix: str, where: str) -> dict[str, _Tensor]:
             f'{where} holds no state dict; save one with '
             'torch.save(model.state_dict(), FILE).'
         )
+    inner = state.get('state_dict')  # As in PyTorch's ImageNet example.
+    state = inner if isinstance(inner, dict) else state
     return {
         name: value
         for name, value in state.items()
         if isinstance(name, str)
-        and name.startswith(prefix)
+        and of_one_device(name).startswith(prefix)
         and isinstance(value, _Tensor)
     }
 
