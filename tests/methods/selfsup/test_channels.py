@@ -146,7 +146,7 @@ def test_depth_maps_are_found_by_name(tmp_path):
         Image.fromarray(image).save(tmp_path / 'deep' / f'{name}.png')
     found = depth_maps.load(tmp_path, names, 16)
     np.testing.assert_array_equal(found, maps[[1, 2, 0]])
-    with pytest.raises(InputError, match='no depth map named as .* d.png'):
+    with pytest.raises(InputError, match=r'no depth map named as .* d\.png'):
         depth_maps.load(tmp_path, [*names, 'd.png'], 16)
     # The authors' file has the stimuli's depth as a fourth channel.
     rgbd = RNG.integers(0, 256, (3, 16, 16, 4), np.uint8)
@@ -230,7 +230,13 @@ def test_weights_of_the_authors_checkpoints(tmp_path):
 
 
 def test_a_run_decodes_depth_beside_colours(tmp_path):
-    c = config(channels='rgbd', simulated__depth=0.3, decoder__epochs=4)
+    c = config(
+        channels='rgbd',
+        simulated__depth=0.3,
+        encoder__epochs=2,
+        decoder__epochs=4,
+        decoder__decoder_encoder=0.0,
+    )
     found = experiment.run(c, tmp_path)['scores']
     near = found['depth_two_way_pixels']
     assert near['value'] > 0.6 and near['chance'] == pytest.approx(0.5)
