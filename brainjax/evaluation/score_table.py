@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from brainjax.evaluation import pixels, ssim
 from brainjax.evaluation.ceiling_table import CEILINGS
-from brainjax.evaluation.depth_table import DEPTH
+from brainjax.evaluation.method_table import METHOD
 from brainjax.evaluation.posterior_table import POSTERIOR
 from brainjax.evaluation.score_item import (
     PERMUTED,
@@ -105,18 +105,7 @@ SCORES = {
         table=pixels.squared_errors,
     ),
     **POSTERIOR,
-    'encoder_correlation': correlation(
-        'Encoder',
-        'Correlation of predicted and measured responses over test pictures, '
-        'median over voxels.',
-        chance=PERMUTED,
-    ),
-    'encoder_correlation_in_(.+)': correlation(
-        'Encoder, {0}',
-        'The same, over the voxels of {0}.',
-        chance=PERMUTED,
-    ),
-    **DEPTH,
+    **METHOD,
     **{
         f'{name}_minus_{other}': Item(
             f'{title}, less that of {words}',

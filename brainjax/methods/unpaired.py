@@ -21,8 +21,8 @@ def without_test(
       keep: whether they stay.
 
     Returns:
-      Which pictures stay, or None for all, sentences on what was found, and how many test
-      pictures stayed.
+      Which pictures stay, or None for all; sentences on what was found; and
+      how many test pictures stayed.
     """
     if pictures is None or not len(pictures):
         return None, [], 0
