@@ -165,21 +165,14 @@ def image_loss(
         >>> round(float(image_loss(*pairs, pixel_weight=2, **weights)), 5)
         1.0
     """
-    channels = prediction.shape[-1]
-    scale = jnp.broadcast_to(scale, (channels,))
+    colours = prediction.shape[-1] // 3 * 3  # Depth is no fourth colour.
+    scale = jnp.broadcast_to(scale, prediction.shape[-1:])
+    parts = (slice(colours), pixel_weight), (slice(colours, None), depth_weight)
     loss = 0.0
-    # Depth has a mean of its own: it is not a fourth colour.
-    for part, weight in (
-        (slice(0, channels // 3 * 3), pixel_weight),
-        (slice(channels // 3 * 3, channels), depth_weight),
-    ):
-        if part.start < part.stop:
-            loss += weight * pixel_loss(
-                prediction[..., part],
-                target[..., part],
-                scale[part],
-                pixel_distance,
-            )
+    for part, weight in parts:
+        x, y = prediction[..., part], target[..., part]
+        if x.size:
+            loss += weight * pixel_loss(x, y, scale[part], pixel_distance)
     for tap, weight in feature_weights.items():
         truth = jax.lax.stop_gradient(target_features[tap])
         if feature_scales is None:

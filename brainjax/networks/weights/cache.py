@@ -216,6 +216,8 @@ def _contents(source: files.PathLike, name: str) -> dict[str, Params]:
         held = {name: converters.from_squeezenet(source)}
     elif name.startswith('generator_'):
         held = {name: converters.from_generator(source, name[10:])}
+    elif name.startswith('midas_'):
+        held = {name: converters.from_midas(source, name)}
     elif SOURCES[name].preprocessing == 'caffe':
         held = {name: converters.from_caffe(source, name)}
     else:

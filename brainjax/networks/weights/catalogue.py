@@ -8,6 +8,7 @@ from brainjax.networks.backbones import (
     alexnet,
     feedforward,
     generator,
+    midas,
     vgg,
 )
 
@@ -176,6 +177,18 @@ SOURCES |= {
 }
 
 
+# How near things are; --from names a copy of a file of their release v2.1.
+SOURCES |= {
+    name: Source(
+        'https://github.com/isl-org/MiDaS/releases/tag/v2_1',
+        0,
+        '',
+        "Intel's weights of MiDaS v2.1 (MIT).",
+    )
+    for name in midas.SIZES
+}
+
+
 def source(name: str) -> Source:
     """Returns where the weights of a network are published."""
     if name not in SOURCES:
@@ -207,6 +220,8 @@ def shapes(name: str) -> feedforward.Shapes:
         backbone = BACKBONES[known.backbone]
         options = {} if known.channels == 3 else {'channels': known.channels}
         return backbone.shapes(size=backbone.size, dense=known.dense, **options)
+    if name in midas.SIZES:
+        return midas.shapes(midas.SIZES[name])
     if name.startswith('generator_'):
         return generator.shapes(name.removeprefix('generator_'))
     channels = {

@@ -18,6 +18,7 @@ from brainjax.networks.backbones import (
     alexnet,
     clip,
     generator,
+    midas,
     squeezenet,
     vgg,
 )
@@ -83,6 +84,27 @@ def from_torch(source: PathLike, name: str) -> Params:
         for key, value in torch.read(source, prefix).items()
     }
     file = _File(held, source, name)
+    return _by_names(file, shapes, places, backbone.epsilon)
+
+
+def from_midas(
+    source: PathLike, name: str, sizes: midas.Large | midas.Small | None = None
+) -> Params:
+    """Reads MiDaS v2.1 from a file of PyTorch's.
+
+    Args:
+      source: a state dict, or a checkpoint that has it as 'model'.
+      name: one of `midas.SIZES`.
+      sizes: of the network; None for the published.
+    """
+    sizes = sizes or midas.SIZES[name]
+    file, shapes = _File(torch.read(source), source, name), midas.shapes(sizes)
+    places = {layer: midas.torch_names(layer) for layer in shapes}
+    return _by_names(file, shapes, places, sizes.epsilon)
+
+
+def _by_names(file, shapes, places, epsilon):
+    """Our parameters from layer -> names of its convolution and its norm."""
     layers = {}
     for layer, (place, norm) in places.items():
         if norm:
@@ -94,11 +116,12 @@ def from_torch(source: PathLike, name: str) -> Params:
                 file.take(f'{norm}.{part}', (outputs,))
                 for part in ('weight', 'bias', 'running_mean', 'running_var')
             ]
-            layers[layer] = fold_batch_norm(kernel, *moments, backbone.epsilon)
-        else:
-            layers[layer] = tuple(
-                file.take(f'{place}.{part}') for part in ('weight', 'bias')
-            )
+            layers[layer] = fold_batch_norm(kernel, *moments, epsilon)
+            continue
+        kernel = file.take(f'{place}.weight')
+        bare = layer.endswith('/in')  # Of MiDaS: without a bias.
+        bias = np.zeros(len(kernel)) if bare else file.take(f'{place}.bias')
+        layers[layer] = kernel, bias
     return _to_ours(layers, file)
 
 

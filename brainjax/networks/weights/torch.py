@@ -331,7 +331,8 @@ def _tensors(state: Any, prefix: str, where: str) -> dict[str, _Tensor]:
             f'{where} holds no state dict; save one with '
             'torch.save(model.state_dict(), FILE).'
         )
-    inner = state.get('state_dict')  # As in PyTorch's ImageNet example.
+    # As in PyTorch's ImageNet example, and MiDaS.
+    inner = state.get('state_dict', state.get('model'))
     state = inner if isinstance(inner, dict) else state
     return {
         name: value
