@@ -180,7 +180,7 @@ def _run_folds(
             test_subsets.rows(names, results.subsets(config))
             config_protocol.check_classes(config, recording.stimuli, names)
             if hosts.is_first():
-                prints = fingerprints(recording, loaded.pictures, loaded.depth)
+                prints = fingerprints(recording, loaded.pictures, *loaded[4:])
                 _claim(folder, prints, config)
         parts = [
             folder / f'fold_{i + 1}' for i in range(config.recording.folds)
@@ -359,10 +359,11 @@ def tested(config: ConfigDict) -> tuple[int, dict[str, str]]:
     """How many pictures a run is tested on, and hashes of its data."""
     cross_validation.check(config)
     if cross_validation.is_pooled(config):
-        recording, pictures, *_, depth = load(config)
+        loaded = load(config)
+        recording = loaded.recording
         parts = recording.train.stimulus, recording.test.stimulus
         prints, stimuli = (
-            fingerprints(recording, pictures, depth),
+            fingerprints(recording, loaded.pictures, *loaded[4:]),
             np.concatenate(parts),
         )
     else:

@@ -2,6 +2,18 @@
 
 from brainjax.evaluation.score_item import PERMUTED, Item, correlation
 
+_ESTIMATED = (
+    ' Here depth is estimated by a network from the picture that was decoded, '
+    'and not decoded itself.'
+)
+
+
+def _estimated(item: Item) -> Item:
+    return item._replace(
+        title=f'{item.title}, estimated', meaning=item.meaning + _ESTIMATED
+    )
+
+
 METHOD = {
     'encoder_correlation': correlation(
         'Encoder',
@@ -25,4 +37,8 @@ METHOD = {
         'depth maps with the decoded one.',
         chance='1 / 2',
     ),
+}
+METHOD |= {
+    f'sequential_{name}': _estimated(METHOD[name])
+    for name in ('depth_pixcorr', 'depth_two_way_pixels')
 }

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
 from brainjax.io import provenance
-from brainjax.methods.unpaired import without_test
+from brainjax.methods.unpaired import without_test, without_tested
 from brainjax.networks import frozen
 from brainjax.pictures import loading, on_disk, operations
 from brainjax.recordings import (
@@ -48,6 +48,8 @@ class Data(NamedTuple):
         the config keeps them.
       depth: [n, size, size] uint8 of the unpaired pictures, or None; that of
         the stimuli is in the recording.
+      others: recordings of other subjects, to learn from as well, without
+        trials of the test pictures.
     """
 
     recording: Recording
@@ -58,6 +60,7 @@ class Data(NamedTuple):
     problems: list[str]
     test_kept: int = 0
     depth: np.ndarray | None = None
+    others: tuple[Recording, ...] = ()
 
 
 class Given(NamedTuple):
@@ -129,6 +132,7 @@ def prepare(
     notes: Sequence[str] = (),
     names: Sequence[str] = (),
     depth: np.ndarray | None = None,
+    others: Sequence[Recording] = (),
     keep_test: bool = False,
     scale: str = 'train',
 ) -> Data:
@@ -138,7 +142,8 @@ def prepare(
     could draw what was seen from memory.
 
     Args:
-      recording, pictures, notes, names, depth: as `load` returns them.
+      recording, pictures, notes, names, depth, others: as `load` returns
+        them.
       keep_test: keep them, which makes a run transductive.
       scale: see `recordings.preparing.scale`.
     """
@@ -147,15 +152,17 @@ def prepare(
     if rows is not None:
         pictures = on_disk.select(pictures, rows)
         depth = None if depth is None else depth[rows]
+    others, more = without_tested(others, recording)
     return Data(
         recording,
         normalised,
         average_repeats(normalised.test),
         pictures,
-        fingerprints(recording, pictures, depth),
-        [*problems_of(recording), *notes, *told],
+        fingerprints(recording, pictures, depth, others),
+        [*problems_of(recording), *notes, *told, *more],
         kept,
         depth,
+        others,
     )
 
 
@@ -163,18 +170,20 @@ def fingerprints(
     recording: Recording,
     pictures: np.ndarray,
     depth: np.ndarray | None = None,
+    others: Sequence[Recording] = (),
 ) -> dict[str, str]:
     """Returns hashes of all that may be learned from, whatever it is called."""
     return {
         'recording': hash_recording(recording),
+        **{
+            f'other recording {i + 1}': hash_recording(other)
+            for i, other in enumerate(others)
+        },
         'pictures': provenance.hash_arrays(
-            pictures, *_there(recording.stimuli.depth, depth)
+            pictures,
+            *(x for x in (recording.stimuli.depth, depth) if x is not None),
         ),
     }
-
-
-def _there(*values: np.ndarray | None) -> list[np.ndarray]:
-    return [value for value in values if value is not None]
 
 
 def hash_recording(recording: Recording) -> str:
@@ -204,6 +213,7 @@ class Loaded(NamedTuple):
       notes: sentences on what was skipped or filled in among these.
       names: of the pictures, n, or none if they have none.
       depth: [n, size, size] uint8 of the pictures, or None.
+      others: recordings of other subjects.
     """
 
     recording: Recording
@@ -211,6 +221,7 @@ class Loaded(NamedTuple):
     notes: Sequence[str] = ()
     names: Sequence[str] = ()
     depth: np.ndarray | None = None
+    others: tuple[Recording, ...] = ()
 
 
 def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:

@@ -1,11 +1,12 @@
 """Test pictures among the unpaired ones: left out, or counted."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.recordings import Recording, leakage
+from brainjax.recordings import Recording, leakage, take_trials
 
 
 def without_test(
@@ -59,6 +60,36 @@ def without_test(
         '(config.pictures.keep_test=True keeps them).'
     )
     return rest, told, 0
+
+
+def without_tested(
+    others: Sequence[Recording], recording: Recording
+) -> tuple[tuple[Recording, ...], list[str]]:
+    """Leaves out what others were shown of the main subject's test pictures.
+
+    A body that has seen them would know more of them than of new pictures.
+
+    Args:
+      others: their recordings.
+      recording: the main subject's.
+
+    Returns:
+      The recordings, and sentences on what was left out.
+    """
+    kept, told = [], []
+    for other in others:
+        shown = np.unique(other.train.stimulus)
+        rows, _, _ = without_test(recording, other.stimuli.images[shown])
+        if rows is not None:
+            stays = np.isin(other.train.stimulus, shown[rows])
+            told.append(
+                f'{other.source}: {(~stays).sum()} training trials of test '
+                'pictures were left out.'
+            )
+            train = take_trials(other.train, stays)
+            other = dataclasses.replace(other, train=train)
+        kept.append(other)
+    return tuple(kept), told
 
 
 def _example(

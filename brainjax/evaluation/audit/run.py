@@ -194,7 +194,9 @@ def of_run(
         # Less to learn from is normalised anew, by what is left of it.
         again = data
         if part is not recording:
-            again = prepare(part, data.pictures, depth=data.depth)
+            again = prepare(
+                part, data.pictures, depth=data.depth, others=data.others
+            )
         fitted = method.fit(again, changed, folder / place)
         fmri = again.test.fmri[rows]
         return small(method.reconstruct(fitted, fmri, changed))

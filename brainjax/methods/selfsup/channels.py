@@ -78,6 +78,11 @@ def with_depth(config: ConfigDict, loaded: Loaded, given: Given) -> Loaded:
       loaded: recording and pictures, RGB.
       given: what a caller held already.
     """
+    if loaded.others:
+        raise InputError(
+            'config.recording.others are read without depth maps; set '
+            "config.channels to 'rgb'."
+        )
     recording, size = loaded.recording, loaded.recording.stimuli.images.shape[1]
     stimuli = recording.stimuli
     near = stimuli.depth

@@ -161,7 +161,13 @@ def folds(config: ConfigDict, data: Data) -> list[Data]:
         )
         scale = config.recording.scale
         found.append(
-            prepare(recording, data.pictures, depth=data.depth, scale=scale)
+            prepare(
+                recording,
+                data.pictures,
+                depth=data.depth,
+                others=data.others,
+                scale=scale,
+            )
         )
     return found
 

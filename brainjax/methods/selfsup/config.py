@@ -43,9 +43,18 @@ def gaziv2022() -> ConfigDict:
     # Depth maps of the stimuli and of the unpaired pictures, named as these:
     # folders, archives, or the authors' rgbd_112_from_224_large_png_uint8.npz.
     c.depth = ConfigDict({'stimuli': '', 'pictures': ''})
+    # The sequential baseline: 'midas_large' or 'midas_small' estimates depth
+    # from the reconstructed colours, and from the stimuli without maps.
+    c.depth.network = ''
     # What the networks compute in while training: 'bfloat16' is for GPUs and
     # TPUs. Parameters, statistics and losses are float32.
     c.compute_dtype = 'float32'
+
+    # Ours, not published: other subjects, with whom the encoder shares what
+    # sees pictures, each with a read-out of its own: recordings that are read
+    # as this one, 'subject:02' of the same path, or 'simulated:SEED'. The
+    # decoder is this subject's alone. `subjects.py`.
+    c.recording.others = ()
 
     # Honest by default: a part of the training stimuli chooses the epoch.
     # The published scripts choose the encoder by its loss on the test set.

@@ -12,7 +12,7 @@ from brainjax.errors import InputError, check_known
 from brainjax.methods import data as methods_data
 from brainjax.methods.config import check_values
 from brainjax.methods.data import NOTHING, Data, Given, Loaded
-from brainjax.methods.selfsup import channels
+from brainjax.methods.selfsup import channels, subjects
 from brainjax.methods.selfsup.config import settled
 from brainjax.methods.selfsup.networks import (
     backbone_features,
@@ -22,7 +22,7 @@ from brainjax.methods.selfsup.networks import (
 )
 from brainjax.methods.selfsup.steps import build_optimizer
 from brainjax.networks import weights
-from brainjax.networks.backbones import backbone
+from brainjax.networks.backbones import backbone, midas
 from brainjax.networks.initializers import RELEASES
 from brainjax.recordings import (
     Recording,
@@ -46,6 +46,7 @@ DECODER_KEYS = (
 )
 CHOICES = {
     'channels': tuple(channels.CHANNELS),
+    'depth.network': ('', *midas.SIZES),
     'compute_dtype': COMPUTE_TYPES,
     'voxel_snr': ('encoder', 'repeats', 'uniform', 'transductive_source'),
     'encoder.kind': ('separable', 'dense'),
@@ -116,6 +117,7 @@ class TrainingData(NamedTuple):
         which averages can be drawn; or None.
       pictures: unpaired.
       fingerprints: of the `methods.data.Data` it was split from.
+      others: other subjects, for the encoder.
     """
 
     train: Trials
@@ -126,6 +128,7 @@ class TrainingData(NamedTuple):
     unpaired: Trials | None
     pictures: np.ndarray
     fingerprints: dict[str, str]
+    others: tuple[subjects.Subject, ...] = ()
 
 
 def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
@@ -138,6 +141,10 @@ def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     check_values(config, BOUNDS)  # Reading or drawing pictures takes minutes.
     check_known('config.channels', config.channels, channels.CHANNELS)
     loaded = _load_pictures(config, given)
+    if config.recording.others:
+        size = loaded.recording.stimuli.images.shape[1]
+        others = subjects.load(settled(config, size))
+        loaded = loaded._replace(others=others)
     if channels.number(config) == 3:
         return loaded
     return channels.with_depth(config, loaded, given)
@@ -209,6 +216,7 @@ def split(data: Data, config: ConfigDict) -> TrainingData:
         trials,
         channels.of_pictures(config, pictures, data.depth),
         data.fingerprints,
+        subjects.prepared(config, data.others),
     )
 
 
@@ -261,6 +269,8 @@ def check(config: ConfigDict, recording: Recording) -> None:
             'config.decoder.pictures_draws draws what '
             'config.decoder.pictures_dropout would drop; set one of them to 0.'
         )
+    if config.depth.network:
+        weights.check_fetched(config.depth.network)
     _check_voxel_snr(config, recording)
     if config.encoder.kind == 'separable':
         for name in ('pools', 'kernels', 'strides'):

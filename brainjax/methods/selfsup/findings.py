@@ -102,7 +102,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
             ),
         ],
         [*fitted.notes, *_in_words(by_region)],
-        arrays={'depth': near.maps} if near else {},
+        arrays=near.maps if near else {},
         fitting=in_words(config),
         ceiling=reconstruct(fitted, predicted, config)
         if config.ceilings

@@ -19,7 +19,7 @@ from brainjax.io import metrics
 from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.methods.data import Data
-from brainjax.methods.selfsup import channels, choice, readout
+from brainjax.methods.selfsup import channels, choice, readout, subjects
 from brainjax.methods.selfsup import start as starts
 from brainjax.methods.selfsup.config import settled
 from brainjax.methods.selfsup.data import check, learned_from_test, split
@@ -131,6 +131,7 @@ def fit_once(
         log=log('encoder'),
         start=start,
     )
+    encoder_variables = subjects.of(encoder_variables)
     frozen = freeze(config, encoder, encoder_variables, backbone)
     snr, notes = voxel_snr(config, data.normalised, parts, encoder, frozen)
     if config.decoder.encoder_decoder and config.decoder.pictures_draws:
@@ -148,6 +149,13 @@ def fit_once(
         log('decoder'),
         start,
     )
+    if parts.others:
+        notes.append(
+            'The encoder shares what sees pictures with those of '
+            f'{len(parts.others)} other subjects: '
+            + ', '.join(other.subject for other in data.others)
+            + '.'
+        )
     if start:
         notes.append(starts.in_words(start, config))
     if learned_from_test(config):

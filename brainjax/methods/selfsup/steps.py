@@ -5,7 +5,7 @@ training never changes, `batch` one device's share. Pictures travel as uint8.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ import optax
 from ml_collections import ConfigDict
 
 from brainjax import losses
-from brainjax.methods.selfsup import readout
+from brainjax.methods.selfsup import readout, subjects
 from brainjax.methods.selfsup.losses import (
     decoder_regularisation,
     encoder_regularisation,
@@ -79,52 +79,73 @@ def encoder_step(
     encoder,
     loss: Callable | None = None,
     penalty: Callable | None = None,
+    others: Sequence[subjects.Subject] = (),
 ) -> Callable:
     """Returns the supervised step of the encoder.
 
     `frozen` holds 'encoder_backbone'; a batch 'fmri' [n, voxels] and 'images'
-    [n, size, size, 3] uint8.
+    [n, size, size, channels] uint8. With others it holds such a batch of each
+    subject, by name, and what is minimised is the mean of the subjects' losses
+    and penalties.
 
     Args:
       config: of the experiment.
       encoder: any Flax module that is called as `SeparableEncoder` is.
       loss: predicted fMRI, measured fMRI -> scalar; None for the config's.
       penalty: parameters -> scalar; None for the config's.
+      others: subjects with whom it shares its body.
     """
     c = config.encoder
     loss = loss or functools.partial(losses.fmri_loss, cosine_weight=c.cosine)
     penalty = penalty or functools.partial(encoder_regularisation, config)
     update = build_optimizer(c)
+    encoders = subjects.modules(encoder, others)
 
-    def step(state, frozen, batch):
-        key = jax.random.fold_in(state.key, state.step)
-        keys = parallel.example_keys(key, len(batch['fmri']))
+    def seen(frozen, images, key):
+        """Features of shifted pictures, and the keys of dropout."""
+        keys = parallel.example_keys(key, len(images))
         shift_keys, dropout_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
         images = layers.random_shift(
             shift_keys,
-            to_float(batch['images']),
+            to_float(images),
             shift_in_pixels(c.shift, config.size),
         )
-        features = jax.lax.stop_gradient(
-            backbone_features(c, frozen['encoder_backbone'], images)
-        )
+        features = backbone_features(c, frozen['encoder_backbone'], images)
+        return jax.lax.stop_gradient(features), dropout_keys
+
+    def step(state, frozen, batch):
+        key = jax.random.fold_in(state.key, state.step)
+        batches = batch if others else {subjects.MAIN: batch}
+        inputs = {
+            name: seen(
+                frozen,
+                batches[name]['images'],
+                jax.random.fold_in(key, i) if i else key,
+            )
+            for i, name in enumerate(encoders)
+        }
 
         def objective(params):
-            if config.init.path and config.init.fixed:
-                params = fixed(params)
-            variables = {'params': params, 'batch_stats': state.batch_stats}
-            prediction, changed = encoder.apply(
-                computing(config, variables),
-                features,
-                train=True,
-                keys=dropout_keys,
-                mutable=['batch_stats'],
-            )
-            fmri = loss(prediction, batch['fmri'])
-            cost = jnp.asarray(penalty(params))
+            fmri, cost, stats = 0.0, 0.0, state.batch_stats
+            for name, module in encoders.items():
+                own = subjects.params_of(params, name)
+                if config.init.path and config.init.fixed:
+                    own = fixed(own)
+                features, keys = inputs[name]
+                prediction, changed = module.apply(
+                    computing(config, {'params': own, 'batch_stats': stats}),
+                    features,
+                    train=True,
+                    keys=keys,
+                    mutable=['batch_stats'],
+                )
+                # Running statistics see one subject's batch after the other.
+                stats = changed.get('batch_stats', {})
+                fmri += loss(prediction, batches[name]['fmri']) / len(encoders)
+                cost += jnp.asarray(penalty(own)) / len(encoders)
             total = fmri + cost
             metrics = dict(zip(ENCODER_METRICS, (total, fmri, cost)))
-            return total, (changed.get('batch_stats', {}), metrics)
+            return total, (stats, metrics)
 
         return _descend(objective, state, update)
 

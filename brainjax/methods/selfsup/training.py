@@ -15,7 +15,13 @@ from brainjax.evaluation import encoding
 from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.methods.data import made_from
-from brainjax.methods.selfsup import channels, losses, predictions, steps
+from brainjax.methods.selfsup import (
+    channels,
+    losses,
+    predictions,
+    steps,
+    subjects,
+)
 from brainjax.methods.selfsup import start as starts
 from brainjax.methods.selfsup.data import (
     DECODER_KEYS,
@@ -60,32 +66,32 @@ def fit_encoder(
       step: of `steps.encoder_step`; None for the config's.
       log: see `training.loop.train`.
       start: what it begins with, of `start.read`.
+
+    Returns:
+      Variables, with `data.others` those of all subjects (`subjects.of`), and
+      the history.
     """
     c = config.encoder
     frozen = {'encoder_backbone': backbone}
     features = feature_shapes(config, backbone)
     init_key, run_key = jax.random.split(jax.random.key(config.seed))
-    variables = training_state.initialise(
-        encoder,
+    features = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), features)
+    variables = training_state.initialise(encoder, init_key, features)
+    variables = subjects.begin(
+        starts.encoder(start, variables),
+        subjects.modules(encoder, data.others),
         init_key,
-        jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), features),
+        features,
     )
-    variables = starts.encoder(start, variables)
-
-    def batch_at(step):
-        i = parallel.local_rows(
-            indices(config.seed, 2, len(data.train), step, c.batch)
-        )
-        return {
-            'fmri': data.train.fmri[i],
-            'images': data.images[data.train.stimulus[i]],
-        }
 
     def validate(variables):
         predicted = predict(
             config,
             encoder,
-            {'encoder': variables, 'encoder_backbone': backbone},
+            {
+                'encoder': subjects.of(variables),
+                'encoder_backbone': backbone,
+            },
             data.images[data.validation.stimulus],
         )
         r = encoding.voxel_correlation(predicted, data.validation.fmri)
@@ -99,10 +105,10 @@ def fit_encoder(
         keep_best=c.select == 'validation',
     )
     state, history = train(
-        step or steps.encoder_step(config, encoder),
+        step or steps.encoder_step(config, encoder, others=data.others),
         state,
         frozen,
-        batch_at,
+        subjects.batches(config, data),
         epochs=c.epochs,
         steps_per_epoch=c.steps,
         folder=folder,

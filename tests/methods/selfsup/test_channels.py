@@ -18,10 +18,10 @@ from brainjax import experiment
 from brainjax.errors import InputError
 from brainjax.io import arrays
 from brainjax.methods.data import Loaded, prepare
-from brainjax.methods.selfsup import channels, losses, networks
+from brainjax.methods.selfsup import channels, depth, losses, networks
 from brainjax.methods.selfsup.config import gaziv2022
 from brainjax.methods.selfsup.data import check, load, split
-from brainjax.networks.backbones import feedforward
+from brainjax.networks.backbones import feedforward, midas
 from brainjax.networks.weights import converters
 from brainjax.pictures import depth as depth_maps
 from brainjax.simulation import subject
@@ -209,6 +209,38 @@ def test_training_sees_all_channels(tmp_path):
     c.depth.stimuli = ''
     with pytest.raises(InputError, match=r'name them with config\.depth\.sti'):
         load(c)
+
+
+def test_depth_is_estimated_from_what_was_decoded(tmp_path, monkeypatch):
+    """The sequential baseline, by a small MiDaS of random weights."""
+    monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path))
+    c = config(depth__network='midas_small')
+    with pytest.raises(InputError, match='brainjax fetch midas_small'):
+        check(FrozenConfigDict(c), tiny.subject())
+    sizes = midas.Small((1,) * 7, 4, (4,) * 7, (4, 8, 8, 16), side=32)
+    rng = np.random.default_rng(0)
+    params = {
+        layer: {part: rng.normal(0, 0.3, shape) for part, shape in of.items()}
+        for layer, of in midas.shapes(sizes).items()
+    }
+    params = jax.tree.map(np.float32, params)
+    monkeypatch.setattr(depth.weights, 'load', {'midas_small': params}.get)
+    monkeypatch.setattr(
+        midas, 'SIZES', {'midas_small': sizes._replace(side=32)}
+    )
+    images = np.float32(tiny.pictures(24, seed=4)) / 255
+    monkeypatch.setattr(depth, 'reconstruct_all', lambda *_: images)
+    data = prepare(tiny.subject(), tiny.pictures(4, seed=1))
+    found = depth.of(None, data, c)
+    maps = found.maps['sequential_depth']
+    np.testing.assert_allclose(maps, midas.estimate(params, images), atol=1e-5)
+    shown = data.recording.stimuli.images[data.test.stimulus] / np.float32(255)
+    r = [
+        np.corrcoef(a.ravel(), b.ravel())[0, 1]
+        for a, b in zip(maps, midas.estimate(params, shown))
+    ]
+    value = found.scores['sequential_depth_pixcorr']['value']
+    assert value == pytest.approx(np.nanmean(r), abs=1e-3)
 
 
 def test_weights_of_the_authors_checkpoints(tmp_path):
