@@ -57,6 +57,8 @@ def fit_encoder(
 ) -> tuple[Any, History]:
     """Trains the encoder on paired data; returns variables and history.
 
+    With `data.others` the variables are those of all, see `subjects.of`.
+
     Args:
       config: of the experiment.
       encoder: the module.
@@ -66,10 +68,6 @@ def fit_encoder(
       step: of `steps.encoder_step`; None for the config's.
       log: see `training.loop.train`.
       start: what it begins with, of `start.read`.
-
-    Returns:
-      Variables, with `data.others` those of all subjects (`subjects.of`), and
-      the history.
     """
     c = config.encoder
     frozen = {'encoder_backbone': backbone}
