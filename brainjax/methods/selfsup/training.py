@@ -19,6 +19,7 @@ from brainjax.methods.selfsup import (
     channels,
     losses,
     predictions,
+    scales,
     steps,
     subjects,
 )
@@ -217,7 +218,7 @@ def fit_decoder(
     )
     frozen = frozen | {
         'loss_backbone': loss_backbone,
-        **_scales(config, data, features),
+        **scales.of(config, data, features),
         'snr': snr / snr.mean(),
         'inverse_snr': (1 / snr) / np.mean(1 / snr),
     }
@@ -308,16 +309,6 @@ def _validation_loss(config, decoder, frozen, variables, fmri, images):
     )
 
 
-def _scales(config, data, features):
-    """What pixels and, by Beliy et al. 2019, features are divided by."""
-    shown = data.paired.stimulus
-    colour = _mean_colour(data.images, shown) / 255
-    scales = {'pixel_scale': np.maximum(colour, 1e-6).astype(np.float32)}
-    if config.image_loss.distance == 'absolute':
-        scales['feature_scales'] = _feature_scales(features, data.images, shown)
-    return scales
-
-
 def decoder_batches(config, encoder, frozen, data, features, folder):
     """Returns step -> the batch of each loss that has a weight.
 
@@ -386,22 +377,3 @@ def _redrawn(config, trials, step):
             for place in places
         ]
     )
-
-
-def _mean_colour(images, stimulus):
-    """Mean of each channel over the pictures of all trials, float64."""
-    shown, count = np.unique(stimulus, return_counts=True)
-    mean = [images[i].mean(axis=(0, 1)) for i in shown]
-    return np.average(mean, axis=0, weights=count)
-
-
-def _feature_scales(features, images, stimulus):
-    total = None
-    for start in range(0, len(stimulus), BATCH):
-        part = images[stimulus[start : start + BATCH]]
-        sums = jax.tree.map(
-            lambda x: jnp.sum(jnp.abs(x).mean(axis=(1, 2)), axis=0),
-            features(part),
-        )
-        total = sums if total is None else jax.tree.map(jnp.add, total, sums)
-    return jax.tree.map(lambda x: np.maximum(x / len(stimulus), 1e-6), total)
