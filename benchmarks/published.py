@@ -29,7 +29,7 @@ from typing import NamedTuple
 from common import REPOSITORY, write_result
 from stand_ins import GIB, Experiment
 
-NAMES = ('gaziv2022', 'vanrullen2019')
+NAMES = ('gaziv2022', 'vanrullen2019', 'shen2019_natural')
 LAST = 'Score and report'
 SAMPLE = 0.1  # Seconds between looks at the memory.
 _TIMED = re.compile(r'(?P<stage>[A-Z][^:]*): [\d.]+ s')

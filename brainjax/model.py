@@ -32,6 +32,7 @@ from brainjax.reports import model_card
 _PATHS = (
     *(('recording', 'path'), ('recording', 'images'), ('pictures', 'path')),
     *(('preregistration', 'path'), ('networks', 'weights'), ('init', 'path')),
+    ('network', 'features'),
 )
 LARGEST = 4096  # Pixels a side; shapes alone of more would fill the memory.
 _NEEDED = {

@@ -2,8 +2,10 @@
 
 As configs/shen2019_natural.py, tested on the imagined shapes and pictures,
 which are scored together and apart.
-The published spread of features is not that of this variant of the network;
-the spread of the training pictures' features stands in for it.
+The published spread of features is not that of this variant of the network,
+which has a file of its own: of `brainjax fetch deeprecon-feature-std`, by
+--config.decoding.spread=estimated_vgg19LeakyReluAvePool_cnn_feat_std.mat.
+Without it the spread of the training pictures' features stands in.
 """
 
 from brainjax.methods.inversion.config import shen2019

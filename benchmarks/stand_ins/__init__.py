@@ -59,8 +59,9 @@ def write_weights(cache: pathlib.Path, *names: str) -> None:
     """
     for name in names:
         source = weights.SOURCES[name]
-        params = BACKBONES[source.backbone].init(jax.random.key(0), 1.0)
-        wanted = weights.shapes(name)
+        wanted, backbone = weights.shapes(name), BACKBONES[source.backbone]
+        dense = any(layer.startswith('fc') for layer in wanted)
+        params = backbone.init(jax.random.key(0), 1.0, None, dense)
         params = {layer: params[layer] for layer in wanted}
         path = cache / 'weights' / f'{name}.safetensors'
         weights.write(

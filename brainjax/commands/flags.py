@@ -136,6 +136,12 @@ def add_network(parser: argparse.ArgumentParser) -> None:
         help="of a VGG's ReLU below 0 (default 0; the paper: 0.2 for imagery)",
     )
     parser.add_argument(
+        '--mean',
+        metavar='FILE',
+        default='',
+        help='mean picture of its training, such as ilsvrc_2012_mean.npy',
+    )
+    parser.add_argument(
         '--size',
         type=int,
         help='pixels of a side; by default those that the network was trained '
@@ -147,7 +153,8 @@ def load_network(known: argparse.Namespace) -> Any:
     """Returns the network that was named, see `frozen.load`."""
     from brainjax.networks import frozen
 
-    return frozen.load(known.network, known.pool, known.slope)
+    network = frozen.load(known.network, known.pool, known.slope)
+    return frozen.with_mean(network, known.mean)
 
 
 def picture_size(known: argparse.Namespace, network: Any) -> int:

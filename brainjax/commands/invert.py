@@ -51,9 +51,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--upper', metavar='FILE', help='upper bounds of the codes, as text'
     )
     parser.add_argument(
+        '--rate', type=float, help='of descent, at its begin (default 2)'
+    )
+    parser.add_argument(
+        '--decay',
+        metavar='A[,B]',
+        help='of descent, from and to (default 0.2,1e-10; of codes 0.01)',
+    )
+    parser.add_argument(
+        '--momentum', type=float, default=0.9, help='default %(default)s'
+    )
+    parser.add_argument(
+        '--blur',
+        metavar='A,B',
+        help='of descent, in pixels, from and to (default 2,0.5); 0 for none',
+    )
+    parser.add_argument(
+        '--scaling',
+        default='none',
+        metavar='NAME',
+        help='spread that features get: none (the default), published '
+        '(vgg19_caffe only), about_zero, about_grand_mean, '
+        'about_training_mean_recentred, about_training_mean, '
+        'over_test_pictures_transductive',
+    )
+    parser.add_argument(
+        '--true',
+        metavar='DIR',
+        help='true features of the training pictures, which a scaling measures',
+    )
+    parser.add_argument(
+        '--spread',
+        metavar='FILE',
+        help="a .mat file of the layers' standard deviations, in place of "
+        'those of --true',
+    )
+    parser.add_argument(
         '--published-scales',
-        action='store_true',
-        help='give features the published spread (vgg19_caffe only)',
+        action='store_const',
+        dest='scaling',
+        const='published',
+        help='the same as --scaling published',
     )
     parser.add_argument(
         '--together',
@@ -76,7 +114,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _run(known: argparse.Namespace) -> int:
-    from brainjax.methods.inversion import files
+    from brainjax.methods.inversion import files, generators
     from brainjax.networks import frozen
     from brainjax.training import hosts
 
@@ -97,7 +135,9 @@ def _run(known: argparse.Namespace) -> int:
             network,
             _settings(known, size),
             known.out,
-            _generator(known),
+            generators.load(known.generator, known.upper)
+            if known.generator
+            else None,
             _scales(known, network, layers),
             known.together,
             lambda done, total, text: show(done, text, total),
@@ -115,10 +155,14 @@ def _scales(known: argparse.Namespace, network, layers):
     from brainjax.methods.inversion import scales
     from brainjax.networks import frozen
 
-    if not known.published_scales:
-        return scales.UNSCALED
-    frozen.check_scales(network)
-    return scales.published(layers)
+    check_known('scaling', known.scaling, scales.SCALINGS)
+    if known.scaling == 'published':
+        frozen.check_scales(network)
+    true = names = None
+    if known.true:
+        true = feature_folders.open_layers(known.true, list(layers))
+        names = next(iter(true.values())).names
+    return scales.measure(layers, true, names, known.scaling, known.spread)
 
 
 def _settings(known: argparse.Namespace, size: int):
@@ -133,9 +177,9 @@ def _settings(known: argparse.Namespace, size: int):
     if known.optimiser == 'lbfgs':
         optimiser = QuasiNewton(known.steps)
     elif codes:
-        optimiser = dataclasses.replace(CODE_DESCENT, steps=known.steps)
+        optimiser = _descent(known, CODE_DESCENT)
     else:
-        optimiser = Descent(known.steps)
+        optimiser = _descent(known, Descent())
     start = 'mean' if known.optimiser == 'lbfgs' else 'noise'
     return Settings(
         optimiser=optimiser,
@@ -148,6 +192,34 @@ def _settings(known: argparse.Namespace, size: int):
     )
 
 
+def _descent(known: argparse.Namespace, usual):
+    """The descent of the flags, those that are not given as in the paper."""
+    changes = {'steps': known.steps, 'momentum': (known.momentum,) * 2}
+    if known.rate is not None:
+        changes['rate'] = (known.rate, usual.rate[1])
+    if known.decay is not None:
+        changes['decay'] = _pair('decay', known.decay)
+    if known.blur is not None:
+        pair = _pair('blur', known.blur)
+        changes['blur'] = pair if any(pair) else None
+    for name in ('rate', 'momentum', 'decay', 'blur'):
+        if not all(x >= 0 for x in changes.get(name) or ()):
+            raise InputError(f'--{name} must be at least 0.')
+    return dataclasses.replace(usual, **changes)
+
+
+def _pair(name: str, text: str) -> tuple[float, float]:
+    """Reads '2,0.5', or '0.01' for both."""
+    try:
+        numbers = [float(part) for part in text.split(',')]
+        first, last = numbers * 2 if len(numbers) == 1 else numbers
+    except ValueError:
+        raise InputError(
+            f'--{name} {text} is no pair of numbers; write --{name} 2,0.5.'
+        ) from None
+    return first, last
+
+
 def _term(text: str) -> tuple[str, float]:
     name, _, factor = text.partition('=')
     try:
@@ -157,40 +229,3 @@ def _term(text: str) -> tuple[str, float]:
             f'--loss {text} has no number behind the sign; write '
             f'--loss {name}=2.'
         ) from None
-
-
-def _generator(known: argparse.Namespace):
-    from brainjax.methods.inversion.problem import Generator
-    from brainjax.networks import weights
-    from brainjax.networks.backbones import generator
-
-    if known.generator is None:
-        return None
-    check_known('generator', known.generator, generator.GENERATORS)
-    params = weights.load(f'generator_{known.generator}')
-    upper = None
-    if known.upper:
-        upper = read_bounds(known.upper, generator.code_shape(known.generator))
-    return Generator(known.generator, params, upper)
-
-
-def read_bounds(path: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Reads numbers with spaces between them: one a unit, or one for all."""
-    try:
-        text = pathlib.Path(path).read_text(encoding='ascii')
-        bounds = np.array([float(word) for word in text.split()], np.float32)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f'{path} is no file of bounds ({error}); give one number a unit, '
-            'with spaces between them.'
-        ) from error
-    if bounds.size == 1:
-        return np.full(shape, bounds[0])
-    if bounds.size != np.prod(shape) or not np.all(bounds >= 0):
-        raise InputError(
-            f'{path} holds {bounds.size} bounds; give one of at least 0 for '
-            f'each of the {np.prod(shape)} units.'
-        )
-    if len(shape) == 3:  # channels first, as the field writes them
-        bounds = bounds.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
-    return bounds.reshape(shape)

@@ -257,9 +257,14 @@ def write_compact(
         np.save(stream, np.asarray(features, np.float32))
 
 
+def is_file_name(name: str) -> bool:
+    """Whether a file can be called as a picture."""
+    return bool(name) and not set('/\\') & {*name} and name[0] != '.'
+
+
 def file_name(name: str) -> str:
     """Returns a picture's name, if a file can bear it."""
-    if not name or '/' in name or '\\' in name or name.startswith('.'):
+    if not is_file_name(name):
         raise InputError(
             f'{name!r} cannot be the name of a file; name pictures and layers '
             'without slashes and leading dots.'

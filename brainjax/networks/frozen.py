@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 from brainjax.errors import InputError, check_known
-from brainjax.io import files
+from brainjax.io import arrays, files
 from brainjax.io import provenance as manifests
 from brainjax.io.files import PathLike
 from brainjax.networks import weights
@@ -48,12 +48,20 @@ class Architecture:
       preprocessing: of `feedforward.PREPROCESSING`.
       pool: 'max', or 'average' (VGG only).
       slope: of the ReLU below 0 (VGG only).
+      mean: pixel that is subtracted, RGB in 0..255; () for the one that
+        belongs to the preprocessing.
     """
 
     family: str
     preprocessing: str
     pool: str = 'max'
     slope: float = 0.0
+    mean: tuple[float, ...] = ()
+
+    @property
+    def mean_pixel(self) -> tuple[float, ...]:
+        """What the network sees as 0: RGB in 0..255."""
+        return self.mean or feedforward.MEAN_PIXEL[self.preprocessing]
 
     def apply(
         self, params: feedforward.Params, images: jax.Array, taps: Iterable[str]
@@ -61,6 +69,9 @@ class Architecture:
         """Computes features of images [n, height, width, 3] in 0..1."""
         known = BACKBONES[self.family]
         options = {name: getattr(self, name) for name in known.options}
+        if self.mean:  # Their difference, as the preprocessing has its own.
+            usual = feedforward.MEAN_PIXEL[self.preprocessing]
+            images += np.float32(np.subtract(usual, self.mean) / 255)
         return known.apply(params, images, taps, self.preprocessing, **options)
 
 
@@ -78,6 +89,33 @@ class Network(NamedTuple):
     architecture: Architecture
     params: feedforward.Params
     sha256: str
+
+
+def read_mean(path: PathLike) -> tuple[float, ...]:
+    """Reads a mean picture as Caffe has it; returns its mean pixel, RGB.
+
+    Args:
+      path: of an npy file [3, ...], BGR in 0..255, such as
+        ilsvrc_2012_mean.npy.
+    """
+    picture = arrays.open_npy(path)
+    if picture.ndim < 1 or len(picture) != 3 or picture.dtype.kind != 'f':
+        raise InputError(
+            f'{path} is {picture.dtype} of shape {picture.shape}; a mean '
+            'picture is floating point, [3, height, width], BGR.'
+        )
+    pixel = np.mean(picture.reshape(3, -1), axis=1, dtype=np.float64)[::-1]
+    if not ((pixel >= 0) & (pixel <= 255)).all():
+        raise InputError(f'{path}: its mean pixel {pixel} is not in 0 to 255.')
+    return tuple(pixel.tolist())
+
+
+def with_mean(network: Network, path: PathLike) -> Network:
+    """Returns a network that subtracts the mean of a file; '' for its own."""
+    if not path:
+        return network
+    changed = dataclasses.replace(network.architecture, mean=read_mean(path))
+    return network._replace(architecture=changed)
 
 
 def load(name: str, pool: str = 'max', slope: float = 0.0) -> Network:
@@ -169,11 +207,11 @@ def channels_first(features: np.ndarray) -> np.ndarray:
 
 def provenance(network: Network) -> dict[str, str | float]:
     """Returns what features of a network depend on."""
-    return {
-        'network': network.name,
-        **dataclasses.asdict(network.architecture),
-        'sha256': network.sha256,
-    }
+    about = dataclasses.asdict(network.architecture)
+    mean = about.pop('mean')
+    if mean:
+        about['mean'] = [*mean]
+    return {'network': network.name, **about, 'sha256': network.sha256}
 
 
 def hash_weights(params: feedforward.Params) -> str:
@@ -231,7 +269,8 @@ def copy_provenance(source: PathLike, out: PathLike) -> None:
 
 def check_scales(network: Network) -> None:
     """Checks that the published scales of Shen et al. hold for a network."""
-    found = network.architecture
+    # The mean picture of the files is the mean pixel of the preprocessing.
+    found = dataclasses.replace(network.architecture, mean=())
     if network.name != SCALED or found != Architecture('vgg19', 'caffe'):
         raise InputError(
             f'The published scales of features are those of {SCALED} with '

@@ -10,12 +10,11 @@ from PIL import Image
 from tiny_inversion_files import SETTING, write_true
 
 from brainjax.__main__ import main
-from brainjax.commands import invert
 from brainjax.errors import InputError
 from brainjax.io import arrays, feature_folders
 from brainjax.methods import METHODS
 from brainjax.methods.data import prepare
-from brainjax.methods.inversion import feature_decoding
+from brainjax.methods.inversion import feature_decoding, generators
 from brainjax.methods.inversion.config import shen2019
 from brainjax.networks import frozen, weights
 from brainjax.networks.backbones import BACKBONES, squeezenet
@@ -202,20 +201,65 @@ def test_a_run_sees_what_features_are_extracted_from(tmp_path, capsys, fit):
     config.size = config.network.size = 32
     config.network.update(weights='squeezenet', layers=LAYERS.split(','))
     config.recording.update(path=str(path), images=str(folder))
-    config.decoding.update(k=10, scaling='none')
+    config.decoding.update(k=10, scaling='about_training_mean')
+    config.inversion.update(
+        optimiser='descent', steps=3, start='noise', boxed=False, blur=()
+    )
     if fit == 'centre':  # The published way is the default.
         config.network.fit = fit
     data = prepare(*METHODS['inversion'].load(config))
     fitted = METHODS['inversion'].fit(data, config, tmp_path / 'run')
-    shown = np.unique(data.recording.train.stimulus)
-    names = [data.recording.stimuli.names[i] for i in shown]
+    names = fitted.train.names
     for name, layer in feature_folders.open_layers(
         tmp_path / 'features'
     ).items():
-        expected = frozen.channels_last(feature_folders.read(layer, names))
-        error = fitted.features[name] - expected
+        expected = feature_folders.read(layer, names)
+        error = feature_folders.read(fitted.features[name], names) - expected
         # Of the same pixels but for rounding; the other way it is .07 or more.
         assert np.linalg.norm(error) < 1e-5 * np.linalg.norm(expected)
+    if fit == 'centre':
+        return
+    images = METHODS['inversion'].reconstruct(fitted, data.test.fmri, config)
+    # And the commands, one after the other, give the same pictures.
+    only = tmp_path / 'only'
+    only.mkdir()
+    for name in names:
+        (only / f'{name}.png').symlink_to(folder / f'{name}.png')
+    assert extract(only, tmp_path / 'train') == 0
+    decoded = tmp_path / 'decoded'
+    assert (
+        main(
+            [
+                *('decode', str(path), '--features', str(tmp_path / 'train')),
+                *('--out', str(decoded), '--k', '10'),
+            ]
+        )
+        == 0
+    )
+    options = (
+        *('--blur', '0'),
+        *('--subject', data.recording.subject, '--roi', 'all'),
+        *(
+            '--scaling',
+            'about_training_mean',
+            '--true',
+            str(tmp_path / 'train'),
+        ),
+    )
+    assert search(decoded, tmp_path / 'pictures', *options) == 0
+    held = arrays.read(tmp_path / 'pictures' / 'reconstructions.npz')
+    order = [held['names'].tolist().index(name) for name in fitted.tested]
+    assert images.std() > 0.05
+    assert np.abs(images[0] - images[1]).mean() > 0.01
+    np.testing.assert_allclose(held['images'][order], images, atol=2e-3)
+    # The run may as well be given the features.
+    config.network.features = str(tmp_path / 'train')
+    given = METHODS['inversion'].fit(data, config, tmp_path / 'given')
+    [source] = {*given.features['conv1'].paths.values()} & {
+        tmp_path / 'train' / 'conv1' / f'{names[0]}.mat'
+    }
+    assert source.is_file()
+    assert not (tmp_path / 'given' / 'features').exists()
 
 
 def test_features_of_every_kind_of_picture(tmp_path, pictures, capsys):
@@ -257,17 +301,17 @@ def test_bounds_of_codes(tmp_path):
     path = tmp_path / 'bounds.txt'
     path.write_text('1 2 3\n4 5 6 ')
     np.testing.assert_array_equal(
-        invert.read_bounds(path, (6,)), [1, 2, 3, 4, 5, 6]
+        generators.read_bounds(path, (6,)), [1, 2, 3, 4, 5, 6]
     )
-    maps = invert.read_bounds(path, (1, 3, 2))  # channels first in the file
+    maps = generators.read_bounds(path, (1, 3, 2))  # channels first in the file
     np.testing.assert_array_equal(maps[0], [[1, 4], [2, 5], [3, 6]])
     with pytest.raises(InputError, match='holds 6 bounds; give one of at'):
-        invert.read_bounds(path, (7,))
+        generators.read_bounds(path, (7,))
     path.write_text('3')
-    np.testing.assert_array_equal(invert.read_bounds(path, (2,)), [3, 3])
+    np.testing.assert_array_equal(generators.read_bounds(path, (2,)), [3, 3])
     path.write_text('three')
     with pytest.raises(InputError, match='no file of bounds'):
-        invert.read_bounds(path, (2,))
+        generators.read_bounds(path, (2,))
 
 
 def test_decoded_features_say_of_which_network_they_are(tmp_path):

@@ -27,6 +27,12 @@ def shen2019() -> ConfigDict:
     # How pictures come to a size: 'whole', all of them by the bicubic filter,
     # or 'centre', their centre square by the bilinear one.
     c.network.fit = 'whole'
+    # A folder of the training pictures' true features, by their names, where
+    # they are extracted already (brainjax features, or published ones).
+    c.network.features = ''
+    # The mean picture of the network's training, ilsvrc_2012_mean.npy; '' for
+    # the mean pixel that belongs to the weights.
+    c.network.mean = ''
     c.network.pool = 'max'  # Imagery: 'average', with slope 0.2.
     c.network.slope = 0.0
     c.network.layers = (
@@ -44,6 +50,9 @@ def shen2019() -> ConfigDict:
     # authors' network. 'over_test_pictures_transductive' uses all test
     # pictures at once, and the report says so.
     c.decoding.scaling = 'published'
+    # A file of the layers' standard deviations in place of those of the
+    # training pictures, such as estimated_vgg19_cnn_feat_std.mat.
+    c.decoding.spread = ''
     c.decoding.units_at_a_time = 512
 
     c.inversion = ConfigDict()
@@ -54,8 +63,16 @@ def shen2019() -> ConfigDict:
     c.inversion.weights = 'inverse_square'  # Of layers; or 'equal'.
     c.inversion.boxed = True  # Pixels within 0 and 255. Descent: False.
     c.inversion.blur = (2.0, 0.5)  # Descent only, pixels.
-    c.inversion.rate = 2.0  # Descent only.
-    c.inversion.decay = 0.2  # Descent only.
+    # Descent only: from the first to the last step.
+    c.inversion.rate = 2.0
+    c.inversion.rate_end = 1e-10
+    c.inversion.decay = 0.2
+    c.inversion.decay_end = 1e-10
+    c.inversion.momentum = 0.9
+    # Search the codes of a generator, such as 'relu7', see `shen2019_generator`
+    # below; and a file of their upper bounds, act_range/3x/fc7.txt.
+    c.inversion.generator = ''
+    c.inversion.upper = ''
     c.inversion.together = 8  # Pictures at a time.
     # Test pictures whose true features are inverted as a check.
     c.inversion.recovered = 8
@@ -66,3 +83,17 @@ def shen2019() -> ConfigDict:
     c.subsets.rois = ()
     c.subsets.layers = ()  # Sets of layers: ('conv1_1|conv1_2', 'fc8').
     return c.lock()
+
+
+def shen2019_generator() -> ConfigDict:
+    """Returns the setting with a generator of natural pictures (script 1)."""
+    c = shen2019()
+    c.inversion.update(
+        generator='relu7',
+        optimiser='descent',
+        start='zeros',
+        decay=0.01,
+        decay_end=0.01,
+        blur=(),
+    )
+    return c

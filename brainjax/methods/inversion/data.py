@@ -34,10 +34,12 @@ class TrainingData(NamedTuple):
       trials: single training trials.
       images: [stimuli, height, width, 3] uint8 of their stimuli, in ascending
         order.
+      names: of these stimuli.
     """
 
     trials: Trials
     images: np.ndarray
+    names: list[str]
 
 
 # What the numbers of a config have to be.
@@ -47,12 +49,13 @@ BOUNDS = {
         'decoding.units_at_a_time',
     ),
     'a number above 0': (
-        *('decoding.alpha', 'inversion.rate'),
+        *('decoding.alpha', 'inversion.rate', 'inversion.rate_end'),
         'network.width',
     ),
     'a number from 0': (
         *('decoding.k', 'inversion.recovered', 'inversion.blur'),
-        *('inversion.decay', 'memory_gib'),
+        *('inversion.decay', 'inversion.decay_end', 'inversion.momentum'),
+        'memory_gib',
     ),
 }
 
@@ -67,8 +70,9 @@ def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
 def training_data(data: Data) -> TrainingData:
     """Returns the training trials and the pictures of their stimuli."""
     train = data.normalised.train
-    images = need_pictures(data.recording)[np.unique(train.stimulus)]
-    return TrainingData(train, images)
+    shown = np.unique(train.stimulus)
+    names = [data.recording.stimuli.names[i] for i in shown]
+    return TrainingData(train, need_pictures(data.recording)[shown], names)
 
 
 def check(config: ConfigDict, recording: Recording) -> None:
@@ -84,7 +88,7 @@ def check_settings(config: ConfigDict) -> None:
     check_known('scaling', config.decoding.scaling, SCALINGS)
     check_known('optimiser', config.inversion.optimiser, ('lbfgs', 'descent'))
     check_known('way to fit pictures', config.network.fit, operations.FITS)
-    problem.check(problem.from_config(config))
+    problem.check(problem.from_config(config), config.inversion.generator)
     for text in config.subsets.layers:
         for layer in layers_of(text):
             if layer not in config.network.layers:

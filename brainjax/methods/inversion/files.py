@@ -58,6 +58,7 @@ def invert_in(
     network: frozen.Network,
     config: ConfigDict,
     scaled: Scales = UNSCALED,
+    generator: Generator | None = None,
 ) -> np.ndarray:
     """Inverts features within the folder of a run, from and to files.
 
@@ -69,6 +70,7 @@ def invert_in(
       network: whose features they are.
       config: of the experiment.
       scaled: how features are scaled before.
+      generator: as for `search.invert`.
 
     Returns:
       [n, size, size, 3] float32 in 0..1.
@@ -80,7 +82,8 @@ def invert_in(
             network,
             problem.from_config(config),
             run / label,
-            scaled=scaled,
+            generator,
+            scaled,
             together=together_of(layers, config),
             progress=lambda done, total, text: show(done, text, total),
             log=metrics.logger(run, label, config.log.tensorboard),

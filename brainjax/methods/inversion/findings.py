@@ -23,8 +23,7 @@ from brainjax.methods.inversion import (
     voxels,
 )
 from brainjax.methods.inversion.data import learned_from_test
-from brainjax.methods.inversion.method import Fitted
-from brainjax.methods.inversion.training import trial_names
+from brainjax.methods.inversion.method import Fitted, names_of
 from brainjax.networks.frozen import Network
 
 UNITS_AT_A_TIME = 2**18  # Of all test pictures, in memory.
@@ -33,7 +32,7 @@ UNITS_AT_A_TIME = 2**18  # Of all test pictures, in memory.
 def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     """Scores the features `reconstruct` has decoded; shows the references."""
     images = data.recording.stimuli.images[data.test.stimulus]
-    names = trial_names(len(images))
+    names = names_of(fitted, len(images))
     true = true_features.extract(
         fitted.network, images, names, config, fitted.folder / 'features/test'
     )
@@ -73,6 +72,7 @@ def in_words(network: Network, config: ConfigDict) -> str:
         if c.k
         else 'all voxels'
     )
+    over = f'over codes of {search.generator!r} ' if search.generator else ''
     method = {'lbfgs': 'L-BFGS', 'descent': 'gradient descent'}
     return (
         f'Features of {len(config.network.layers)} layers of '
@@ -80,7 +80,8 @@ def in_words(network: Network, config: ConfigDict) -> str:
         'were decoded unit by unit by ridge regression (alpha '
         f'{c.alpha:g}) from {voxels} in single training trials, and scaled '
         f'({c.scaling}). Pictures were then found whose features have them, by '
-        f'{search.steps} steps of {method[search.optimiser]} from '
+        f'{search.steps} steps of {method[search.optimiser]} '
+        f'{over}from '
         f'{search.start!r}, loss {search.loss!r}, layers weighted '
         f'{search.weights!r}.'
     )
@@ -139,9 +140,10 @@ def _limits(
         fitted.folder,
         'recovery',
         true,
-        trial_names(n),
+        names_of(fitted, len(images))[:n],
         fitted.network,
         config,
+        generator=fitted.generator,
     )
     brain = files.read_pictures(fitted.folder, files.DECODED, config.size)
     r = pixels.pixel_correlation(images[:n], recovered).mean()

@@ -7,25 +7,27 @@ features shows what it could give at best.
 """
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.io import metrics
+from brainjax.io import feature_folders, metrics
 from brainjax.io.feature_folders import Layer
 from brainjax.io.files import PathLike
 from brainjax.linear import ridge
 from brainjax.methods.data import Data
-from brainjax.methods.inversion import files, scales, true_features
+from brainjax.methods.inversion import files, generators, scales, true_features
 from brainjax.methods.inversion.data import (
     TrainingData,
     check,
     training_data,
 )
 from brainjax.methods.inversion.networks import build_network
+from brainjax.methods.inversion.problem import Generator
 from brainjax.methods.inversion.scales import Scales
-from brainjax.methods.inversion.training import decode, fit_ridge, trial_names
+from brainjax.methods.inversion.training import decode, fit_ridge
 from brainjax.networks import frozen
 from brainjax.pictures.operations import resize
 
@@ -40,7 +42,8 @@ class Fitted(NamedTuple):
       scales: the spread that decoded features get.
       folder: of the run.
       train: what it was fitted on, the pictures at the network's size.
-      names: of the training stimuli among the features, ascending.
+      generator: whose codes are searched; None for pixels.
+      tested: names of the test stimuli, ascending; none where not known.
       temporary: the folder of the features where they are not to stay.
     """
 
@@ -50,7 +53,8 @@ class Fitted(NamedTuple):
     scales: Scales
     folder: pathlib.Path
     train: TrainingData
-    names: list[str]
+    generator: Generator | None = None
+    tested: Sequence[str] = ()
     temporary: Any = None
 
 
@@ -65,7 +69,11 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     """
     check(config, data.recording)
     network = build_network(config)
-    return learn(network, training_data(data), config, workdir)
+    fitted = learn(network, training_data(data), config, workdir)
+    names = [data.recording.stimuli.names[i] for i in data.test.stimulus]
+    # A name with a folder, 'face/01', cannot be that of a file.
+    tested = names if all(map(feature_folders.is_file_name, names)) else ()
+    return fitted._replace(tested=tested)
 
 
 def learn(
@@ -78,18 +86,27 @@ def learn(
     """`fit` of a network and data that are known to be fit for it."""
     c, workdir = config.network, pathlib.Path(workdir)
     train = train._replace(images=resize(train.images, c.size, c.fit))
-    names = [f'picture-{i:05d}' for i in range(len(train.images))]
-    layers = true_features.extract(
-        network, train.images, names, config, workdir / 'features' / 'train'
-    )
+    if c.features:
+        layers = true_features.find(c.features, network, train.names, config)
+    else:
+        folder = workdir / 'features' / 'train'
+        layers = true_features.extract(
+            network, train.images, train.names, config, folder
+        )
     return Fitted(
         network,
         layers,
         fit_ridge(train.trials, config),
-        scales.measure(layers, config.decoding.scaling),
+        scales.measure(
+            layers,
+            layers,
+            train.names,
+            config.decoding.scaling,
+            config.decoding.spread,
+        ),
         workdir,
         train,
-        names,
+        generators.build(config),
         temporary,
     )
 
@@ -112,11 +129,23 @@ def reconstruct(
         fitted.folder,
         files.DECODED,
         decoded,
-        trial_names(len(fmri)),
+        names_of(fitted, len(fmri)),
         fitted.network,
         config,
         fitted.scales,
+        fitted.generator,
     )
+
+
+def names_of(fitted: Fitted, n: int) -> list[str]:
+    """What n trials are called in folders: as the test stimuli, if they are.
+
+    What is drawn for a picture depends on its name, so that a run gives what
+    `brainjax decode` and `invert` do.
+    """
+    if n == len(fitted.tested):
+        return [*fitted.tested]
+    return [f'trial-{i:05d}' for i in range(n)]
 
 
 def decode_in(
@@ -141,8 +170,9 @@ def decode_in(
     return decode(
         prepared,
         fitted.features,
-        fitted.names,
+        fitted.train.names,
         fmri,
+        names_of(fitted, len(fmri)),
         config,
         fitted.folder / 'decoded' / label,
         log,

@@ -35,6 +35,7 @@ def build_network(config: ConfigDict) -> frozen.Network:
         )
     else:
         network = frozen.load(c.weights, c.pool, c.slope)
+    network = frozen.with_mean(network, c.mean)
     if config.decoding.scaling == 'published':
         frozen.check_scales(network)
     feature_shapes(network, c.layers, c.size)

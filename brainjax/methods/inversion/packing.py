@@ -85,9 +85,11 @@ def unpack(
         found = arrays.get('network', {})
         check_shapes({'network': found}, {'network': network.params})
         network = network._replace(params=found)
-    train = TrainingData(Trials(arrays['fmri'], stimulus), images)
+    names = [f'picture-{i:05d}' for i in range(len(images))]
+    train = TrainingData(Trials(arrays['fmri'], stimulus), images, names)
     # Removed with what is returned, or when Python ends.
     made = tempfile.TemporaryDirectory(dir=folder, prefix='brainjax-')
+    config.network.features = ''  # They are computed from the pictures.
     return learn(network, train, config, made.name, made)
 
 
@@ -113,9 +115,9 @@ def encode(
 
     def blocks(new, new_names):
         for name, layer in fitted.features.items():
-            yield _blocks(layer, fitted.names, new[name], new_names)
+            yield _blocks(layer, fitted.train.names, new[name], new_names)
 
-    seen = blocks(fitted.features, fitted.names)
+    seen = blocks(fitted.features, fitted.train.names)
     fit = kernel_ridge.fit(seen, np.asarray(trials.fmri), stimulus)
     with tempfile.TemporaryDirectory(prefix='brainjax-') as folder:
         new = true_features.extract(

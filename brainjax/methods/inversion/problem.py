@@ -103,8 +103,9 @@ def from_config(config: ConfigDict) -> Settings:
     if c.optimiser == 'descent':
         optimiser = Descent(
             c.steps,
-            rate=(c.rate, 1e-10),
-            decay=(c.decay, 1e-10),
+            rate=(c.rate, c.rate_end),
+            momentum=(c.momentum, c.momentum),
+            decay=(c.decay, c.decay_end),
             blur=tuple(c.blur) or None,
         )
     return Settings(
@@ -118,8 +119,8 @@ def from_config(config: ConfigDict) -> Settings:
     )
 
 
-def check(settings: Settings, generator: Generator | None = None) -> None:
-    """Checks the names that settings hold."""
+def check(settings: Settings, generator: Any = None) -> None:
+    """Checks the names that settings hold, with a generator or without."""
     for term, _ in settings.terms:
         check_known('loss', term, losses.LOSSES)
     if isinstance(settings.weights, str):
@@ -291,8 +292,7 @@ def _first(problem: Problem, keys: jax.Array) -> jax.Array:
 
 def _mean_pixel(problem: Problem) -> np.ndarray:
     """What x is counted from, so that x = 0 is the mean colour: [3]."""
-    preprocessing = problem.architecture.preprocessing
-    return np.float32(feedforward.MEAN_PIXEL[preprocessing])
+    return np.float32(problem.architecture.mean_pixel)
 
 
 def render(problem: Problem, data: SearchData, x: jax.Array) -> jax.Array:
@@ -318,4 +318,6 @@ def render(problem: Problem, data: SearchData, x: jax.Array) -> jax.Array:
             f'to that or less, not {size}.'
         )
     images = images[:, top : top + size, top : top + size]
-    return (images + np.float32(feedforward.CAFFE_MEAN)) / 255
+    # They are made around the mean of Caffe's networks, or that of the file.
+    mean = problem.architecture.mean or feedforward.CAFFE_MEAN
+    return (images + np.float32(mean)) / 255

@@ -6,14 +6,21 @@ scaling uses.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from brainjax.errors import InputError
-from brainjax.io import feature_folders, provenance
+from brainjax.io import (
+    feature_folders,
+    matlab,
+    matlab73,
+    provenance,
+    untrusted,
+)
 from brainjax.io.feature_folders import Layer
+from brainjax.io.files import PathLike
 from brainjax.linear import scaling
 from brainjax.linear.scaling import Reference
 
@@ -45,50 +52,92 @@ class Scales(NamedTuple):
 UNSCALED = Scales('none', {})
 
 
-def published(layers: Mapping[str, Layer]) -> Scales:
-    """Returns the spread that Shen et al. 2019 measured; of VGG19's layers."""
-    known = {}
-    for name, layer in layers.items():
-        if layer.kept is not None:
-            raise InputError(
-                f'The published scale of {name} is that of all its units, and '
-                f'these features are of {layer.units} alone; leave it out or '
-                'decode all units.'
-            )
-        if name not in scaling.CAFFE_VGG19:
-            raise InputError(
-                f'There is no published scale of {name}, only of '
-                f'{", ".join(scaling.CAFFE_VGG19)}; leave that layer out.'
-            )
-        # Scaling about 0 asks for the spread alone.
-        std = scaling.CAFFE_VGG19[name]
-        known[name] = Reference(std, np.zeros(()), np.ones(()))
-    return Scales('about_zero', known)
-
-
-def measure(layers: Mapping[str, Layer], scaling_name: str) -> Scales:
+def measure(
+    layers: Mapping[str, Layer],
+    true: Mapping[str, Layer] | None,
+    names: Sequence[str] | None,
+    scaling_name: str,
+    spread_file: PathLike | None = None,
+) -> Scales:
     """Measures what a scaling uses of true features, layer by layer.
 
     Args:
-      layers: true features of the training pictures.
-      scaling_name: of SCALINGS.
+      layers: the features to be scaled, on disk.
+      true: true features of the training pictures; None where a scaling
+        measures nothing.
+      names: of the training pictures.
+      scaling_name: of SCALINGS; 'published' takes the spread that Shen et al.
+        2019 measured, of VGG19's layers.
+      spread_file: MATLAB file with an array a layer, whose mean is the spread
+        in place of the measured or the published one.
     """
-    if scaling_name == 'published':
-        return published(layers)
     how = SCALINGS[scaling_name]
     if how == 'none':
         return UNSCALED
-    known = {
-        name: _reference(layer, layer.names, how)
-        for name, layer in layers.items()
-    }
+    stds = None
+    if spread_file:
+        stds = read_spread(spread_file, layers)
+    elif scaling_name == 'published':
+        stds = scaling.CAFFE_VGG19
+    wants = {*scaling.USES[how]} - ({'std'} if stds else set())
+    if wants and true is None:
+        raise InputError(
+            f'scaling {scaling_name} takes the {" and ".join(sorted(wants))} '
+            'of true features; name the folder of those of the training '
+            'pictures with --true.'
+        )
+    known = {}
+    for name, layer in layers.items():
+        found = Reference(1.0, np.zeros(()), np.ones(()))
+        if wants:
+            found = _reference(
+                true[name], names, wants, scaling.DDOF.get(how, 0)
+            )
+        if stds is not None:
+            found = found._replace(std=_known_std(stds, layer))
+        known[name] = found
     return Scales(how, known)
 
 
-def _reference(layer: Layer, names: Sequence[str], how: str) -> Reference:
-    """As `scaling.reference`, but for statistics that `how` does not use."""
-    ddof = scaling.DDOF.get(how, 0)
-    wants = scaling.USES[how]
+def _known_std(stds: Mapping[str, float], layer: Layer) -> float:
+    """Returns the published spread of a layer, which is that of all units."""
+    if layer.kept is not None:
+        raise InputError(
+            f'The published scale of {layer.name} is that of all its units, '
+            f'and these features are of {layer.units} alone; leave it out or '
+            'decode all units.'
+        )
+    if layer.name not in stds:
+        raise InputError(
+            f'There is no published scale of {layer.name}, only of '
+            f'{", ".join(stds)}; leave that layer out.'
+        )
+    return stds[layer.name]
+
+
+def read_spread(path: PathLike, layers: Iterable[str]) -> dict[str, float]:
+    """Reads the spread of layers, a variable each, of which the mean counts."""
+    wanted = [*layers]
+    read = matlab.read if matlab.looks_like(path) else matlab73.read
+    with untrusted.as_input_error(path, 'MATLAB file'):
+        held = read(path, wanted)
+    found = {}
+    for name in wanted:
+        values = np.asarray(held.get(name, np.nan))
+        mean = values.mean() if values.dtype.kind in 'iuf' else np.nan
+        if not 0 < mean < np.inf:
+            raise InputError(
+                f'{path} has no standard deviation of {name} above 0; leave '
+                'that layer out, or take the file of this network.'
+            )
+        found[name] = float(mean)
+    return found
+
+
+def _reference(
+    layer: Layer, names: Sequence[str], wants: Collection[str], ddof: int = 0
+) -> Reference:
+    """As `scaling.reference`, but for statistics that are not wanted."""
     spread, means, stds = 0.0, [], []
     # The spread of a fully connected layer is that of all its units.
     step = _UNITS_AT_A_TIME if len(layer.shape) > 1 else layer.units
@@ -145,7 +194,7 @@ def scaler(
 
     @functools.cache
     def over(layer: str) -> Reference:
-        return _reference(layers[layer], names, scales.how)
+        return _reference(layers[layer], names, ('mean', 'unit_std'))
 
     def scale(layer: str, features: np.ndarray) -> np.ndarray:
         found = over(layer)

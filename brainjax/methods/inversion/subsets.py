@@ -18,8 +18,8 @@ from brainjax.io.feature_folders import Layer
 from brainjax.methods.data import Data, Figure
 from brainjax.methods.inversion import files
 from brainjax.methods.inversion.data import layers_of
-from brainjax.methods.inversion.method import Fitted, decode_in
-from brainjax.methods.inversion.training import fit_ridge, trial_names
+from brainjax.methods.inversion.method import Fitted, decode_in, names_of
+from brainjax.methods.inversion.training import fit_ridge
 from brainjax.recordings import average_repeats, roi_mask, take_voxels
 
 SHOWN = 12  # Pictures of a sheet.
@@ -44,7 +44,7 @@ def reconstruct(
       order. A subset is called as in the config, with '+' for '|'.
     """
     found = {}
-    names = trial_names(len(data.test))
+    names = names_of(fitted, len(data.test))
     for text, layers in _targets(fitted, data, decoded, config):
         name = text.replace('|', '+')
         found[name] = files.invert_in(
@@ -55,6 +55,7 @@ def reconstruct(
             fitted.network,
             config,
             fitted.scales,
+            fitted.generator,
         )
     return found
 

@@ -35,16 +35,12 @@ def fit_ridge(train: Trials, config: ConfigDict) -> ridge.Prepared:
     )
 
 
-def trial_names(n: int) -> list[str]:
-    """What test trials are called in folders of features."""
-    return [f'trial-{i:05d}' for i in range(n)]
-
-
 def decode(
     prepared: ridge.Prepared,
     layers: Mapping[str, Layer],
     names: Sequence[str],
     fmri: np.ndarray,
+    trials: Sequence[str],
     config: ConfigDict,
     folder: pathlib.Path,
     log: Log | None = None,
@@ -59,6 +55,7 @@ def decode(
       layers: layer -> true features on disk.
       names: of the training stimuli there, in ascending order.
       fmri: [trials, voxels], normalised as the training trials.
+      trials: their names.
       config: of the experiment.
       folder: gets them, in the compact layout; hosts share the blocks.
       log: given, layer by layer, how many units were decoded and the
@@ -68,7 +65,7 @@ def decode(
     Returns:
       Layer -> decoded features on disk, channels first.
     """
-    trials, history, before = trial_names(len(fmri)), [], 0
+    history, before = [], 0
     made_from = provenance.hash_arrays(
         *(prepared.rows, prepared.sums, np.asarray(fmri)),
         np.array([prepared.k, prepared.alpha]),

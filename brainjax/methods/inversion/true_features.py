@@ -82,6 +82,35 @@ def extract(
     return feature_folders.open_layers(folder, c.layers)
 
 
+def find(
+    folder: PathLike,
+    network: frozen.Network,
+    names: Sequence[str],
+    config: ConfigDict,
+) -> dict[str, Layer]:
+    """Opens features that were extracted before, if they are of the network.
+
+    Args:
+      folder: of `config.network.features`.
+      network: whose features they should be.
+      names: of the pictures that are needed.
+      config: of the experiment.
+    """
+    c = config.network
+    frozen.check_provenance(folder, network, c.size)
+    layers = feature_folders.open_layers(folder, c.layers)
+    for name, shape in feature_shapes(network, c.layers, c.size).items():
+        layer, wanted = layers[name], _channels_first(shape)
+        feature_folders.check_names(layer, names)
+        if layer.kept is None and layer.shape != wanted:
+            raise InputError(
+                f'{folder} has features of {name} of shape {layer.shape}, and '
+                f'the network makes {wanted} of {c.size} px; extract them '
+                'again.'
+            )
+    return layers
+
+
 def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (shape[2], *shape[:2]) if len(shape) == 3 else shape
 

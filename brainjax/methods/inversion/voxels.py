@@ -18,7 +18,7 @@ def of_ridge(fitted: Fitted) -> dict[str, np.ndarray]:
     fit = ridge.fitter(prepared)
     used, squares = [], []
     for layer in fitted.features.values():
-        some = feature_folders.read_some(layer, fitted.names, UNITS)
+        some = feature_folders.read_some(layer, fitted.train.names, UNITS)
         weights = fit(ridge.scale_units(prepared, some).values).voxels
         used.append((weights != 0).mean(axis=0))
         squares.append(np.square(weights, dtype=np.float64).mean(axis=0))

@@ -194,7 +194,7 @@ def test_some_units_of_decoded_features(tmp_path, layers):
     with pytest.raises(InputError, match='tells of pictures with kept'):
         run(other, tmp_path / 'out')
     with pytest.raises(InputError, match='conv1_2 is that of all its units'):
-        scales.published(some)
+        scales.measure(some, None, None, 'published')
 
 
 def test_missing_pictures(tmp_path, layers):
@@ -205,7 +205,9 @@ def test_missing_pictures(tmp_path, layers):
 
 
 def test_published_scales_give_the_spread(tmp_path, layers):
-    scale = scales.scaler(scales.published(layers), layers, NAMES)
+    scale = scales.scaler(
+        scales.measure(layers, None, None, 'published'), layers, NAMES
+    )
     for layer, found in layers.items():
         values = scale(layer, feature_folders.read(found, NAMES))
         np.testing.assert_allclose(
