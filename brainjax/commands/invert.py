@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import pathlib
+import sys
 
 import numpy as np
 
@@ -144,6 +145,8 @@ def _run(known: argparse.Namespace) -> int:
         )
     if not hosts.is_first():
         return 0
+    for note in files.unmoved(pathlib.Path(known.out)):
+        print(f'Note: {note}', file=sys.stderr)
     for layer in layers:
         mean = np.mean([each[layer] for each in errors.values()])
         print(f'{layer:20s} relative error {mean:.4f}')

@@ -101,6 +101,51 @@ def test_from_pictures_to_pictures(tmp_path, pictures, published, capsys):
     ]
 
 
+def test_features_are_extracted_once(tmp_path, pictures):
+    folder, one = tmp_path / 'features', ('--together', '1')
+    assert extract(pictures, folder, *one) == 0
+
+    def times():
+        return {
+            str(path.relative_to(folder)): path.stat().st_mtime_ns
+            for path in folder.rglob('*.mat')
+        }
+
+    before = times()
+    gone = folder / 'conv1' / 'b.mat'
+    whole = gone.read_bytes()
+    gone.unlink()  # As if a run had been killed before it came to this one.
+    image = Image.open(pictures / 'c.png').transpose(Image.ROTATE_90)
+    image.save(pictures / 'c.png')
+    assert extract(pictures, folder, *one) == 0
+    after = times()
+    assert after.keys() == before.keys() and gone.read_bytes() == whole
+    assert {name for name in after if after[name] == before[name]} == {
+        'conv1/a.mat',
+        'fire2_expand/a.mat',
+    }
+    # Of a picture that has changed no layer is taken for the old one's.
+    image.transpose(Image.ROTATE_90).save(pictures / 'c.png')
+    first = (folder / 'conv1' / 'c.mat').read_bytes()
+    assert extract(pictures, folder, *one, '--layers', 'fire2_expand') == 0
+    assert (folder / 'conv1' / 'c.mat').read_bytes() == first
+    assert extract(pictures, folder, *one) == 0
+    assert (folder / 'conv1' / 'c.mat').read_bytes() != first
+
+
+def test_a_search_that_does_not_move_says_so(tmp_path, pictures, capsys):
+    folder = tmp_path / 'features'
+    assert extract(pictures, folder) == 0
+    still = ('--rate', '0', '--decay', '0', '--blur', '0')
+    assert search(folder, tmp_path / 'still', *still) == 0
+    said = capsys.readouterr().err
+    assert 'search of 3 pictures (a, b, c) did not move' in said
+    index = json.loads((tmp_path / 'still' / 'inversion.json').read_text())
+    assert index['unmoved'] == ['a', 'b', 'c']
+    assert search(folder, tmp_path / 'moves') == 0
+    assert 'did not move' not in capsys.readouterr().err
+
+
 def test_what_is_refused_is_one_sentence(tmp_path, pictures, capsys):
     folder = tmp_path / 'features'
     assert extract(pictures, folder) == 0

@@ -5,7 +5,8 @@ at all. What an interrupted run has left is taken as it is, so that the same
 call ends with the same files. Many hosts share the blocks; all of them see the
 folder OUT.
 
-    OUT/inversion.json          settings, and each picture's relative errors
+    OUT/inversion.json          settings, each picture's relative errors, and
+                                which searches did not move
     OUT/parts/0000.npz          a block: images not clipped, losses, codes
     OUT/reconstructions.npz     images [n, size, size, 3] clipped to 0..1, names
     OUT/images/NAME.png         the same
@@ -23,7 +24,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.errors import InputError
+from brainjax.errors import InputError, listed
 from brainjax.io import (
     arrays,
     feature_folders,
@@ -291,5 +292,35 @@ def _gather(out, about, paths, layers) -> dict[str, dict[str, float]]:
             operations.save_png(path, picture)
     rows = np.concatenate([part['errors'] for part in parts]).tolist()
     errors = {name: dict(zip(layers, row)) for name, row in zip(names, rows)}
-    files.write_json(out / INDEX, {'about': about, 'errors': errors})
+    still = [
+        name
+        for part in parts
+        for name, moved in zip(part['names'].tolist(), _moved(part['losses']))
+        if not moved
+    ]
+    index = {'about': about, 'errors': errors, 'unmoved': still}
+    files.write_json(out / INDEX, index)
     return errors
+
+
+def _moved(losses: np.ndarray) -> np.ndarray:
+    """Whether each search [steps, n] came down by a thousandth; [n] bool."""
+    first = losses[0]
+    enough = np.minimum(first - 1e-3 * np.abs(first), first)
+    # NaN compares false: a search that breaks has not come down.
+    down = losses[1:].min(axis=0, initial=np.inf) < enough
+    return down | (first == 0) | (len(losses) < 2)
+
+
+def unmoved(out: pathlib.Path) -> list[str]:
+    """Returns a sentence on searches that never left their beginning."""
+    names = files.read_json(out / INDEX).get('unmoved', [])
+    if not names:
+        return []
+    return [
+        f'The search of {len(names)} pictures ({listed(names[:3])}'
+        f'{" and others" if len(names) > 3 else ""}) did not move: its loss '
+        'never came a thousandth below that of its beginning. Features of '
+        'other weights, size or scale look like this, as does a rate that is '
+        'too large.'
+    ]

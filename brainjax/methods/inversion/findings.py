@@ -4,19 +4,20 @@ How well features were decoded, what limits the pictures, and what comes from
 single regions and layers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.evaluation import features as feature_scores
-from brainjax.evaluation import identification, pixels
+from brainjax.evaluation import identification, pixels, score_files
 from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.scores import Score, make_score
 from brainjax.io import feature_folders
+from brainjax.io import files as files_
 from brainjax.io.feature_folders import Layer
 from brainjax.methods.data import Data, Figure, Findings
 from brainjax.methods.inversion import (
+    feature_scores,
     files,
     subsets,
     true_features,
@@ -25,8 +26,9 @@ from brainjax.methods.inversion import (
 from brainjax.methods.inversion.data import learned_from_test
 from brainjax.methods.inversion.method import Fitted, names_of
 from brainjax.networks.frozen import Network
+from brainjax.training import hosts
 
-UNITS_AT_A_TIME = 2**18  # Of all test pictures, in memory.
+SCORES = 'features.csv'
 
 
 def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
@@ -39,7 +41,8 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     decoded = feature_folders.open_layers(
         fitted.folder / 'decoded' / files.DECODED, list(true)
     )
-    scores, notes = _feature_scores(decoded, true, names, config.seed)
+    scores, notes = _feature_scores(fitted, decoded, true, names, config.seed)
+    notes += files.unmoved(fitted.folder / files.DECODED)
     recovered, limits, figures = _limits(fitted, images, true, config)
     found = subsets.reconstruct(fitted, data, decoded, config)
     scores |= subsets.score(images, found, config.seed)
@@ -88,42 +91,39 @@ def in_words(network: Network, config: ConfigDict) -> str:
 
 
 def _feature_scores(
+    fitted: Fitted,
     decoded: Mapping[str, Layer],
     true: Mapping[str, Layer],
     names: Sequence[str],
     seed: int,
 ) -> tuple[dict[str, Score], list[str]]:
-    """Identifies pictures by their features, layer by layer."""
-    scores, medians = {}, []
-    for layer in true:
-        profile = np.concatenate(
-            [
-                feature_scores.profile_correlation(*block)
-                for block in _blocks(decoded[layer], true[layer], names)
-            ]
+    """Identifies pictures by their features; features.csv has all scores."""
+    train = fitted.features, fitted.train.names
+    found = {
+        layer: feature_scores.score_layer(
+            decoded[layer], true[layer], names, train[0][layer], train[1]
         )
-        # Units that do not vary over the pictures have no correlation.
-        if not np.isnan(profile).all():
-            medians.append(f'{layer} {np.nanmedian(profile):.2f}')
-        similarity = feature_scores.pattern_similarity(
-            _blocks(decoded[layer], true[layer], names)
-        )
-        scores[f'two_way_{layer}'] = _two_way(similarity, seed)
+        for layer in true
+    }
+    scores = {
+        f'two_way_{layer}': _two_way(each.similarity, seed)
+        for layer, each in found.items()
+    }
+    table = [*feature_scores.rows(found)]
+    if hosts.is_first():
+        text = score_files.as_csv(feature_scores.COLUMNS, table)
+        files_.write_text(fitted.folder / SCORES, text)
+    # Units that do not vary over the pictures have no correlation.
+    medians = [
+        f'{layer} {np.nanmedian(each.profile):.2f}'
+        for layer, each in found.items()
+        if not np.isnan(each.profile).all()
+    ]
     return scores, [
         'Median correlation over units of decoded and true features: '
-        f'{", ".join(medians)}.'
+        f'{", ".join(medians)}. {SCORES} has profile and pattern correlation '
+        'and identification of each layer.'
     ]
-
-
-def _blocks(
-    decoded: Layer, true: Layer, names: Sequence[str]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields some units of both, [pictures, units], after the others."""
-    for start, stop in feature_folders.portions(true, UNITS_AT_A_TIME):
-        yield tuple(
-            feature_folders.read(x, names, start, stop).reshape(len(names), -1)
-            for x in (decoded, true)
-        )
 
 
 def _limits(

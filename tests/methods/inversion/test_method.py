@@ -56,6 +56,13 @@ def test_pictures_and_features_are_told_apart_above_chance(finished):
         assert words in results['methods']
     with np.load(folder / 'reconstructions.npz') as found:
         assert found['images'].shape == (12, 16, 16, 3)
+    lines = (folder / 'features.csv').read_text().splitlines()
+    assert [line.split(',')[:3] for line in lines[1:]] == [
+        ['conv1_2', '2048', '12'],
+        ['conv2_1', '1024', '12'],
+    ]
+    for line in lines[1:]:
+        assert all(0.1 < float(x) < 1 for x in line.split(',')[3:])
     page = (folder / 'report.html').read_text()
     assert 'deep image reconstruction' in page and 'random weights' in page
     assert 'Two-way, pixels, ridge' in page and 'from the brain' not in page
