@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from brainjax.commands import flags
 from brainjax.commands.jax_setup import set_up_jax
+from brainjax.errors import InputError
 from brainjax.methods.inversion import feature_decoding
 from brainjax.recordings import open_recording
 from brainjax.training import hosts, joining
@@ -14,9 +15,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('recording', metavar='RECORDING')
     parser.add_argument(
         '--features',
-        required=True,
         metavar='DIR',
         help='true features of the training stimuli',
+    )
+    parser.add_argument(
+        '--save-decoders',
+        metavar='DIR',
+        help="keep the weights, in the field's layout: voxels times units "
+        'numbers',
+    )
+    parser.add_argument(
+        '--from-decoders',
+        metavar='DIR',
+        help='in place of --features: fit nothing, take weights that were '
+        'saved',
     )
     parser.add_argument('--out', required=True, metavar='DIR')
     parser.add_argument(
@@ -52,20 +64,39 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _run(known: argparse.Namespace) -> int:
+    if bool(known.features) == bool(known.from_decoders):
+        raise InputError(
+            'brainjax decode fits decoders to --features or takes those of '
+            '--from-decoders; give one of them.'
+        )
     recording = open_recording(
         known.recording, **flags.recording_options(known)
     )
+    layers = known.layers.split(',') if known.layers else None
+    roi = (known.roi or 'all').replace('|', '+').replace(' ', '')
+    if known.from_decoders:
+        for folder in feature_decoding.apply(
+            recording,
+            known.from_decoders,
+            known.out,
+            layers=layers,
+            roi=roi,
+            single_trials=known.single_trials,
+        ):
+            print(folder)
+        return 0
     with hosts.progress('decode', None, unit='units') as show:
         folders = feature_decoding.decode(
             recording,
             known.features,
             known.out,
-            layers=known.layers.split(',') if known.layers else None,
-            roi=(known.roi or 'all').replace('|', '+').replace(' ', ''),
+            layers=layers,
+            roi=roi,
             setting=feature_decoding.Setting(
                 known.k, known.alpha, known.single_trials
             ),
             progress=lambda done, total, layer: show(done, layer, total=total),
+            decoders=known.save_decoders,
         )
     for folder in folders if hosts.is_first() else ():
         print(folder)

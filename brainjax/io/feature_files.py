@@ -78,6 +78,18 @@ def read(path: PathLike, start: int = 0, stop: int | None = None) -> np.ndarray:
         return part.reshape(-1, *_stripped(whole)[1:])
 
 
+def read_array(path: PathLike, name: str) -> np.ndarray:
+    """Reads an array of a model: MATLAB v7.3, or bdpy's sparse ones."""
+    if not pathlib.Path(path).is_file():
+        raise InputError(f'{path} does not exist; check the path.')
+    with hdf5.opened(path) as file:
+        sparse = hdf5.inside(file, f'{name}/{_SPARSE}')
+        data = None if sparse else hdf5.dataset(file, name, kinds='fiu')
+        if data is not None:
+            return data[()].T if _order(data) < 0 else data[()]
+    return _dense(path, name)
+
+
 def _is_version_5(path: PathLike) -> bool:
     if not pathlib.Path(path).is_file():
         raise InputError(f'{path} does not exist; check the path.')
@@ -133,19 +145,24 @@ def _group(path: PathLike, name: str) -> Any:
 
 
 def _sparse(path: PathLike) -> np.ndarray:
+    dense = _dense(path, KEY)
+    return dense.reshape(_stripped(dense.shape))
+
+
+def _dense(path: PathLike, name: str) -> np.ndarray:
     """Reads what bdpy's `save_array(..., sparse=True)` wrote."""
-    held = _group(path, KEY)
+    held = _group(path, name)
     with untrusted.as_input_error(path, 'file of sparse features'):
         whole = tuple(int(np.ravel(n)[0]) for n in np.ravel(held['shape']))
         values = held['value'].ravel()
-        untrusted.check_size(path, math.prod(whole) * values.itemsize, KEY)
+        untrusted.check_size(path, math.prod(whole) * values.itemsize, name)
         index = held['index']
         if index.dtype.kind == 'O':  # A cell of one array an axis.
             index = [np.ravel(axis) for axis in np.ravel(index)]
         flat = np.ravel_multi_index(index, whole)  # Refuses what lies outside.
         dense = np.full(math.prod(whole), held['background'], values.dtype)
         dense[flat] = values
-    return dense.reshape(_stripped(whole))
+    return dense.reshape(whole)
 
 
 def _order(data: h5py.Dataset) -> int:

@@ -53,7 +53,11 @@ def read(path: PathLike, wanted: Sequence[str]) -> dict[str, Any]:
         }
 
 
-def write(path: PathLike, variables: Mapping[str, np.ndarray]) -> None:
+def write(
+    path: PathLike,
+    variables: Mapping[str, np.ndarray],
+    compress: bool = False,
+) -> None:
     """Writes float32 and float64 arrays; whole or not at all.
 
     The same arrays always make the same bytes.
@@ -61,6 +65,7 @@ def write(path: PathLike, variables: Mapping[str, np.ndarray]) -> None:
     Args:
       path: ending in .mat.
       variables: name -> array, in MATLAB's order of dimensions.
+      compress: by gzip, for arrays that are mostly 0.
     """
     with atomic(path) as temporary:
         with h5py.File(
@@ -71,7 +76,11 @@ def write(path: PathLike, variables: Mapping[str, np.ndarray]) -> None:
             locking=False,
         ) as file:
             for name, values in variables.items():
-                data = file.create_dataset(name, data=values.T)
+                data = file.create_dataset(
+                    name,
+                    data=values.T,
+                    compression='gzip' if compress else None,
+                )
                 data.attrs['MATLAB_class'] = np.bytes_(_FLOATS[values.dtype])
         with open(temporary, 'r+b') as stream:
             stream.write(_SIGNATURE.ljust(116) + bytes(8) + b'\x00\x02IM')

@@ -10,12 +10,17 @@ pytest.importorskip('bdpy')
 import hdf5storage
 import scipy.io
 import tiny
-from bdpy.dataform import DecodedFeatures, Features, save_array
+from bdpy.dataform import DecodedFeatures, Features, load_array, save_array
 from bdpy.evals import metrics
+from bdpy.ml import ModelTest
 from tiny_inversion_files import SETTING, SHAPES, write_true
 
 from brainjax.io import feature_folders
-from brainjax.methods.inversion import feature_decoding, feature_scores
+from brainjax.methods.inversion import (
+    decoder_files,
+    feature_decoding,
+    feature_scores,
+)
 
 pytestmark = pytest.mark.parity
 FEW = 15  # Of more, bdpy forks, which JAX does not bear.
@@ -165,3 +170,46 @@ def test_scores_are_those_of_bdpy(folders):
         [row] = feature_scores.rows({layer: found})
         two_way = metrics.pairwise_identification(x, y)
         assert float(row[-1]) == pytest.approx(np.mean(two_way), abs=6e-5)
+
+
+def test_decoders_predict_there_what_they_do_here(tmp_path):
+    """bdpy runs our decoders, and we those with its sparse weights."""
+    recording = tiny.subject()
+    write_true(tmp_path / 'true', recording)
+    feature_decoding.decode(
+        recording,
+        tmp_path / 'true',
+        tmp_path / 'out',
+        setting=SETTING,
+        decoders=tmp_path / 'decoders',
+    )
+
+    class Linear:
+        def predict(self, x):
+            w = self.W.reshape(len(self.W), -1)
+            return (x @ w + self.b.ravel()).reshape(-1, *self.W.shape[1:])
+
+    for layer, axis in (('conv1', 1), ('fc', None)):
+        model = tmp_path / 'decoders' / layer / 'tiny' / 'all' / 'model'
+        mean, norm, y_mean, y_norm = (
+            load_array(str(model / f'{name}.mat'), key=name)
+            for name in ('x_mean', 'x_norm', 'y_mean', 'y_norm')
+        )
+        test = ModelTest(
+            Linear(),
+            (recording.test.fmri - mean) / norm,
+            model_format='bdmodel',
+            model_path=str(model),
+            chunk_axis=axis,
+        )
+        theirs = test.run() * y_norm + y_mean
+
+        def ours(model=model):
+            found = decoder_files.predict(model.parent, recording.test.fmri)
+            return np.concatenate([*found], axis=1)
+
+        np.testing.assert_allclose(ours(), theirs, rtol=1e-4, atol=1e-4)
+        for path in model.glob('W*/*.mat'):
+            w = load_array(str(path), key='W')
+            save_array(str(path), w, key='W', dtype=np.float32, sparse=True)
+        np.testing.assert_allclose(ours(), theirs, rtol=1e-4, atol=1e-4)

@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from brainjax.errors import InputError, check_known
 from brainjax.io import feature_folders, files
 from brainjax.io.files import PathLike
 from brainjax.linear import ridge
 from brainjax.methods.data import hash_trials
-from brainjax.methods.inversion import decoding_blocks
+from brainjax.methods.inversion import decoder_files, decoding_blocks
 from brainjax.methods.inversion.manifest import Manifest
 from brainjax.networks import frozen
 from brainjax.recordings import Recording, Trials, average_repeats
@@ -63,6 +64,7 @@ def decode(
     units_at_a_time: int = UNITS_AT_A_TIME,
     threads: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
+    decoders: PathLike | None = None,
 ) -> list[pathlib.Path]:
     """Decodes the features of the test stimuli from their fMRI.
 
@@ -82,6 +84,8 @@ def decode(
         stimuli and of all test trials, but at least one channel.
       threads: of the CPU; None for all.
       progress: called with units done, units in all and the layer.
+      decoders: a folder for the weights, see `decoder_files`; they take
+        voxels times units numbers.
 
     Returns:
       The folders OUT/LAYER/SUBJECT/ROI.
@@ -96,9 +100,12 @@ def decode(
     fmri = np.asarray(recording.train.fmri)
 
     @functools.lru_cache(maxsize=1)  # Layers share k and alpha as a rule.
+    def prepare(k: int, alpha: float) -> ridge.Prepared:
+        return ridge.prepare(fmri, rows, k=k, alpha=alpha)
+
+    @functools.lru_cache(maxsize=1)
     def decoder(k: int, alpha: float) -> decoding_blocks.Decoder:
-        prepared = ridge.prepare(fmri, rows, k=k, alpha=alpha)
-        return ridge.decoder(prepared, test.fmri, threads=threads)
+        return ridge.decoder(prepare(k, alpha), test.fmri, threads=threads)
 
     total = sum(layer.units for layer in found.values())
     folders, before = [], 0
@@ -130,10 +137,72 @@ def decode(
             )
             made_from = {**origin, 'k': k, 'alpha': alpha}
             manifest.add(name, folder, labels, made_from)
+        if decoders:
+            whole = manifest.made_from(name)
+            hosts.run_on_first(
+                lambda layer=layer, name=name, whole=whole: decoder_files.write(
+                    pathlib.Path(decoders, name, recording.subject, roi),
+                    prepare(whole['k'], whole['alpha']),
+                    layer,
+                    names,
+                    manifest.key(name),
+                    threads,
+                )
+            )
         if progress:
             progress(before + layer.units, total, name)
         manifest.clear(name)
         before += layer.units
+    return folders
+
+
+def apply(
+    recording: Recording,
+    decoders: PathLike,
+    out: PathLike,
+    *,
+    layers: Sequence[str] | None = None,
+    roi: str = 'all',
+    single_trials: bool = False,
+) -> list[pathlib.Path]:
+    """Decodes the test stimuli by decoders that were saved before.
+
+    Args:
+      recording: restricted to the voxels of `roi`; nothing is fitted to it.
+      decoders: folder of `decode`, or of the field's own programs.
+      out: folder for the decoded features.
+      layers: which; None for all that there are.
+      roi: name of the folders.
+      single_trials: decode each test trial, not the average of a stimulus.
+
+    Returns:
+      The folders OUT/LAYER/SUBJECT/ROI.
+    """
+    decoders, place = pathlib.Path(decoders), (recording.subject, roi)
+    model = decoder_files.MODEL
+    there = sorted(
+        path.name
+        for path in (decoders.iterdir() if decoders.is_dir() else ())
+        if path.joinpath(*place, model).is_dir()
+    )
+    if not there:
+        raise InputError(
+            f'{decoders} has no decoders LAYER/{recording.subject}/{roi}/'
+            f'{model}; check the subject and the ROI.'
+        )
+    for name in layers or ():
+        check_known('layer', name, there)
+    labels, test = _test_trials(recording, single_trials)
+    folders = []
+    for name in layers or there:
+        parts = [
+            *decoder_files.predict(decoders.joinpath(name, *place), test.fmri)
+        ]
+        folder = pathlib.Path(out, name, *place)
+        feature_folders.write_features(
+            folder, '', labels, np.concatenate(parts, axis=1)
+        )
+        folders.append(folder)
     return folders
 
 

@@ -52,6 +52,20 @@ class Manifest:
             )
         )
 
+    def made_from(self, layer: str) -> dict[str, Any]:
+        """Returns what a whole layer was made from."""
+        return self._content['layers'][layer]['made_from']
+
+    def key(self, layer: str) -> str:
+        """Returns a hash of all that a whole layer was made from."""
+        own = {
+            name: value
+            for name, value in self._content['made_from'].items()
+            if name not in INFORMATION
+        }
+        text = json.dumps([own, self.made_from(layer)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def unfinished(self, layer: str, origin: Any) -> pathlib.Path:
         """Returns the folder for the blocks of a layer, made if need be.
 
