@@ -107,11 +107,12 @@ EXPERIMENT = Experiment(
     f'{VOXELS}, whose memory is added as that of the Gram matrix for 500 '
     f'voxels a unit; {TESTED} test pictures of 50, searched 8 at a time; two '
     f'steps of {STEPS}; all {LAYERS} layers at 224 px from {FEW} training '
-    f'pictures, then {LARGEST} from all.',
+    f'pictures, then {LARGEST} from all. The ridge with 500 voxels a unit takes '
+    f'{UNITS / RATE / 3600:.1f} h besides, at {RATE} units a second.',
     write=write,
     flags=lambda folder: [],
     cuts=('--config.decoding.k=0', '--config.inversion.steps=2'),
-    steps={'inversion': STEPS * 50 // 8, 'decode': UNITS},
+    steps={'inversion': STEPS * -(-50 // 8)},
     adds={
         # The file as it is, and once more as float32 in two places.
         'Open the recording and the pictures': 2 * _FMRI,
