@@ -107,8 +107,8 @@ EXPERIMENT = Experiment(
     f'{VOXELS}, whose memory is added as that of the Gram matrix for 500 '
     f'voxels a unit; {TESTED} test pictures of 50, searched 8 at a time; two '
     f'steps of {STEPS}; all {LAYERS} layers at 224 px from {FEW} training '
-    f'pictures, then {LARGEST} from all. The ridge with 500 voxels a unit takes '
-    f'{UNITS / RATE / 3600:.1f} h besides, at {RATE} units a second.',
+    f'pictures, then {LARGEST} from all. The ridge with 500 voxels a unit '
+    f'takes {UNITS / RATE / 3600:.1f} h besides, at {RATE} units a second.',
     write=write,
     flags=lambda folder: [],
     cuts=('--config.decoding.k=0', '--config.inversion.steps=2'),
