@@ -1,13 +1,18 @@
 """brainjax decode: features of a network from fMRI."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from brainjax.commands import flags
 from brainjax.commands.jax_setup import set_up_jax
-from brainjax.errors import InputError
+from brainjax.errors import InputError, check_known
 from brainjax.methods.inversion import feature_decoding
-from brainjax.recordings import open_recording
+from brainjax.recordings import (
+    Recording,
+    open_recording,
+    select_roi,
+    splits,
+)
 from brainjax.training import hosts, joining
 
 
@@ -54,6 +59,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='decode each test trial, not the average of its stimulus',
     )
+    parser.add_argument(
+        '--folds',
+        type=int,
+        default=0,
+        metavar='N',
+        help='from 2: all trials by cross-validation, in folders cv-fold1, '
+        "cv-fold2 ...; 0 for the recording's own split (default)",
+    )
+    parser.add_argument(
+        '--fold-by',
+        default='run',
+        metavar='WHAT',
+        help='what all trials of are in one fold: run (the default), stimulus, '
+        'category or session',
+    )
+    parser.add_argument(
+        '--rois',
+        metavar='A,B',
+        help='several regions, each in a folder of its own, in place of --roi',
+    )
     flags.add_recording(parser)
 
 
@@ -73,20 +98,26 @@ def _run(known: argparse.Namespace) -> int:
         known.recording, **flags.recording_options(known)
     )
     layers = known.layers.split(',') if known.layers else None
-    roi = (known.roi or 'all').replace('|', '+').replace(' ', '')
-    if known.from_decoders:
-        for folder in feature_decoding.apply(
-            recording,
-            known.from_decoders,
-            known.out,
-            layers=layers,
-            roi=roi,
-            single_trials=known.single_trials,
-        ):
+    for roi, part, fold in _parts(known, recording):
+        if known.from_decoders:
+            folders = feature_decoding.apply(
+                part,
+                known.from_decoders,
+                known.out,
+                layers=layers,
+                roi=roi,
+                single_trials=known.single_trials,
+            )
+        else:
+            folders = _fit(known, part, layers, roi, fold)
+        for folder in folders if hosts.is_first() else ():
             print(folder)
-        return 0
+    return 0
+
+
+def _fit(known, recording, layers, roi, fold):
     with hosts.progress('decode', None, unit='units') as show:
-        folders = feature_decoding.decode(
+        return feature_decoding.decode(
             recording,
             known.features,
             known.out,
@@ -97,10 +128,30 @@ def _run(known: argparse.Namespace) -> int:
             ),
             progress=lambda done, total, layer: show(done, layer, total=total),
             decoders=known.save_decoders,
+            fold=fold,
         )
-    for folder in folders if hosts.is_first() else ():
-        print(folder)
-    return 0
+
+
+def _parts(known, recording) -> Iterator[tuple[str, Recording, str]]:
+    """Yields each region's name and recording, and each fold's."""
+    rois = known.rois.split(',') if known.rois else [known.roi or 'all']
+    for roi in rois:
+        part = select_roi(recording, roi) if known.rois else recording
+        name = roi.replace('|', '+').replace(' ', '')
+        if not known.folds:
+            yield name, part, ''
+            continue
+        check_known('fold_by', known.fold_by, splits.BY)
+        if known.folds < 2 or known.from_decoders or known.fold_by == 'cluster':
+            raise InputError(
+                '--folds takes 2 or more, by run, stimulus, category or '
+                'session, and each fits decoders of its own: leave '
+                '--from-decoders.'
+            )
+        groups = splits.fold_groups(part, known.fold_by, known.folds, 0, None)
+        for i, group in enumerate(groups, 1):
+            held = splits.hold_out(part, known.fold_by, group, None)
+            yield name, held, f'cv-fold{i}'
 
 
 def _numbers(kind: type) -> Callable[[str], int | float | tuple]:

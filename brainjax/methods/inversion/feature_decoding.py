@@ -65,6 +65,7 @@ def decode(
     threads: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     decoders: PathLike | None = None,
+    fold: str = '',
 ) -> list[pathlib.Path]:
     """Decodes the features of the test stimuli from their fMRI.
 
@@ -86,6 +87,8 @@ def decode(
       progress: called with units done, units in all and the layer.
       decoders: a folder for the weights, see `decoder_files`; they take
         voxels times units numbers.
+      fold: of a cross-validation, whose recording this is: files then lie in
+        OUT/LAYER/SUBJECT/ROI/FOLD/decoded_features.
 
     Returns:
       The folders OUT/LAYER/SUBJECT/ROI.
@@ -96,7 +99,8 @@ def decode(
     for layer in found.values():
         feature_folders.check_names(layer, names)
     labels, test = _test_trials(recording, setting.single_trials)
-    manifest = _open_manifest(recording, true, out, roi, setting, names)
+    manifest = _open_manifest(recording, true, out, roi, setting, names, fold)
+    inside = (fold, 'decoded_features') if fold else ()
     fmri = np.asarray(recording.train.fmri)
 
     @functools.lru_cache(maxsize=1)  # Layers share k and alpha as a rule.
@@ -110,7 +114,7 @@ def decode(
     total = sum(layer.units for layer in found.values())
     folders, before = [], 0
     for name, layer in found.items():
-        folder = pathlib.Path(out, name, recording.subject, roi)
+        folder = pathlib.Path(out, name, recording.subject, roi, *inside)
         folders.append(folder)
         origin = _layer_origin(layer, names)
         if not manifest.whole(name, folder, origin):
@@ -141,7 +145,7 @@ def decode(
             whole = manifest.made_from(name)
             hosts.run_on_first(
                 lambda layer=layer, name=name, whole=whole: decoder_files.write(
-                    pathlib.Path(decoders, name, recording.subject, roi),
+                    pathlib.Path(decoders, name, recording.subject, roi, fold),
                     prepare(whole['k'], whole['alpha']),
                     layer,
                     names,
@@ -213,6 +217,7 @@ def _open_manifest(
     roi: str,
     setting: Setting,
     names: Sequence[str],
+    fold: str = '',
 ) -> Manifest:
     """Notes in `out` what is decoded, or checks that it is what was decoded."""
 
@@ -221,7 +226,8 @@ def _open_manifest(
         feature_folders.copy_index(true, out)
 
     hosts.run_on_first(copy)
-    stem = '-'.join(map(feature_folders.file_name, (recording.subject, roi)))
+    parts = filter(None, (recording.subject, roi, fold))
+    stem = '-'.join(map(feature_folders.file_name, parts))
     origin = _origin(recording, setting, names)
     origin['network'] = frozen.read_provenance(true)
     return Manifest(pathlib.Path(out, f'{stem}.json'), origin)

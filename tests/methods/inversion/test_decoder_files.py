@@ -5,9 +5,11 @@ import pytest
 import tiny
 from tiny_inversion_files import SETTING, SHAPES, write_true
 
+from brainjax.__main__ import main
 from brainjax.errors import InputError
 from brainjax.io import feature_files, feature_folders, matlab73
 from brainjax.methods.inversion import decoder_files, feature_decoding
+from brainjax.recordings import conversion
 
 
 @pytest.fixture(scope='module')
@@ -105,3 +107,36 @@ def test_arrays_that_are_mostly_zero_are_small(tmp_path):
     np.testing.assert_array_equal(
         feature_files.read_array(tmp_path / 'W.mat', 'W'), values
     )
+
+
+def test_regions_and_folds_have_folders_of_their_own(tmp_path, capsys):
+    recording = tiny.subject()
+    write_true(tmp_path / 'true', recording)
+    [path, *_], _ = conversion.convert(recording, tmp_path / 'x.h5', 'bdata')
+    command = (
+        *('decode', path, '--features', tmp_path / 'true', '--layers', 'fc'),
+        *('--k', 10, '--rois', 'V1,VC', '--folds', 2),
+        *('--fold-by', 'stimulus', '--out', tmp_path / 'out'),
+    )
+    assert main([str(word) for word in command]) == 0
+    inside = 'cv-fold{}/decoded_features'
+    assert capsys.readouterr().out.split() == [
+        str(tmp_path / 'out' / 'fc' / 'x' / roi / inside.format(i))
+        for roi in ('V1', 'VC')
+        for i in (1, 2)
+    ]
+    for roi in ('V1', 'VC'):
+        folder = tmp_path / 'out' / 'fc' / 'x' / roi
+        parts = [
+            {file.stem for file in (folder / inside.format(i)).iterdir()}
+            for i in (1, 2)
+        ]
+        # Each stimulus is decoded once, by a fit that has not seen it.
+        assert not parts[0] & parts[1]
+        assert parts[0] | parts[1] == {*recording.stimuli.names}
+        layer = feature_folders.open_layers(
+            tmp_path / 'out', subject='x', roi=roi
+        )['fc']
+        assert {*layer.names} == {*recording.stimuli.names}
+    wrong = [*map(str, command), '--fold-by', 'month']
+    assert main(wrong) == 2 and 'month' in capsys.readouterr().err
