@@ -24,7 +24,7 @@ from brainjax.methods.faces.latents import number_of_voxels
 from brainjax.methods.faces.losses import GAMES
 from brainjax.methods.faces.networks import PARTS, build
 from brainjax.methods.faces.steps import build_optimizer
-from brainjax.networks import vaegan
+from brainjax.networks import frozen, vaegan
 from brainjax.pictures import on_disk
 from brainjax.recordings import Recording, Stimuli, need_pictures, roi_mask
 from brainjax.recordings.on_disk import mean_and_std
@@ -68,6 +68,8 @@ def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
     if in_series:
         time_series.check(config, given.recording)
     learns = config.pictures.number and not config.networks.weights
+    if learns and config.training.perceptual:
+        frozen.load(config.training.perceptual_network)  # Is it there?
     if not config.recording.path and given.recording is None:
         loaded = simulate(config, given)
         loaded = loaded._replace(recording=restrict(loaded.recording, config))

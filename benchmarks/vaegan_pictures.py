@@ -1,0 +1,106 @@
+"""The VAE-GAN of faces against as many principal components, on faces held out.
+
+    brainjax fetch squeezenet && brainjax fetch lpips_alexnet
+    python benchmarks/vaegan_pictures.py faces_6k.tar --out OUT
+
+Trains with the setting of `configs/faces_demo.py:photographs` on all faces but
+500, in OUT/training, from which it resumes. Both are judged by squared error,
+SSIM and LPIPS (AlexNet; the perceptual loss is SqueezeNet's) of pictures from
+the faces' own latents; intervals of paired differences are over faces
+(bootstrap). Writes OUT/pictures.json and the sheet OUT/faces.png: seen,
+VAE-GAN, PCA.
+"""
+
+import argparse
+import pathlib
+import runpy
+import time
+
+import numpy as np
+from common import REPOSITORY, write_result
+
+from brainjax.evaluation import perceptual, ssim
+from brainjax.evaluation.intervals import interval
+from brainjax.linear import pca
+from brainjax.methods.faces import pictures, training
+from brainjax.networks import vaegan, weights
+from brainjax.reports import figures
+
+HELD_OUT = 500
+SHOWN = 10
+
+
+def judge(target: np.ndarray, made: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns squared error, SSIM and LPIPS of each picture."""
+    pairs = zip(target[:, None], made[:, None])
+    heads = weights.load('lpips_alexnet')['lpips']
+    params = weights.load('alexnet')
+    return {
+        'squared_error': ((made - target) ** 2).mean((1, 2, 3)),
+        'ssim': np.array([ssim.table('ssim_2d', *p)[0, 0] for p in pairs]),
+        'lpips': perceptual.distance('alexnet', params, target, made, heads),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('faces')
+    parser.add_argument('--out', required=True, type=pathlib.Path)
+    known = parser.parse_args()
+    demo = runpy.run_path(str(REPOSITORY / 'configs' / 'faces_demo.py'))
+    config = demo['get_config']('photographs')
+    config.pictures.path = known.faces
+    images, _, _ = pictures.load_faces(config)
+    order = np.random.default_rng(5).permutation(len(images))
+    held, rest = images[order[:HELD_OUT]], images[order[HELD_OUT:]]
+    began = time.process_time()
+    variables, _ = training.fit_vaegan(rest, config, known.out / 'training')
+    seconds = time.process_time() - began
+    basis = pca.fit(rest, config.networks.latents)
+    latents = vaegan.encode(variables, held)
+    made = {
+        'VAE-GAN': vaegan.generate(
+            variables, latents, config.networks.brightness
+        ),
+        'PCA': pca.generate(basis, pca.encode(basis, held)),
+    }
+    target = np.float32(held) / 255
+    ours, theirs = (judge(target, each) for each in made.values())
+    scores = {}
+    for name, mine in ours.items():
+        difference = mine - theirs[name]
+        low, high = interval(difference, (-1, 1))
+        scores[name] = {
+            'vaegan': float(mine.mean()),
+            'pca': float(theirs[name].mean()),
+            'difference': float(difference.mean()),
+            'low': low,
+            'high': high,
+        }
+        print(name, scores[name])
+    saturated = float((np.abs(latents) > 0.97).mean())
+    print(f'{saturated:.3f} of latents saturated, {seconds:.0f} CPU s')
+    figures.save_png(
+        figures.montage(
+            target[:SHOWN], {k: x[:SHOWN] for k, x in made.items()}
+        ),
+        known.out / 'faces.png',
+    )
+    write_result(
+        known.out / 'pictures.json',
+        {
+            'name': 'vaegan_pictures',
+            'unit': 'LPIPS',
+            'ours': scores['lpips']['vaegan'],
+            'peer': scores['lpips']['pca'],
+            'peer_name': 'PCA of as many components',
+            'ratio': scores['lpips']['pca'] / scores['lpips']['vaegan'],
+            'saturated': saturated,
+            'cpu_seconds': seconds,
+            'scores': scores,
+        },
+    )
+
+
+if __name__ == '__main__':
+    main()
