@@ -86,16 +86,7 @@ def assert_mixed(low, high, rtol):
 
 
 def short(dtype):
-    """A config of one layer each, which compiles in half the time."""
-    return tiny_selfsup.config(
-        compute_dtype=dtype,
-        encoder__taps=('relu1_2',),
-        encoder__pools=(False,),
-        encoder__kernels=(3,),
-        encoder__strides=(2,),
-        image_loss__taps=('pool1',),
-        image_loss__tap_weights=(1.0,),
-    )
+    return tiny_selfsup.config(compute_dtype=dtype, **tiny_selfsup.ONE_LAYER)
 
 
 @pytest.fixture(scope='module')

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny
 from ml_collections import ConfigDict
-from tiny_selfsup import PICTURES, config
+from tiny_selfsup import ONE_LAYER, PICTURES, config
 
 from brainjax.errors import InputError
 from brainjax.methods.data import prepare
@@ -31,6 +31,9 @@ CANDIDATES = {
 
 def choosing(**changes):
     given = {
+        **ONE_LAYER,
+        'decoder__blocks': 1,
+        'decoder__channels': 8,
         'validation': 0.0,
         'unpaired_fmri': 0.0,
         'voxel_snr': 'uniform',

@@ -87,7 +87,10 @@ def test_a_finished_training_asks_for_none_and_one_that_resumes_keeps_them(
 
     def fit(epochs):
         config = tiny_selfsup.config(
-            encoder__epochs=1, encoder__steps=1, decoder__steps=1
+            encoder__epochs=1,
+            encoder__steps=1,
+            decoder__steps=1,
+            **tiny_selfsup.ONE_LAYER,
         )
         config.decoder.epochs = epochs
         return selfsup.fit(data, config, tmp_path)
