@@ -1,12 +1,17 @@
 """brainjax decode: features of a network from fMRI."""
 
 import argparse
+import pathlib
 from collections.abc import Callable, Iterator
+
+import numpy as np
 
 from brainjax.commands import flags
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError, check_known
-from brainjax.methods.inversion import feature_decoding
+from brainjax.evaluation import score_files
+from brainjax.io import feature_folders, files
+from brainjax.methods.inversion import feature_decoding, feature_scores
 from brainjax.recordings import (
     Recording,
     open_recording,
@@ -58,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--single-trials',
         action='store_true',
         help='decode each test trial, not the average of its stimulus',
+    )
+    parser.add_argument(
+        '--score',
+        metavar='DIR',
+        help='true features of the test stimuli: print, and write to OUT as '
+        'CSV, profile and pattern correlation and pairwise identification',
     )
     parser.add_argument(
         '--folds',
@@ -112,7 +123,44 @@ def _run(known: argparse.Namespace) -> int:
             folders = _fit(known, part, layers, roi, fold)
         for folder in folders if hosts.is_first() else ():
             print(folder)
+        if known.score and hosts.is_first():
+            _score(known, part, layers, roi, fold, folders)
     return 0
+
+
+def _score(known, recording, layers, roi, fold, folders) -> None:
+    """Scores what was decoded for one region, and one fold."""
+    if known.single_trials:
+        raise InputError(
+            '--score takes the average of a stimulus; leave --single-trials.'
+        )
+    names = [folder.parts[-2 - 2 * bool(fold) - 1] for folder in folders]
+    true = feature_folders.open_layers(known.score, names)
+    shown, seen = (
+        [recording.stimuli.names[i] for i in np.unique(part.stimulus)]
+        for part in (recording.test, recording.train)
+    )
+    train = {}
+    if known.features:  # Without them nothing is z-scored.
+        train = feature_folders.open_layers(known.features, names)
+    found = {
+        name: feature_scores.score_layer(
+            feature_folders.open_folder(folder, name),
+            true[name],
+            shown,
+            train.get(name),
+            seen,
+        )
+        for name, folder in zip(names, folders)
+    }
+    table = score_files.as_csv(
+        feature_scores.COLUMNS, feature_scores.rows(found)
+    )
+    stem = '-'.join(filter(None, (recording.subject, roi, fold)))
+    path = pathlib.Path(known.out, f'{stem}.csv')
+    files.write_text(path, table)
+    print(table, end='')
+    print(path)
 
 
 def _fit(known, recording, layers, roi, fold):

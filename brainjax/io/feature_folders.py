@@ -313,10 +313,25 @@ def _picture_names(stems: Sequence[str], told: Sequence[str]) -> list[str]:
     return names
 
 
+def open_folder(folder: PathLike, name: str) -> Layer:
+    """Opens the files of one layer in a folder that is known.
+
+    Args:
+      folder: of the files, a picture each.
+      name: of the layer.
+    """
+    return _folder_layer(pathlib.Path(folder), name, '', '', ())
+
+
 def _folder_layer(
-    root: pathlib.Path, name: str, subject: str, roi: str
+    root: pathlib.Path,
+    name: str,
+    subject: str,
+    roi: str,
+    places: Sequence[str] | None = None,
 ) -> Layer:
-    found = _inside(root / name / subject / roi)
+    places = (name, subject, roi) if places is None else places
+    found = _inside(root.joinpath(*places))
     paths: dict[str, pathlib.Path] = {}
     stems = _picture_names([x.stem for x in found], (name, subject, roi))
     for picture, path in zip(stems, found):

@@ -117,10 +117,12 @@ def test_regions_and_folds_have_folders_of_their_own(tmp_path, capsys):
         *('decode', path, '--features', tmp_path / 'true', '--layers', 'fc'),
         *('--k', 10, '--rois', 'V1,VC', '--folds', 2),
         *('--fold-by', 'stimulus', '--out', tmp_path / 'out'),
+        *('--score', tmp_path / 'true'),
     )
     assert main([str(word) for word in command]) == 0
     inside = 'cv-fold{}/decoded_features'
-    assert capsys.readouterr().out.split() == [
+    told = capsys.readouterr().out.split()
+    assert [word for word in told if word.endswith('_features')] == [
         str(tmp_path / 'out' / 'fc' / 'x' / roi / inside.format(i))
         for roi in ('V1', 'VC')
         for i in (1, 2)
@@ -138,5 +140,13 @@ def test_regions_and_folds_have_folders_of_their_own(tmp_path, capsys):
             tmp_path / 'out', subject='x', roi=roi
         )['fc']
         assert {*layer.names} == {*recording.stimuli.names}
+    for roi in ('V1', 'VC'):
+        path = tmp_path / 'out' / f'x-{roi}-cv-fold2.csv'
+        assert str(path) in told
+        head, row = path.read_text().splitlines()
+        assert head.startswith('layer,units,pictures,profile_correlation,')
+        layer, units, _, *scores = row.split(',')
+        assert (layer, units) == ('fc', '30')
+        assert all(0.1 < float(x) <= 1 for x in scores)
     wrong = [*map(str, command), '--fold-by', 'month']
     assert main(wrong) == 2 and 'month' in capsys.readouterr().err
