@@ -90,7 +90,7 @@ def test_a_mixture_is_that_of_bayesian_regressions_in_pixels(
 ):
     """Evidence, weights and predictions for stimuli left out, by refits."""
     monkeypatch.setattr(receptive_fields, 'HELD', 1.0)
-    monkeypatch.setattr(receptive_fields, 'LEAST', 0.0)
+    monkeypatch.setattr(receptive_fields, 'LEAST', (0.0, 0.0))
     basis, of, seen, fmri, stimulus = world
     looked = receptive_fields.windows(basis, SHAPE)
     some = [0, 20, 40, 70, 95]

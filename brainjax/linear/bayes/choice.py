@@ -1,6 +1,6 @@
 """What training stimuli that were held out choose of a posterior."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,8 +50,8 @@ class Choice(NamedTuple):
 def choose(
     basis: priors.Basis,
     data: tuple,
-    fitted: Sequence[
-        tuple[receptive_fields.Windows, encoders.Encoder, noises.Noise]
+    fitted: Mapping[
+        int, tuple[receptive_fields.Windows, encoders.Encoder, noises.Noise]
     ],
     ridge: tuple[float, np.ndarray],
     grid: tuple[Sequence[float], Sequence[float]],
@@ -63,7 +63,8 @@ def choose(
       basis: of the pictures.
       data: moments of the unpaired pictures or None, coordinates of the
         training stimuli, their trials and what each showed.
-      fitted: encoders to choose from, with the windows of their weights.
+      fitted: 1 for local weights or 0 -> the windows of these, encoder and
+        noise; to choose from.
       ridge: alpha and the pictures [stimuli, pixels].
       grid: weights and widenings to choose from.
       seed: of the folds.
@@ -88,13 +89,21 @@ def choose(
             fmri, stimulus, cut, held_out, [alpha]
         )[0]
         mixed = [priors.mixed(free, seen[kept], weight) for weight in weights]
-        for place, (windows, *like) in enumerate(fitted):
+        for place, (windows, *like) in enumerate(fitted.values()):
             encoder, noise = likelihood.fit(
                 free, seen[kept], rows, shown, like, windows
             )
+            known = {  # Whatever the prior.
+                count: posteriors.precision(
+                    encoder, noise, count, encoder.doubt
+                )
+                for count in np.unique(repeats)
+            }
             for i, prior in enumerate(mixed):
                 model = posteriors.model(prior, encoder, noise)
-                found = _estimates(basis, model, test, repeats, widenings)
+                found = _estimates(
+                    basis, model, known, (test, repeats), widenings
+                )
                 mean[place, i][:, held_out], variance[place, i][:, held_out] = (
                     found
                 )
@@ -109,30 +118,29 @@ def choose(
     ).reshape(*sides, len(RIDGE_PARTS), -1, 2)
     mean_local, m, n, a = _best(scores, _scores(other, cut))
     return Choice(
-        int(local),
+        list(fitted)[local],
         weights[i],
         widenings[j],
         float(crps[local, i, j]),
-        int(mean_local),
+        list(fitted)[mean_local],
         weights[m],
         widenings[n],
         RIDGE_PARTS[a],
     )
 
 
-def _estimates(basis, model, fmri, repeats, widenings):
+def _estimates(basis, model, known, shown, widenings):
     """Means and variances [widenings, n, pixels] of held-out stimuli."""
-    encoder, prior = model.encoder, model.prior
+    prior, (fmri, repeats) = model.prior, shown
     readout = priors.readout(basis, prior)
     origin = priors.pictures(basis, prior.mean[None])
     shape = len(widenings), len(fmri), readout.shape[0]
     mean, variance = (np.empty(shape, np.float32) for _ in range(2))
-    for count in np.unique(repeats):
-        known = posteriors.precision(encoder, model.noise, count, encoder.doubt)
+    for count, precision in known.items():
         rows = repeats == count
         for j, widening in enumerate(widenings):
             model = model._replace(widening=widening)
-            z, told = posteriors.estimate(model, known, fmri[rows])
+            z, told = posteriors.estimate(model, precision, fmri[rows])
             one = posteriors.Posterior(
                 z, np.zeros(len(z), int), [told], model.seen
             )

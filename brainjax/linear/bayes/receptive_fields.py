@@ -33,7 +33,8 @@ SIDE = 28
 WIDTHS = ((0.1, 8), (0.2, 5), (0.35, 3))
 ROUNDS = 30  # Of expectation maximisation over windows.
 MOST_VOXELS = 500  # That tell how often each window is right.
-LEAST = 0.03  # Of the largest part of a voxel's mixture; less is left out.
+# Of a voxel's mixture, and of its largest part: less than both is left out.
+LEAST = 0.01, 0.1
 NEVER = 1e-12  # For the logarithm of a part that is 0.
 FEW = 3  # Each third window.
 HELD = 0.999  # Of the variance of features.
@@ -142,7 +143,7 @@ def fit(
     logs += np.float32(np.log(parts + NEVER))[..., None]
     total = special.logsumexp(logs, axis=(0, 1))
     share = np.exp(logs - total)  # [windows, lambdas, voxels]
-    share[share < LEAST * share.max(axis=(0, 1))] = 0
+    share[share < np.minimum(LEAST[0], LEAST[1] * share.max(axis=(0, 1)))] = 0
     share /= share.sum(axis=(0, 1))
     weights, left_out, doubt = _mixed(looked, designs, response, seen, share)
     whole = encoders.fit(pictures, prior, fmri, stimulus, powers=[power])

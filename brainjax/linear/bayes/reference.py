@@ -19,6 +19,7 @@ from brainjax.linear.ridge import tuned
 
 # What the training pictures together count beside all unpaired ones.
 WEIGHTS = (0.0, 0.5, 2.0, 8.0)
+MANY = 50  # Stimuli, of which evidence tells whether weights are local.
 WIDENINGS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -79,13 +80,19 @@ def fit(
     basis = priors.basis(at_hand)
     free = _free(basis, unpaired)
     seen = priors.coordinates(basis, pictures)
-    windows = [receptive_fields.NOWHERE]
+    windows = receptive_fields.NOWHERE
+    kinds = {0: windows}
     if shape is not None:
-        windows.append(receptive_fields.windows(basis, shape))
-    fits = [
-        (each, *likelihood.fit(free, seen, fmri, stimulus, windows=each))
-        for each in windows
-    ]
+        windows = receptive_fields.windows(basis, shape)
+        kinds = {0: kinds[0], 1: windows}
+        # One of the windows is the whole picture; of few stimuli alone
+        # evidence can take another for right by chance.
+        if len(pictures) >= MANY:
+            del kinds[0]
+    fits = {
+        local: (each, *likelihood.fit(free, seen, fmri, stimulus, windows=each))
+        for local, each in kinds.items()
+    }
     ridge = tuned.fit(fmri, stimulus, pictures, seed=seed)
     choice = choices.choose(
         basis,
@@ -106,7 +113,7 @@ def fit(
         choice.mean_widening,
     )
     outside = priors.outside(at_hand, seed)
-    return Reference(basis, windows[-1], outside, model, point, ridge, choice)
+    return Reference(basis, windows, outside, model, point, ridge, choice)
 
 
 def condition(
