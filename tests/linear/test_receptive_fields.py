@@ -225,7 +225,8 @@ def test_the_best_of_many_is_so_by_more_than_chance():
     scores[2, 0] += 3.0  # Better by one picture.
     scores[2, 1] -= 1.0
     gains = scores.mean(axis=1).sum(axis=1) - least.mean(axis=0).sum()
-    sure = choice._best(scores, least)[0]
+    sure = choice._best(scores, least, 1.0)[0]
+    assert choice._best(scores, least)[0] == 2
     gain = (scores[sure] - least).mean(axis=0)
     error = (scores[sure] - least).std(axis=0, ddof=1) / np.sqrt(10)
     assert (gain >= error).all() and np.argmax(gains) == 2 != sure

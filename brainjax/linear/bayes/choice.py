@@ -19,7 +19,7 @@ FOLDS = 5
 COMPARED = 300  # Pictures that identification looks at.
 PIXELS = 800  # That the choice looks at.
 ROUNDING = 1e-6  # Of scores.
-SURE = 1.0  # Standard errors.
+SURE = 2.0  # Standard errors by which the best of many must be above ridge.
 LEAST = 0.01  # Of a pixel's standard deviation; a byte's rounding is .001.
 
 
@@ -116,7 +116,7 @@ def choose(
             for one in mean.reshape(-1, *cut.shape)
         ]
     ).reshape(*sides, len(RIDGE_PARTS), -1, 2)
-    mean_local, m, n, a = _best(scores, _scores(other, cut))
+    mean_local, m, n, a = _best(scores, _scores(other, cut), SURE)
     return Choice(
         list(fitted)[local],
         weights[i],
@@ -165,17 +165,17 @@ def best_part(
     return float(parts[_best(np.array(scores), scores[0])])
 
 
-def _best(scores, least):
+def _best(scores, least, sure=0.0):
     """Place of the largest sum of scores [..., n, 2] of which none is below.
 
     What one score gains is not to be paid for with the other; and of many
-    candidates, the best of a few pictures is so by chance: above `least`
-    [n, 2] by `SURE` standard errors of the difference over pictures counts as
-    above.
+    candidates, the best of a few pictures is so by chance: only above `least`
+    [n, 2] by `sure` standard errors of the difference over pictures it counts
+    as not below.
     """
     gain = scores - least
     error = gain.std(axis=-2, ddof=1) / np.sqrt(len(least))
-    below = (gain.mean(axis=-2) < SURE * error - ROUNDING).any(axis=-1)
+    below = (gain.mean(axis=-2) < sure * error - ROUNDING).any(axis=-1)
     total = np.where(below, -np.inf, scores.mean(axis=-2).sum(axis=-1))
     return np.unravel_index(np.argmax(total), total.shape)
 
