@@ -14,16 +14,16 @@ from numpy_layers import convolve
 from PIL import Image
 from tiny_selfsup import config
 
-from brainjax import experiment
 from brainjax.errors import InputError
-from brainjax.io import arrays
 from brainjax.methods.data import Loaded, prepare
 from brainjax.methods.selfsup import channels, depth, losses, networks
+from brainjax.methods.selfsup import method as selfsup
 from brainjax.methods.selfsup.config import gaziv2022
 from brainjax.methods.selfsup.data import check, load, split
 from brainjax.networks.backbones import feedforward, midas
 from brainjax.networks.weights import converters
 from brainjax.pictures import depth as depth_maps
+from brainjax.reports import draw
 from brainjax.simulation import subject
 from brainjax.simulation.voxels import depth_responses, voxel_parameters
 
@@ -261,7 +261,7 @@ def test_weights_of_the_authors_checkpoints(tmp_path):
     assert len(params) == 13
 
 
-def test_a_run_decodes_depth_beside_colours(tmp_path):
+def test_depth_is_decoded_beside_colours(tmp_path):
     c = config(
         channels='rgbd',
         simulated__depth=0.3,
@@ -269,10 +269,14 @@ def test_a_run_decodes_depth_beside_colours(tmp_path):
         decoder__epochs=4,
         decoder__decoder_encoder=0.0,
     )
-    found = experiment.run(c, tmp_path)['scores']
-    near = found['depth_two_way_pixels']
+    data = prepare(*load(c))
+    fitted = selfsup.fit(data, c, tmp_path)
+    found = depth.of(fitted, data, c)
+    near = found.scores['depth_two_way_pixels']
     assert near['value'] > 0.6 and near['chance'] == pytest.approx(0.5)
-    assert found['depth_pixcorr']['value'] > found['depth_pixcorr']['chance']
-    written = arrays.read(tmp_path / 'reconstructions.npz')
-    assert written['depth'].shape == (12, 16, 16)
-    assert written['images'].shape == (12, 16, 16, 3)
+    pixcorr = found.scores['depth_pixcorr']
+    assert pixcorr['value'] > pixcorr['chance']
+    assert found.maps['depth'].shape == (12, 16, 16)
+    images = selfsup.reconstruct(fitted, data.test.fmri, c)
+    assert images.shape == (12, 16, 16, 3)
+    assert draw(found.figures[0]).get_label().startswith('12 pictures')
