@@ -107,7 +107,7 @@ def learn(
         workdir,
         train,
         generators.build(config),
-        temporary,
+        temporary=temporary,
     )
 
 
