@@ -28,7 +28,11 @@ def _safe_sqrt(x: jax.Array) -> jax.Array:
 
 
 def unit_features(features: jax.Array) -> jax.Array:
-    """Scales features [..., channels] to length 1 over channels."""
+    """Scales features [..., channels] to length 1 over channels.
+
+    >>> [round(float(x), 3) for x in unit_features(jnp.array([3.0, 4.0]))]
+    [0.6, 0.8]
+    """
     # Both constants are the releases': where all channels are 0, the result
     # and its derivative stay finite.
     norm = jnp.sqrt(jnp.sum(features**2, axis=-1, keepdims=True) + 1e-10)

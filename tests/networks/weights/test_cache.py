@@ -165,6 +165,13 @@ def test_shapes_are_those_of_the_networks():
         'vgg16_caffe': 138_357_544,
         'vgg19_caffe': 143_667_240,
         'squeezenet': 1_248_424,
+        # First kernels of 4 and of 1 inputs in the place of 3.
+        'vgg16_rgbd': 14_714_688 + 9 * 64,
+        'vgg16_depth': 14_714_688 - 2 * 9 * 64,
+        'vgg19_rgbd': 20_024_384 + 9 * 64,
+        'vgg19_depth': 20_024_384 - 2 * 9 * 64,
+        'midas_large': 105_262_529,
+        'midas_small': 21_284_449,
         'generator_relu7': 56_097_891,
         'generator_relu6': 56_097_891,
         'generator_pool5': 12_702_307,
