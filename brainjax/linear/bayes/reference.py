@@ -222,27 +222,27 @@ def held_out(
     means, points = (np.empty(pictures.shape, np.float32) for _ in range(2))
     choice = fitted.choice
     wanted = (
-        (means, choice.weight, choice.widening, choice.local, fitted.model),
+        (means, choice.local, choice.weight, choice.widening),
         (
-            *(points, choice.mean_weight, choice.mean_widening),
-            *(choice.mean_local, fitted.point),
+            *(points, choice.mean_local),
+            *(choice.mean_weight, choice.mean_widening),
         ),
     )
-    nowhere = receptive_fields.NOWHERE
+    likes = {choice.local: fitted.model, choice.mean_local: fitted.point}
     for some in tuned.folds(len(pictures), seed=seed):
         rows, shown, test = tuned.hold_out(fmri, stimulus, some)
         kept, shown = np.unique(shown, return_inverse=True)
-        encoders = {
+        fits = {
             local: likelihood.fit(
                 *(free, seen[kept], rows, shown),
-                (model.encoder, model.noise),
-                fitted.windows if local else nowhere,
+                (like.encoder, like.noise),
+                fitted.windows if local else receptive_fields.NOWHERE,
             )
-            for *_, local, model in wanted
+            for local, like in likes.items()
         }
-        for out, weight, widening, local, _ in wanted:
+        for out, local, weight, widening in wanted:
             prior = priors.mixed(free, seen[kept], weight)
-            model = posteriors.model(prior, *encoders[local], widening)
+            model = posteriors.model(prior, *fits[local], widening)
             out[some] = _estimates(fitted.basis, model, test, counts[some])
         if part := choice.mean_ridge:
             (ridge,) = tuned.held_out_pictures(
