@@ -15,7 +15,7 @@ from brainjax.evaluation.audit import AuditCheck
 from brainjax.evaluation.audit.folds import put_together
 from brainjax.methods import METHODS, Method
 from brainjax.methods import config as methods_config
-from brainjax.methods.data import Findings
+from brainjax.methods.data import Findings, Loaded
 from brainjax.outcome import Outcome
 from brainjax.recordings import (
     Recording,
@@ -69,7 +69,7 @@ def with_ridge(monkeypatch):
 
     def load(config, given):
         pictures = np.zeros((0, tiny.SIZE, tiny.SIZE, 3), np.uint8)
-        return tiny.subject(), pictures, []
+        return Loaded(tiny.subject(), pictures)
 
     method = Method(methods_config.shared, load, fit, reconstruct, findings)
     monkeypatch.setitem(METHODS, 'ridge', method)

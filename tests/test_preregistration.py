@@ -14,7 +14,7 @@ from brainjax.errors import InputError
 from brainjax.evaluation import preregistration
 from brainjax.methods import METHODS
 from brainjax.methods import config as methods_config
-from brainjax.methods.data import Findings
+from brainjax.methods.data import Findings, Loaded
 from brainjax.methods.selfsup import findings as selfsup_findings
 
 CONFIG = str(TESTS / 'tiny.py')
@@ -128,7 +128,7 @@ def test_what_cannot_be_used_is_told_in_one_sentence(said, tmp_path, capsys):
 def test_folds_are_registered_together(tmp_path, monkeypatch):
     def load(config, given):
         pictures = np.zeros((0, tiny.SIZE, tiny.SIZE, 3), np.uint8)
-        return tiny.subject(), pictures, []
+        return Loaded(tiny.subject(), pictures)
 
     quick = METHODS['selfsup']._replace(load=load, findings=findings)
     monkeypatch.setitem(METHODS, 'selfsup', quick)

@@ -112,7 +112,8 @@ def save(
     about = {
         'state': _digest(plain),
         'shapes': _shapes(plain),
-        'history': history,
+        # A copy: Orbax writes it later, when training has added to the list.
+        'history': list(history),
         'made_from': dict(made_from or {}),
     }
     about = {'about': about, 'sha256': _text_digest(about)}

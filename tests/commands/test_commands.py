@@ -39,6 +39,7 @@ KILL_SEED = int(os.environ.get('BRAINJAX_KILL_SEED', '0'))
 PROGRESS = re.compile(
     r'(encoder|decoder): \d+/90 steps(, [\d.]+ steps/s, \d+ s left)?  '
     r'[A-Za-z]+ \S+'
+    r'|pictures: \d+/64 pictures'
 )
 
 
@@ -402,7 +403,7 @@ def mistyped_key(folder):
 
 
 def key_like_none(folder):
-    return ['--config.banana=3'], ['There are: config.audit']
+    return ['--config.banana=3'], ['There are: config.ablations']
 
 
 def key_in_the_wrong_section(folder):

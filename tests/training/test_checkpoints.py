@@ -1,3 +1,4 @@
+import asyncio
 import functools
 import os
 import shutil
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import orbax.checkpoint as ocp
 import pytest
 from conftest import REPOSITORY, TESTS
 
@@ -123,6 +125,23 @@ def test_saving_does_not_wait_for_the_next_steps(tmp_path):
         for _ in range(20):
             params = step(params)
     assert same(restore(tmp_path)[0], make(1))
+
+
+def test_what_training_adds_while_a_checkpoint_is_written_is_not_in_it(
+    tmp_path, monkeypatch
+):
+    write = ocp.JsonCheckpointHandler._save_fn
+
+    async def late(*arguments):
+        await asyncio.sleep(0.2)  # As with a slow disk.
+        await write(*arguments)
+
+    monkeypatch.setattr(ocp.JsonCheckpointHandler, '_save_fn', late)
+    history = list(HISTORY)
+    with checkpoints.manager(tmp_path) as manager:
+        checkpoints.save(manager, make(1), history)
+        history.append({'epoch': 3, 'loss': 0.0})
+    assert restore(tmp_path)[1] == HISTORY
 
 
 # Orbax's readers are still at work when the first of them has failed.
