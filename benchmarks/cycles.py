@@ -69,6 +69,11 @@ def run_arm(config, data, folder, encoder):
     began = time.monotonic()
     fitted = selfsup.fit(data, config, folder)
     seconds = time.monotonic() - began
+    return score_pictures(fitted, data, config), seconds
+
+
+def score_pictures(fitted, data, config):
+    """Scores of each test picture's reconstruction."""
     truth = data.recording.stimuli.images[data.test.stimulus]
     images = selfsup.reconstruct(fitted, data.test.fmri, config)
     matrix = identification.similarity(
@@ -78,7 +83,7 @@ def run_arm(config, data, folder, encoder):
         'two_way': identification.two_way(matrix),
         'fifty_way': identification.n_way(matrix, 50),
         'pixcorr': pixels.pixel_correlation(truth, images),
-    }, seconds
+    }
 
 
 def main():

@@ -19,12 +19,12 @@ import tempfile
 import jax
 import numpy as np
 from common import write_result
-from cycles import small_config
+from cycles import score_pictures, small_config
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from brainjax.evaluation import encoding, identification, intervals, pixels
+from brainjax.evaluation import encoding, intervals
 from brainjax.io import files
-from brainjax.methods.data import Data, load_pictures, prepare
+from brainjax.methods.data import load_pictures, prepare
 from brainjax.methods.selfsup import method, networks, subjects, training
 from brainjax.methods.selfsup.data import split
 from brainjax.simulation import subject
@@ -82,21 +82,6 @@ def encoders(config, data, folder):
     return found
 
 
-def decode(config, data: Data, folder):
-    """Scores of the first subject's pictures."""
-    fitted = method.fit(data, config, folder)
-    truth = data.recording.stimuli.images[data.test.stimulus]
-    images = method.reconstruct(fitted, data.test.fmri, config)
-    matrix = identification.similarity(
-        truth.reshape(len(truth), -1) / 255, images.reshape(len(images), -1)
-    )
-    return {
-        'two_way': identification.two_way(matrix),
-        'fifty_way': identification.n_way(matrix, 50),
-        'pixcorr': pixels.pixel_correlation(truth, images),
-    }
-
-
 def _rows(a, b):
     return np.array([np.corrcoef(x, y)[0, 1] for x, y in zip(a, b)])
 
@@ -117,7 +102,8 @@ def run_seed(seed, args, folder):
     found['together'] = encoders(config, data['together'], folder / 'together')
     if args.decode:
         for arm in ARMS:
-            decoded[arm] = decode(config, data[arm], folder / f'decode-{arm}')
+            fitted = method.fit(data[arm], config, folder / f'decode-{arm}')
+            decoded[arm] = score_pictures(fitted, data[arm], config)
     return found, decoded
 
 

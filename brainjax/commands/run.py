@@ -5,7 +5,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from brainjax import config_files
 from brainjax.commands import config_help
@@ -62,12 +63,38 @@ def _run(config, workdir, quiet: bool = False) -> int:
     from brainjax import experiment
     from brainjax.evaluation.score_table import in_line
     from brainjax.io import progress
+
+    progress.note(f'devices {", ".join(map(str, jax.devices()))}', level=2)
+    return make_and_tell(
+        lambda: experiment.run(config, workdir),
+        lambda scores: [f'{k:20s} {in_line(v)}' for k, v in scores.items()],
+        workdir,
+        quiet,
+    )
+
+
+def make_and_tell(
+    make: Callable[[], dict[str, Any]],
+    tell: Callable[[dict[str, Any]], Sequence[str]],
+    workdir: str,
+    quiet: bool,
+) -> int:
+    """Makes results, which SIGTERM interrupts as Ctrl-C does, and prints them.
+
+    Args:
+      make: the results; nothing on hosts other than the first.
+      tell: their scores -> lines to print.
+      workdir: has the report.
+      quiet: prints where the report is alone.
+
+    Returns:
+      The exit status.
+    """
     from brainjax.training.loop import Interrupted
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    progress.note(f'devices {", ".join(map(str, jax.devices()))}', level=2)
     try:
-        results = experiment.run(config, workdir)
+        results = make()
     except Interrupted as error:
         print(f'brainjax: {error}; the same command goes on.', file=sys.stderr)
         return 130
@@ -76,8 +103,8 @@ def _run(config, workdir, quiet: bool = False) -> int:
     if not results:  # The first host tells.
         return 0
     if not quiet:
-        for name, score in results['scores'].items():
-            print(f'{name:20s} {in_line(score)}')
+        for line in tell(results['scores']):
+            print(line)
     print(os.path.join(workdir, 'report.html'))
     return 0
 

@@ -1,9 +1,6 @@
 """brainjax sweep: one experiment with and without its parts."""
 
 import argparse
-import os
-import signal
-import sys
 
 from brainjax.commands import run as run_command
 from brainjax.commands.jax_setup import set_up_jax
@@ -54,25 +51,11 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
         check_known('arm', name, arms)
     if known.only:
         arms = {k: v for k, v in arms.items() if k in (sweep.FULL, *known.only)}
-    return joining.together(lambda: _sweep(arms, workdir, known.quiet))
-
-
-def _sweep(arms, workdir: str, quiet: bool) -> int:
-    from brainjax import sweep
-    from brainjax.training.loop import Interrupted
-
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        results = sweep.sweep(arms, workdir)
-    except Interrupted as error:
-        print(f'brainjax: {error}; the same command goes on.', file=sys.stderr)
-        return 130
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    if not results:  # The first host tells.
-        return 0
-    if not quiet:
-        for each in results['scores'].values():
-            print(sweep.in_line(each))
-    print(os.path.join(workdir, 'report.html'))
-    return 0
+    return joining.together(
+        lambda: run_command.make_and_tell(
+            lambda: sweep.sweep(arms, workdir),
+            lambda scores: [sweep.in_line(each) for each in scores.values()],
+            workdir,
+            known.quiet,
+        )
+    )

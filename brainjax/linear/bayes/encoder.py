@@ -17,7 +17,7 @@ and n trials cost no more than their rank.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -243,6 +243,17 @@ def uncertainty(encoder: Encoder, pictures: np.ndarray) -> np.ndarray:
     The response of voxel v to a picture has the variance uncertainty * t_v
     beside its noise, which no averaging of repeats takes away.
     """
-    away = pictures - encoder.centre
-    prior = ((away @ encoder.features.T) ** 2).sum(axis=1)
-    return prior - ((away @ encoder.certain.T) ** 2).sum(axis=1)
+    return left_open(
+        encoder.features, encoder.certain, pictures - encoder.centre
+    )
+
+
+def left_open(features: Any, certain: Any, away: Any) -> Any:
+    """`uncertainty` of pictures less the centre, of NumPy's or JAX's arrays.
+
+    Args:
+      features: [q, Q], certain: [m, Q]; of `Encoder`.
+      away: [n, Q].
+    """
+    prior = ((away @ features.T) ** 2).sum(axis=-1)
+    return prior - ((away @ certain.T) ** 2).sum(axis=-1)

@@ -140,7 +140,7 @@ def fit(
     designs = _designs(looked, seen, prior, power)
     logs = _evidence(designs, response, seen)
     parts = _parts(logs) if like is None else like.parts
-    logs += np.float32(np.log(parts + NEVER))[..., None]
+    logs += _log(parts)
     total = special.logsumexp(logs, axis=(0, 1))
     share = np.exp(logs - total)  # [windows, lambdas, voxels]
     share[share < np.minimum(LEAST[0], LEAST[1] * share.max(axis=(0, 1)))] = 0
@@ -218,8 +218,11 @@ def _evidence(designs, response, seen):
 
 
 def _total(logs):
-    parts = np.float32(np.log(_parts(logs) + NEVER))[..., None]
-    return special.logsumexp(logs + parts, axis=(0, 1)).sum()
+    return special.logsumexp(logs + _log(_parts(logs)), axis=(0, 1)).sum()
+
+
+def _log(parts):
+    return np.float32(np.log(parts + NEVER))[..., None]
 
 
 def _scales(squares, told, seen):

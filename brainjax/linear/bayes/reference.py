@@ -80,15 +80,13 @@ def fit(
     basis = priors.basis(at_hand)
     free = _free(basis, unpaired)
     seen = priors.coordinates(basis, pictures)
-    windows = receptive_fields.NOWHERE
-    kinds = {0: windows}
+    windows, kinds = receptive_fields.NOWHERE, {}
+    # One of the windows is the whole picture; of few stimuli alone evidence
+    # can take another for right by chance.
+    if shape is None or len(pictures) < MANY:
+        kinds[0] = windows
     if shape is not None:
-        windows = receptive_fields.windows(basis, shape)
-        kinds = {0: kinds[0], 1: windows}
-        # One of the windows is the whole picture; of few stimuli alone
-        # evidence can take another for right by chance.
-        if len(pictures) >= MANY:
-            del kinds[0]
+        kinds[1] = windows = receptive_fields.windows(basis, shape)
     fits = {
         local: (each, *likelihood.fit(free, seen, fmri, stimulus, windows=each))
         for local, each in kinds.items()

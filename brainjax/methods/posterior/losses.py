@@ -9,6 +9,7 @@ the network learns what is left.
 import jax
 import jax.numpy as jnp
 
+from brainjax.linear.bayes.encoder import left_open
 from brainjax.methods.posterior.closed_form import FLOOR, Eye, Level
 
 BEYOND = 0.05  # Of the range of a pixel; wider than the network's errors.
@@ -59,8 +60,7 @@ def told(level: Level, eye: Eye, x: jax.Array, keys: jax.Array) -> jax.Array:
     """
     y = x @ eye.axes.T + eye.offset
     b = y @ eye.directions.T
-    doubt = jnp.sum((y @ eye.features.T) ** 2, axis=-1)
-    doubt -= jnp.sum((y @ eye.certain.T) ** 2, axis=-1)
+    doubt = left_open(eye.features, eye.certain, y)
     white = jax.vmap(lambda key: jax.random.normal(key, (2, b.shape[1])))(keys)
     g = b @ level.information + white[:, 0] @ level.own.T
     g += jnp.sqrt(doubt.clip(0))[:, None] * (white[:, 1] @ level.open.T)

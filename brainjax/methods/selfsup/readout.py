@@ -24,6 +24,7 @@ from ml_collections import ConfigDict
 from brainjax.linear.arrays import evenly
 from brainjax.linear.bayes import likelihood
 from brainjax.linear.bayes import prior as priors
+from brainjax.linear.bayes.encoder import left_open
 from brainjax.methods import references
 from brainjax.methods.selfsup.networks import (
     convolved,
@@ -162,8 +163,7 @@ def expected(
     """Returns means [n, voxels] and doubts [n] of features [n, F]."""
     y = features @ readout.project.T - readout.shift
     mean = y @ readout.directions.T @ readout.weights + readout.offset
-    doubt = jnp.sum((y @ readout.features.T) ** 2, axis=1)
-    doubt -= jnp.sum((y @ readout.certain.T) ** 2, axis=1)
+    doubt = left_open(readout.features, readout.certain, y)
     # Rounding takes it below 0 where nothing is left open.
     return mean, jnp.maximum(doubt, 0)
 
