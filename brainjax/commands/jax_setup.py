@@ -23,12 +23,23 @@ def set_up_jax() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             jax.config.update('jax_compilation_cache_dir', str(folder))
     # A process that was killed may leave an entry cut off: it is compiled anew.
+    # Where the disk is full, what needs to be written fails, too.
     warnings.filterwarnings(
-        'ignore', 'Error reading persistent compilation cache entry'
+        'ignore', 'Error (reading|writing) persistent compilation cache entry'
     )
     # Orbax logs there; what it fails at it raises as well.
     logging.getLogger('absl').setLevel(logging.CRITICAL)
+    logging.getLogger('asyncio').addFilter(_is_not_of_orbax)
     sys.unraisablehook = _pass_on
+
+
+def _is_not_of_orbax(record: logging.LogRecord) -> bool:
+    """Drops the failures of arrays beside the one that Orbax raises.
+
+    Of many that fail in one turn of the event loop, the last are never asked
+    for; asyncio tells them when they are collected, as late as at the exit.
+    """
+    return 'orbax' not in record.getMessage()
 
 
 _unraisablehook = sys.unraisablehook

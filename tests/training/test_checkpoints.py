@@ -1,5 +1,7 @@
 import asyncio
 import functools
+import gc
+import logging
 import os
 import shutil
 import signal
@@ -13,8 +15,10 @@ import numpy as np
 import optax
 import orbax.checkpoint as ocp
 import pytest
+import tensorstore
 from conftest import REPOSITORY, TESTS
 
+from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError
 from brainjax.training import checkpoints, state
 
@@ -146,6 +150,31 @@ def test_what_training_adds_while_a_checkpoint_is_written_is_not_in_it(
 
 # Orbax's readers are still at work when the first of them has failed.
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+def test_writers_that_fail_beside_the_first_are_not_told(
+    tmp_path, monkeypatch, caplog
+):
+    # Each a turn of the event loop later, so that one fails in the very turn
+    # that ends the loop, whatever number of turns that is.
+    turns = iter(range(1000))
+
+    async def fill(*_, **__):
+        for _ in range(next(turns)):
+            await asyncio.sleep(0)
+        raise ValueError('OUT_OF_RANGE: local file: File too large')
+
+    set_up_jax()
+    with monkeypatch.context() as patch:
+        patch.setattr(tensorstore, 'open', fill)
+        with pytest.raises(InputError, match='File too large'):
+            save(tmp_path / 'full', make())
+    gc.collect()
+    assert next(turns) > 5
+    assert [r.getMessage() for r in caplog.records if r.name == 'asyncio'] == []
+    # What others do with asyncio is still heard.
+    logging.getLogger('asyncio').error('Task exception was never retrieved')
+    assert caplog.messages[-1] == 'Task exception was never retrieved'
+
+
 def test_damage_is_found_in_every_file(folder):
     newest = folder / '8'
     told = []
