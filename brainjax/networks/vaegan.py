@@ -19,6 +19,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 
 from brainjax.errors import InputError, check_known
 from brainjax.networks import layers
@@ -38,6 +39,9 @@ MU_SCALE = 0.5
 # Ours: standard deviation of principal components before it; a tanh bends
 # larger ones.
 LINEAR_SCALE = 0.25
+
+# By what name `jax.checkpoint` knows what a transposed convolution gives.
+TRANSPOSED = 'transposed_convolution'
 
 _XAVIER = nn.initializers.xavier_uniform()
 
@@ -98,7 +102,8 @@ class TransposedConvolution(nn.Module):
         shape = (3, 3, self.channels, x.shape[-1])
         kernel = self.param('kernel', _XAVIER, shape)
         bias = self.param('bias', nn.initializers.zeros, (self.channels,))
-        return layers.transposed_convolve(x, kernel) + bias
+        y = layers.transposed_convolve(x, kernel)
+        return checkpoint_name(y, TRANSPOSED) + bias
 
 
 class TransposedLayer(nn.Module):
