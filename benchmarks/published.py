@@ -164,6 +164,18 @@ def table(experiment: Experiment, stages, samples, wall: bool) -> list[dict]:
     return rows
 
 
+def written(workdir: pathlib.Path, experiment: Experiment) -> dict:
+    """Gigabytes of a checkpoint, and of all that a full run writes."""
+    found = {}
+    for label, times in experiment.saves.items():
+        steps = workdir.glob(f'checkpoints/{label}/[0-9]*')
+        newest = max(steps, key=lambda path: int(path.name))
+        files = [path for path in newest.rglob('*') if path.is_file()]
+        one = sum(path.stat().st_size for path in files) / 1e9
+        found[label] = {'gb': one, 'gb_in_full': times * one}
+    return found
+
+
 def measure(
     name: str,
     experiment: Experiment,
@@ -200,6 +212,7 @@ def measure(
         'hours_in_full': sum(row['seconds_in_full'] for row in rows) / 3600,
         'about': experiment.about,
         'cuts': [*experiment.cuts],
+        'checkpoints': written(workdir, experiment),
         'stages': rows,
     }
 
@@ -213,6 +226,11 @@ def show(result: dict) -> None:
             f'| {row["stage"]} | {row["seconds"]:.0f} s '
             f'| {row["gib"]:.1f} GiB | {in_words(row["seconds_in_full"])} '
             f'| {row["gib_in_full"]:.1f} GiB |'
+        )
+    for label, sizes in result['checkpoints'].items():
+        print(
+            f'Checkpoints of {label}: {sizes["gb"]:.2f} GB each, '
+            f'{sizes["gb_in_full"]:.1f} GB in full.'
         )
     print(
         f'\n{result["name"]}: {result["ours"]:.2f} GiB, limit '

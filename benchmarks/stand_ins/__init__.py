@@ -33,6 +33,8 @@ class Experiment(NamedTuple):
       factors: stage that is timed -> how many times longer it takes in full.
       adds: stage -> bytes that the cuts leave out of it, by arithmetic.
       limit: of the peak, in GiB.
+      saves: label of a training -> checkpoints that it writes in full, where
+        no epochs between two of them take five minutes.
       config: the shipped config, by its name; '' for the experiment's own.
       arguments: in place of `run --config ... --workdir ...`, the commands
         that take its place, (folder, workdir) -> arguments of `brainjax`.
@@ -46,6 +48,7 @@ class Experiment(NamedTuple):
     limit: float
     factors: Mapping[str, float] = MappingProxyType({})
     adds: Mapping[str, int] = MappingProxyType({})
+    saves: Mapping[str, int] = MappingProxyType({})
     config: str = ''
     arguments: Callable[[pathlib.Path, pathlib.Path], list[list[str]]] = None
 

@@ -109,6 +109,7 @@ EXPERIMENT = Experiment(
         ),
     ),
     steps={'encoder': 50 * 19, 'decoder': 150 * 50},
+    saves={'encoder': 50 // 25, 'decoder': 150 // 25},
     factors={'Score and report': PICTURES / DISTRACTORS},
     adds={
         'decoder': PICTURES * VOXELS * 4,

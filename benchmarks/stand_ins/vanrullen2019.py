@@ -44,6 +44,7 @@ EXPERIMENT = Experiment(
         ),
     ),
     steps={'vaegan': 50_000},
+    saves={'vaegan': 50 // 10},
     adds={
         'vaegan': (TRUE_FACES - FACES) * 128 * 128 * 3,
         'Score and report': (TRUE_FACES - FACES) * 128 * 128 * 3
