@@ -8,7 +8,8 @@
 FOLDER holds one subject's BData files, STIMULI the pictures by name, which the
 Kamitani lab gives out on request. The paper's figures of single regions and
 layers: --config.subsets.rois="('V1', 'V2', 'V3', 'V4', 'HVC', 'VC')" and
---config.subsets.layers="('conv1_1|conv1_2', 'fc6|fc7|fc8')".
+--config.subsets.layers="('conv1_1|conv1_2', 'fc6|fc7|fc8')". One fit for
+several sets: --config.recording.tests="('natural', 'shape', 'letter')".
 
 Time: a task for a GPU; 14.9 million units are decoded, each with its own
 voxels. Nothing of it was run for want of the files.

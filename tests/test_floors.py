@@ -32,7 +32,7 @@ FLOORS = (
     {'experiment'},
     {
         *('comparison', 'paired_comparison', 'group_analysis'),
-        *('face_analysis', 'dry_run', 'sweep'),
+        *('face_analysis', 'dry_run', 'sweep', 'test_sets'),
     },
     {'new_data'},
     {'commands'},

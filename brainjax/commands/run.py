@@ -50,8 +50,14 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
     from brainjax.training import joining
 
     if known.dry_run:
-        from brainjax import dry_run
+        from brainjax import dry_run, test_sets
 
+        if config.recording.tests:
+            test_sets.check(config)
+            first = config.recording.tests[0]
+            print(f'Of {len(config.recording.tests)} test sets, {first!r}:')
+            config = test_sets.config_of(config, first)
+            workdir = os.path.join(workdir, first)
         print(dry_run.render(dry_run.plan(config, workdir)))
         return 0
     return joining.together(lambda: _run(config, workdir, known.quiet))
@@ -60,13 +66,14 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
 def _run(config, workdir, quiet: bool = False) -> int:
     import jax
 
-    from brainjax import experiment
+    from brainjax import experiment, test_sets
     from brainjax.evaluation.score_table import in_line
     from brainjax.io import progress
 
     progress.note(f'devices {", ".join(map(str, jax.devices()))}', level=2)
+    driver = test_sets if config.recording.tests else experiment
     return make_and_tell(
-        lambda: experiment.run(config, workdir),
+        lambda: driver.run(config, workdir),
         lambda scores: [f'{k:20s} {in_line(v)}' for k, v in scores.items()],
         workdir,
         quiet,

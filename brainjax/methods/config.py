@@ -21,13 +21,19 @@ KINDS = {
 def check_values(
     config: ConfigDict, bounds: Mapping[str, Sequence[str]]
 ) -> None:
-    """Refuses numbers without sense, before anything is read or computed.
+    """Refuses settings without sense, before anything is read or computed.
 
     Args:
       config: of a method.
       bounds: of KINDS -> keys; of a tuple each item has to be so. Of drops of
         a learning rate, ((epoch, factor), ...), it is the factors.
     """
+    c = config.recording
+    if c.tests and c.test not in c.tests:
+        raise InputError(
+            f'config.recording.tests is {c.tests}, which brainjax run takes '
+            'and nothing else; name one set by config.recording.test.'
+        )
     flat = flatten_dict(config.to_dict(), sep='.')
     for kind, names in bounds.items():
         for name in names:
@@ -69,6 +75,9 @@ def shared() -> ConfigDict:
     c.recording.images = ''  # images_112.npz, a folder, where it wants one.
     c.recording.subject = ''  # Where a folder holds several: '1', '03' ...
     c.recording.test = ''  # Which trials are tested, where there is a choice.
+    # Several sets for one fit, a folder each: ('natural', 'shape', 'letter').
+    # Deep image reconstruction alone.
+    c.recording.tests = ()
     # Further options of the format: 'response=glm;window=[4, 10]'.
     c.recording.options = ''
     # 'V1|V2', 'HVC' ...; '' takes what the format takes: every voxel, but VC

@@ -1,19 +1,16 @@
 """Each published config, tiny, from files of the layout it asks for."""
 
-import bdata_files
 import jax
 import numpy as np
 import pytest
 import tiny
-from PIL import Image
-from published import god_files
+from published import deep_files, god_files
 from recording_files import write_vim1
 
 from brainjax import config_files, experiment
 from brainjax.io import files
 from brainjax.networks import weights
 from brainjax.networks.backbones import BACKBONES
-from brainjax.recordings import stimulus_names
 
 TINY = {
     'size': god_files.SIZE,
@@ -116,48 +113,11 @@ def test_posterior_god(tmp_path):
     assert results['scores']['two_way_pixels']['n'] == len(god_files.TEST)
 
 
-SHOWN = {
-    'natural': ('n01443537_22563', 'n04572121_3262'),
-    'shape': (stimulus_names.SHAPES[1], stimulus_names.SHAPES[39]),
-    'letter': (stimulus_names.LETTERS[0], stimulus_names.LETTERS[9]),
-    'imagery': tuple(stimulus_names.IMAGERY[i - 1] for i in (1, 15, 17, 26)),
-}
-
-
-@pytest.mark.parametrize('part', SHOWN)
+@pytest.mark.parametrize('part', deep_files.SHOWN)
 def test_deep_image_reconstruction(part, tmp_path):
-    (tmp_path / 'bdata').mkdir()
-    bdata_files.deep_reconstruction(tmp_path / 'bdata')
-    bdata_files.write(
-        tmp_path / 'bdata/sub-01_imagery_original_VC.h5',
-        bdata_files.responses(7),
-        {  # Cue, imagery, evaluation; the last imagined nothing.
-            'Run': np.ones(7),
-            'event_type': [1, 2, 3, 2, 2, 2, 2],
-            'category_id': np.arange(7),
-            'category_index': [1, 1, 1, 15, 17, 26, 16],
-            'evaluation': [3, 3, 3, 4, 1, 5, 1],
-        },
-    )
-    names = {*stimulus_names.IMAGERY, *(x for y in SHOWN.values() for x in y)}
-    names |= {'n01518878_10042', 'n01518878_12028', 'n01621127_19020'}
-    (tmp_path / 'stimuli').mkdir()
-    for name, image in zip(sorted(names), tiny.pictures(len(names), 3, 16)):
-        Image.fromarray(image).save(tmp_path / f'stimuli/{name}.png')
-    small = {
-        **{'size': 16, 'references': False, 'network.weights': 'random'},
-        **{'network.size': 16, 'network.width': 1 / 16},
-        **{'network.layers': ('conv1_1', 'conv2_1'), 'decoding.k': 3},
-        **{'decoding.scaling': 'about_training_mean', 'inversion.steps': 2},
-        'inversion.recovered': 1,
-    }
-    named = {
-        'recording.path': str(tmp_path / 'bdata'),
-        'recording.images': str(tmp_path / 'stimuli'),
-        'recording.roi': 'V1',
-    }
-    results, _ = run(f'shen2019_{part}', tmp_path, small | named)
+    overrides = deep_files.SMALL | deep_files.write(tmp_path)
+    results, _ = run(f'shen2019_{part}', tmp_path, overrides)
     scores = results['scores']
     with np.load(tmp_path / 'run/reconstructions.npz') as found:
-        assert {*SHOWN[part]} <= {*found['names'].tolist()}
+        assert {*deep_files.SHOWN[part]} <= {*found['names'].tolist()}
         assert scores['two_way_pixels']['n'] == len(found['names'])

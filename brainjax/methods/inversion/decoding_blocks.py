@@ -61,15 +61,18 @@ def decode(
 
 
 def rows(
-    blocks: Sequence[pathlib.Path], layer: feature_folders.Layer, n: int
+    blocks: Sequence[pathlib.Path],
+    layer: feature_folders.Layer,
+    first: int,
+    last: int,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields (first row, decoded features [some trials, ...]) of a layer."""
+    """Yields (row, decoded features [some trials, ...]) from row to row."""
     for path in blocks:  # Of other hosts, too.
         hosts.wait_for_file(_checksum(path))
     widths = [arrays.open_npy(path).shape[1] for path in blocks]
     step = max(1, _ROWS_BYTES // (4 * layer.units))
-    for start in range(0, n, step):
-        chosen = range(start, min(start + step, n))
+    for start in range(first, last, step):
+        chosen = range(start, min(start + step, last))
         part = np.empty((len(chosen), layer.units), np.float32)
         at = 0
         for path, width in zip(blocks, widths):

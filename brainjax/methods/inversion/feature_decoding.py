@@ -274,7 +274,7 @@ def _write(
     blocks: Sequence[pathlib.Path],
 ) -> None:
     """Writes a file a picture, some pictures at a time."""
-    for start, part in decoding_blocks.rows(blocks, layer, len(labels)):
+    for start, part in decoding_blocks.rows(blocks, layer, 0, len(labels)):
         feature_folders.write_features(
             folder, '', labels[start : start + len(part)], part
         )

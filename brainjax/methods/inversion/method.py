@@ -7,7 +7,7 @@ features shows what it could give at best.
 """
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ from brainjax.methods.inversion.data import (
 from brainjax.methods.inversion.networks import build_network
 from brainjax.methods.inversion.problem import Generator
 from brainjax.methods.inversion.scales import Scales
-from brainjax.methods.inversion.training import decode, fit_ridge
+from brainjax.methods.inversion.training import Wanted, decode, fit_ridge
 from brainjax.networks import frozen
 from brainjax.pictures.operations import resize
 
@@ -65,15 +65,26 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
       data: of `methods.data.prepare`; its pictures are not used.
       config: see `inversion.config.shen2019`.
       workdir: gets 'features', 'decoded' and 'inversion', from which an
-        interrupted run resumes.
+        interrupted run resumes. One of several test sets
+        (`config.recording.tests`) takes 'features' of the folder above.
     """
     check(config, data.recording)
-    network = build_network(config)
-    fitted = learn(network, training_data(data), config, workdir)
+    network, workdir = build_network(config), pathlib.Path(workdir)
+    fitted = learn(
+        network,
+        training_data(data),
+        config,
+        workdir,
+        shared=workdir.parent if config.recording.tests else workdir,
+    )
+    return fitted._replace(tested=test_names(data))
+
+
+def test_names(data: Data) -> Sequence[str]:
+    """Names of the test stimuli, ascending, if they can be those of files."""
     names = [data.recording.stimuli.names[i] for i in data.test.stimulus]
     # A name with a folder, 'face/01', cannot be that of a file.
-    tested = names if all(map(feature_folders.is_file_name, names)) else ()
-    return fitted._replace(tested=tested)
+    return names if all(map(feature_folders.is_file_name, names)) else ()
 
 
 def learn(
@@ -82,14 +93,22 @@ def learn(
     config: ConfigDict,
     workdir: PathLike,
     temporary: Any = None,
+    shared: PathLike | None = None,
 ) -> Fitted:
-    """`fit` of a network and data that are known to be fit for it."""
+    """`fit` of a network and data that are known to be fit for it.
+
+    Args:
+      network, train, config, workdir: see `fit`.
+      temporary: see `Fitted`.
+      shared: folder that gets the training stimuli's features; by default
+        the workdir.
+    """
     c, workdir = config.network, pathlib.Path(workdir)
     train = train._replace(images=resize(train.images, c.size, c.fit))
     if c.features:
         layers = true_features.find(c.features, network, train.names, config)
     else:
-        folder = workdir / 'features' / 'train'
+        folder = pathlib.Path(shared or workdir) / 'features' / 'train'
         layers = true_features.extract(
             network, train.images, train.names, config, folder
         )
@@ -143,8 +162,12 @@ def names_of(fitted: Fitted, n: int) -> list[str]:
     What is drawn for a picture depends on its name, so that a run gives what
     `brainjax decode` and `invert` do.
     """
-    if n == len(fitted.tested):
-        return [*fitted.tested]
+    return _named(fitted.tested, n)
+
+
+def _named(tested: Sequence[str], n: int) -> list[str]:
+    if n == len(tested):
+        return [*tested]
     return [f'trial-{i:05d}' for i in range(n)]
 
 
@@ -164,16 +187,44 @@ def decode_in(
       label: what the features are called.
       config: as in `fit`.
     """
+    names = names_of(fitted, len(fmri))
+    folder = _decoded(fitted.folder, label)
+    _decode(fitted, prepared, label, [Wanted(names, fmri, folder)], config)
+    return feature_folders.open_layers(folder, list(fitted.features))
+
+
+def decode_sets(
+    fitted: Fitted,
+    prepared: ridge.Prepared,
+    label: str,
+    sets: Mapping[pathlib.Path, tuple[Sequence[str], np.ndarray]],
+    config: ConfigDict,
+) -> None:
+    """`decode_in` of several test sets, where each unit is fitted once.
+
+    Args:
+      fitted, prepared, label, config: see `decode_in`.
+      sets: folder of a run -> `test_names` of its data, and [trials, voxels].
+    """
+    wanted = [
+        Wanted(_named(names, len(fmri)), fmri, _decoded(folder, label))
+        for folder, (names, fmri) in sets.items()
+    ]
+    _decode(fitted, prepared, label, wanted, config)
+
+
+def _decoded(run: pathlib.Path, label: str) -> pathlib.Path:
+    return run / 'decoded' / label
+
+
+def _decode(
+    fitted: Fitted,
+    prepared: ridge.Prepared,
+    label: str,
+    sets: Sequence[Wanted],
+    config: ConfigDict,
+) -> None:
     log = None
     if label == files.DECODED:
         log = metrics.logger(fitted.folder, 'decoding', config.log.tensorboard)
-    return decode(
-        prepared,
-        fitted.features,
-        fitted.train.names,
-        fmri,
-        names_of(fitted, len(fmri)),
-        config,
-        fitted.folder / 'decoded' / label,
-        log,
-    )
+    decode(prepared, fitted.features, fitted.train.names, sets, config, log)

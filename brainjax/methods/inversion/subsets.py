@@ -20,7 +20,12 @@ from brainjax.methods.inversion import files
 from brainjax.methods.inversion.data import layers_of
 from brainjax.methods.inversion.method import Fitted, decode_in, names_of
 from brainjax.methods.inversion.training import fit_ridge
-from brainjax.recordings import average_repeats, roi_mask, take_voxels
+from brainjax.recordings import (
+    Recording,
+    average_repeats,
+    roi_mask,
+    take_voxels,
+)
 
 SHOWN = 12  # Pictures of a sheet.
 
@@ -68,21 +73,31 @@ def _targets(
 ) -> Iterator[tuple[str, dict[str, Layer]]]:
     """Yields each subset and its features on disk."""
     for roi in config.subsets.rois:
-        mask = roi_mask(data.recording.rois, roi, data.recording.source)
-        # Voxels were normalised each for itself.
-        part = take_voxels(data.normalised, mask)
+        part = region(data, roi)
         yield (
             roi,
             decode_in(
                 fitted,
                 fit_ridge(part.train, config),
                 average_repeats(part.test).fmri,
-                f'subsets/{roi.replace("|", "+")}',
+                label_of(roi),
                 config,
             ),
         )
     for text in config.subsets.layers:
         yield text, {layer: decoded[layer] for layer in layers_of(text)}
+
+
+def region(data: Data, roi: str) -> Recording:
+    """Returns the normalised recording of the voxels of a region."""
+    mask = roi_mask(data.recording.rois, roi, data.recording.source)
+    # Voxels were normalised each for itself.
+    return take_voxels(data.normalised, mask)
+
+
+def label_of(roi: str) -> str:
+    """What features decoded from a region are called, see `decode_in`."""
+    return f'subsets/{roi.replace("|", "+")}'
 
 
 def score(

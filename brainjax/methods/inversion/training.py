@@ -4,6 +4,7 @@ import math
 import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -35,73 +36,89 @@ def fit_ridge(train: Trials, config: ConfigDict) -> ridge.Prepared:
     )
 
 
+class Wanted(NamedTuple):
+    """Trials of one test set, whose features are decoded.
+
+    Attributes:
+      names: of the trials.
+      fmri: [trials, voxels], normalised as the training trials.
+      folder: gets the features, in the compact layout.
+    """
+
+    names: Sequence[str]
+    fmri: np.ndarray
+    folder: pathlib.Path
+
+
 def decode(
     prepared: ridge.Prepared,
     layers: Mapping[str, Layer],
     names: Sequence[str],
-    fmri: np.ndarray,
-    trials: Sequence[str],
+    sets: Sequence[Wanted],
     config: ConfigDict,
-    folder: pathlib.Path,
     log: Log | None = None,
-) -> dict[str, Layer]:
+) -> None:
     """Decodes features, as the ridge gives them: their spread is too small.
 
-    A layer that the folder holds of the same trials and true features is left
-    as it is, and so are finished blocks of the others.
+    Each unit is fitted once for all test sets. A layer that a folder holds of
+    the same trials and true features is left as it is, and so are finished
+    blocks of the others.
 
     Args:
       prepared: of `fit_ridge`.
       layers: layer -> true features on disk.
       names: of the training stimuli there, in ascending order.
-      fmri: [trials, voxels], normalised as the training trials.
-      trials: their names.
+      sets: what is decoded; hosts share the blocks, which lie in the folder
+        of the first.
       config: of the experiment.
-      folder: gets them, in the compact layout; hosts share the blocks.
       log: given, layer by layer, how many units were decoded and the
-        standard deviation of decoded over that of true features: what ridge
-        has shrunk, on the first host.
-
-    Returns:
-      Layer -> decoded features on disk, channels first.
+        standard deviation of the first set's decoded over that of true
+        features: what ridge has shrunk, on the first host.
     """
     history, before = [], 0
-    made_from = provenance.hash_arrays(
-        *(prepared.rows, prepared.sums, np.asarray(fmri)),
-        np.array([prepared.k, prepared.alpha]),
-    )
-    hosts.run_on_first(lambda: _begin(folder, trials))
-    hosts.wait_for_file(folder / feature_folders.INDEX)
+    of_sets = [_made_from(prepared, each.fmri) for each in sets]
+    for each in sets:
+        hosts.run_on_first(lambda x=each: _begin(x.folder, x.names))
+        hosts.wait_for_file(each.folder / feature_folders.INDEX)
+    fmri = np.concatenate([each.fmri for each in sets])
     step = _units_at_a_time(len(names), len(fmri), config)
     decoder = ridge.decoder(
         prepared, fmri, units_at_a_time=config.decoding.units_at_a_time
     )
+    made_from, first = _made_from(prepared, fmri), sets[0].folder
     total = sum(layer.units for layer in layers.values())
     with hosts.progress('decode', total, unit='units') as show:
         for number, (name, layer) in enumerate(layers.items(), 1):
-            key = f'{made_from}{_hash_some(layer, names)}'
+            some = _hash_some(layer, names)
+            keys = [f'{each}{some}' for each in of_sets]
             if not hosts.run_on_first(
-                lambda n=name, k=key: _there(folder, n, k)
+                lambda n=name, keys=keys: all(
+                    _there(each.folder, n, key) for each, key in zip(sets, keys)
+                )
             ):
                 blocks = decoding_blocks.decode(
                     decoder,
                     layer,
                     names,
-                    _unfinished(folder, name, key),
+                    _unfinished(first, name, f'{made_from}{some}'),
                     step,
                     lambda done, name=name, at=before: show(at + done, name),
                 )
                 hosts.run_on_first(
-                    lambda n=name, x=layer, b=blocks, k=key: _join(
-                        folder, n, x, b, len(fmri), k
-                    )
+                    lambda x=layer, b=blocks, keys=keys: _join(x, b, sets, keys)
                 )
             before += layer.units
             show(before, name)
-            history.append({'step': number} | _shrunk(folder, layer, names))
+            history.append({'step': number} | _shrunk(first, layer, names))
             if log and hosts.is_first():
                 log(history)
-    return feature_folders.open_layers(folder, list(layers))
+
+
+def _made_from(prepared: ridge.Prepared, fmri: np.ndarray) -> str:
+    return provenance.hash_arrays(
+        *(prepared.rows, prepared.sums, np.asarray(fmri)),
+        np.array([prepared.k, prepared.alpha]),
+    )
 
 
 def _units_at_a_time(stimuli: int, trials: int, config: ConfigDict) -> int:
@@ -160,21 +177,23 @@ def _unfinished(folder: pathlib.Path, name: str, key: str) -> pathlib.Path:
 
 
 def _join(
-    folder: pathlib.Path,
-    name: str,
     layer: Layer,
     blocks: Sequence[pathlib.Path],
-    n: int,
-    key: str,
+    sets: Sequence[Wanted],
+    keys: Sequence[str],
 ) -> None:
-    """Makes one file of a layer's blocks, which go."""
-    path = folder / f'{feature_folders.file_name(name)}.npy'
-    with files.atomic(path) as part:
-        arrays.create_npy(part, (n, *layer.shape))
-        for start, values in decoding_blocks.rows(blocks, layer, n):
-            arrays.write_rows(part, start, values)
-    said = {'made_from': key, **provenance.hash_file(path)}
-    files.write_json(folder / f'{name}.{_WHOLE}', said)
+    """Makes one file of a layer's blocks for each set, and they go."""
+    name, start = layer.name, 0
+    for each, key in zip(sets, keys):
+        path = each.folder / f'{feature_folders.file_name(name)}.npy'
+        stop = start + len(each.fmri)
+        with files.atomic(path) as part:
+            arrays.create_npy(part, (stop - start, *layer.shape))
+            for at, values in decoding_blocks.rows(blocks, layer, start, stop):
+                arrays.write_rows(part, at - start, values)
+        said = {'made_from': key, **provenance.hash_file(path)}
+        files.write_json(each.folder / f'{name}.{_WHOLE}', said)
+        start = stop
     shutil.rmtree(blocks[0].parent)
 
 
