@@ -4,12 +4,14 @@ import h5py
 import numpy as np
 import pytest
 from published import deep_files
+from tiny_inversion_files import SHAPES, write_true
 
 from brainjax import config_files, experiment, test_sets
 from brainjax.__main__ import main
 from brainjax.errors import InputError
 from brainjax.io import feature_folders, files
 from brainjax.methods.inversion import decoding_blocks, training
+from brainjax.recordings import open_recording
 
 SETS = ('natural', 'imagery')
 
@@ -179,3 +181,41 @@ def test_a_dry_run_tells_of_the_first(named, tmp_path, capsys):
     told = capsys.readouterr().out
     assert told.startswith("Of 2 test sets, 'natural':\n")
     assert str(tmp_path / 'run/natural') in told
+
+
+def test_the_command_decodes_several_sets_at_once(named, tmp_path, capsys):
+    options = f'pictures={named["recording.images"]}', 'size=16'
+    recording = open_recording(
+        named['recording.path'], pictures=named['recording.images'], size=16
+    )
+    write_true(tmp_path / 'true', recording)
+    common = (
+        *('decode', named['recording.path'], '--roi=V1', '--k=1'),
+        *(f'--option={text}' for text in options),
+        f'--features={tmp_path / "true"}',
+    )
+    together = tmp_path / 'together'
+    assert not main([*common, '--tests=natural,letter', f'--out={together}'])
+    folders = [
+        together / name / layer / 'sub-01/V1'
+        for name in ('natural', 'letter')
+        for layer in SHAPES
+    ]
+    assert capsys.readouterr().out.split() == [*map(str, folders)]
+    alone = tmp_path / 'alone'
+    assert not main([*common, '--option=test=letter', f'--out={alone}'])
+    for layer in SHAPES:
+        names = [path.stem for path in (alone / layer / 'sub-01/V1').iterdir()]
+        assert len(names) == 2
+        ours, theirs = (
+            feature_folders.read(
+                feature_folders.open_folder(
+                    folder / layer / 'sub-01/V1', layer
+                ),
+                names,
+            )
+            for folder in (together / 'letter', alone)
+        )
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+    assert main([*common, '--tests=letter', '--folds=2', '--out=x']) == 2
+    assert 'leave --tests' in capsys.readouterr().err

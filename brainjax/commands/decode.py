@@ -10,7 +10,7 @@ from brainjax.commands import flags
 from brainjax.commands.jax_setup import set_up_jax
 from brainjax.errors import InputError, check_known
 from brainjax.evaluation import score_files
-from brainjax.io import feature_folders, files
+from brainjax.io import feature_folders, files, memory
 from brainjax.methods.inversion import feature_decoding, feature_scores
 from brainjax.recordings import (
     Recording,
@@ -90,6 +90,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='A,B',
         help='several regions, each in a folder of its own, in place of --roi',
     )
+    parser.add_argument(
+        '--tests',
+        metavar='A,B',
+        help='several test sets, such as natural,shape,letter, by one fit; '
+        'each in a folder OUT/SET',
+    )
     flags.add_recording(parser)
 
 
@@ -105,30 +111,52 @@ def _run(known: argparse.Namespace) -> int:
             'brainjax decode fits decoders to --features or takes those of '
             '--from-decoders; give one of them.'
         )
-    recording = open_recording(
-        known.recording, **flags.recording_options(known)
-    )
+    recordings = _open(known)
     layers = known.layers.split(',') if known.layers else None
-    for roi, part, fold in _parts(known, recording):
+    for roi, parts, fold in _parts(known, recordings):
         if known.from_decoders:
-            folders = feature_decoding.apply(
-                part,
-                known.from_decoders,
-                known.out,
-                layers=layers,
-                roi=roi,
-                single_trials=known.single_trials,
-            )
+            folders = [
+                folder
+                for out, part in parts.items()
+                for folder in feature_decoding.apply(
+                    part,
+                    known.from_decoders,
+                    out,
+                    layers=layers,
+                    roi=roi,
+                    single_trials=known.single_trials,
+                )
+            ]
         else:
-            folders = _fit(known, part, layers, roi, fold)
+            folders = _fit(known, parts, layers, roi, fold)
         for folder in folders if hosts.is_first() else ():
             print(folder)
         if known.score and hosts.is_first():
-            _score(known, part, layers, roi, fold, folders)
+            each = len(folders) // len(parts)
+            for i, (out, part) in enumerate(parts.items()):
+                here = folders[i * each : (i + 1) * each]
+                _score(known, part, out, roi, fold, here)
     return 0
 
 
-def _score(known, recording, layers, roi, fold, folders) -> None:
+def _open(known) -> dict[pathlib.Path, Recording]:
+    """Opens the recording, with each test set; folder of OUT -> recording."""
+    options, out = flags.recording_options(known), pathlib.Path(known.out)
+    if not known.tests:
+        return {out: open_recording(known.recording, **options)}
+    if known.folds:
+        raise InputError('--folds has test sets of its own; leave --tests.')
+    sets = known.tests.split(',')
+    for name in sets:
+        if not feature_folders.is_file_name(name) or sets.count(name) > 1:
+            raise InputError(f'--tests {known.tests}: name each set once.')
+    return {
+        out / name: open_recording(known.recording, **options, test=name)
+        for name in sets
+    }
+
+
+def _score(known, recording, out, roi, fold, folders) -> None:
     """Scores what was decoded for one region, and one fold."""
     if known.single_trials:
         raise InputError(
@@ -143,32 +171,32 @@ def _score(known, recording, layers, roi, fold, folders) -> None:
     train = {}
     if known.features:  # Without them nothing is z-scored.
         train = feature_folders.open_layers(known.features, names)
-    found = {
-        name: feature_scores.score_layer(
-            feature_folders.open_folder(folder, name),
-            true[name],
-            shown,
-            train.get(name),
-            seen,
+    allowed = memory.budget() / 16
+    found = (  # One layer at a time.
+        (
+            name,
+            feature_scores.score_layer(
+                feature_folders.open_folder(folder, name),
+                *(true[name], shown, train.get(name), seen, allowed),
+            ),
         )
         for name, folder in zip(names, folders)
-    }
+    )
     table = score_files.as_csv(
         feature_scores.COLUMNS, feature_scores.rows(found)
     )
     stem = '-'.join(filter(None, (recording.subject, roi, fold)))
-    path = pathlib.Path(known.out, f'{stem}.csv')
+    path = pathlib.Path(out, f'{stem}.csv')
     files.write_text(path, table)
     print(table, end='')
     print(path)
 
 
-def _fit(known, recording, layers, roi, fold):
+def _fit(known, recordings, layers, roi, fold):
     with hosts.progress('decode', None, unit='units') as show:
-        return feature_decoding.decode(
-            recording,
+        return feature_decoding.decode_sets(
+            recordings,
             known.features,
-            known.out,
             layers=layers,
             roi=roi,
             setting=feature_decoding.Setting(
@@ -180,14 +208,19 @@ def _fit(known, recording, layers, roi, fold):
         )
 
 
-def _parts(known, recording) -> Iterator[tuple[str, Recording, str]]:
-    """Yields each region's name and recording, and each fold's."""
+def _parts(
+    known, recordings
+) -> Iterator[tuple[str, dict[pathlib.Path, Recording], str]]:
+    """Yields each region's name and recordings, and each fold's."""
     rois = known.rois.split(',') if known.rois else [known.roi or 'all']
     for roi in rois:
-        part = select_roi(recording, roi) if known.rois else recording
+        parts = {
+            out: select_roi(recording, roi) if known.rois else recording
+            for out, recording in recordings.items()
+        }
         name = roi.replace('|', '+').replace(' ', '')
         if not known.folds:
-            yield name, part, ''
+            yield name, parts, ''
             continue
         check_known('fold_by', known.fold_by, splits.BY)
         if known.folds < 2 or known.from_decoders or known.fold_by == 'cluster':
@@ -196,10 +229,11 @@ def _parts(known, recording) -> Iterator[tuple[str, Recording, str]]:
                 'session, and each fits decoders of its own: leave '
                 '--from-decoders.'
             )
+        [(out, part)] = parts.items()
         groups = splits.fold_groups(part, known.fold_by, known.folds, 0, None)
         for i, group in enumerate(groups, 1):
             held = splits.hold_out(part, known.fold_by, group, None)
-            yield name, held, f'cv-fold{i}'
+            yield name, {out: held}, f'cv-fold{i}'
 
 
 def _numbers(kind: type) -> Callable[[str], int | float | tuple]:

@@ -11,25 +11,12 @@ from typing import NamedTuple
 
 from brainjax.errors import InputError, check_known
 from brainjax.io import download, files, web
+from brainjax.recordings import article_files
+from brainjax.recordings.article_files import File
 
 BASE = 'https://ndownloader.figshare.com/files'
 
 Progress = Callable[[str, int, int | None], None]
-
-
-class File(NamedTuple):
-    """One file.
-
-    Attributes:
-      name: as it is kept.
-      number: what follows the base of the address.
-      md5: its MD5 in hexadecimal, or the first digits of it; '' where it is
-        not known, so that only the name the server gives is checked.
-    """
-
-    name: str
-    number: int
-    md5: str = ''
 
 
 class Source(NamedTuple):
@@ -39,11 +26,14 @@ class Source(NamedTuple):
       about: what they are, in a few words.
       article: the figshare article that holds them.
       files: the files.
+      pattern: of the names of further ones, archives that the article's own
+        listing tells and that are unpacked.
     """
 
     about: str
     article: int
-    files: tuple[File, ...]
+    files: tuple[File, ...] = ()
+    pattern: str = ''
 
     @property
     def terms(self) -> str:
@@ -81,6 +71,25 @@ def _fmriprep(subject: str, *parts: tuple[str, int, str]) -> Source:
     )
 
 
+def _features(about: str, pattern: str) -> Source:
+    return Source(
+        f'deep image reconstruction, {about}', _DEEP, pattern=f'{pattern}.zip'
+    )
+
+
+# As files are called -> as configs and commands call these pictures.
+_DECODED = {
+    'natural-VGG19': 'natural',
+    'color_shape-VGG19': 'shape',
+    'alphabet-VGG19': 'letter',
+    'imagery-VGG19_leaky': 'imagery',
+}
+_TRUE = {
+    'ImageNetTraining': 'training',
+    'ImageNetTest': 'natural',
+    'ArtificialShapes': 'shape',
+}
+
 SOURCES = {
     'deeprecon-original-sub-01': _original('sub-01', 14830643, 14830631),
     'deeprecon-original-sub-02': _original('sub-02', 14830712, 14830697),
@@ -115,6 +124,21 @@ SOURCES = {
             File('ilsvrc_2012_mean.npy', 13004387, '28a998b8'),
         ),
     ),
+    **{
+        f'deeprecon-decoded-{kind}-s{i}': _features(
+            f'published decoded features ({kind}), subject {i}',
+            f'decodedfeatures-{called}-*-S{i}',
+        )
+        for called, kind in _DECODED.items()
+        for i in (1, 2, 3)
+    },
+    **{
+        f'deeprecon-true-{kind}': _features(
+            f'published true features of VGG19 ({kind} pictures)',
+            f'features-{called}-caffe-VGG19-*',
+        )
+        for called, kind in _TRUE.items()
+    },
     # The newer generation; the older has wrong category and image indices.
     # The numbers of subjects 2 to 4 are counted from those of 1 and 5.
     **{
@@ -153,7 +177,7 @@ def fetch(
       show_terms: called with the terms of use, the first time only.
 
     Returns:
-      The files.
+      The files; of archives that were unpacked, the folder.
     """
     check_known('recording', name, SOURCES)
     source = SOURCES[name]
@@ -162,7 +186,25 @@ def fetch(
     if not seen.exists():
         show_terms(source.terms)
         files.write_text(seen, source.terms + '\n')
+    if source.pattern:
+        return _fetch_archives(source, folder(name), base, progress)
     return fetch_files(source.files, folder(name), base, progress)
+
+
+def _fetch_archives(
+    source: Source,
+    target: pathlib.Path,
+    base: files.PathLike | None,
+    progress: Progress | None,
+) -> list[pathlib.Path]:
+    """Fetches one archive after the other; the disk holds one of them."""
+    found = article_files.find(source.article, source.pattern, target, base)
+    for file in found:
+        archive = target / file.name
+        if not article_files.unpacked(archive).exists():
+            fetch_files((file,), target, base, progress)
+            article_files.unpack(archive, target)
+    return [target]
 
 
 def fetch_files(
@@ -199,7 +241,8 @@ def fetch_files(
             f'{base.rstrip("/")}/{file.number}',
             path,
             md5=file.md5,
-            filename=file.name,
+            # A whole MD5 says more than a name, which figshare may change.
+            filename=None if len(file.md5) == 32 else file.name,
             progress=show,
         )
     return [target / file.name for file in wanted]

@@ -167,7 +167,7 @@ def test_scores_are_those_of_bdpy(folders):
                 x, y, mean=z.mean(0), std=z.std(0, ddof=1)
             )
         np.testing.assert_allclose(found.pattern, pattern, atol=1e-5)
-        [row] = feature_scores.rows({layer: found})
+        [row] = feature_scores.rows([(layer, found)])
         two_way = metrics.pairwise_identification(x, y)
         assert float(row[-1]) == pytest.approx(np.mean(two_way), abs=6e-5)
 

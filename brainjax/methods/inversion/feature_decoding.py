@@ -13,7 +13,7 @@ them see the folder OUT.
 import functools
 import hashlib
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,9 +54,25 @@ PUBLISHED = Setting()
 
 
 def decode(
-    recording: Recording,
+    recording: Recording, true: PathLike, out: PathLike, **options: Any
+) -> list[pathlib.Path]:
+    """Decodes the features of the test stimuli from their fMRI.
+
+    Args:
+      recording: already restricted to the voxels of a region.
+      true: folder with the true features of the training stimuli.
+      out: folder for the decoded features.
+      **options: of `decode_sets`.
+
+    Returns:
+      The folders OUT/LAYER/SUBJECT/ROI.
+    """
+    return decode_sets({pathlib.Path(out): recording}, true, **options)
+
+
+def decode_sets(
+    sets: Mapping[pathlib.Path, Recording],
     true: PathLike,
-    out: PathLike,
     *,
     layers: Sequence[str] | None = None,
     roi: str = 'all',
@@ -67,17 +83,17 @@ def decode(
     decoders: PathLike | None = None,
     fold: str = '',
 ) -> list[pathlib.Path]:
-    """Decodes the features of the test stimuli from their fMRI.
+    """Decodes several test sets, for which each unit is fitted once.
 
     The ridge is fitted to single training trials. A layer that the manifest
     calls whole is left as it is. The files hold what the ridge gave; whoever
     reads them corrects their spread with `linear.scaling`.
 
     Args:
-      recording: already restricted to the voxels of `roi`.
+      sets: folder for the decoded features -> recording, already restricted to
+        the voxels of `roi`; their training trials are the same.
       true: folder with the true features of the training stimuli, by their
         names; see `feature_folders.open_layers`.
-      out: folder for the decoded features.
       layers: which; None for all that `true` holds.
       roi: name for the folders.
       setting: of the ridge.
@@ -91,17 +107,21 @@ def decode(
         OUT/LAYER/SUBJECT/ROI/FOLD/decoded_features.
 
     Returns:
-      The folders OUT/LAYER/SUBJECT/ROI.
+      The folders OUT/LAYER/SUBJECT/ROI, set by set.
     """
     found = feature_folders.open_layers(true, layers)
-    shown, rows = np.unique(recording.train.stimulus, return_inverse=True)
-    names = [recording.stimuli.names[i] for i in shown]
+    recording, names, rows = _training(sets)
     for layer in found.values():
         feature_folders.check_names(layer, names)
-    labels, test = _test_trials(recording, setting.single_trials)
-    manifest = _open_manifest(recording, true, out, roi, setting, names, fold)
+    tested = [_test_trials(x, setting.single_trials) for x in sets.values()]
+    manifests = [
+        _open_manifest(each, true, out, roi, setting, names, fold)
+        for out, each in sets.items()
+    ]
     inside = (fold, 'decoded_features') if fold else ()
     fmri = np.asarray(recording.train.fmri)
+    test = np.concatenate([trials.fmri for _, trials in tested])
+    others = [hash_trials(trials) for _, trials in tested[1:]]
 
     @functools.lru_cache(maxsize=1)  # Layers share k and alpha as a rule.
     def prepare(k: int, alpha: float) -> ridge.Prepared:
@@ -109,15 +129,19 @@ def decode(
 
     @functools.lru_cache(maxsize=1)
     def decoder(k: int, alpha: float) -> decoding_blocks.Decoder:
-        return ridge.decoder(prepare(k, alpha), test.fmri, threads=threads)
+        return ridge.decoder(prepare(k, alpha), test, threads=threads)
 
     total = sum(layer.units for layer in found.values())
     folders, before = [], 0
     for name, layer in found.items():
-        folder = pathlib.Path(out, name, recording.subject, roi, *inside)
-        folders.append(folder)
+        here = [
+            pathlib.Path(out, name, each.subject, roi, *inside)
+            for out, each in sets.items()
+        ]
+        folders.append(here)
         origin = _layer_origin(layer, names)
-        if not manifest.whole(name, folder, origin):
+        there = [m.whole(name, x, origin) for m, x in zip(manifests, here)]
+        if not all(there):
             # One host chooses, as rounding could decide otherwise elsewhere.
             k, alpha = hosts.run_on_first(
                 lambda layer=layer: _choose(
@@ -128,36 +152,55 @@ def decode(
                 decoder(k, alpha),
                 layer,
                 names,
-                manifest.unfinished(name, [origin, [k, alpha]]),
+                manifests[0].unfinished(name, [origin, [k, alpha], *others]),
                 units_at_a_time,
                 lambda done, at=before, name=name: (
                     progress and progress(at + done, total, name)
                 ),
             )
-            hosts.run_on_first(
-                lambda blocks=blocks, folder=folder, layer=layer: _write(
-                    folder, labels, layer, blocks
+            made_from, start = {**origin, 'k': k, 'alpha': alpha}, 0
+            for (labels, _), folder, manifest in zip(tested, here, manifests):
+                hosts.run_on_first(
+                    lambda x=(folder, labels, layer, blocks, start): _write(*x)
                 )
-            )
-            made_from = {**origin, 'k': k, 'alpha': alpha}
-            manifest.add(name, folder, labels, made_from)
+                manifest.add(name, folder, labels, made_from)
+                start += len(labels)
         if decoders:
-            whole = manifest.made_from(name)
+            whole = manifests[0].made_from(name)
             hosts.run_on_first(
                 lambda layer=layer, name=name, whole=whole: decoder_files.write(
                     pathlib.Path(decoders, name, recording.subject, roi, fold),
                     prepare(whole['k'], whole['alpha']),
                     layer,
                     names,
-                    manifest.key(name),
+                    manifests[0].key(name),
                     threads,
                 )
             )
         if progress:
             progress(before + layer.units, total, name)
-        manifest.clear(name)
+        manifests[0].clear(name)
         before += layer.units
-    return folders
+    return [folder for each in zip(*folders) for folder in each]
+
+
+def _training(
+    sets: Mapping[pathlib.Path, Recording],
+) -> tuple[Recording, list[str], np.ndarray]:
+    """Returns the first recording, its training stimuli, that of each trial."""
+    found = []
+    for recording in sets.values():
+        train = recording.train
+        shown, rows = np.unique(train.stimulus, return_inverse=True)
+        names = [recording.stimuli.names[i] for i in shown]
+        trials = Trials(train.fmri, rows.astype(np.int32))
+        found.append((names, hash_trials(trials), recording.subject))
+        if found[0] != found[-1]:
+            raise InputError(
+                f'{recording.source} has other training trials or voxels with '
+                'one test set than with another; decode each on its own.'
+            )
+    return next(iter(sets.values())), names, rows
 
 
 def apply(
@@ -272,12 +315,13 @@ def _write(
     labels: Sequence[str],
     layer: feature_folders.Layer,
     blocks: Sequence[pathlib.Path],
+    first: int,
 ) -> None:
-    """Writes a file a picture, some pictures at a time."""
-    for start, part in decoding_blocks.rows(blocks, layer, 0, len(labels)):
-        feature_folders.write_features(
-            folder, '', labels[start : start + len(part)], part
-        )
+    """Writes a file a picture, some at a time, from a row of the blocks on."""
+    last = first + len(labels)
+    for row, part in decoding_blocks.rows(blocks, layer, first, last):
+        some = labels[row - first : row - first + len(part)]
+        feature_folders.write_features(folder, '', some, part)
 
 
 def _origin(

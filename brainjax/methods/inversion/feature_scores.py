@@ -1,16 +1,23 @@
-"""Scores of decoded features, layer by layer, as the field prints them."""
+"""Scores of decoded features, layer by layer, as the field prints them.
 
-from collections.abc import Iterator, Mapping, Sequence
+A layer is read some channels at a time, and its training pictures some at a
+time where a channel of all of them is too much.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from brainjax.evaluation import features as scores
 from brainjax.evaluation import identification
-from brainjax.io import feature_folders
+from brainjax.io import feature_folders, memory
 from brainjax.io.feature_folders import Layer
 
-UNITS_AT_A_TIME = 2**18  # Of all test pictures, in memory.
+UNITS_AT_A_TIME = 2**18  # Of all test pictures, at most.
+# What a value takes: as it is read, twice, and in float64 on its way.
+_BYTES = 40
 COLUMNS = (
     *('layer', 'units', 'pictures', 'profile_correlation'),
     *('median_profile_correlation', 'pattern_correlation', 'two_way'),
@@ -40,6 +47,7 @@ def score_layer(
     names: Sequence[str],
     train: Layer | None = None,
     train_names: Sequence[str] = (),
+    allowed: float = 2**62,
 ) -> LayerScores:
     """Scores features on disk, some channels at a time.
 
@@ -48,10 +56,14 @@ def score_layer(
       names: of these.
       train: true features of the training pictures; None for no z-scores.
       train_names: of these.
+      allowed: bytes of memory beyond the result, at least those of a channel
+        of the test pictures.
     """
+    units = memory.how_many(allowed, _BYTES * len(names), UNITS_AT_A_TIME)
+    portions = [*feature_folders.portions(true, units)]
 
     def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for start, stop in feature_folders.portions(true, UNITS_AT_A_TIME):
+        for start, stop in portions:
             yield tuple(
                 _flat(layer, names, start, stop) for layer in (decoded, true)
             )
@@ -59,7 +71,7 @@ def score_layer(
     profile = [scores.profile_correlation(*block) for block in blocks()]
     pattern = np.full(len(names), np.nan)
     if train is not None:
-        mean, std = _statistics(train, train_names)
+        mean, std = _statistics(train, train_names, portions, allowed)
         matrix = scores.pattern_similarity(blocks(), mean, std)
         pattern = np.diagonal(matrix)
     return LayerScores(
@@ -72,20 +84,37 @@ def _flat(layer: Layer, names: Sequence[str], start: int, stop: int):
     return part.reshape(len(names), -1)
 
 
-def _statistics(train: Layer, names: Sequence[str]):
+def _statistics(
+    train: Layer,
+    names: Sequence[str],
+    portions: Iterable[tuple[int, int]],
+    allowed: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each unit over training pictures."""
+    each = math.prod(train.shape[1:])
     means, stds = [], []
-    step = max(1, 2**25 // len(names))
-    for start, stop in feature_folders.portions(train, step):
-        part = _flat(train, names, start, stop)
-        means.append(part.mean(axis=0, dtype=np.float64))
-        stds.append(part.std(axis=0, ddof=1, dtype=np.float64))
+    for start, stop in portions:
+        step = memory.how_many(
+            allowed, _BYTES * (stop - start) * each, len(names)
+        )
+        some = [names[i : i + step] for i in range(0, len(names), step)]
+
+        def parts(start=start, stop=stop, some=some):
+            for chosen in some:
+                yield _flat(train, chosen, start, stop)
+
+        mean = sum(x.sum(axis=0, dtype=np.float64) for x in parts())
+        mean /= len(names)
+        # A second pass: squares less the square of a mean lose digits.
+        spread = sum(np.square(x - mean).sum(axis=0) for x in parts())
+        means.append(mean)
+        stds.append(np.sqrt(spread / (len(names) - 1)))
     return np.concatenate(means), np.concatenate(stds)
 
 
-def rows(found: Mapping[str, LayerScores]) -> Iterator[tuple]:
+def rows(found: Iterable[tuple[str, LayerScores]]) -> Iterator[tuple]:
     """Yields a row of COLUMNS for each layer; nothing where undefined."""
-    for layer, each in found.items():
+    for layer, each in found:
         profile = each.profile[np.isfinite(each.profile)]
         pattern = each.pattern[np.isfinite(each.pattern)]
         numbers = (

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from brainjax.evaluation import identification, pixels, score_files
 from brainjax.evaluation.intervals import RATE
 from brainjax.evaluation.scores import Score, make_score
-from brainjax.io import feature_folders
+from brainjax.io import feature_folders, memory
 from brainjax.io import files as files_
 from brainjax.io.feature_folders import Layer
 from brainjax.methods.data import Data, Figure, Findings
@@ -41,7 +41,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
     decoded = feature_folders.open_layers(
         fitted.folder / 'decoded' / files.DECODED, list(true)
     )
-    scores, notes = _feature_scores(fitted, decoded, true, names, config.seed)
+    scores, notes = _feature_scores(fitted, decoded, true, names, config)
     notes += files.unmoved(fitted.folder / files.DECODED)
     recovered, limits, figures = _limits(fitted, images, true, config)
     found = subsets.reconstruct(fitted, data, decoded, config)
@@ -95,30 +95,24 @@ def _feature_scores(
     decoded: Mapping[str, Layer],
     true: Mapping[str, Layer],
     names: Sequence[str],
-    seed: int,
+    config: ConfigDict,
 ) -> tuple[dict[str, Score], list[str]]:
     """Identifies pictures by their features; features.csv has all scores."""
-    train = fitted.features, fitted.train.names
-    found = {
-        layer: feature_scores.score_layer(
-            decoded[layer], true[layer], names, train[0][layer], train[1]
+    allowed = memory.budget(config.memory_gib) / 16
+    scores, table, medians = {}, [], []
+    for layer in true:
+        each = feature_scores.score_layer(
+            *(decoded[layer], true[layer], names),
+            *(fitted.features[layer], fitted.train.names, allowed),
         )
-        for layer in true
-    }
-    scores = {
-        f'two_way_{layer}': _two_way(each.similarity, seed)
-        for layer, each in found.items()
-    }
-    table = [*feature_scores.rows(found)]
+        scores[f'two_way_{layer}'] = _two_way(each.similarity, config.seed)
+        table += feature_scores.rows([(layer, each)])
+        # Units that do not vary over the pictures have no correlation.
+        if not np.isnan(each.profile).all():
+            medians.append(f'{layer} {np.nanmedian(each.profile):.2f}')
     if hosts.is_first():
         text = score_files.as_csv(feature_scores.COLUMNS, table)
         files_.write_text(fitted.folder / SCORES, text)
-    # Units that do not vary over the pictures have no correlation.
-    medians = [
-        f'{layer} {np.nanmedian(each.profile):.2f}'
-        for layer, each in found.items()
-        if not np.isnan(each.profile).all()
-    ]
     return scores, [
         'Median correlation over units of decoded and true features: '
         f'{", ".join(medians)}. {SCORES} has profile and pattern correlation '

@@ -45,7 +45,7 @@ def test_scores_are_those_of_whole_matrices(layers, monkeypatch):
         np.mean(np.delete(similarity[:, i], i) < similarity[i, i])
         for i in range(9)
     ]
-    [row] = feature_scores.rows({'x': found})
+    [row] = feature_scores.rows([('x', found)])
     told = dict(zip(feature_scores.COLUMNS, row))
     assert told['layer'] == 'x' and told['units'] == d.shape[1]
     for name, expected in (
@@ -61,5 +61,25 @@ def test_without_training_pictures_there_is_no_z_score(layers):
     (decoded, true, _), _ = layers
     found = feature_scores.score_layer(decoded, true, TEST)
     assert np.isnan(found.pattern).all() and len(found.pattern) == 9
-    [row] = feature_scores.rows({'x': found})
+    [row] = feature_scores.rows([('x', found)])
     assert row[feature_scores.COLUMNS.index('pattern_correlation')] == ''
+
+
+def test_memory_is_bounded_and_changes_nothing(layers, monkeypatch):
+    (decoded, true, train), _ = layers
+    free = feature_scores.score_layer(decoded, true, TEST, train, TRAIN)
+    most, read = [], feature_scores.feature_folders.read
+
+    def measured(layer, names, *channels):
+        found = read(layer, names, *channels)
+        most.append(found.nbytes)
+        return found
+
+    monkeypatch.setattr(feature_scores.feature_folders, 'read', measured)
+    bound = feature_scores.score_layer(
+        decoded, true, TEST, train, TRAIN, allowed=1
+    )
+    channel = true.units // true.shape[0] * 4
+    assert max(most) == len(TEST) * channel  # One, of all test pictures.
+    for mine, theirs in zip(bound, free):
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-9)
