@@ -89,6 +89,7 @@ def score_pictures(fitted, data, config):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--first-seed', type=int, default=0)
     parser.add_argument('--trials', type=int, default=100)
     parser.add_argument('--epochs', type=int, default=12)
     parser.add_argument('--arms', nargs='+', choices=ARMS, default=[*ARMS])
@@ -101,7 +102,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         workdir = pathlib.Path(args.workdir or temporary)
         results = {arm: [] for arm in args.arms}
-        for seed in range(args.seeds):
+        for seed in range(args.first_seed, args.first_seed + args.seeds):
             config = small_config(seed, args.epochs, args.trials)
             data = experiment.open_data(config)
             first = None

@@ -1,12 +1,15 @@
 """The encoder's read-out with the posterior of its weights.
 
 What the trained encoder's convolutions make of a picture are fixed features,
-in which the response is linear; beside them stand the pixels, for where few
-stimuli have taught the convolutions little. In the principal axes of these phi
-over all pictures at hand the last layer is fitted anew, with the algebra of
-`linear.bayes.encoder`: evidence chooses its regularisation, the posterior of
-its weights says how sure it is of each picture, and residuals of stimuli left
-out give the noise. The response of voxel v to a picture is then
+in which the response is linear; beside them stand the pixels. In the principal
+axes of these phi over all pictures at hand the last layer is fitted anew, with
+the algebra of `linear.bayes.encoder`: evidence chooses its regularisation, the
+posterior of its weights says how sure it is of each picture, and residuals of
+stimuli left out give the noise. Where few stimuli have taught the convolutions
+little, pixels alone, of which each voxel sees a part
+(`linear.bayes.receptive_fields`), tell more: that read-out is taken which
+tells stimuli that were left out better. The response of voxel v to a picture is
+then
 
     r_v ~ N(mean_v(x), doubt(x) t_v) + noise,   noise ~ N(0, Sigma).
 
@@ -22,7 +25,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.linear.arrays import evenly
-from brainjax.linear.bayes import likelihood
+from brainjax.linear.bayes import likelihood, receptive_fields
 from brainjax.linear.bayes import prior as priors
 from brainjax.linear.bayes.encoder import left_open
 from brainjax.methods import references
@@ -80,6 +83,7 @@ def fit(
     trials: Trials,
     images: np.ndarray,
     pictures: np.ndarray,
+    local: bool | None = None,
 ) -> tuple[Readout, str]:
     """Fits the read-out to paired trials.
 
@@ -90,6 +94,8 @@ def fit(
       trials: single ones; each voxel's variance over them is about 1.
       images: of all stimuli, [n, size, size, 3] uint8.
       pictures: unpaired, likewise.
+      local: whether it is of pixels through windows; None takes what tells
+        stimuli that were left out better.
 
     Returns:
       The read-out, and a sentence for the report.
@@ -101,19 +107,26 @@ def fit(
         predict_convolved(config, encoder, frozen, each)
         for each in (images[shown], pictures)
     )
-    scale = _scale(free, images[0].size)
-    seen, free = seen * scale, free * scale
-    basis = priors.basis(np.concatenate([free, seen]), MOST_AXES)
+    pixels = images[0].size
+    scale = _scale(free, pixels)
     fmri = np.float64(trials.fmri)
     offset = fmri.mean(axis=0)
-    found, noise = likelihood.fit(
-        priors.moments(priors.coordinates(basis, free)),
-        priors.coordinates(basis, seen),
-        fmri - offset,
-        stimulus,
-    )
+    paired = fmri - offset, stimulus
+    fits = [
+        _fit(seen * scale, free * scale, paired),
+        _fit(seen[:, -pixels:], free[:, -pixels:], paired, images[0].shape),
+    ]
+    wrong = [(found.residuals**2).mean() for _, found, _ in fits]
+    if local is None:
+        local = bool(wrong[1] < wrong[0])
+    basis, found, noise = fits[local]
+    if local:
+        others = seen.shape[1] - pixels
+        project = np.pad(basis.axes, ((0, 0), (others, 0)))
+    else:
+        project = basis.axes * scale
     readout = Readout(
-        project=basis.axes * scale,
+        project=project,
         shift=basis.axes @ basis.origin + found.centre,
         directions=found.directions,
         weights=found.weights,
@@ -125,14 +138,31 @@ def fit(
         shared=noise.shared,
         misfit=_misfit(fmri, stimulus, noise),
     )
-    note = (
-        'ED learned from draws of the encoder: a read-out of '
-        f'{len(basis.axes)} principal features with p = {found.power:g} and '
-        f'lambda = {found.noise:.3g} by evidence, {100 * noise.share:.0f} % of '
-        'the noise independent between voxels, and '
-        f'{100 * readout.misfit:.0f} % of it alike in repeats.'
-    )
+    note = _in_words(local, found, noise, readout.misfit, wrong)
     return hosts.broadcast(Readout(*map(np.float32, readout))), note
+
+
+def _fit(seen, free, paired, shape=None):
+    """Basis, encoder and noise; `shape` of pictures, for local weights."""
+    basis = priors.basis(np.concatenate([free, seen]), MOST_AXES)
+    windows = receptive_fields.NOWHERE
+    if shape:
+        windows = receptive_fields.windows(basis, shape)
+    seen, free = (priors.coordinates(basis, each) for each in (seen, free))
+    moments = priors.moments(free)
+    return basis, *likelihood.fit(moments, seen, *paired, windows=windows)
+
+
+def _in_words(local, found, noise, misfit, wrong):
+    kind = ('features', 'pixels through windows')
+    return (
+        f'ED learned from draws of the encoder: a read-out of {kind[local]} '
+        f'with p = {found.power:g} and lambda = {found.noise:.3g} by evidence '
+        f'(square error of stimuli left out {wrong[local]:.3g}; of '
+        f'{kind[not local]} {wrong[not local]:.3g}), '
+        f'{100 * noise.share:.0f} % of the noise independent between voxels, '
+        f'and {100 * misfit:.0f} % of it alike in repeats.'
+    )
 
 
 def _misfit(fmri, stimulus, noise):

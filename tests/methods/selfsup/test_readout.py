@@ -47,10 +47,10 @@ class Untrained:
     def features(self, images):
         return predict_convolved(self.config, self.module, self.frozen, images)
 
-    def fit(self, trials, images):
+    def fit(self, trials, images, local=False):
         found, note = readout.fit(
             *(self.config, self.module, self.frozen),
-            *(trials, images, PICTURES),
+            *(trials, images, PICTURES, local),
         )
         return found, note
 
@@ -145,6 +145,38 @@ def test_mean_and_doubt_are_those_of_the_posterior(changes, parts):
     assert ours[1].min() > 0
     assert doubt[shown].mean() < 0.9 * encoder.predict(found, MANY)[1].mean()
     assert 'by evidence' in note
+
+
+def test_that_readout_is_taken_which_tells_new_pictures_better(
+    untrained, parts
+):
+    """Voxels see a part of the picture, or mixtures of all features."""
+    few = parts.train.stimulus[:40]
+    every = untrained.features(parts.images)[:, : -parts.images[0].size]
+    rng = np.random.default_rng(3)
+    mixed = every @ rng.standard_normal((every.shape[1], tiny.VOXELS))
+    mixed = (mixed - mixed[few].mean(axis=0)) / mixed[few].std(axis=0)
+    noise = 0.3 * rng.standard_normal((len(few), tiny.VOXELS))
+    kinds = {
+        'pixels through windows': parts.train.fmri[:40],
+        'features': np.float32(mixed[few] + noise),
+    }
+    held_out = parts.validation
+    for kind, fmri in kinds.items():
+        trials = Trials(fmri, few)
+        taken, note = untrained.fit(trials, parts.images, None)
+        assert f'a read-out of {kind} with' in note
+        wrong = []
+        for local in (False, True):
+            found, _ = untrained.fit(trials, parts.images, local)
+            same = np.array_equal(found.project, taken.project)
+            assert same == (local == (kind != 'features'))
+            told, _ = untrained.predict(found, parts.images[held_out.stimulus])
+            truth = held_out.fmri
+            if kind == 'features':
+                truth = mixed[held_out.stimulus]
+            wrong.append(np.mean((told - truth) ** 2))
+        assert np.argmin(wrong) == (kind != 'features')
 
 
 def told(fitted, encoder):
