@@ -180,8 +180,7 @@ def measure(
     name: str,
     experiment: Experiment,
     folder: pathlib.Path,
-    again: bool,
-    wall: bool,
+    options: argparse.Namespace,
 ) -> dict:
     """Makes the files, runs the config and returns the result."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -190,7 +189,7 @@ def measure(
         experiment.write(folder)
         made.touch()
     workdir = folder / 'run'
-    if again:
+    if not options.resume:
         shutil.rmtree(workdir, ignore_errors=True)
     run = ['run', '--config', experiment.config or name, '--workdir', workdir]
     commands = [[*map(str, run), *experiment.flags(folder), *experiment.cuts]]
@@ -198,8 +197,9 @@ def measure(
         commands = experiment.arguments(folder, workdir)
     rows = []
     for command in commands:
-        found = watch([command[0], '-v', *command[1:]], folder / 'cache')
-        part = table(experiment, *found, wall)
+        arguments = [command[0], '-v', *command[1:], *options.cut]
+        found = watch(arguments, folder / 'cache')
+        part = table(experiment, *found, options.wall)
         rows += [{'command': command[0], **row} for row in part]
     peak = max(row['gib_in_full'] for row in rows)
     return {
@@ -211,7 +211,7 @@ def measure(
         'within': peak < experiment.limit,
         'hours_in_full': sum(row['seconds_in_full'] for row in rows) / 3600,
         'about': experiment.about,
-        'cuts': [*experiment.cuts],
+        'cuts': [*experiment.cuts, *options.cut],
         'checkpoints': written(workdir, experiment),
         'stages': rows,
     }
@@ -260,6 +260,14 @@ def main():
     parser.add_argument(
         '--resume', action='store_true', help='keep what the run has'
     )
+    parser.add_argument(
+        '--cut',
+        action='append',
+        default=[],
+        metavar='FLAG',
+        help='a flag of `brainjax run` that cuts it further, as --cut=--config.'
+        'decoder.batch_paired=3; what that leaves out is not added',
+    )
     options = parser.parse_args()
     module = importlib.import_module(f'stand_ins.{options.name}')
     with tempfile.TemporaryDirectory() as temporary:
@@ -268,8 +276,7 @@ def main():
             options.name,
             module.EXPERIMENT,
             folder,
-            not options.resume,
-            options.wall,
+            options,
         )
     show(result)
     write_result(options.json, result)

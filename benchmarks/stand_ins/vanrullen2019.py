@@ -12,6 +12,7 @@ PICTURES = 202_599
 DISTINCT = 2000  # Pictures; the archive repeats them under other names.
 FACES, VOXELS = 1100, 1200  # Of the simulated subject.
 TRUE_FACES, TRUE_VOXELS, LATENTS = 7943, 50_000, 1024
+TEST_TRIALS = 20 * 54
 STEPS = 2
 
 
@@ -25,12 +26,21 @@ def flags(folder: pathlib.Path) -> list[str]:
     return [f'--config.pictures.path={folder}/celeba.tar']
 
 
+# What the true recording holds more, in bytes. Its single trials lie on disk but
+# while it is opened. The sums of the time-series GLM are held twice where one
+# kind of latents is solved, and once in the model of test patterns.
+_PICTURES = (TRUE_FACES - FACES) * 128 * 128 * 3
+_TRIALS = (TRUE_FACES + TEST_TRIALS) * TRUE_VOXELS * 4
+_SUMS = (LATENTS + 23) * TRUE_VOXELS * 8
+_MAPS = 2 * (LATENTS + 1) * TRUE_VOXELS * 4  # Of VAE-GAN and PCA.
+_AFTER = _PICTURES + _MAPS
+
 EXPERIMENT = Experiment(
     about=f'{PICTURES} JPEGs of 178 x 218 px, {DISTINCT} of them distinct; '
     f'the published network and batch, {STEPS} steps; a simulated subject of '
     f'{FACES} faces and {VOXELS} voxels. Added for {TRUE_FACES} faces and '
-    f'{TRUE_VOXELS} voxels: their pictures, and the sums of the time-series '
-    'GLM for both kinds of latents, held twice while one is solved.',
+    f'{TRUE_VOXELS} voxels: their pictures, single trials while they are read, '
+    'the sums of the time-series GLM, and both maps.',
     write=write,
     flags=flags,
     cuts=(
@@ -45,10 +55,16 @@ EXPERIMENT = Experiment(
     ),
     steps={'vaegan': 50_000},
     saves={'vaegan': 50 // 10},
+    # Principal components: as many more faces, and directions for them.
+    factors={'Fit': TRUE_FACES / FACES * 1.5 * LATENTS / FACES},
     adds={
-        'vaegan': (TRUE_FACES - FACES) * 128 * 128 * 3,
-        'Score and report': (TRUE_FACES - FACES) * 128 * 128 * 3
-        + (2 * LATENTS + 23) * TRUE_VOXELS * 8 * 2,
+        'Open the recording and the pictures': _PICTURES + _TRIALS + 2 * _SUMS,
+        'vaegan': _PICTURES,
+        'Fit': _AFTER + 4 * _SUMS,
+        # Weights as float64 while latents are found.
+        'Reconstruct': _AFTER + _MAPS,
+        'Describe': _AFTER + _MAPS,
+        'Score and report': _AFTER,
     },
     limit=6.0,
 )

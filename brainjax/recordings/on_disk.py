@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.io import files, provenance
 from brainjax.io.files import PathLike
 
 BLOCK = 64 * 2**20  # Bytes that a block of trials takes as float64.
@@ -22,18 +23,20 @@ BLOCK = 64 * 2**20  # Bytes that a block of trials takes as float64.
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Table:
-    """A table of whole numbers in a .npy file, unread.
+    """A table of finite numbers in a .npy file, unread.
 
     Attributes:
       shape: [rows, columns].
       dtype: of a number.
       start: bytes before the first row.
+      largest: no number's magnitude is above it.
     """
 
     path: PathLike
     shape: tuple[int, int]
     dtype: np.dtype
     start: int
+    largest: float
 
     @property
     def row_bytes(self) -> int:
@@ -67,7 +70,8 @@ def open_table(path: PathLike) -> Table:
         raise InputError(
             f'{path} is cut off; remove it, so that it is made again.'
         )
-    return Table(path, shape, dtype, start)
+    kind = np.iinfo(dtype)
+    return Table(path, shape, dtype, start, max(-kind.min, kind.max))
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -75,7 +79,7 @@ class StoredFmri:
     """Responses in files, [trials, voxels] float32 once they are read.
 
     The value of a trial and voxel is `scale * number + offset`, computed in
-    float32. Whole numbers and finite scales make every value finite.
+    float32. Finite numbers and finite scales make every value finite.
 
     Attributes:
       tables: the files, for example one a session.
@@ -97,8 +101,7 @@ class StoredFmri:
     dtype = np.dtype(np.float32)
 
     def __post_init__(self):
-        kinds = [np.iinfo(table.dtype) for table in self.tables]
-        largest = max((max(-k.min, k.max) for k in kinds), default=0)
+        largest = max((table.largest for table in self.tables), default=0)
         # A scale is 1 / std: infinite, or nearly, for a constant voxel.
         size = abs(self.scale) * largest + abs(self.offset)
         if not (size < np.finfo(np.float32).max).all():
@@ -206,6 +209,23 @@ class StoredFmri:
 Fmri = np.ndarray | StoredFmri
 
 
+def to_disk(fmri: np.ndarray) -> StoredFmri:
+    """Writes responses into the cache folder, for a recording to read.
+
+    Args:
+      fmri: [trials, voxels] float32, finite.
+    """
+    fmri = np.ascontiguousarray(fmri, np.float32)
+    path = files.cache_folder('fmri', f'{provenance.hash_arrays(fmri)}.npy')
+    with files.atomic(path) as temporary, open(temporary, 'wb') as stream:
+        np.lib.format.write_array(stream, fmri, allow_pickle=False)
+    start = path.stat().st_size - fmri.nbytes
+    largest = float(max(fmri.max(), -fmri.min()))
+    table = Table(path, fmri.shape, fmri.dtype, start, largest)
+    one = np.ones((1, fmri.shape[1]))
+    return whole_tables((table,), one, 0 * one)
+
+
 def whole_tables(
     tables: tuple[Table, ...], scale: np.ndarray, offset: np.ndarray
 ) -> StoredFmri:
@@ -282,10 +302,15 @@ def constant_voxels(fmri: Fmri) -> np.ndarray:
 def mean_and_std(fmri: Fmri) -> tuple[np.ndarray, np.ndarray]:
     """Returns means and standard deviations (/ n), [voxels] float64 each."""
     if isinstance(fmri, np.ndarray):
-        return (
-            fmri.mean(axis=0, dtype=np.float64),
-            fmri.std(axis=0, dtype=np.float64),
-        )
+        # Some voxels at a time, for `std` makes a float64 copy.
+        step = max(1, BLOCK // (8 * len(fmri)))
+        parts = [
+            (part.mean(axis=0, dtype=float), part.std(axis=0, dtype=float))
+            for i in range(0, fmri.shape[1], step)
+            for part in [fmri[:, i : i + step]]
+        ]
+        mean, std = map(np.concatenate, zip(*parts))
+        return mean, std
     shift = total = squares = None
     for block in blocks(fmri):
         block = block.astype(np.float64)
@@ -304,7 +329,12 @@ def mean_and_std(fmri: Fmri) -> tuple[np.ndarray, np.ndarray]:
 def standardise(fmri: Fmri, mean: np.ndarray, std: np.ndarray) -> Fmri:
     """Returns (fmri - mean) / std; fMRI on disk stays on disk."""
     if isinstance(fmri, np.ndarray):
-        return ((fmri - mean) / std).astype(np.float32)
+        out = np.empty(fmri.shape, np.float32)
+        step = rows_at_once(fmri)
+        for start in range(0, len(fmri), step):  # Not all of it as float64.
+            rows = slice(start, start + step)
+            out[rows] = (fmri[rows] - mean) / std
+        return out
     return dataclasses.replace(
         fmri,
         scale=fmri.scale / std,

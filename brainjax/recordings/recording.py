@@ -257,7 +257,7 @@ def check_fmri(fmri: Fmri, where: str) -> None:
     if not np.issubdtype(fmri.dtype, np.floating):
         raise InputError(f'{where} is {fmri.dtype}; it must be floating point.')
     if not isinstance(fmri, np.ndarray):
-        return  # Whole numbers with finite scales are finite.
+        return  # Finite numbers with finite scales are finite.
     finite = np.isfinite(fmri)
     if not finite.all():
         trial, voxel = np.argwhere(~finite)[0]

@@ -217,6 +217,26 @@ def test_mean_and_std_keep_their_digits(tmp_path):
     np.testing.assert_allclose(deviation, eager.std(0), rtol=1e-9)
 
 
+def test_floats_go_to_disk_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path))
+    fmri = np.random.default_rng(0).normal(3, 2, (40, VOXELS))
+    fmri = fmri.astype(np.float32)
+    stored = on_disk.to_disk(fmri)
+    np.testing.assert_array_equal(stored[:], fmri)
+    mean, std = on_disk.mean_and_std(fmri)
+    np.testing.assert_allclose(mean, fmri.mean(0, np.float64), rtol=1e-12)
+    np.testing.assert_allclose(std, fmri.std(0, dtype=float), rtol=1e-12)
+    expected = np.float32((fmri - mean) / std)
+    np.testing.assert_array_equal(
+        on_disk.standardise(fmri, mean, std), expected
+    )
+    np.testing.assert_allclose(
+        on_disk.standardise(stored, mean, std)[:], expected, atol=1e-6
+    )
+    with pytest.raises(InputError, match='a voxel cannot be scaled'):
+        on_disk.standardise(stored, mean, 0 * std + 1e-45)
+
+
 def test_constant_voxels_are_found_and_refused(tmp_path):
     numbers = np.random.default_rng(0).integers(0, 9, (40, 3), np.int16)
     numbers[:, 1] = 7

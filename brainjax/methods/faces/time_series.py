@@ -27,6 +27,7 @@ from brainjax.recordings import (
     Recording,
     Trials,
     need_pictures,
+    on_disk,
     parse_options,
 )
 from brainjax.recordings.formats.faces import runs as faces_runs
@@ -35,6 +36,7 @@ from brainjax.recordings.on_disk import mean_and_std
 
 Coders = tuple[Callable[[np.ndarray], np.ndarray], ...]
 RESPONSES = ('trials', 'time-series')
+LARGE = 2**28  # Bytes of single trials that are not held in memory.
 _OPTIONS = ('task', 'space', 'masks')
 
 
@@ -101,7 +103,7 @@ def with_patterns(recording: Recording, config: ConfigDict) -> Recording:
 
     A pattern is the beta of all its presentations, in a model whose latents
     are principal components of the training faces: what these evoke would be
-    noise otherwise.
+    noise otherwise. Single trials go to disk where they are many.
     """
     subject = find(config)
     kept = _voxels(subject, recording)
@@ -116,8 +118,12 @@ def with_patterns(recording: Recording, config: ConfigDict) -> Recording:
     patterns = fit.betas[columns.test][:, kept]
     known = np.isfinite(patterns).all(axis=1)
     stimulus = _rows(subject.test, recording)
+    train = recording.train
+    if train.fmri.nbytes > LARGE:
+        train = dataclasses.replace(train, fmri=on_disk.to_disk(train.fmri))
     return dataclasses.replace(
         recording,
+        train=train,
         test=Trials(patterns[known], np.int32(stimulus[known])),
         # Those of single trials.
         noise_ceiling=None,

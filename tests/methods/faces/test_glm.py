@@ -24,6 +24,7 @@ from brainjax.recordings import open_recording
 from brainjax.recordings.formats.bids.responses import Timing
 from brainjax.recordings.formats.faces import runs as face_runs
 from brainjax.recordings.formats.faces.runs import Columns
+from brainjax.recordings.on_disk import StoredFmri
 
 nilearn = pytest.importorskip('nilearn.glm.first_level')
 
@@ -296,7 +297,7 @@ def test_bad_input_is_one_sentence(tmp_path):
         face_runs.find(tmp_path)
 
 
-def test_a_run_fits_the_time_series(tmp_path):
+def test_a_run_fits_the_time_series(tmp_path, monkeypatch):
     """Planted latents of test faces come back, nearer than by single trials.
 
     Pictures are sums of a few patterns, so that principal components are a
@@ -324,6 +325,9 @@ def test_a_run_fits_the_time_series(tmp_path):
     vaegan_weights.save(
         config.networks.weights, networks.initialise(config, jax.random.key(0))
     )
+    # As the single trials of a whole brain, which go to disk.
+    monkeypatch.setattr(time_series, 'LARGE', 0)
+    monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path / 'cache'))
     errors = {}
     for response in ('time-series', 'trials'):
         config.map.response = response
@@ -336,6 +340,7 @@ def test_a_run_fits_the_time_series(tmp_path):
         # The unit of single trials is that of z-scored runs.
         errors[response] = 1 - np.corrcoef(x.ravel(), target.ravel())[0, 1]
         if response == 'time-series':
+            assert isinstance(data.normalised.train.fmri, StoredFmri)
             # That of the weights and patterns is the same.
             np.testing.assert_allclose(x, target, atol=0.2 * target.std())
             assert len(data.test) == len(data.recording.test) == TESTS
