@@ -26,9 +26,9 @@ def flags(folder: pathlib.Path) -> list[str]:
     return [f'--config.pictures.path={folder}/celeba.tar']
 
 
-# What the true recording holds more, in bytes. Its single trials lie on disk but
-# while it is opened. The sums of the time-series GLM are held twice where one
-# kind of latents is solved, and once in the model of test patterns.
+# What the true recording holds more, in bytes. Its single trials lie on disk
+# but while it is opened. The sums of the time-series GLM are held twice where
+# one kind of latents is solved, and in the model of test patterns.
 _PICTURES = (TRUE_FACES - FACES) * 128 * 128 * 3
 _TRIALS = (TRUE_FACES + TEST_TRIALS) * TRUE_VOXELS * 4
 _SUMS = (LATENTS + 23) * TRUE_VOXELS * 8
