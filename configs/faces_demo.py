@@ -10,8 +10,8 @@ A simulated subject (V1 to V4 and FFA) sees 2000 generated faces once each and
 faces_6k.tar holds 6000 faces of UTKFace, or is any folder or .tar of faces
 whose names tell gender; of them 5000 are shown.
 
-Time: generated 2 minutes 19, on two CPU cores; the training with photographs
-344 CPU seconds.
+Time: generated 2 minutes 19, on two CPU cores; photographs 672 CPU seconds, of
+which the training takes more than half.
 Scores to expect of generated faces (chance), noise ceiling .70:
 
                           VAE-GAN    PCA

@@ -31,9 +31,9 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     if known.list:
         for name, source in weights.SOURCES.items():
             how = '' if source.sha256 else f' Give a copy: --from; {source.url}'
-            print(f'{name:<28}weights. {source.licence}{how}')
+            print(f'{name:<30}weights. {source.licence}{how}')
         for name, source in catalogue.SOURCES.items():
-            print(f'{name:<28}{source.about}')
+            print(f'{name:<30}{source.about}')
         return
     names = [*weights.SOURCES, *catalogue.SOURCES]
     if known.name not in names:
