@@ -18,6 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flags.add_network(parser)
     parser.add_argument('--out', required=True, metavar='DIR')
     parser.add_argument(
+        '--tests',
+        metavar='A,B',
+        help='several test sets, as of decode --tests: from FEATURES/SET to '
+        'DIR/SET',
+    )
+    parser.add_argument(
         '--subject', default='', help='of decoded features', metavar='S'
     )
     parser.add_argument(
@@ -115,15 +121,33 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _run(known: argparse.Namespace) -> int:
+    network = flags.load_network(known)
+    size = flags.picture_size(known, network)
+    for name in known.tests.split(',') if known.tests else ['']:
+        if name and not feature_folders.is_file_name(name):
+            raise InputError(f'--tests {known.tests}: {name!r} is no folder.')
+        source, out = (
+            pathlib.Path(x, name) for x in (known.features, known.out)
+        )
+        _invert(known, network, size, source, out)
+    return 0
+
+
+def _invert(
+    known: argparse.Namespace,
+    network,
+    size: int,
+    source: pathlib.Path,
+    out: pathlib.Path,
+) -> None:
+    """Inverts the features of a folder, and prints how well they agree."""
     from brainjax.methods.inversion import files, generators
     from brainjax.networks import frozen
     from brainjax.training import hosts
 
-    network = flags.load_network(known)
-    size = flags.picture_size(known, network)
-    frozen.check_provenance(known.features, network, size)
+    frozen.check_provenance(source, network, size)
     layers = feature_folders.open_layers(
-        known.features,
+        source,
         flags.network_layers(known),
         subject=known.subject,
         roi=known.roi,
@@ -135,7 +159,7 @@ def _run(known: argparse.Namespace) -> int:
             names,
             network,
             _settings(known, size),
-            known.out,
+            out,
             generators.load(known.generator, known.upper)
             if known.generator
             else None,
@@ -144,14 +168,13 @@ def _run(known: argparse.Namespace) -> int:
             lambda done, total, text: show(done, text, total),
         )
     if not hosts.is_first():
-        return 0
-    for note in files.unmoved(pathlib.Path(known.out)):
+        return
+    for note in files.unmoved(out):
         print(f'Note: {note}', file=sys.stderr)
     for layer in layers:
         mean = np.mean([each[layer] for each in errors.values()])
         print(f'{layer:20s} relative error {mean:.4f}')
-    print(pathlib.Path(known.out, 'reconstructions.npz'))
-    return 0
+    print(out / 'reconstructions.npz')
 
 
 def _scales(known: argparse.Namespace, network, layers):

@@ -101,6 +101,22 @@ def test_from_pictures_to_pictures(tmp_path, pictures, published, capsys):
     ]
 
 
+def test_several_sets_are_inverted(tmp_path, pictures, capsys):
+    for name in ('natural', 'letter'):
+        assert extract(pictures, tmp_path / 'sets' / name) == 0
+        (pictures / 'a.png').unlink(missing_ok=True)
+    capsys.readouterr()
+    sets = '--tests', 'natural,letter'
+    assert search(tmp_path / 'sets', tmp_path / 'out', *sets) == 0
+    told = capsys.readouterr().out
+    for name, shown in (('natural', 'abc'), ('letter', 'bc')):
+        path = tmp_path / 'out' / name / 'reconstructions.npz'
+        assert str(path) in told.splitlines()
+        assert ''.join(arrays.read(path)['names']) == shown
+    assert search(tmp_path / 'sets', tmp_path / 'out', '--tests', '..') == 2
+    assert "'..' is no folder" in capsys.readouterr().err
+
+
 def test_features_are_extracted_once(tmp_path, pictures):
     folder, one = tmp_path / 'features', ('--together', '1')
     assert extract(pictures, folder, *one) == 0
