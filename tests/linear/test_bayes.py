@@ -278,7 +278,8 @@ def test_without_signal_the_prior_is_what_is_known():
     spread = reference.deviation(fitted, found)
     assert spread.mean() > 0.9 * free.std(axis=0).mean()
     mean = reference.mean(fitted, found)
-    assert mean.std(axis=0).mean() < 0.3 * free.std(axis=0).mean()
+    assert fitted.choice.widening == reference.WIDENINGS[-1]
+    assert mean.std(axis=0).mean() < 0.01 * free.std(axis=0).mean()
 
 
 def test_what_averaging_does_not_reduce_is_measured_by_repeats():

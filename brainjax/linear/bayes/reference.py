@@ -20,7 +20,8 @@ from brainjax.linear.ridge import tuned
 # What the training pictures together count beside all unpaired ones.
 WEIGHTS = (0.0, 0.5, 2.0, 8.0)
 MANY = 50  # Stimuli, of which evidence tells whether weights are local.
-WIDENINGS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+# With the last, responses say nothing at all, as may be the truth.
+WIDENINGS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 1e6)
 
 
 class Reference(NamedTuple):
