@@ -97,7 +97,7 @@ EXPERIMENT = Experiment(
     about=f'{PICTURES} unpaired pictures, JPEGs of 160 x 120; two steps of '
     'each training; no pictures from fewer trials; the encoder predicts the '
     'unpaired pictures in each step and not all beforehand, whose memory is '
-    f'added; {DISTRACTORS} distractors of {PICTURES}, whose memory is added.',
+    f'added; {DISTRACTORS} distractors of {PICTURES}, which stay on disk.',
     write=write,
     flags=flags,
     cuts=(
@@ -113,8 +113,8 @@ EXPERIMENT = Experiment(
     factors={'Score and report': PICTURES / DISTRACTORS},
     adds={
         'decoder': PICTURES * VOXELS * 4,
-        # Mapped from a file: the system takes it back where it is short.
-        'Score and report': PICTURES * SIZE * SIZE * 3,
+        # Their distances to the reconstructions, and these in order.
+        'Score and report': 2 * PICTURES * PAIRS['test'][0] * 8,
     },
     limit=10,
 )

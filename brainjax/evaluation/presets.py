@@ -25,7 +25,7 @@ from brainjax.evaluation.score_notes import on_pictures
 from brainjax.evaluation.score_table import PICTURE_SCORES
 from brainjax.evaluation.scores import Scored
 from brainjax.networks import weights
-from brainjax.pictures import loading, operations
+from brainjax.pictures import loading, on_disk, operations
 
 MOST_DISTRACTORS = 50_000
 
@@ -99,6 +99,7 @@ def _weizmann(
     notes.append(f'{len(pool)} distractors from {source}.')
     # Else the target would be told by its greyness.
     pool, told = operations.alike(pool, operations.to_uint8(views[0]))
+    pool = on_disk.from_mapped(pool)  # Read batch by batch, and let go.
     notes += [f'They were {each}, as the targets are.' for each in told]
     scores = {}
     for name, distances in measures.items():
