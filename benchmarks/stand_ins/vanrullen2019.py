@@ -34,6 +34,9 @@ _TRIALS = (TRUE_FACES + TEST_TRIALS) * TRUE_VOXELS * 4
 _SUMS = (LATENTS + 23) * TRUE_VOXELS * 8
 _MAPS = 2 * (LATENTS + 1) * TRUE_VOXELS * 4  # Of VAE-GAN and PCA.
 _AFTER = _PICTURES + _MAPS
+# Half as many directions again as components, thrice while they are made
+# orthonormal.
+_BASIS = 3 * 128 * 128 * 3 * (3 * LATENTS // 2) * 4
 
 EXPERIMENT = Experiment(
     about=f'{PICTURES} JPEGs of 178 x 218 px, {DISTINCT} of them distinct; '
@@ -60,7 +63,7 @@ EXPERIMENT = Experiment(
     adds={
         'Open the recording and the pictures': _PICTURES + _TRIALS + 2 * _SUMS,
         'vaegan': _PICTURES,
-        'Fit': _AFTER + 4 * _SUMS,
+        'Fit': _AFTER + max(4 * _SUMS, _BASIS),
         # Weights as float64 while latents are found.
         'Reconstruct': _AFTER + _MAPS,
         'Describe': _AFTER + _MAPS,
