@@ -31,6 +31,7 @@ from common import write_result
 from brainjax.io import provenance
 from brainjax.recordings import Recording, Stimuli, Trials, on_disk
 from brainjax.recordings.formats import nsd
+from brainjax.recordings.formats.nsd.writing import PERCENT
 from brainjax.training.batches import indices, prefetch
 
 SESSIONS, TRIALS, VOXELS = 40, 750, 15625
@@ -49,7 +50,7 @@ def simulate(folder, sessions, trials, voxels):
         numbers = rng.standard_normal((trials, voxels), np.float32) * gain
         np.save(path, (numbers + 200).astype(np.int16))
         tables.append(on_disk.open_table(path))
-    scale = np.full((sessions, voxels), 1 / nsd.PERCENT)
+    scale = np.full((sessions, voxels), 1 / PERCENT)
     fmri = on_disk.whole_tables(tuple(tables), scale, 0 * scale)
     number = sessions * trials // REPEATS
     shared = SHARED * number // PICTURES
