@@ -14,6 +14,7 @@ from brainjax import (
     config_files,
     cross_validation,
     evaluation,
+    finished,
     model,
     results,
 )
@@ -153,15 +154,20 @@ def _run_fit(
         if is_fold and hosts.run_on_first((folder / outcomes.TOLD).exists):
             scores = folder / 'scores.json'
             return files.read_json(scores) if hosts.is_first() else {}
-        outcome, figures, fitted = _fit(config, folder, data, timings)
-        if outcome is None:
-            return {}
-        shown = results.conclude(config, folder, outcome, figures, timings)
-        if METHODS[config.method].pack:
-            model.save(folder / 'model', fitted, data, config, shown)
-        if is_fold:
-            outcomes.save(folder, outcome)
-        return shown
+
+        def make():
+            outcome, figures, fitted = _fit(config, folder, data, timings)
+            if outcome is None:
+                return {}
+            shown = results.conclude(config, folder, outcome, figures, timings)
+            if METHODS[config.method].pack:
+                model.save(folder / 'model', fitted, data, config, shown)
+            if is_fold:
+                outcomes.save(folder, outcome)
+            return shown
+
+        about = data.recording, data.others, data.problems, data.test_kept
+        return finished.once(folder, config, data.fingerprints, about, make)
 
 
 def _run_folds(
@@ -179,26 +185,34 @@ def _run_folds(
             names = cross_validation.shown(recording)
             test_subsets.rows(names, results.subsets(config))
             config_protocol.check_classes(config, recording.stimuli, names)
+            prints = {}
             if hosts.is_first():
                 prints = fingerprints(recording, loaded.pictures, *loaded[4:])
                 _claim(folder, prints, config)
         parts = [
             folder / f'fold_{i + 1}' for i in range(config.recording.folds)
         ]
-        for i, part in enumerate(parts):
-            with _timed(timings, f'Fold {i + 1}'):
-                _run_fit(
-                    cross_validation.config_of(config, i),
-                    part,
-                    functools.partial(_of_fold, config, loaded, division, i),
-                    tell,
-                )
-        if not hosts.is_first():
-            return {}
-        # From the files, whichever process wrote them.
-        outcome = cross_validation.pool([*map(outcomes.read, parts)])
-        outcome.told['fingerprints'] = prints
-        return results.conclude(config, folder, outcome, [], timings)
+
+        def make():
+            for i, part in enumerate(parts):
+                with _timed(timings, f'Fold {i + 1}'):
+                    _run_fit(
+                        cross_validation.config_of(config, i),
+                        part,
+                        functools.partial(
+                            _of_fold, config, loaded, division, i
+                        ),
+                        tell,
+                    )
+            if not hosts.is_first():
+                return {}
+            # From the files, whichever process wrote them.
+            outcome = cross_validation.pool([*map(outcomes.read, parts)])
+            outcome.told['fingerprints'] = prints
+            return results.conclude(config, folder, outcome, [], timings)
+
+        about = recording, loaded.others, loaded.notes, loaded.names
+        return finished.once(folder, config, prints, about, make)
 
 
 def _fit(
@@ -233,25 +247,30 @@ def _fit(
             )
     if not hosts.is_first():
         return None, [], fitted
-    beside, densities, told, linear = {}, [], [], {}
+    beside = references.Shown({}, [], [], {})
     if config.references:
         with _timed(timings, 'References: ridge, closed-form posterior'):
-            beside, densities, told, linear = _references(
-                data, found.references, config.seed
+            beside = references.of_run(
+                data,
+                config.seed,
+                folder / 'checkpoints' / 'references',
+                found.references,
             )
     outcome = Outcome(
         np.array(_names(data)),
         data.recording.stimuli.images[data.test.stimulus],
         images,
-        beside,
-        densities,
+        beside.images,
+        beside.densities,
         found.arrays,
         found.scores,
-        _told(data, config, found, told),
+        _told(data, config, found, beside.notes),
         checks,
         found.ceiling,
         repeats,
-        voxels=voxel_values.collect(data.recording, linear, found.voxels),
+        voxels=voxel_values.collect(
+            data.recording, beside.voxels, found.voxels
+        ),
     )
     return outcome, found.figures, fitted
 
@@ -313,30 +332,6 @@ def _note(problem: str) -> None:
 
 def _names(data: Data) -> list[str]:
     return [data.recording.stimuli.names[i] for i in data.test.stimulus]
-
-
-def _references(
-    data: Data, fitted: references.References | None, seed: int
-) -> tuple[dict, list[tuple], list[str], dict[str, np.ndarray]]:
-    """What they reconstruct, log densities, sentences, values of voxels."""
-    if len(np.unique(data.recording.train.stimulus)) < references.LEAST:
-        return (
-            {},
-            [],
-            [
-                'There are no references: they need '
-                f'{references.LEAST} training stimuli.'
-            ],
-            {},
-        )
-    fitted = fitted or references.fit(data, seed)
-    targets = data.recording.stimuli.images[data.test.stimulus]
-    return (
-        references.reconstruct(fitted, data.test.fmri),
-        [references.log_densities(fitted, data.test.fmri, targets)],
-        fitted.notes,
-        references.voxels(fitted),
-    )
 
 
 def open_data(config: ConfigDict, given: Given = NOTHING) -> Data:

@@ -25,7 +25,7 @@ FLOORS = (
     {'simulation'},
     {'evaluation'},
     {'reports', 'methods'},
-    {'outcome'},
+    {'outcome', 'finished'},
     {'cross_validation'},
     {'results'},
     {'model'},

@@ -28,7 +28,7 @@ DATA = 'data.json'
 WRITTEN = (
     *('scores.json', 'report.html', 'reconstructions.npz'),
     *('per_picture.csv', 'targets.npz', 'repeats.csv'),
-    *('outcome.npz', 'outcome.json', 'metrics.csv'),
+    *('outcome.npz', 'outcome.json', 'metrics.csv', 'finished.json'),
     *('checkpoints', 'images', 'audit', 'tensorboard', 'model'),
 )
 _ROWS = 1024  # Hashed at a time: rows may lie on disk.
@@ -44,6 +44,14 @@ def versions() -> dict[str, str]:
         **{name: importlib.metadata.version(name) for name in packages},
         'devices': f'{jax.device_count()} x {jax.devices()[0].device_kind}',
     }
+
+
+def hash_code() -> str:
+    """Returns the SHA-256 of this package's own modules."""
+    digest = hashlib.sha256()
+    for path in sorted(pathlib.Path(brainjax.__file__).parent.rglob('*.py')):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def hash_arrays(*arrays: Any) -> str:

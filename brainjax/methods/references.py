@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from brainjax.io import kept_arrays, provenance
+from brainjax.io.files import PathLike
 from brainjax.linear.arrays import evenly
 from brainjax.linear.bayes import posterior, reference
 from brainjax.linear.bayes.reference import Reference
@@ -19,6 +21,7 @@ from brainjax.recordings import Trials
 LEAST = 3  # Stimuli, of which one is held out to choose.
 MOST_TRIALS = 3000  # The posterior's time grows with their cube.
 MOST_PICTURES = 2000  # Unpaired; more hardly move a covariance.
+_IMAGES, _DENSITIES = ('bayes', 'ridge'), ('log_posterior', 'log_prior')
 
 
 class Training(NamedTuple):
@@ -48,6 +51,63 @@ class References(NamedTuple):
     notes: list[str]
 
 
+class Shown(NamedTuple):
+    """What a run tells of its references.
+
+    Attributes:
+      images: 'bayes' and 'ridge', see `reconstruct`; none without references.
+      densities: of each fit, see `log_densities`.
+      notes: sentences for the report.
+      voxels: see `voxels`.
+    """
+
+    images: dict[str, np.ndarray]
+    densities: list[tuple[np.ndarray, np.ndarray]]
+    notes: list[str]
+    voxels: dict[str, np.ndarray]
+
+
+def of_run(
+    data: Data, seed: int, folder: PathLike, fitted: References | None = None
+) -> Shown:
+    """Fits references and tells of the test pictures, once a work folder.
+
+    Args:
+      data: of `methods.data.prepare`.
+      seed: of `fit`.
+      folder: keeps what was found.
+      fitted: of `fit`, where there are such.
+    """
+    shown = data.recording.train.stimulus
+    if len(np.unique(shown)) < LEAST:
+        few = f'There are no references: they need {LEAST} training stimuli.'
+        return Shown({}, [], [few], {})
+    targets = data.recording.stimuli.images[data.test.stimulus]
+    training, *_ = given = _training(data, seed)
+    made_from = {
+        'arrays': provenance.hash_arrays(
+            *training, data.test.fmri, targets, _repeats(data)
+        ),
+        'seed': seed,
+        'code': provenance.hash_code(),
+        'versions': provenance.versions(),
+    }
+    found = kept_arrays.read(folder, made_from)
+    if found is None:
+        fitted = fitted or _fit(data, seed, *given)
+        on_targets = log_densities(fitted, data.test.fmri, targets)
+        found = reconstruct(fitted, data.test.fmri) | voxels(fitted)
+        found |= dict(zip(_DENSITIES, on_targets))
+        found['notes'] = np.array(fitted.notes)
+        kept_arrays.write(folder, made_from, found)
+    images, densities = (
+        {name: found.pop(name) for name in names}
+        for names in (_IMAGES, _DENSITIES)
+    )
+    notes = found.pop('notes').tolist()
+    return Shown(images, [(*densities.values(),)], notes, found)
+
+
 def fit(data: Data, seed: int = 0) -> References:
     """Fits ridge and posterior to the training trials of a recording.
 
@@ -55,6 +115,11 @@ def fit(data: Data, seed: int = 0) -> References:
       data: of `methods.data.prepare`, with three training stimuli at least.
       seed: of the folds inside the training stimuli.
     """
+    return _fit(data, seed, *_training(data, seed))
+
+
+def _training(data, seed):
+    """`Training`, shape of its pictures and notes."""
     train, notes = evenly_chosen(data.normalised.train)
     images = data.recording.stimuli.images
     unpaired = data.pictures[evenly(len(data.pictures), MOST_PICTURES)]
@@ -76,15 +141,18 @@ def fit(data: Data, seed: int = 0) -> References:
         stimulus,
         free.reshape(len(free), -1),
     )
-    shape = (*images.shape[1:3], channels)
-    fitted = reference.fit(*training, shape=shape, seed=seed)
+    return training, (*images.shape[1:3], channels), notes
+
+
+def _repeats(data):
     counts = np.bincount(data.recording.test.stimulus)
+    return counts[data.test.stimulus]
+
+
+def _fit(data, seed, training, shape, notes):
+    fitted = reference.fit(*training, shape=shape, seed=seed)
     return References(
-        fitted,
-        shape,
-        counts[data.test.stimulus],
-        training,
-        [_in_words(fitted), *notes],
+        fitted, shape, _repeats(data), training, [_in_words(fitted), *notes]
     )
 
 

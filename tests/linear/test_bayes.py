@@ -179,6 +179,13 @@ def test_the_posterior_is_that_of_the_joint_gaussian(world, repeats):
     np.testing.assert_allclose(
         posterior.variance(one, readout)[0], np.diag(left), atol=1e-8
     )
+    # All widenings at once, of which one is the model's own.
+    pictures, variance = posterior.of_widenings(
+        model, known, posterior.root(known), fmri, [0.3, 1.7], readout
+    )
+    np.testing.assert_allclose(pictures[1] + of.mean, expected, atol=1e-5)
+    np.testing.assert_allclose(variance[1], np.diag(left), rtol=1e-4)
+    assert (variance[0] < variance[1]).all()
     drawn = prior.from_latents(of, posterior.sample(one, 20_000, seed=1))
     np.testing.assert_allclose(np.cov(drawn[0].T), left, atol=0.12)
     candidates = world['free'][:5]

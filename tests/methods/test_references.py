@@ -48,6 +48,33 @@ def test_both_tell_pictures_apart(data, fitted):
         assert scores['two_way_pixels']['value'] > 0.65
 
 
+def test_a_run_keeps_what_they_found(data, fitted, tmp_path, monkeypatch):
+    first = references.of_run(data, 0, tmp_path, fitted)
+    images = references.reconstruct(fitted, data.test.fmri)
+    monkeypatch.setattr(
+        references.reference, 'fit', lambda *_, **__: pytest.fail('fitted')
+    )
+    again = references.of_run(data, 0, tmp_path)
+    assert again.notes == first.notes == fitted.notes
+    for found in (first, again):
+        np.testing.assert_array_equal(found.images['bayes'], images['bayes'])
+        assert {*found.voxels} == {*references.voxels(fitted)}
+        ((on_targets, prior),) = found.densities
+        assert on_targets.shape == (12, 12) and prior.shape == (12,)
+    # Of other data they are others.
+    fmri = data.test.fmri.copy()
+    fmri[0, 0] += 1
+    other = data._replace(test=dataclasses.replace(data.test, fmri=fmri))
+    fewer = data._replace(pictures=data.pictures[1:])
+    for changed, seed in ((other, 0), (fewer, 0), (data, 1)):
+        with pytest.raises(pytest.fail.Exception, match='fitted'):
+            references.of_run(changed, seed, tmp_path)
+    kept = tmp_path / 'ridge.npy'
+    kept.write_bytes(kept.read_bytes()[:-1] + b'!')
+    with pytest.raises(pytest.fail.Exception, match='fitted'):
+        references.of_run(data, 0, tmp_path)
+
+
 def test_voxels_weigh_what_a_change_of_them_changes(data, fitted):
     found = references.voxels(fitted)
     assert {*found} <= {*TITLES}

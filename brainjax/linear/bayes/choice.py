@@ -81,6 +81,7 @@ def choose(
     mean = np.zeros((*sides, *cut.shape), np.float32)
     variance = np.zeros_like(mean)
     other = np.zeros_like(cut)
+    unpaired = priors.prior(free) if free else None
     for held_out in tuned.folds(len(pictures), FOLDS, seed):
         rows, shown, test = tuned.hold_out(fmri, stimulus, held_out)
         kept, shown = np.unique(shown, return_inverse=True)
@@ -88,17 +89,22 @@ def choose(
         other[held_out] = tuned.held_out_pictures(
             fmri, stimulus, cut, held_out, [alpha]
         )[0]
-        mixed = [priors.mixed(free, seen[kept], weight) for weight in weights]
+        mixed = [
+            unpaired
+            if unpaired and not weight
+            else priors.mixed(free, seen[kept], weight)
+            for weight in weights
+        ]
         for place, (windows, *like) in enumerate(fitted.values()):
             encoder, noise = likelihood.fit(
                 free, seen[kept], rows, shown, like, windows
             )
-            known = {  # Whatever the prior.
-                count: posteriors.precision(
+            known = {}  # Whatever the prior.
+            for count in np.unique(repeats):
+                told = posteriors.precision(
                     encoder, noise, count, encoder.doubt
                 )
-                for count in np.unique(repeats)
-            }
+                known[count] = told, posteriors.root(told)
             for i, prior in enumerate(mixed):
                 model = posteriors.model(prior, encoder, noise)
                 found = _estimates(
@@ -133,20 +139,15 @@ def _estimates(basis, model, known, shown, widenings):
     """Means and variances [widenings, n, pixels] of held-out stimuli."""
     prior, (fmri, repeats) = model.prior, shown
     readout = priors.readout(basis, prior)
-    origin = priors.pictures(basis, prior.mean[None])
-    shape = len(widenings), len(fmri), readout.shape[0]
+    shape = len(widenings), len(fmri), len(readout)
     mean, variance = (np.empty(shape, np.float32) for _ in range(2))
-    for count, precision in known.items():
+    for count, told in known.items():
         rows = repeats == count
-        for j, widening in enumerate(widenings):
-            model = model._replace(widening=widening)
-            z, told = posteriors.estimate(model, precision, fmri[rows])
-            one = posteriors.Posterior(
-                z, np.zeros(len(z), int), [told], model.seen
-            )
-            mean[j, rows] = z @ readout.T + origin
-            variance[j, rows] = posteriors.variance(one, readout)
-    return mean, variance
+        mean[:, rows], each = posteriors.of_widenings(
+            model, *told, fmri[rows], widenings, readout
+        )
+        variance[:, rows] = each[:, None]
+    return mean + priors.pictures(basis, prior.mean[None]), variance
 
 
 def best_part(

@@ -13,6 +13,7 @@ averaging does not reduce: the uncertainty of the encoder's weights, and what a
 linear encoder cannot say (`noise.lasting`).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from brainjax.linear.bayes.noise import (
 from brainjax.linear.bayes.prior import Prior
 
 STEPS = 2  # From the prior's uncertainty to that at the estimate.
+TINY = 1e-13  # Of the largest eigenvalue: rounding.
 RATIO = 1.2  # Uncertainties closer than this share one factorisation.
 
 
@@ -137,6 +139,61 @@ def estimate(
     solved = np.linalg.solve(inner, np.column_stack([g.T, information]))
     told = solved[:, len(fmri) :]
     return solved[:, : len(fmri)].T @ model.seen, (told + told.T) / 2
+
+
+class Root(NamedTuple):
+    """F = root @ root', and what undoes it in the range of F.
+
+    Attributes:
+      root: [k, m].
+      inverse: [m, k].
+    """
+
+    root: np.ndarray
+    inverse: np.ndarray
+
+
+def root(known: Precision) -> Root:
+    """Returns a root of what responses say of b, for `of_widenings`."""
+    values, vectors = np.linalg.eigh(known.information)
+    keep = values > TINY * values[-1]
+    values, vectors = np.sqrt(values[keep]), vectors[:, keep]
+    return Root(vectors * values, vectors.T / values[:, None])
+
+
+def of_widenings(
+    model: Model,
+    known: Precision,
+    root: Root,
+    fmri: np.ndarray,
+    widenings: Sequence[float],
+    readout: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means and variances of readout @ z for many widenings at once.
+
+    One eigendecomposition serves all: with F = R R' and R' H H' R = U D U',
+    T = R U (w + D)^-1 U' R' and m = H' R U (w + D)^-1 U' R^-1 (g - F b_0),
+    F and g those of widening 1.
+
+    Args:
+      model: its own widening is not asked.
+      known, root: of `precision`, `root`.
+      fmri: [n, voxels].
+      widenings: w.
+      readout: [m, q].
+
+    Returns:
+      [widenings, n, m] and [widenings, m].
+    """
+    seen = root.root.T @ model.seen
+    values, turn = np.linalg.eigh(seen @ seen.T)
+    g = fmri @ known.collect.T - known.information @ model.offset
+    g = g @ root.inverse.T @ turn
+    told = np.float32(turn.T @ seen) @ readout.T
+    rest = 1 / (np.array(widenings)[:, None] + values.clip(0))
+    mean = np.float32(g * rest[:, None]) @ told
+    prior = (readout**2).sum(axis=1)
+    return mean, (prior - np.float32(rest) @ told**2).clip(0)
 
 
 def slopes(model: Model, known: Precision) -> np.ndarray:

@@ -20,7 +20,7 @@ they are looked at.
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
+from scipy import sparse, special
 
 from brainjax.linear.arrays import evenly
 from brainjax.linear.bayes import encoder as encoders
@@ -33,10 +33,12 @@ SIDE = 28
 WIDTHS = ((0.1, 8), (0.2, 5), (0.35, 3))
 ROUNDS = 30  # Of expectation maximisation over windows.
 MOST_VOXELS = 500  # That tell how often each window is right.
+MOST_JUDGES = 2000  # Voxels that tell powers apart.
 # Of a voxel's mixture, and of its largest part: less than both is left out.
 LEAST = 0.01, 0.1
 NEVER = 1e-12  # For the logarithm of a part that is 0.
 FEW = 3  # Each third window.
+SELDOM = 0.01  # Of voxels; windows that together are right for less.
 HELD = 0.999  # Of the variance of features.
 SMALLEST = 1e-4  # Of the kernel's trace, that is of lambda's scale.
 LEAST_WEIGHTS = 1e-6  # Of the largest variance of weights.
@@ -124,28 +126,37 @@ def fit(
       the mixture.
     """
     seen = encoders.seen(pictures, fmri, stimulus)
-    response = np.float32(seen.root * seen.averages)
     if like is None:
+        few, many = (
+            _of_voxels(seen, evenly(fmri.shape[1], most))
+            for most in (MOST_VOXELS, MOST_JUDGES)
+        )
         # A few windows tell powers apart.
+        some = slice(0, None, FEW)
         power = max(
             POWERS,
             key=lambda power: _total(
-                _evidence(
-                    _designs(looked, seen, prior, power, FEW), response, seen
-                )
+                _designs(looked, seen, prior, power, some), few, many
             ),
         )
+        designs = _designs(looked, seen, prior, power)
+        parts = _parts(_evidence(designs, few))
+        used = _common(parts)
+        designs = [designs[i] for i in used]
     else:
-        power = like.power
-    designs = _designs(looked, seen, prior, power)
-    logs = _evidence(designs, response, seen)
-    parts = _parts(logs) if like is None else like.parts
-    logs += _log(parts)
-    total = special.logsumexp(logs, axis=(0, 1))
-    share = np.exp(logs - total)  # [windows, lambdas, voxels]
+        power, parts, _ = like
+        used = _common(parts)
+        designs = _designs(looked, seen, prior, power, used)
+    share = _evidence(designs, seen)
+    share += _log(parts[used])
+    largest = share.max(axis=(0, 1))
+    share = np.exp(np.subtract(share, largest, out=share), out=share)
+    total = share.sum(axis=(0, 1))
+    evidence = (largest + np.log(total)).sum(dtype=np.float64)
+    share /= total
     share[share < np.minimum(LEAST[0], LEAST[1] * share.max(axis=(0, 1)))] = 0
     share /= share.sum(axis=(0, 1))
-    weights, left_out, doubt = _mixed(looked, designs, response, seen, share)
+    weights, left_out, doubt = _mixed(looked, designs, seen, share)
     whole = encoders.fit(pictures, prior, fmri, stimulus, powers=[power])
     noise = 1 / (share / np.array(LAMBDAS)[:, None]).sum(axis=(0, 1)).mean()
     directions, weights = _compressed(prior, weights)
@@ -155,30 +166,47 @@ def fit(
         directions=directions,
         weights=weights,
         residuals=fmri + (left_out - seen.averages)[stimulus],
-        evidence=float(total.sum()),
+        evidence=float(evidence),
         mixture=Mixture(power, parts, float(1 - share[0].sum(axis=0).mean())),
     )
+
+
+def _of_voxels(seen, some):
+    return seen._replace(
+        averages=seen.averages[:, some], energy=seen.energy[some]
+    )
+
+
+def _common(parts):
+    """Windows that are right now and then, and that of the whole picture."""
+    often = parts.sum(axis=1)
+    order = np.argsort(often)
+    seldom = order[np.cumsum(often[order]) < SELDOM]
+    return np.setdiff1d(np.arange(len(parts)), seldom[seldom > 0])
 
 
 class _Design(NamedTuple):
     """The features of the training stimuli through one window.
 
-    The rows root * a / size are left * sqrt(squares) @ v', and `right` is what
-    v is in averaged pixels, with the size in it.
+    The rows root * a / size are left * sqrt(squares) @ v', where v is right *
+    sqrt(squares) in leading features, and window * (spread @ right) is how
+    responses told of left become weights of averaged pixels.
     """
 
     left: np.ndarray  # [stimuli, r]
     squares: np.ndarray  # [r]
-    right: np.ndarray  # [pixels, r]
+    right: np.ndarray  # [q, r], with the size in it
+    spread: np.ndarray  # [pixels, q], one of all windows
+    window: np.ndarray  # [pixels]
 
 
-def _designs(looked, seen, prior, power, step=1):
-    """Designs of windows; each `step`th of them."""
+def _designs(looked, seen, prior, power, some=slice(None)):
+    """Designs of windows; of `some` of them."""
     spread = looked.axes.T @ np.float32(_leading(prior, power).T)
     centred = np.float32(seen.pictures - seen.centre) @ looked.axes
     return [
         _design(window, centred, spread, seen)
-        for window in looked.windows[::step]
+        for window in looked.windows[some]
     ]
 
 
@@ -197,28 +225,33 @@ def _design(window, centred, spread, seen):
     squares, vectors = np.linalg.eigh(rows @ rows.T if wide else rows.T @ rows)
     keep = squares > SMALLEST
     squares, vectors = squares[keep], vectors[:, keep]
-    singular = np.sqrt(squares)
     if wide:
-        left, right = vectors, rows.T @ vectors / singular
+        left, right = vectors, rows.T @ vectors / squares
     else:
-        left, right = rows @ vectors / singular, vectors
-    right = window[:, None] * (spread @ right) / np.float32(size)
-    return _Design(left, np.float64(squares), right)
+        singular = np.sqrt(squares)
+        left, right = rows @ vectors / singular, vectors / singular
+    right /= np.float32(size)
+    return _Design(left, np.float64(squares), right, spread, window)
 
 
-def _evidence(designs, response, seen):
+def _evidence(designs, seen):
     """Log marginal likelihoods [windows, lambdas, voxels] float32."""
-    shape = len(designs), len(LAMBDAS), response.shape[1]
+    shape = len(designs), len(LAMBDAS), seen.averages.shape[1]
     found = np.empty(shape, np.float32)
+    response = np.float32(seen.root * seen.averages)
     for out, design in zip(found, designs):
         told = design.left.T @ response
         variance, logs = _scales(design.squares, told, seen)
-        out[:] = -0.5 * (seen.freedom * np.log(variance) + logs[:, None])
+        np.log(variance, out=out)
+        out *= np.float32(-seen.freedom / 2)
+        out -= np.float32(logs / 2)[:, None]
     return found
 
 
-def _total(logs):
-    return special.logsumexp(logs + _log(_parts(logs)), axis=(0, 1)).sum()
+def _total(designs, few, many):
+    """Log marginal likelihood of many voxels, windows weighed by a few."""
+    logs = _log(_parts(_evidence(designs, few))) + _evidence(designs, many)
+    return special.logsumexp(logs, axis=(0, 1)).sum(dtype=np.float64)
 
 
 def _log(parts):
@@ -226,68 +259,73 @@ def _log(parts):
 
 
 def _scales(squares, told, seen):
-    """t [lambdas, voxels], and log determinants [lambdas]."""
+    """t [lambdas, voxels] float32, and log determinants [lambdas]."""
     lambdas = np.array(LAMBDAS)[:, None]
     total = squares + lambdas
     energy = told**2
-    rest = (seen.energy - energy.sum(axis=0)).clip(0)
-    variance = np.float32(1 / total) @ energy + rest / np.float32(lambdas)
+    rest = np.float32((seen.energy - energy.sum(axis=0)).clip(0))
+    variance = np.float32(1 / total) @ energy
+    variance += rest / np.float32(lambdas)
+    variance /= np.float32(seen.freedom)
     logs = np.log(total).sum(axis=1)
     logs += (seen.freedom - len(squares)) * np.log(lambdas[:, 0])
-    return variance / np.float32(seen.freedom), logs
+    return variance, logs
 
 
 def _parts(logs):
-    """How often each window and lambda is right, by some of the voxels."""
-    some = logs[..., evenly(logs.shape[-1], MOST_VOXELS)]
-    parts = np.full(some.shape[:2], 1 / some[..., 0].size)
+    """How often each window and lambda is right."""
+    parts = np.full(logs.shape[:2], 1 / logs[..., 0].size)
     for _ in range(ROUNDS):
-        told = some + np.log(parts + NEVER)[..., None]
+        told = logs + _log(parts)
         told -= told.max(axis=(0, 1))
         told = np.exp(told, out=told)
         parts = (told / told.sum(axis=(0, 1))).mean(axis=-1, dtype=np.float64)
     return parts
 
 
-def _mixed(looked, designs, response, seen, share):
+def _mixed(looked, designs, seen, share):
     """Weights [Q, voxels], residuals of averages, doubt [voxels].
 
     Residuals [stimuli, voxels] are of predictions with the stimulus left out,
     and doubt is the variance of these, within parts of the mixture and between
     them, on average over trials.
     """
-    voxels = seen.averages.shape[1]
-    weights = np.zeros((len(looked.axes), voxels), np.float32)
-    mean, square = (np.zeros(seen.averages.shape) for _ in range(2))
-    within = np.zeros(voxels)
-    for (left, squares, right), part in zip(designs, share):
-        if not part.any():
+    # A row a voxel, since each window is that of some voxels.
+    averages = np.ascontiguousarray(seen.averages.T)
+    root, lambdas = seen.root[:, 0], np.array(LAMBDAS)
+    pixels = np.zeros((len(averages), looked.axes.shape[1]), np.float32)
+    mean, square = (np.zeros(averages.shape) for _ in range(2))
+    within = np.zeros(len(averages))
+    for (left, squares, right, spread, window), part in zip(designs, share):
+        voxel, which = np.nonzero(part.T)
+        if not len(voxel):
             continue
-        told = left.T @ response
-        variance, _ = _scales(squares, told, seen)
-        slopes = np.zeros_like(told)
-        for noise, weight, scale in zip(LAMBDAS, part, variance):
-            used = np.flatnonzero(weight)
-            if not len(used):
-                continue
-            known = squares / (squares + noise)
-            # As in `encoder.fit`: the hat matrix tells what is left out.
-            leverage = left**2 @ known + seen.repeats / seen.trials
-            kept = np.float32(known)[:, None] * told[:, used]
-            wrong = seen.root * seen.averages[:, used] - left @ kept
-            wrong /= seen.root * (1 - leverage)[:, None]
-            found = seen.averages[:, used] - wrong
-            weight = weight[used]
-            mean[:, used] += weight * found
-            square[:, used] += weight * found**2
-            open_ = noise * leverage / (1 - leverage) / seen.repeats
-            within[used] += weight * scale[used] * seen.over_trials(open_)
-            slopes[:, used] += weight * kept
-        slopes /= np.float32(np.sqrt(squares))[:, None]
-        weights += (looked.axes @ right) @ slopes
-    between = (square - mean**2).clip(0)
-    doubt = within + seen.over_trials(between)
-    return np.float64(weights), seen.averages - mean, doubt
+        part = part[which, voxel]
+        known = squares / (squares + lambdas[:, None])
+        # As in `encoder.fit`: the hat matrix tells what is left out.
+        leverage = known @ (left**2).T + seen.repeats / seen.trials
+        rest = 1 / (1 - leverage)
+        open_ = lambdas * seen.over_trials((leverage * rest / seen.repeats).T)
+        used, voxel = np.unique(voxel, return_inverse=True)
+        shown = averages[used]
+        told = np.float32(shown * root) @ left
+        scale, _ = _scales(squares, told.T, _of_voxels(seen, used))
+        kept = told[voxel]
+        kept *= np.float32(known)[which]
+        found = kept @ (left / root[:, None].astype(np.float32)).T
+        found -= np.float32(shown)[voxel]
+        found *= np.float32(rest)[which]
+        found += np.float32(shown)[voxel]
+        total = sparse.csr_array(
+            (part, (voxel, np.arange(len(voxel)))), (len(used), len(voxel))
+        )
+        mean[used] += total @ found
+        square[used] += total @ np.square(found, out=found)
+        within[used] += total @ (scale[which, voxel] * open_[which])
+        right = (spread @ right) * window[:, None]
+        pixels[used] += (total @ kept) @ right.T
+    doubt = (square - mean**2).clip(0) @ seen.repeats / seen.trials + within
+    return looked.axes @ pixels.T, seen.averages - mean.T, doubt
 
 
 def _compressed(prior, weights):
@@ -297,7 +335,7 @@ def _compressed(prior, weights):
     responses to pictures of the prior too little to be seen.
     """
     inward = prior.axes / prior.std[:, None]
-    told = (prior.axes * prior.std[:, None]) @ weights
-    values, vectors = np.linalg.eigh(told @ told.T)
+    told = np.float32(prior.axes * prior.std[:, None]) @ weights
+    values, vectors = np.linalg.eigh(np.float64(told @ told.T))
     vectors = vectors[:, values > LEAST_WEIGHTS * values[-1]][:, ::-1]
-    return vectors.T @ inward, vectors.T @ told
+    return vectors.T @ inward, np.float64(np.float32(vectors).T @ told)
