@@ -35,7 +35,11 @@ from brainjax.reports import figures
 CONFIG = pathlib.Path(__file__).parents[1] / 'configs' / 'digits69.py'
 ALPHA = 1000.0
 USUAL = -1
-SCORES = ('pixcorr', 'two_way', 'two_way_within_class')
+SCORES = {  # And what they can be.
+    'pixcorr': intervals.CORRELATION,
+    'two_way': intervals.RATE,
+    'two_way_within_class': intervals.RATE,
+}
 
 
 def ridge(train_fmri, train_images, test_fmri, alpha=ALPHA):
@@ -113,13 +117,18 @@ def summarise(stimuli, rows, images):
                     ('value', 'low', 'high'),
                     (
                         float(values[name].mean()),
-                        *intervals.interval(values[name]),
+                        *intervals.interval(
+                            values[name],
+                            (low - high, high - low)
+                            if side == 'difference'
+                            else (low, high),
+                        ),
                     ),
                 )
             )
             for side, values in scores.items()
         }
-        for name in SCORES
+        for name, (low, high) in SCORES.items()
     }
 
 
