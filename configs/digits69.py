@@ -30,8 +30,8 @@ What ED gains, by folds of the command line (12 CPU minutes each with ten):
       --config.recording.path=digits69.mat --config.pictures.path=digits69.mat \
       --config.recording.folds=10 --config.decoder.encoder_decoder=0.0
 
-Before draws, ten folds, 100 pictures: pixel correlation .803 against .788, +.016 (+.006
-+.027); two-way .962 against .956, +.006 (-.001 +.014); SSIM +.038 (+.024
+Before draws, ten folds, 100 pictures: pixel correlation .803 against .788,
++.016 (+.006 +.027); two-way .962 against .956, +.006 (-.001 +.014); SSIM +.038 (+.024
 +.052). With three folds, which train on 67 digits instead of 90, ED gains
 twice as much: pixel correlation .797 against .765, +.031 (+.021 +.043);
 two-way +.013 (+.002 +.025).
@@ -47,8 +47,9 @@ and .958, the ridge .721 and .883, and, tried afterwards, D without ED .775
 and .950. Later, in three other folds of these 90, ED from draws had .807, from
 predictions of the trained encoder .794, the closed form .778. A first draft had
 been scored on the usual test set before; nothing was chosen by that. The
-settings then stayed as they are for the ten folds. The trials that nine of those test on took part in the choice; only the usual
-split, which is also fold 9, is free of it.
+settings then stayed as they are for the ten folds. The trials that nine of
+those test on took part in the choice; only the usual split, which is also fold
+9, is free of it.
 """
 
 from brainjax.methods.selfsup.config import gaziv2022
