@@ -3,22 +3,29 @@
 import gc
 import os
 import pathlib
-import resource
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 # Several tests run at once: threads of one that wait for cores that another
 # has slow both tenfold. Read when NumPy is imported.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 import jax
+import psutil
 import pytest
 
 # To compile takes most of the time of most tests: half of it so, and what is
 # compiled is as right, but slower. Without XLA's fusion emitters it takes a
 # third, but the gradient of the encoder's batch norm is then wrong (jax 0.10,
 # tests/parity). Read when JAX first looks for devices.
-os.environ['XLA_FLAGS'] = (
-    f'--xla_backend_optimization_level=0 {os.environ.get("XLA_FLAGS", "")}'
-)
+# Once only: what is compiled under other flags is compiled anew, and a process
+# of xdist has them from its parent.
+FLAGS = os.environ.get('XLA_FLAGS', '').split()
+if not any('xla_backend_optimization_level' in flag for flag in FLAGS):
+    FLAGS.insert(0, '--xla_backend_optimization_level=0')
+os.environ['XLA_FLAGS'] = ' '.join(FLAGS)
+
+# To trace makes so many objects that to look for cycles among them takes a
+# tenth of the time.
+gc.set_threshold(50_000, 20, 20)
 
 TESTS = pathlib.Path(__file__).parent
 REPOSITORY = TESTS.parent
@@ -29,7 +36,7 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
 jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
 
 
-LARGE = 2_000_000  # Kilobytes.
+LARGE = 2_000_000_000  # Bytes.
 
 
 @pytest.fixture(autouse=True, scope='module')
@@ -40,7 +47,7 @@ def forget_compiled():
     many times slower. What is needed again is in the compilation cache.
     """
     yield
-    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > LARGE:
+    if psutil.Process().memory_info().rss > LARGE:
         jax.clear_caches()
         gc.collect()
 

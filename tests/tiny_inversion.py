@@ -19,8 +19,8 @@ def get_config(**changes):
         steps=40,
         boxed=False,
         blur=(1.0, 0.3),
-        together=10,
-        recovered=3,
+        together=6,  # Of 12: every block is compiled as the first.
+        recovered=6,
     )
     c.simulated.update(
         n_train=250,

@@ -256,10 +256,10 @@ def test_a_run_sees_what_features_are_extracted_from(tmp_path, capsys, fit):
         image = rng.integers(0, 256, (30, 50, 3), np.uint8)
         Image.fromarray(image).save(folder / f'{name}.png')
     [path, *_], _ = conversion.convert(recording, tmp_path / 'x.h5', 'bdata')
-    more = ('--centre',) if fit == 'centre' else ()
+    more = ('--size', '16', *(('--centre',) if fit == 'centre' else ()))
     assert extract(folder, tmp_path / 'features', *more) == 0
     config = shen2019()
-    config.size = config.network.size = 32
+    config.size = config.network.size = 16
     config.network.update(weights='squeezenet', layers=LAYERS.split(','))
     config.recording.update(path=str(path), images=str(folder))
     config.decoding.update(k=10, scaling='about_training_mean')
@@ -286,7 +286,7 @@ def test_a_run_sees_what_features_are_extracted_from(tmp_path, capsys, fit):
     only.mkdir()
     for name in names:
         (only / f'{name}.png').symlink_to(folder / f'{name}.png')
-    assert extract(only, tmp_path / 'train') == 0
+    assert extract(only, tmp_path / 'train', *more) == 0
     decoded = tmp_path / 'decoded'
     assert (
         main(
@@ -298,7 +298,7 @@ def test_a_run_sees_what_features_are_extracted_from(tmp_path, capsys, fit):
         == 0
     )
     options = (
-        *('--blur', '0'),
+        *('--blur', '0', '--size', '16'),
         *('--subject', data.recording.subject, '--roi', 'all'),
         *(
             '--scaling',

@@ -12,8 +12,10 @@ import sys
 import time
 
 import device_losses
+import jax
 import numpy as np
 import pytest
+import tiny_training
 from conftest import TESTS
 from processes import environment, free_port, run
 
@@ -36,9 +38,16 @@ def numbers(done):
     return found
 
 
+def alone(folder):
+    """The numbers of one host, in this process."""
+    state, history = tiny_training.run(folder, validate=tiny_training.score_of)
+    leaves = jax.tree.leaves(state.replace(key=jax.random.key_data(state.key)))
+    return {'history': history, 'state': leaves}
+
+
 @pytest.fixture(scope='module')
 def undisturbed(tmp_path_factory):
-    return numbers(training(1, tmp_path_factory.mktemp('one')))
+    return alone(tmp_path_factory.mktemp('one'))
 
 
 def assert_same(found, undisturbed):
@@ -50,11 +59,10 @@ def assert_same(found, undisturbed):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize('processes', [2, 4])
-def test_hosts_give_the_numbers_of_one(tmp_path, undisturbed, processes):
-    assert_same(numbers(training(processes, tmp_path)), undisturbed)
+def test_hosts_give_the_numbers_of_one(tmp_path, undisturbed):
+    assert_same(numbers(training(2, tmp_path)), undisturbed)
     # And the same checkpoint, which one process reads.
-    assert_same(numbers(training(1, tmp_path)), undisturbed)
+    assert_same(alone(tmp_path), undisturbed)
 
 
 @pytest.mark.parametrize(('lost', 'then'), [(1, 4), (0, 1)])
@@ -76,7 +84,8 @@ def test_lost_host_ends_the_others_and_the_run_goes_on_with_any_number(
     assert lost == 0 or 'stack trace' not in err
     with manager(tmp_path) as m:
         assert m.latest_step() in (5, 10)
-    assert_same(numbers(training(then, tmp_path)), undisturbed)
+    found = numbers(training(then, tmp_path)) if then > 1 else alone(tmp_path)
+    assert_same(found, undisturbed)
 
 
 def test_signal_to_one_host_saves_and_stops_all(tmp_path, undisturbed):

@@ -381,8 +381,7 @@ def test_a_run_audits_its_own_method(tmp_path):
     import tiny
 
     c = tiny.get_config()
-    c.encoder.update(epochs=1, steps=10)
-    c.decoder.update(epochs=2, steps=15)
+    c.encoder.epochs, c.decoder.epochs = 1, 2
     c.audit.update(on=True, clusters=2, seeds=1)
     results = experiment.run(c, tmp_path / 'run')
     rows = {row['check']: row for row in results['audit']}

@@ -47,12 +47,19 @@ def test_a_run_writes_draws_their_mean_and_how_sure_they_are(finished):
     assert json.loads((folder / 'scores.json').read_text())['scores']
 
 
-def test_draws_that_were_kept_are_those_that_are_made(tmp_path):
+@pytest.fixture(scope='module')
+def fitted_to_discs(tmp_path_factory):
+    """Data, config, folder and what was fitted there."""
     data, config = tiny_posterior.data(), tiny_posterior.get_config()
-    fitted = method.fit(data, config, tmp_path)
+    folder = tmp_path_factory.mktemp('discs')
+    return data, config, folder, method.fit(data, config, folder)
+
+
+def test_draws_that_were_kept_are_those_that_are_made(fitted_to_discs):
+    data, config, folder, fitted = fitted_to_discs
     first = method.draw(fitted, data.test.fmri, config)
     kept = max(
-        (tmp_path / 'draws').glob('*.npz'),
+        (folder / 'draws').glob('*.npz'),
         key=lambda path: path.stat().st_mtime,
     )
     written = kept.stat().st_mtime_ns
@@ -66,9 +73,10 @@ def test_draws_that_were_kept_are_those_that_are_made(tmp_path):
     assert difference.max() <= 1
 
 
-def test_a_reconstruction_is_as_much_of_either_mean_as_was_chosen(tmp_path):
-    data, config = tiny_posterior.data(), tiny_posterior.get_config()
-    fitted = method.fit(data, config, tmp_path)
+def test_a_reconstruction_is_as_much_of_either_mean_as_was_chosen(
+    fitted_to_discs, tmp_path
+):
+    data, config, _, fitted = fitted_to_discs
     assert fitted.part in (0, 0.25, 0.5, 0.75, 1)
     fmri = data.test.fmri
     closed = references.reconstruct(fitted.references, fmri)['bayes']
