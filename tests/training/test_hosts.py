@@ -36,19 +36,18 @@ def made(printed):
     return [line for line in lines if not line.startswith('[Gloo]')]
 
 
-@pytest.mark.parametrize('processes', [2, 3])
 def test_hosts_share_the_blocks_and_make_the_same_files(
-    tmp_path, true, undisturbed, processes
+    tmp_path, true, undisturbed
 ):
-    done = run(processes, PROGRAM, true, tmp_path)
-    assert [status for status, _, _ in done] == [0] * processes, done
+    done = run(2, PROGRAM, true, tmp_path)
+    assert [status for status, _, _ in done] == [0, 0], done
     found, blocks = undisturbed
     assert tree(tmp_path) == found
     *blocks, errors = blocks
     told = [made(printed) for _, printed, _ in done]
     assert {lines.pop() for lines in told} == {errors}
     assert sorted(itertools.chain(*told)) == sorted(blocks)
-    fair = len(blocks) / processes
+    fair = len(blocks) / 2
     assert all(abs(len(lines) - fair) < 3 for lines in told)
 
 

@@ -122,7 +122,7 @@ def test_blocks_that_are_done_are_not_searched_again(
 
 
 def test_killed_at_random_and_restarted(tmp_path, layers):
-    del layers
+    run(layers, tmp_path / 'whole', together=1)
     script = tmp_path / 'script.py'
     script.write_text(
         'import sys, jax\n'
@@ -138,7 +138,6 @@ def test_killed_at_random_and_restarted(tmp_path, layers):
     def start(out):
         return subprocess.Popen([sys.executable, script, out])
 
-    assert start(tmp_path / 'whole').wait() == 0
     whole = tree(tmp_path / 'whole')
     out = tmp_path / 'out'
     process = start(out)
