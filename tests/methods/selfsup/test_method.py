@@ -28,8 +28,11 @@ from brainjax.reports import draw
 
 
 def one_epoch(folder, recording=None, **changes):
-    """Fits both networks for one epoch; the same step as the whole run's."""
-    c = config(encoder__epochs=1, decoder__epochs=1, **changes)
+    """Fits both networks for five steps, which are those of the whole run."""
+    c = tiny.get_config('quick')
+    c.update_from_flattened_dict(
+        {name.replace('__', '.'): value for name, value in changes.items()}
+    )
     return selfsup.fit(
         prepare(recording or tiny.subject(), PICTURES), c, folder
     )
@@ -353,7 +356,7 @@ def test_caches_do_not_change_the_losses(short, tmp_path):
     for ours, cached in zip(plain.history['decoder'], short.history['decoder']):
         assert ours.keys() == cached.keys()
         for name, value in ours.items():
-            # Rounding grows by the 15th step, with so high a rate.
+            # Rounding grows by the step, with so high a rate.
             np.testing.assert_allclose(cached[name], value, rtol=2e-3)
 
 
@@ -480,7 +483,7 @@ def test_a_used_folder_is_for_the_same_training(tmp_path, monkeypatch):
     with pytest.raises(InputError, match='trained with another pictures'):
         selfsup.fit(
             prepare(tiny.subject(), PICTURES[:-1]),
-            config(encoder__epochs=1, decoder__epochs=1),
+            tiny.get_config('quick'),
             tmp_path,
         )
     with pytest.raises(

@@ -89,7 +89,9 @@ def test_a_finished_training_asks_for_none_and_one_that_resumes_keeps_them(
         config = tiny_selfsup.config(
             encoder__epochs=1,
             encoder__steps=1,
+            encoder__drops=((75, 0.2),),  # As of more steps: the same program.
             decoder__steps=1,
+            decoder__drops=((75, 0.2),),
             **tiny_selfsup.ONE_LAYER,
         )
         config.decoder.epochs = epochs
