@@ -38,7 +38,8 @@ def test_without_a_path_a_subject_is_simulated():
     assert recording.simulated
     assert len(recording.train) == 100 and len(recording.test) == 24
     assert recording.stimuli.images.shape == (112, 16, 16, 3)
-    assert recording.voxels == 48 and len(recording.unpaired_fmri) == 20
+    assert recording.voxels == tiny.VOXELS
+    assert len(recording.unpaired_fmri) == 20
     pictures, notes, _ = methods_data.load_pictures(config())
     assert not notes
     assert pictures.shape == (64, 16, 16, 3) and pictures.dtype == np.uint8

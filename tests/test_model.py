@@ -166,7 +166,7 @@ def test_any_changed_byte_is_refused(runs, tmp_path):
             with pytest.raises(InputError, match=str(tmp_path)):
                 model.load(tmp_path)
         (tmp_path / name).write_bytes(whole)
-    assert model.load(tmp_path).voxels == 50
+    assert model.load(tmp_path).voxels == tiny.VOXELS
 
 
 def altered(runs, tmp_path, name, change):
@@ -242,10 +242,10 @@ def test_what_is_no_model_is_told_from_one(runs, tmp_path):
 
 def test_other_shapes_of_fmri_and_pictures_are_refused(runs):
     found = model.load(runs('selfsup'))
-    with pytest.raises(InputError, match='fitted to 50 voxels'):
+    with pytest.raises(InputError, match='fitted to 48 voxels'):
         found.reconstruct(np.zeros((2, 49)))
     with pytest.raises(InputError, match='voxel 3 is NaN'):
-        found.reconstruct(np.where(np.arange(50) == 3, np.nan, 0)[None])
+        found.reconstruct(np.where(np.arange(48) == 3, np.nan, 0)[None])
     with pytest.raises(InputError, match=r'\[n, 16, 16, 3\]'):
         found.encode(np.zeros((2, 8, 8, 3)))
 
@@ -281,11 +281,11 @@ def started(runs, **changes):
 
 
 def drawn(config):
-    """An encoder's first variables, for 50 voxels as in the run."""
+    """An encoder's first variables, for as many voxels as in the run."""
     backbone = load_backbone(config.encoder, config.seed, size=config.size)
     shapes = feature_shapes(config, backbone)
     features = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
-    return build_encoder(config, 50).init(jax.random.key(5), features)
+    return build_encoder(config, tiny.VOXELS).init(jax.random.key(5), features)
 
 
 def test_an_encoder_begins_with_anothers_adapters(runs):
