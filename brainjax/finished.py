@@ -55,7 +55,7 @@ def once(
 
     found = hosts.run_on_first(look)
     if found is not None:
-        progress.note(f'{folder} is done; nothing has changed.', level=2)
+        _tell(folder)
         return found if hosts.is_first() else {}
     if hosts.is_first():  # Until all is there again.
         (folder / FILE).unlink(missing_ok=True)
@@ -63,6 +63,29 @@ def once(
     if hosts.is_first():
         write(folder, depends)
     return found
+
+
+def early(folder: files.PathLike, config: ConfigDict) -> dict[str, Any] | None:
+    """`read` before anything is opened, where a run's data are files.
+
+    Files of the same size and time are taken to be the same, and what is
+    simulated to follow from config and code.
+
+    Args:
+      folder: of the run.
+      config: whose recording and pictures may be simulated.
+    """
+    paths = config.recording.path, config.pictures.path
+    if any(path and not os.path.exists(path) for path in paths):
+        return None  # Another kind of place, of which no time is known.
+    found = read(folder, _around(config))
+    if found is not None:
+        _tell(folder)
+    return found
+
+
+def _tell(folder):
+    progress.note(f'{folder} is done; nothing has changed.', level=2)
 
 
 def made_from(
@@ -77,15 +100,24 @@ def made_from(
       *data: what else is told of recordings and pictures: values, arrays,
         tuples, mappings and dataclasses of these.
     """
-    settings = json.loads(config.to_json_best_effort())
-    settings.pop('log', None)  # Changes nothing that is found.
     digest = hashlib.sha256()
     _add(digest, data)
     return files.json_ready(
         {
-            'config': settings,
+            **_around(config),
             'data': fingerprints,
             'described': digest.hexdigest(),
+        }
+    )
+
+
+def _around(config):
+    """What is known before the data are opened."""
+    settings = json.loads(config.to_json_best_effort())
+    settings.pop('log', None)  # Changes nothing that is found.
+    return files.json_ready(
+        {
+            'config': settings,
             # A path may stand for other contents than it did.
             'files': {
                 path: _stat(path)
@@ -126,11 +158,16 @@ def read(
     """Returns what scores.json holds of a run that is done, else None.
 
     Its files have to be there as it wrote them.
+
+    Args:
+      folder: of the run.
+      depends: of `made_from`, or a part of it.
     """
     folder = pathlib.Path(folder)
     try:
         about = files.read_json(folder / FILE)
-        if about['made_from'] != depends or SCORES not in about['files']:
+        was_made_from = {key: about['made_from'][key] for key in depends}
+        if was_made_from != depends or SCORES not in about['files']:
             return None
         for name, was in about['files'].items():
             if provenance.hash_file(folder / name) != was:

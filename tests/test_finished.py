@@ -6,8 +6,10 @@ import linear_method
 import pytest
 import tiny
 from ml_collections import ConfigDict
+from PIL import Image
 
 from brainjax import experiment, finished
+from brainjax.errors import InputError
 from brainjax.io import files
 from brainjax.methods import METHODS
 
@@ -37,6 +39,40 @@ def test_a_finished_run_is_not_done_again(tmp_path, monkeypatch):
     assert run()['scores'] == first['scores'] and len(fits) == 1
     assert report.exists()
     assert run() == files.read_json(workdir / 'scores.json') and len(fits) == 1
+
+
+def test_a_finished_run_of_files_opens_nothing(tmp_path, monkeypatch):
+    linear_method.take_the_place_of_selfsup(monkeypatch)
+    stimuli = {
+        f'{i:02d}': image for i, image in enumerate(tiny.pictures(30, 2))
+    }
+    folder = tmp_path / 'pictures'
+    folder.mkdir()
+    for name, image in stimuli.items():
+        Image.fromarray(image).save(folder / f'{name}.png')
+    config = tiny.get_config()
+    with config.unlocked():
+        config.pictures.path = str(folder)
+        config.references = False
+    opened = []
+    open_data = experiment.open_data
+
+    def counted(*args):
+        opened.append(args)
+        return open_data(*args)
+
+    monkeypatch.setattr(experiment, 'open_data', counted)
+    first = experiment.run(config, tmp_path / 'run')
+    assert len(opened) == 1
+    assert experiment.run(config, tmp_path / 'run') == first
+    assert len(opened) == 1
+    # The same pictures, written anew: looked at, and found to be the same.
+    Image.fromarray(stimuli['07']).save(folder / '07.png')
+    assert experiment.run(config, tmp_path / 'run')['scores'] == first['scores']
+    assert len(opened) == 2
+    Image.fromarray(stimuli['08']).save(folder / '07.png')
+    with pytest.raises(InputError, match='holds a run on another pictures'):
+        experiment.run(config, tmp_path / 'run')
 
 
 @pytest.fixture
