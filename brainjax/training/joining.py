@@ -219,14 +219,16 @@ def _on_abort(function: Callable[[], Any] | None) -> None:
 
 def _stopped(error: BaseException) -> NoReturn:
     """Ends this process, and the others with it, as an exception asks."""
-    if isinstance(error, jax.errors.JaxRuntimeError):
-        # A collective breaks off before the watch reads why the other ended.
+    if not isinstance(error, InputError | KeyboardInterrupt):
+        # A collective, or what waits for it, breaks off before the watch reads
+        # why the other ended.
         before = _signs()
         time.sleep(3 * SECONDS_BETWEEN_SIGNS)
         words = ('Gloo', 'NCCL', 'UNAVAILABLE', 'peer')
-        if any(word in str(error) for word in words) or any(
-            now == sign for now, sign in zip(_signs(), before)
-        ):
+        if (
+            isinstance(error, jax.errors.JaxRuntimeError)
+            and any(word in str(error) for word in words)
+        ) or any(now == sign for now, sign in zip(_signs(), before)):
             _end('another host has gone')
     if isinstance(error, InputError):
         status = 2
