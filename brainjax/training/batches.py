@@ -1,17 +1,15 @@
 """Which examples a step sees, made in time; a function over many batches."""
 
-import collections
 import functools
-import itertools
+import queue
+import threading
 from collections.abc import Callable, Iterator
-from concurrent import futures
 from typing import Any
 
 import jax
 import numpy as np
 
 BATCH = 64  # Examples at a time outside of training.
-WORKERS = 2  # Threads that make batches.
 
 
 @functools.lru_cache(maxsize=16)
@@ -42,34 +40,40 @@ def indices(
 
 
 def prefetch(
-    batch_at: Callable[[int], Any], start: int, stop: int, depth: int = 3
+    batch_at: Callable[[int], Any], start: int, stop: int, depth: int = 2
 ) -> Iterator[Any]:
-    """Yields batch_at(start) ... batch_at(stop - 1), made ahead in threads.
+    """Yields batch_at(start) ... batch_at(stop - 1), made ahead in a thread."""
+    ready: queue.Queue = queue.Queue(maxsize=depth)
+    done = threading.Event()
 
-    Several are made at once, since a disk that is asked for many rows at a time
-    is as fast as one that is read from beginning to end.
+    def offer(item) -> bool:
+        while not done.is_set():  # A consumer that has gone takes nothing.
+            try:
+                ready.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
 
-    Args:
-      batch_at: of a step; called in threads, a few steps at once.
-      start, stop: steps.
-      depth: batches that are being made or wait.
-    """
-    steps = iter(range(start, stop))
-    pool = futures.ThreadPoolExecutor(WORKERS)
+    def work():
+        try:
+            for step in range(start, stop):
+                if not offer((batch_at(step), None)):
+                    return
+        except BaseException as error:  # Raised again by the consumer.
+            offer((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
     try:
-        ahead = collections.deque(
-            pool.submit(batch_at, step)
-            for step in itertools.islice(steps, depth)
-        )
-        while ahead:
-            batch = ahead.popleft().result()
-            ahead.extend(
-                pool.submit(batch_at, step)
-                for step in itertools.islice(steps, 1)
-            )
+        for _ in range(start, stop):
+            batch, error = ready.get()
+            if error is not None:
+                raise error
             yield batch
     finally:
-        pool.shutdown(cancel_futures=True)
+        done.set()
+        thread.join()
 
 
 def map_batches(

@@ -5,12 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from brainjax.training.batches import (
-    WORKERS,
-    indices,
-    map_batches,
-    prefetch,
-)
+from brainjax.training.batches import indices, map_batches, prefetch
 
 
 def test_every_example_comes_once_a_round():
@@ -58,23 +53,13 @@ def test_prefetch_yields_in_order_and_works_ahead():
     batches = prefetch(batch_at, 5, 50, depth=2)
     assert next(batches) == {'step': 5}
     deadline = time.monotonic() + 10
-    while len(made) < 3 and time.monotonic() < deadline:
+    while len(made) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.3)
-    # One was taken and two wait.
-    assert sorted(made) == [5, 6, 7]
+    # One was taken, two wait, one more is in the worker's hands.
+    assert made == [5, 6, 7, 8]
     assert [b['step'] for b in batches] == list(range(6, 50))
-    assert sorted(made) == list(range(5, 50))
-
-
-def test_batches_are_made_at_the_same_time():
-    both = threading.Barrier(2, timeout=10)
-
-    def batch_at(step):
-        both.wait()  # Fails where one thread makes them in turn.
-        return step
-
-    assert list(prefetch(batch_at, 0, 6)) == list(range(6))
+    assert made == list(range(5, 50))
 
 
 def test_prefetch_of_nothing():
@@ -101,7 +86,7 @@ def test_closing_stops_the_thread(taken):
     batches = prefetch(lambda step: np.zeros(10), 0, 10**9)
     for _ in range(taken):
         next(batches)
-    assert before < threading.active_count() <= before + WORKERS
+    assert threading.active_count() == before + 1
     batches.close()
     assert threading.active_count() == before
 
