@@ -30,11 +30,10 @@ What ED gains, by folds of the command line (12 CPU minutes each with ten):
       --config.recording.path=digits69.mat --config.pictures.path=digits69.mat \
       --config.recording.folds=10 --config.decoder.encoder_decoder=0.0
 
-Before draws, ten folds, 100 pictures: pixel correlation .803 against .788,
-+.016 (+.006 +.027); two-way .962 against .956, +.006 (-.001 +.014); SSIM +.038
-(+.024 +.052). With three folds, which train on 67 digits instead of 90, ED
-gains twice as much: pixel correlation .797 against .765, +.031 (+.021 +.043);
-two-way +.013 (+.002 +.025).
+Ten folds, 100 pictures: pixel correlation .829 against .788, +.041 (+.029
++.053); two-way .979 against .956, +.023 (+.012 +.034); SSIM +.113 (+.095
++.130). By the trained encoder's predictions ED gained +.016 (+.006 +.027) in
+pixel correlation.
 
 `benchmarks/digits69.py` measures the table, over the folds against the 99 other
 pictures. On the usual split ten pictures are too few to tell the two-way
