@@ -199,6 +199,7 @@ def test_nothing_else_is_left_behind(finished):
         'checkpoints',
         'config.json',
         'data.json',
+        'finished.json',
         'images',
         'metrics.csv',
         'model',
@@ -546,6 +547,9 @@ def test_damaged_checkpoint(finished, flags, tmp_path):
     content = bytearray(largest.read_bytes())
     content[len(content) // 2] ^= 1
     largest.write_bytes(content)
+    # Of a run that is done nobody reads it.
+    assert run(workdir, [*flags, '-q'])[0] == 0
+    (workdir / 'finished.json').unlink()
     refused(*run(workdir, flags), str(newest), 'damaged', 'delete that folder')
     # Which helps.
     shutil.rmtree(newest)
@@ -563,6 +567,10 @@ def test_quiet_and_verbose(finished, flags, tmp_path):
         0,
         finished[1].replace(str(finished[0]), str(workdir)),
     )
+    assert f'{workdir} is done; nothing has changed.' in err.splitlines()
+    (workdir / 'finished.json').unlink()
+    status, again, err = run(workdir, [*flags, '--verbose'])
+    assert (status, again) == (0, out)
     for line in (
         f'jax {jax.__version__}',
         r'devices .*',

@@ -187,7 +187,7 @@ def test_others_are_named_in_the_config(tmp_path):
     c = config(recording__others=('simulated:7', path))
     c.recording.images = flags[1].split('=')[1]
     first, second = load(c).others
-    assert first.subject == 'simulated-7' and first.voxels == 50
+    assert first.subject == 'simulated-7' and first.voxels == tiny.VOXELS
     assert second.voxels == 48
     for wrong in ('simulated:x', 'simulated:0'):
         c.recording.others = (wrong,)
