@@ -5,7 +5,8 @@
 A simulated subject looks at 300 silhouettes, white on black, and at 50 others
 ten times each; 2000 more have no responses. Nothing is downloaded.
 
-Time: 2 minutes on two CPU cores, of which 24 s are 40 draws of each response.
+Time: 2.5 minutes on two CPU cores, of which some 24 s are 40 draws of each
+response.
 Scores to expect (closed form, ridge): pixel correlation .938 (.916, .868),
 two-way identification 1.000 (.998, .972); 90 % intervals cover .899.
 """
