@@ -80,9 +80,9 @@ def run(
     given = Given(recording, pictures)
     check(config, given)
     if recording is None and pictures is None:
-        found = hosts.run_on_first(lambda: finished.early(workdir, config))
+        found = finished.early(workdir, config)
         if found is not None:
-            return found if hosts.is_first() else {}
+            return found
     if cross_validation.is_pooled(config):
         return _run_folds(config, workdir, given)
     return _run_fit(config, workdir, lambda: open_data(config, given), _note)

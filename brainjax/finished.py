@@ -53,10 +53,9 @@ def once(
         depends.update(made_from(config, fingerprints, *data))
         return read(folder, depends)
 
-    found = hosts.run_on_first(look)
+    found = _done(folder, look)
     if found is not None:
-        _tell(folder)
-        return found if hosts.is_first() else {}
+        return found
     if hosts.is_first():  # Until all is there again.
         (folder / FILE).unlink(missing_ok=True)
     found = make()
@@ -66,7 +65,7 @@ def once(
 
 
 def early(folder: files.PathLike, config: ConfigDict) -> dict[str, Any] | None:
-    """`read` before anything is opened, where a run's data are files.
+    """What `once` takes, before anything is opened, where the data are files.
 
     Files of the same size and time are taken to be the same, and what is
     simulated to follow from config and code.
@@ -74,18 +73,30 @@ def early(folder: files.PathLike, config: ConfigDict) -> dict[str, Any] | None:
     Args:
       folder: of the run.
       config: whose recording and pictures may be simulated.
+
+    Returns:
+      What `once` returns, or None where the data have to be looked at.
     """
-    paths = config.recording.path, config.pictures.path
-    if any(path and not os.path.exists(path) for path in paths):
-        return None  # Another kind of place, of which no time is known.
-    found = read(folder, _around(config))
-    if found is not None:
-        _tell(folder)
-    return found
+
+    def look():
+        paths = config.recording.path, config.pictures.path
+        # Of another kind of place no time is known.
+        known = all(not path or os.path.exists(path) for path in paths)
+        # Most runs are not done: nothing is hashed for them.
+        if known and (pathlib.Path(folder) / FILE).exists():
+            return read(folder, _around(config))
+        return None
+
+    return _done(folder, look)
 
 
-def _tell(folder):
+def _done(folder, look):
+    """What the first host finds done: {} on the others, None if nothing."""
+    found = hosts.run_on_first(look)
+    if found is None:
+        return None
     progress.note(f'{folder} is done; nothing has changed.', level=2)
+    return found if hosts.is_first() else {}
 
 
 def made_from(
