@@ -22,7 +22,7 @@ from common import write_result
 
 from brainjax import experiment
 from brainjax.config_files import load_config
-from brainjax.evaluation import calibration, posterior_scores, statistics
+from brainjax.evaluation import calibration, posterior_scores
 from brainjax.io import files
 from brainjax.methods import references
 from brainjax.methods.data import prepare
@@ -37,8 +37,7 @@ DESIGNS = {'300 once': (300, 1), '150 twice': (150, 2)}
 
 def design(stimuli, repeats, seed):
     """The demo's config with other numbers of stimuli."""
-    path = pathlib.Path(__file__).parents[1] / 'configs' / 'posterior_demo.py'
-    config = load_config(path)
+    config = load_config('posterior_demo')
     with config.unlocked():
         config.seed = seed
         config.simulated.n_train = stimuli
@@ -73,8 +72,8 @@ def shuffled(data, seed):
     fitted = references.fit(each, seed)
     truth = each.recording.stimuli.images[each.test.stimulus]
     inside, before = references.log_densities(fitted, each.test.fmri, truth)
-    bits = (np.diag(inside) - before) / np.log(2)
-    return statistics.against_zero(bits)
+    told = posterior_scores.information(np.diag(inside), before)
+    return told['information']
 
 
 def main():
