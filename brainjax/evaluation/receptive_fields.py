@@ -23,7 +23,8 @@ import numpy as np
 
 from brainjax.networks import layers
 
-VOXELS_AT_A_TIME = 512
+VOXELS_AT_A_TIME = 256
+TRIALS_AT_A_TIME = 8  # What is between them then stays in a cache.
 SIZES = np.geomspace(0.025, 0.4, 8)  # In picture widths.
 CENTRES = 16  # Along an axis.
 # Below this correlation (16 % of the variance) the place of a field is noise;
@@ -87,21 +88,31 @@ def fit_responses(
         picture widths.
       fmri: [n, voxels] the responses of the trials.
     """
-    read = [_centred(layers.patches(jnp.float32(x))) for x in activations]
-    response = _unit(np.asarray(fmri))
-    mix = jnp.concatenate([jnp.float32(m) for m in mixes])
-    centres = evenly(CENTRES)
+    read = [
+        jnp.asarray(_in_parts(_centred(np.float32(x)))) for x in activations
+    ]
+    response = _unit(np.asarray(fmri, np.float32))
     # A patch looks where its middle unit does.
-    across, down = ([own[axis, 1:-1] for own in places] for axis in (0, 1))
+    across, down = (
+        _windows([own[axis, 1:-1] for own in places]) for axis in (0, 1)
+    )
     found = []
-    for size in SIZES:
-        columns = _windows(across, centres, size)
-        for rows in zip(*_windows(down, centres, size)):
-            r = _correlation(read, rows, columns, mix, response)
-            found.append(np.asarray(r))
-    found = np.reshape(found, (len(SIZES), CENTRES, CENTRES, -1))
-    centre, size, best = _posterior(found, len(response))
-    return Fields(centre + _lean(activations, mixes, places), size, best)
+    for start in range(0, response.shape[1], VOXELS_AT_A_TIME):
+        v = slice(start, start + VOXELS_AT_A_TIME)
+        mix = [np.asarray(m, np.float32)[:, v] for m in mixes]
+        parts = _in_parts(response[:, v])
+        r = np.asarray(_correlation(read, down, across, mix, parts))
+        found.append(_posterior(r, len(response)))
+    x, y, size, best = np.concatenate(found, axis=1)
+    centre = np.stack([x, y], axis=1) + _lean(activations, mixes, places)
+    return Fields(centre, size, best)
+
+
+def _in_parts(trials):
+    """[parts, TRIALS_AT_A_TIME, ...] of [n, ...], the last one's rest 0."""
+    pad = -len(trials) % TRIALS_AT_A_TIME
+    padded = np.pad(trials, ((0, pad), *((0, 0),) * (trials.ndim - 1)))
+    return padded.reshape(-1, TRIALS_AT_A_TIME, *trials.shape[1:])
 
 
 def evenly(n: int) -> np.ndarray:
@@ -109,47 +120,60 @@ def evenly(n: int) -> np.ndarray:
     return (np.arange(n) + 0.5) / n
 
 
-def _windows(places, centres, size):
-    """Of each branch [centres, side] Gaussians along an axis."""
-    logs = [-((p - centres[:, None]) ** 2) / (2 * size**2) for p in places]
+def _windows(places):
+    """Of each branch [sizes, centres, side] Gaussians along an axis."""
+    widths = 2 * np.square(SIZES)[:, None, None]
+    centres = evenly(CENTRES)[:, None]
+    logs = [-((p - centres) ** 2) / widths for p in places]
     # A window beyond all units reads the nearest of them, not nothing.
-    most = np.max([log.max(axis=1) for log in logs], axis=0)[:, None]
+    most = np.max([log.max(axis=2) for log in logs], axis=0)[..., None]
     return [np.float32(np.exp(log - most)) for log in logs]
 
 
 @jax.jit
-def _correlation(read, down, across, mix, response):
-    """Of predictions with responses, a row of centres: [centres, voxels]."""
-    pooled = [
-        jnp.einsum('kj,njc->knc', a, jnp.einsum('i,nijc->njc', d, x))
-        for x, d, a in zip(read, down, across)
-    ]
-    predicted = jnp.concatenate(pooled, axis=-1) @ mix
-    norm = jnp.linalg.norm(predicted, axis=1)
-    product = jnp.einsum('knv,nv->kv', predicted, response)
+def _correlation(read, down, across, mixes, response):
+    """Of predictions with responses: [sizes, rows, columns, voxels]."""
+
+    def add(total, part):
+        seen, response = part
+        # Windows outnumber places: channels are mixed once a place.
+        mixed = [
+            layers.patches(x).transpose(1, 2, 0, 3) @ mix
+            for x, mix in zip(seen, mixes)
+        ]
+
+        def of_size(windows):
+            predicted = sum(
+                # As products of matrices, whose order of axes copies nothing.
+                a @ (d @ x.reshape(len(x), -1)).reshape(len(d), len(x), -1)
+                for x, d, a in zip(mixed, *windows)
+            ).reshape(CENTRES, CENTRES, *response.shape)
+            product = (predicted * response).sum(2)
+            return product, jnp.square(predicted).sum(2)
+
+        found = jax.lax.map(of_size, (down, across))
+        return jax.tree.map(jnp.add, total, found), None
+
+    nothing = jnp.zeros((len(SIZES), CENTRES, CENTRES, response.shape[-1]))
+    total, _ = jax.lax.scan(add, (nothing, nothing), (read, response))
+    product, square = total
     # A map may be negative throughout, where the channels' signs are turned.
-    return abs(product) / jnp.where(norm > 0, norm, 1)
+    return abs(product) / jnp.sqrt(jnp.where(square > 0, square, 1))
 
 
-def _posterior(correlation, n):
-    """Centre, size and best correlation; of [sizes, rows, columns, voxels]."""
-    centres, parts = evenly(correlation.shape[1]), []
-    for start in range(0, correlation.shape[-1], VOXELS_AT_A_TIME):
-        r = correlation[..., start : start + VOXELS_AT_A_TIME]
-        # Of the likelihood with gain and variance at their best.
-        log = -n / 2 * np.log1p(-np.square(r).clip(0, 1 - 1e-6))
-        weight = np.exp(log - log.max(axis=(0, 1, 2)))
-        weight /= weight.sum(axis=(0, 1, 2))
-        parts.append(
-            [
-                np.einsum('syxv,x->v', weight, centres),
-                np.einsum('syxv,y->v', weight, centres),
-                np.exp(np.einsum('syxv,s->v', weight, np.log(SIZES))),
-                r.max(axis=(0, 1, 2)),
-            ]
-        )
-    x, y, size, best = np.concatenate(parts, axis=1)
-    return np.stack([x, y], axis=1), size, best
+def _posterior(r, n):
+    """Centre, size, best correlation; of [sizes, rows, columns, voxels]."""
+    centres = evenly(CENTRES)
+    # Of the likelihood with gain and variance at their best.
+    log = -n / 2 * np.log1p(-np.square(r).clip(0, 1 - 1e-6))
+    weight = np.exp(log - log.max(axis=(0, 1, 2)))
+    weight /= weight.sum(axis=(0, 1, 2))
+    return [
+        np.einsum('syxv,x->v', weight, centres),
+        np.einsum('syxv,y->v', weight, centres),
+        np.exp(np.einsum('syxv,s->v', weight, np.log(SIZES))),
+        r.max(axis=(0, 1, 2)),
+    ]
 
 
 def _lean(activations, mixes, places):
