@@ -165,15 +165,23 @@ def table(experiment: Experiment, stages, samples, wall: bool) -> list[dict]:
 
 
 def written(workdir: pathlib.Path, experiment: Experiment) -> dict:
-    """Gigabytes of a checkpoint, and of all that a full run writes."""
+    """Gigabytes of a checkpoint and of all others, now and in a full run."""
     found = {}
     for label, times in experiment.saves.items():
         steps = workdir.glob(f'checkpoints/{label}/[0-9]*')
-        newest = max(steps, key=lambda path: int(path.name))
-        files = [path for path in newest.rglob('*') if path.is_file()]
-        one = sum(path.stat().st_size for path in files) / 1e9
+        one = gigabytes(max(steps, key=lambda path: int(path.name)))
         found[label] = {'gb': one, 'gb_in_full': times * one}
-    return found
+    kept = gigabytes(workdir) - sum(
+        gigabytes(workdir / 'checkpoints' / label) for label in found
+    )
+    full = kept + experiment.writes / 1e9
+    return found | {'other files': {'gb': kept, 'gb_in_full': full}}
+
+
+def gigabytes(folder: pathlib.Path) -> float:
+    """What the files in a folder take."""
+    files = [path for path in folder.rglob('*') if path.is_file()]
+    return sum(path.stat().st_size for path in files) / 1e9
 
 
 def measure(
@@ -212,7 +220,7 @@ def measure(
         'hours_in_full': sum(row['seconds_in_full'] for row in rows) / 3600,
         'about': experiment.about,
         'cuts': [*experiment.cuts, *options.cut],
-        'checkpoints': written(workdir, experiment),
+        'written': written(workdir, experiment),
         'stages': rows,
     }
 
@@ -227,10 +235,11 @@ def show(result: dict) -> None:
             f'| {row["gib"]:.1f} GiB | {in_words(row["seconds_in_full"])} '
             f'| {row["gib_in_full"]:.1f} GiB |'
         )
-    for label, sizes in result['checkpoints'].items():
+    for label, sizes in result['written'].items():
+        what = label if label == 'other files' else f'checkpoint of {label}'
         print(
-            f'Checkpoints of {label}: {sizes["gb"]:.2f} GB each, '
-            f'{sizes["gb_in_full"]:.1f} GB in full.'
+            f'{what}: {sizes["gb"]:.2f} GB; written in full '
+            f'{sizes["gb_in_full"]:.1f} GB'
         )
     print(
         f'\n{result["name"]}: {result["ours"]:.2f} GiB, limit '

@@ -35,6 +35,7 @@ class Experiment(NamedTuple):
       limit: of the peak, in GiB.
       saves: label of a training -> checkpoints that it writes in full, where
         no epochs between two of them take five minutes.
+      writes: bytes of other files that the cuts leave out.
       config: the shipped config, by its name; '' for the experiment's own.
       arguments: in place of `run --config ... --workdir ...`, the commands
         that take its place, (folder, workdir) -> arguments of `brainjax`.
@@ -49,6 +50,7 @@ class Experiment(NamedTuple):
     factors: Mapping[str, float] = MappingProxyType({})
     adds: Mapping[str, int] = MappingProxyType({})
     saves: Mapping[str, int] = MappingProxyType({})
+    writes: int = 0
     config: str = ''
     arguments: Callable[[pathlib.Path, pathlib.Path], list[list[str]]] = None
 

@@ -16,6 +16,7 @@ REPEATS = 35
 PAIRS = {'train': (150, 8), 'test': (50, 1)}  # Synsets, pictures of each.
 SIZE = 112
 PICTURES = 50_000
+PREDICTED = PICTURES * VOXELS * 4  # Bytes of the encoder's predictions.
 DISTRACTORS = 50  # As many as a core compares in seconds.
 CLASSES = 1030
 ROIS = ('V1', 'V2', 'V3', 'V4', 'FFA', 'PPA', 'LOC', 'LVC', 'HVC', 'VC')
@@ -111,8 +112,9 @@ EXPERIMENT = Experiment(
     steps={'encoder': 50 * 19, 'decoder': 150 * 50},
     saves={'encoder': 50 // 25, 'decoder': 150 // 25},
     factors={'Score and report': PICTURES / DISTRACTORS},
+    writes=PREDICTED,
     adds={
-        'decoder': PICTURES * VOXELS * 4,
+        'decoder': PREDICTED,
         # Their distances to the reconstructions, and these in order.
         'Score and report': 2 * PICTURES * PAIRS['test'][0] * 8,
     },
