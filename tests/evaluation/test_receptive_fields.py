@@ -54,6 +54,35 @@ def test_planted_windows_are_found_without_bias():
     assert found.located.all() and (abs(found.fit - 0.89) < 0.06).all()
 
 
+def test_the_fit_is_the_best_correlation_of_any_window():
+    """Each window with each place's patches; trials fill no whole part."""
+    activations, mixes, places, fmri = planted(
+        np.full((3, 2), 0.4), np.full(3, 0.1), trials=11
+    )
+    centres = (np.arange(16) + 0.5) / 16
+    found = []
+    for size in receptive_fields.SIZES:
+        predicted = 0
+        for x, mix, place in zip(activations, mixes, places):
+            patches = np.lib.stride_tricks.sliding_window_view(
+                x, (3, 3), (1, 2)
+            )
+            mixed = patches.reshape(*patches.shape[:3], -1) @ mix
+            window = np.exp(
+                -((place[0, 1:-1] - centres[:, None]) ** 2) / (2 * size**2)
+            )
+            predicted += np.einsum('ki,lj,nijv->vnkl', window, window, mixed)
+        for v, each in enumerate(predicted.reshape(3, 11, -1)):
+            r = np.corrcoef(each.T, fmri[:, v])[-1, :-1]
+            found.append([v, np.nanmax(abs(r))])
+    v, r = np.transpose(found)
+    np.testing.assert_allclose(
+        receptive_fields.fit_responses(activations, mixes, places, fmri).fit,
+        [r[v == each].max() for each in range(3)],
+        rtol=1e-4,
+    )
+
+
 def test_windows_near_the_border_are_found_on_either_side():
     """Beyond the middles of the outermost patches, 5 and 41 or 42 of 48."""
     rng = np.random.default_rng(8)
