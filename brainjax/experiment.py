@@ -85,7 +85,7 @@ def run(
             return found
     if cross_validation.is_pooled(config):
         return _run_folds(config, workdir, given)
-    return _run_fit(config, workdir, lambda: open_data(config, given), _note)
+    return run_opened(config, workdir, lambda: open_data(config, given))
 
 
 def check(config: ConfigDict, given: Given = NOTHING) -> None:
@@ -127,18 +127,20 @@ def run_recording(
     return run(config, workdir, recording, pictures)
 
 
-def _run_fit(
+def run_opened(
     config: ConfigDict,
     workdir: files.PathLike,
     open_: Callable[[], Data],
-    tell: Callable[[str], None],
+    tell: Callable[[str], None] | None = None,
+    fit_references: Callable | None = None,
 ) -> dict[str, Any]:
     """`run` of one fit; a finished fold is not done again.
 
     Args:
-      config, workdir: as `run` takes them.
+      config, workdir: as `run` takes them; the config is checked.
       open_: gives the data.
-      tell: called with each problem.
+      tell: called with each problem; notes it by default.
+      fit_references: see `references.of_run`.
     """
     timings, is_fold = {}, cross_validation.is_fold(config)
     with provenance.open_run_folder(
@@ -154,13 +156,15 @@ def _run_fit(
             if hosts.is_first():
                 _claim(folder, data.fingerprints, config)
                 for problem in data.problems:
-                    tell(problem)
+                    (tell or _note)(problem)
         if is_fold and hosts.run_on_first((folder / outcomes.TOLD).exists):
             scores = folder / 'scores.json'
             return files.read_json(scores) if hosts.is_first() else {}
 
         def make():
-            outcome, figures, fitted = _fit(config, folder, data, timings)
+            outcome, figures, fitted = _fit(
+                config, folder, data, timings, fit_references
+            )
             if outcome is None:
                 return {}
             shown = results.conclude(config, folder, outcome, figures, timings)
@@ -200,7 +204,7 @@ def _run_folds(
         def make():
             for i, part in enumerate(parts):
                 with _timed(timings, f'Fold {i + 1}'):
-                    _run_fit(
+                    run_opened(
                         cross_validation.config_of(config, i),
                         part,
                         functools.partial(
@@ -224,6 +228,7 @@ def _fit(
     folder: pathlib.Path,
     data: Data,
     timings: dict[str, float],
+    fit_references: Callable | None,
 ) -> tuple[Outcome | None, list[Figure], Any]:
     """Fits, reconstructs and audits; no outcome on hosts but the first.
 
@@ -254,11 +259,9 @@ def _fit(
     beside = references.Shown({}, [], [], {})
     if config.references:
         with _timed(timings, 'References: ridge, closed-form posterior'):
+            kept = folder / 'checkpoints' / 'references'
             beside = references.of_run(
-                data,
-                config.seed,
-                folder / 'checkpoints' / 'references',
-                found.references,
+                data, config.seed, kept, found.references, fit_references
             )
     outcome = Outcome(
         np.array(_names(data)),

@@ -6,6 +6,7 @@ are decoded while a unit's weights are there; each set then is a run of its own
 in W/SET, which finds its features decoded.
 """
 
+import dataclasses
 import hashlib
 import pathlib
 import time
@@ -20,6 +21,7 @@ from brainjax.errors import InputError
 from brainjax.evaluation import test_subsets
 from brainjax.io import arrays, feature_folders, files, provenance
 from brainjax.linear.arrays import evenly
+from brainjax.methods import references
 from brainjax.methods.data import Data, hash_trials
 from brainjax.methods.inversion import files as inversion_files
 from brainjax.methods.inversion import method as inversion
@@ -39,12 +41,14 @@ class TestSet(NamedTuple):
       config: of its run.
       names: of its stimuli, see `inversion.test_names`.
       fmri: label of what was decoded -> [stimuli, voxels], normalised.
+      data: what it is tested on; all sets share the training responses.
     """
 
     __test__ = False  # Not one of pytest's.
     config: ConfigDict
     names: list[str]
     fmri: Mapping[str, np.ndarray]
+    data: Data
 
 
 def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
@@ -65,8 +69,14 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
         workdir, config, hosts.is_first()
     ) as folder:
         found = _decode(config, folder)
+        fit_references = references.fit_once()
         results = {
-            name: experiment.run(each.config, folder / name)
+            name: experiment.run_opened(
+                each.config,
+                folder / name,
+                lambda each=each: each.data,
+                fit_references=fit_references,
+            )
             for name, each in found.items()
         }
         if not hosts.is_first():
@@ -133,8 +143,9 @@ def _decode(config: ConfigDict, folder: pathlib.Path) -> dict[str, TestSet]:
         each.recording.groups = tuple(_groups(data, config))
         left -= {*each.recording.groups}
         fmri = {label: trials() for label, _, trials in _parts(data, config)}
-        found[name] = TestSet(each, inversion.test_names(data), fmri)
         first = first or data
+        data = _with_responses_of(first, data)
+        found[name] = TestSet(each, inversion.test_names(data), fmri, data)
     if left:
         test_subsets.rows(found[name].names, [*left])  # Says what is wrong.
     config = found[config.recording.tests[0]].config
@@ -173,7 +184,22 @@ def _trained_on(data: Data) -> tuple[str, str]:
     shown, rows = np.unique(train.stimulus, return_inverse=True)
     names = '\n'.join(data.recording.stimuli.names[i] for i in shown)
     digest = hashlib.sha256(names.encode()).hexdigest()
-    return digest, hash_trials(Trials(train.fmri, rows.astype(np.int32)))
+    rows = rows.astype(np.int32)
+    raw = Trials(data.recording.train.fmri, rows)
+    return digest, hash_trials(raw, Trials(train.fmri, rows))
+
+
+def _with_responses_of(first: Data, data: Data) -> Data:
+    """The same, where equal training responses are in memory once."""
+
+    def shared(name):
+        own, other = getattr(data, name), getattr(first, name)
+        train = dataclasses.replace(own.train, fmri=other.train.fmri)
+        return dataclasses.replace(own, train=train)
+
+    return data._replace(
+        recording=shared('recording'), normalised=shared('normalised')
+    )
 
 
 def _groups(data: Data, config: ConfigDict) -> Iterator[str]:

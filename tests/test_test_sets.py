@@ -10,6 +10,7 @@ from brainjax import config_files, experiment, test_sets
 from brainjax.__main__ import main
 from brainjax.errors import InputError
 from brainjax.io import feature_folders, files
+from brainjax.methods import references
 from brainjax.methods.inversion import decoding_blocks, training
 from brainjax.recordings import open_recording
 
@@ -30,28 +31,41 @@ def named(tmp_path_factory):
 @pytest.fixture(scope='module')
 def finished(named, tmp_path_factory):
     folder = tmp_path_factory.mktemp('sets') / 'run'
-    calls, decode = [], decoding_blocks.decode
+    calls = []
+    counted = {
+        'decode': decoding_blocks,
+        'open_data': experiment,
+        'fit': references.reference,
+    }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            decoding_blocks,
-            'decode',
-            lambda *args: calls.append(args[1].name) or decode(*args),
-        )
+        for name, module in counted.items():
+            made = getattr(module, name)
+
+            def call(*args, name=name, made=made, **options):
+                calls.append(args[1].name if name == 'decode' else name)
+                return made(*args, **options)
+
+            patch.setattr(module, name, call)
         told = test_sets.run(
             config_of(
                 named,
                 **{'recording.tests': SETS, 'subsets.rois': ('V1',)},
                 **{'recording.groups': ('shapes=colorExpStim*',)},
+                references=True,
             ),
             folder,
         )
     return folder, told, calls
 
 
-def test_each_unit_is_fitted_once_for_all_sets(finished):
+def test_what_all_sets_share_is_fitted_once(finished):
     folder, told, calls = finished
-    # All voxels, then the region.
-    assert calls == 2 * [*deep_files.SMALL['network.layers']]
+    # Data opened once a set; all voxels, then the region; one of references.
+    assert calls == [
+        *len(SETS) * ['open_data'],
+        *2 * deep_files.SMALL['network.layers'],
+        'fit',
+    ]
     assert told == files.read_json(folder / 'scores.json')
     for name in SETS:
         own = files.read_json(folder / name / 'scores.json')

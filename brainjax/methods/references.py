@@ -4,6 +4,7 @@ Both see the very trials and pictures that the method learned from, and choose
 their own settings inside them (see `linear.bayes`).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +69,11 @@ class Shown(NamedTuple):
 
 
 def of_run(
-    data: Data, seed: int, folder: PathLike, fitted: References | None = None
+    data: Data,
+    seed: int,
+    folder: PathLike,
+    fitted: References | None = None,
+    fit: Callable[..., References] | None = None,
 ) -> Shown:
     """Fits references and tells of the test pictures, once a work folder.
 
@@ -77,6 +82,7 @@ def of_run(
       seed: of `fit`.
       folder: keeps what was found.
       fitted: of `fit`, where there are such.
+      fit: of `fit_once`, where several test sets have the same training.
     """
     shown = data.recording.train.stimulus
     if len(np.unique(shown)) < LEAST:
@@ -94,7 +100,7 @@ def of_run(
     }
     found = kept_arrays.read(folder, made_from)
     if found is None:
-        fitted = fitted or _fit(data, seed, *given)
+        fitted = fitted or (fit or _fit)(data, seed, *given)
         on_targets = log_densities(fitted, data.test.fmri, targets)
         found = reconstruct(fitted, data.test.fmri) | voxels(fitted)
         found |= dict(zip(_DENSITIES, on_targets))
@@ -106,6 +112,21 @@ def of_run(
     )
     notes = found.pop('notes').tolist()
     return Shown(images, [(*densities.values(),)], notes, found)
+
+
+def fit_once() -> Callable[..., References]:
+    """Returns what fits the same training once, see `of_run`."""
+    fits = {}
+
+    def fit(data, seed, training, *rest):
+        # Test sets may differ in the unpaired pictures that are left.
+        key = seed, provenance.hash_arrays(*training)
+        if key not in fits:
+            fits.clear()
+            fits[key] = _fit(data, seed, training, *rest)
+        return fits[key]._replace(repeats=_repeats(data))
+
+    return fit
 
 
 def fit(data: Data, seed: int = 0) -> References:
