@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -85,7 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--true',
         metavar='DIR',
-        help='true features of the training pictures, which a scaling measures',
+        help='true features of the training pictures, which a scaling '
+        'measures; those of pictures that are searched are left out',
+    )
+    parser.add_argument(
+        '--transductive-true',
+        action='store_true',
+        help='measure true features of pictures that are searched, too',
     )
     parser.add_argument(
         '--spread',
@@ -123,47 +130,59 @@ def run(known: argparse.Namespace, rest: list[str]) -> int:
 def _run(known: argparse.Namespace) -> int:
     network = flags.load_network(known)
     size = flags.picture_size(known, network)
+    every = []
     for name in known.tests.split(',') if known.tests else ['']:
         if name and not feature_folders.is_file_name(name):
             raise InputError(f'--tests {known.tests}: {name!r} is no folder.')
         source, out = (
             pathlib.Path(x, name) for x in (known.features, known.out)
         )
-        _invert(known, network, size, source, out)
+        every.append((_open(known, network, size, source), out))
+    tested = {name for layers, _ in every for name in _names(layers)}
+    for layers, out in every:
+        _invert(known, network, size, layers, out, tested)
     return 0
+
+
+def _open(known: argparse.Namespace, network, size: int, source: pathlib.Path):
+    from brainjax.networks import frozen
+
+    frozen.check_provenance(source, network, size)
+    return feature_folders.open_layers(
+        source,
+        flags.network_layers(known),
+        subject=known.subject,
+        roi=known.roi,
+    )
+
+
+def _names(layers) -> Sequence[str]:
+    return next(iter(layers.values())).names
 
 
 def _invert(
     known: argparse.Namespace,
     network,
     size: int,
-    source: pathlib.Path,
+    layers,
     out: pathlib.Path,
+    tested: set[str],
 ) -> None:
     """Inverts the features of a folder, and prints how well they agree."""
     from brainjax.methods.inversion import files, generators
-    from brainjax.networks import frozen
     from brainjax.training import hosts
 
-    frozen.check_provenance(source, network, size)
-    layers = feature_folders.open_layers(
-        source,
-        flags.network_layers(known),
-        subject=known.subject,
-        roi=known.roi,
-    )
-    names = next(iter(layers.values())).names
     with hosts.progress('invert', None) as show:
         errors = files.invert(
             layers,
-            names,
+            _names(layers),
             network,
             _settings(known, size),
             out,
             generators.load(known.generator, known.upper)
             if known.generator
             else None,
-            _scales(known, network, layers),
+            _scales(known, network, layers, tested),
             known.together,
             lambda done, total, text: show(done, text, total),
         )
@@ -177,7 +196,7 @@ def _invert(
     print(out / 'reconstructions.npz')
 
 
-def _scales(known: argparse.Namespace, network, layers):
+def _scales(known: argparse.Namespace, network, layers, tested: set[str]):
     from brainjax.methods.inversion import scales
     from brainjax.networks import frozen
 
@@ -185,10 +204,36 @@ def _scales(known: argparse.Namespace, network, layers):
     if known.scaling == 'published':
         frozen.check_scales(network)
     true = names = None
-    if known.true:
+    searched = 0
+    if known.true and known.scaling not in ('none', 'published'):
         true = feature_folders.open_layers(known.true, list(layers))
-        names = next(iter(true.values())).names
-    return scales.measure(layers, true, names, known.scaling, known.spread)
+        names, searched = _measured(known, _names(true), tested)
+    found = scales.measure(layers, true, names, known.scaling, known.spread)
+    return found._replace(searched=searched)
+
+
+def _measured(
+    known: argparse.Namespace, names: Sequence[str], tested: set[str]
+) -> tuple[list[str], int]:
+    """Pictures of --true that a scaling measures; how many are searched."""
+    from brainjax.training import hosts
+
+    others = [name for name in names if name not in tested]
+    shared = len(names) - len(others)
+    if not others and not known.transductive_true:
+        raise InputError(
+            f'--true {known.true} has only pictures that are searched; name '
+            'the folder of those of the training pictures, or measure these '
+            'with --transductive-true.'
+        )
+    if shared and hosts.is_first():
+        how = 'measured' if known.transductive_true else 'left out'
+        print(
+            f'Note: {shared} of the {len(names)} pictures of {known.true} are '
+            f'searched, too, and {how}.',
+            file=sys.stderr,
+        )
+    return ([*names], shared) if known.transductive_true else (others, 0)
 
 
 def _settings(known: argparse.Namespace, size: int):

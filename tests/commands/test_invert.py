@@ -117,6 +117,44 @@ def test_several_sets_are_inverted(tmp_path, pictures, capsys):
     assert "'..' is no folder" in capsys.readouterr().err
 
 
+def test_a_scaling_measures_no_picture_that_is_searched(
+    tmp_path, pictures, capsys
+):
+    true, alone = tmp_path / 'true', tmp_path / 'alone'
+    assert extract(pictures, true) == 0
+    for name in 'bc':
+        (pictures / f'{name}.png').rename(tmp_path / f'{name}.png')
+    assert extract(pictures, tmp_path / 'sets/one') == 0  # Of a.
+    (pictures / 'a.png').unlink()
+    (tmp_path / 'b.png').rename(pictures / 'b.png')
+    assert extract(pictures, tmp_path / 'sets/two') == 0  # Of b.
+    (pictures / 'b.png').unlink()
+    (tmp_path / 'c.png').rename(pictures / 'c.png')
+    assert extract(pictures, alone) == 0
+
+    def about(name, *options):
+        capsys.readouterr()
+        more = '--scaling', 'about_training_mean', '--steps', '1', *options
+        out = tmp_path / name
+        status = search(tmp_path / 'sets', out, '--tests', 'one,two', *more)
+        said = capsys.readouterr().err
+        if status:
+            return said
+        index = (out / 'one/inversion.json').read_text()
+        return json.loads(index)['about'], said
+
+    without, said = about('without', '--true', str(true))
+    assert f'2 of the 3 pictures of {true} are searched, too, and left' in said
+    others, said = about('others', '--true', str(alone))
+    assert without == others and 'searched' not in said
+    every, said = about('every', '--true', str(true), '--transductive-true')
+    assert 'are searched, too, and measured' in said
+    assert every['transductive_pictures'] == 2
+    assert every['statistics'] != without['statistics']
+    said = about('none', '--true', str(tmp_path / 'sets/one'))
+    assert 'has only pictures that are searched; name the folder' in said
+
+
 def test_features_are_extracted_once(tmp_path, pictures):
     folder, one = tmp_path / 'features', ('--together', '1')
     assert extract(pictures, folder, *one) == 0

@@ -43,10 +43,13 @@ class Scales(NamedTuple):
     Attributes:
       how: of `linear.scaling.SCALINGS`.
       known: layer -> what is known of its true features.
+      searched: how many of the pictures that are searched were measured,
+        which makes it transductive.
     """
 
     how: str
     known: Mapping[str, Reference]
+    searched: int = 0
 
 
 UNSCALED = Scales('none', {})
@@ -164,9 +167,11 @@ def describe(scales: Scales) -> dict[str, Any]:
         for layer, known in scales.known.items()
         for name, value in known._asdict().items()
     }
+    searched = {'transductive_pictures': scales.searched}
     return {
         'scaling': scales.how,
         'statistics': provenance.hash_tree(arrays) if arrays else '',
+        **(searched if scales.searched else {}),
     }
 
 
