@@ -97,7 +97,7 @@ def _choose_part(fitted: Fitted, config: ConfigDict) -> float:
     if held_out is None:
         return 0.0
     few = ConfigDict(config.to_dict() | {'draws': min(config.draws, DRAWS)})
-    samples = _kept(fitted, held_out.means, level, few)
+    samples = _kept(fitted, held_out.means, level, few, _marks(held_out.means))
     pictures = references.to_images(fitted.references, held_out.pictures)
     closed = references.to_images(fitted.references, held_out.reconstructions)
     rows = (
@@ -142,7 +142,8 @@ def draw(fitted: Fitted, fmri: np.ndarray, config: ConfigDict) -> np.ndarray:
     """Draws from the posterior of each response.
 
     What was drawn is kept in the run's folder, by a hash of all that it
-    depends on, and is read there when it is asked for again.
+    depends on, and is read there when it is asked for again. Of each response
+    the noise is its own, and does not depend on the others.
 
     Args:
       fitted, fmri, config: as `reconstruct` takes them.
@@ -152,7 +153,7 @@ def draw(fitted: Fitted, fmri: np.ndarray, config: ConfigDict) -> np.ndarray:
     """
     data = _averaging(fitted)
     means = conditions(data, fmri)
-    return _kept(fitted, means, data.levels['test'], config)
+    return _kept(fitted, means, data.levels['test'], config, _marks(fmri))
 
 
 def _averaging(fitted: Fitted) -> TrainingData:
@@ -173,37 +174,54 @@ def draw_prior(fitted: Fitted, number: int, config: ConfigDict) -> np.ndarray:
     """Draws pictures without any response, [number, size, size, 3] uint8."""
     level = fitted.data.levels['prior']
     config = ConfigDict(config.to_dict() | {'draws': number})
-    return _kept(fitted, level.offset[None], level, config)[0]
+    mean = level.offset[None]
+    return _kept(fitted, mean, level, config, _marks(mean))[0]
 
 
-def _kept(fitted, means, level, config):
+def _marks(rows: np.ndarray) -> np.ndarray:
+    """Returns a number [n] uint32 for each row [n, values], to key its noise.
+
+    With the same noise for all responses, draws would be off in the same
+    direction for all of them, and their ranks no test of calibration. Signs
+    alone are asked for, which rounding changes in no row.
+    """
+    signs = [np.packbits(np.asarray(row) > 0) for row in rows]
+    found = [int(provenance.hash_arrays(row)[:8], 16) for row in signs]
+    return np.array(found, np.uint32)
+
+
+def _kept(fitted, means, level, config, marks):
     made_of = provenance.hash_arrays(
-        *jax.tree.leaves([fitted.params, means, level]),
+        *jax.tree.leaves([fitted.params, means, level, marks]),
         np.array([config.draws, config.draw_steps, config.seed]),
     )
     path = fitted.folder / 'draws' / f'{made_of[:16]}.npz'
     if path.exists():
         return arrays.read(path)['samples']
-    samples = _draw(fitted, means, level, FrozenConfigDict(config))
+    samples = _draw(fitted, means, level, FrozenConfigDict(config), marks)
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays.write(path, samples=samples)
     return samples
 
 
 def _draw(
-    fitted: Fitted, means: np.ndarray, level: Level, config: ConfigDict
+    fitted: Fitted,
+    means: np.ndarray,
+    level: Level,
+    config: ConfigDict,
+    marks: np.ndarray,
 ) -> np.ndarray:
     """Draws [n, config.draws, size, size, 3] uint8 for means [n, pixels]."""
     data, n, k = fitted.data, len(means), config.draws
-    # One noise a draw and place: draws of two responses can be compared.
     keys = jax.random.split(jax.random.key(config.seed + 1), k)
     rows = np.repeat(np.arange(n), k)
     numbers = np.tile(np.arange(k), n)
 
     def some(index):
         which, number = index.T
+        noise = jax.vmap(jax.random.fold_in)(keys[number], marks[which])
         found = _compiled(
-            config, data.shape, fitted.params, level, means[which], keys[number]
+            config, data.shape, fitted.params, level, means[which], noise
         )
         return jax.numpy.uint8(
             jax.numpy.round((found * data.scale + data.centre).clip(0, 1) * 255)

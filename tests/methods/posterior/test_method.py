@@ -73,6 +73,15 @@ def test_draws_that_were_kept_are_those_that_are_made(fitted_to_discs):
     assert difference.max() <= 1
 
 
+def test_each_response_has_noise_of_its_own(fitted_to_discs):
+    """Ranks of calibrated draws are else off in the same direction for all."""
+    data, config, _, fitted = fitted_to_discs
+    drawn = method.draw(fitted, data.test.fmri, config)[..., 0] / 255.0
+    away = (drawn - drawn.mean(axis=1, keepdims=True)).reshape(len(drawn), -1)
+    r = np.corrcoef(away)[np.triu_indices(len(away), 1)]
+    assert abs(r.mean()) < 0.05  # Of shared noise it is .9.
+
+
 def test_a_reconstruction_is_as_much_of_either_mean_as_was_chosen(
     fitted_to_discs, tmp_path
 ):
