@@ -2,12 +2,13 @@
 
     python benchmarks/scaling.py --json scaling.json
 
-The encoder of configs/demo.py with 16 examples a device, on 1, 2 and 4
+The encoder of configs/demo.py with 16 examples a device, on 1, 2, 4 and 8
 simulated devices of one process and on 1 and 2 processes of one device. All
 share the same CPU, so that more devices have more work and not more cores:
-each is compared with one device that takes the whole batch. What is more than
-1 is the parallel layer: splitting, summing gradients and batch statistics,
-voting, and, between processes, loopback.
+each is compared with one device that takes the whole batch, in time and, where
+others use the machine too, in CPU seconds. What is more than 1 is the parallel
+layer: splitting, summing gradients and batch statistics, voting, and, between
+processes, loopback.
 """
 
 import argparse
@@ -40,6 +41,7 @@ def main() -> None:
         ('1 device', 1, 1, 1),
         ('2 devices', 1, 2, 2),
         ('4 devices', 1, 4, 4),
+        ('8 devices', 1, 8, 8),
         ('2 processes', 2, 1, 2),
     ]
     found = {}
@@ -52,23 +54,33 @@ def main() -> None:
                 if parts == 1
                 else measure(processes, devices, batch, options.steps)
             )
-            times = found.setdefault(name, ([], []))
-            times[0].append(split['seconds'])
-            times[1].append(whole['seconds'])
+            sides = found.setdefault(name, ([], []))
+            sides[0].append(split)
+            sides[1].append(whole)
             gradient_bytes = whole['bytes']
     rows = {}
     for name, _, _, parts in cases:
-        split, whole = (min(times) for times in found[name])
+        split, whole = (
+            {key: min(x[key] for x in side) for key in ('seconds', 'cpu')}
+            for side in found[name]
+        )
         rows[name] = {
             'batch': EACH * parts,
-            'seconds': split,
-            'seconds_one_device': whole,
-            'ratio': split / whole,
+            'seconds': split['seconds'],
+            'seconds_one_device': whole['seconds'],
+            'ratio': split['seconds'] / whole['seconds'],
+            'cpu': split['cpu'],
+            'cpu_one_device': whole['cpu'],
+            'cpu_ratio': split['cpu'] / whole['cpu'],
         }
-        print(
-            f'{name:12s} batch {EACH * parts:3d}  {1e3 * split:7.1f} ms, '
-            f'one device {1e3 * whole:7.1f} ms, ratio {split / whole:.2f}'
-        )
+        print(f'{name:12s} batch {EACH * parts:3d}', end='')
+        for label, key in ((' ', 'seconds'), (' CPU ', 'cpu')):
+            print(
+                f' {label}{1e3 * split[key]:7.1f} ms, one device '
+                f'{1e3 * whole[key]:7.1f} ms, {split[key] / whole[key]:.2f}',
+                end='',
+            )
+        print()
     print(f'gradients: {gradient_bytes / 1e6:.2f} MB')
     result = {
         'name': 'scaling',
@@ -84,7 +96,7 @@ def main() -> None:
 
 
 def measure(processes: int, devices: int, batch: int, steps: int) -> dict:
-    """Runs the workers; returns what the first one printed."""
+    """Runs the workers; returns what they printed, CPU seconds together."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
@@ -114,11 +126,12 @@ def measure(processes: int, devices: int, batch: int, steps: int) -> dict:
     outputs = [process.communicate()[0] for process in started]
     if any(process.returncode for process in started):
         raise SystemExit(f'a worker failed: {" ".join(command)}')
-    return json.loads(outputs[0].splitlines()[-1])
+    told = [json.loads(output.splitlines()[-1]) for output in outputs]
+    return told[0] | {'cpu': sum(x['cpu'] for x in told)}
 
 
 def work(batch: int, steps: int) -> int:
-    """Trains for some steps and prints seconds a step and gradient bytes."""
+    """Trains for some steps; prints time and CPU seconds of one, and bytes."""
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -128,7 +141,7 @@ def work(batch: int, steps: int) -> int:
     from brainjax.commands.jax_setup import set_up_jax
     from brainjax.methods.selfsup import networks as selfsup_networks
     from brainjax.methods.selfsup import steps as selfsup_steps
-    from brainjax.training import hosts, parallel, state
+    from brainjax.training import parallel, state
     from brainjax.training.batches import indices
     from brainjax.training.loop import train
 
@@ -149,7 +162,7 @@ def work(batch: int, steps: int) -> int:
     asked = []
 
     def batch_at(step):
-        asked.append(time.monotonic())
+        asked.append((time.monotonic(), time.process_time()))
         i = parallel.local_rows(
             indices(0, 2, len(recording.train), step, batch)
         )
@@ -175,14 +188,9 @@ def work(batch: int, steps: int) -> int:
             label='encoder',
         )
     # Batches are asked for as steps are done, but for those ahead.
-    seconds = np.diff(asked)[steps // 3 :]
-    if hosts.is_first():
-        numbers = sum(x.size for x in jax.tree.leaves(variables['params']))
-        print(
-            json.dumps(
-                {'seconds': float(np.mean(seconds)), 'bytes': 4 * numbers}
-            )
-        )
+    seconds, cpu = np.diff(asked, axis=0)[steps // 3 :].mean(axis=0)
+    numbers = sum(x.size for x in jax.tree.leaves(variables['params']))
+    print(json.dumps({'seconds': seconds, 'cpu': cpu, 'bytes': 4 * numbers}))
     return 0
 
 

@@ -13,6 +13,10 @@ Decoding (4643 voxels, 112 px) for the self-supervised method and the
 posterior, 64 px for the VAE-GAN, VGG19 at 224 px for deep image reconstruction.
 On a slice of more chips than a published batch divides among, the batch grows
 to one that does, which is told.
+
+The compiler tries many schedules of each operation, above all of gradients of
+convolutions, which takes minutes of a CPU. `--effort -1` lets it try few, in a
+fraction of the time.
 """
 
 import argparse
@@ -69,6 +73,11 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         '--scale', type=float, default=1, help='of voxels, widths and batches'
+    )
+    parser.add_argument(
+        '--effort',
+        type=float,
+        help='of the compiler, -1 for the least: see the head of this file',
     )
     return parser.parse_args()
 
@@ -362,7 +371,9 @@ STEPS = {
 ALONE = 'inversion', 'ridge'  # In float32 always.
 
 
-def compile_for(program: Program, slice_name: str) -> dict[str, Any]:
+def compile_for(
+    program: Program, slice_name: str, effort: float | None
+) -> dict[str, Any]:
     """Compiles a step for a slice and says what it takes of a chip."""
     import jax
     from jax.experimental import topologies
@@ -383,9 +394,10 @@ def compile_for(program: Program, slice_name: str) -> dict[str, Any]:
     else:
         run = parallel.parallel(program.step, devices)
         given = program.state, program.frozen, spread(program.batch, devices)
-    began = time.perf_counter()
-    compiled = run.lower(*given).compile()
-    seconds = time.perf_counter() - began
+    options = {'exec_time_optimization_effort': effort or 0.0}
+    began = time.perf_counter(), time.process_time()
+    compiled = run.lower(*given).compile(compiler_options=options)
+    ended = time.perf_counter(), time.process_time()
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
     peak, bandwidth, room, links = CHIPS[kind]
     said = exchanged(compiled.as_text())
@@ -414,7 +426,9 @@ def compile_for(program: Program, slice_name: str) -> dict[str, Any]:
         * (1 - 1 / len(devices))
         * sum(size for _, size in said.values())
         / links,
-        'compiled_s': seconds,
+        'effort': effort,
+        'compiled_s': ended[0] - began[0],
+        'compiled_cpu_s': ended[1] - began[1],
     }
 
 
@@ -473,7 +487,7 @@ def main() -> None:
                 result = {'name': f'{name} {slice_name} {dtype}', 'unit': 'GB'}
                 try:
                     program = STEPS[name](dtype, known.scale, chips)
-                    result |= compile_for(program, slice_name)
+                    result |= compile_for(program, slice_name, known.effort)
                 except Exception as error:  # What does not compile is told.
                     lines = str(error).strip().splitlines() or ['']
                     result['error'] = f'{type(error).__name__}: {lines[0]}'

@@ -49,7 +49,7 @@ def get_config(draws=False):
 def padded():
     """Sizes of batches of which none divides among four devices."""
     c = get_config()
-    c.decoder.update(norm='group', groups=4, pictures_shift=0)
+    c.decoder.update(pictures_shift=0)
     c.decoder.update(batch_paired=6, batch_pictures=5, batch_fmri=3)
     c.decoder.update(epochs=4, pictures_dropout=0.0, cache_features=True)
     return c

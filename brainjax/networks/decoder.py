@@ -65,8 +65,19 @@ class Decoder(nn.Module):
     outputs: int = 3
 
     @nn.compact
-    def __call__(self, fmri: jax.Array, train: bool = False) -> jax.Array:
-        """Maps fmri [n, voxels] to images [n, size, size, outputs] in 0..1."""
+    def __call__(
+        self,
+        fmri: jax.Array,
+        train: bool = False,
+        weight: jax.Array | None = None,
+    ) -> jax.Array:
+        """Maps fmri [n, voxels] to images [n, size, size, outputs] in 0..1.
+
+        Args:
+          fmri: of each example.
+          train: normalise with the batch's statistics.
+          weight: [n] of examples in these, see `WeightedBatchNorm`; or None.
+        """
         base = grid_of(self.size, self.blocks)
         if self.size < 2**self.blocks:
             raise InputError(
@@ -90,7 +101,7 @@ class Decoder(nn.Module):
         x = x.reshape(-1, base, base, self.channels)
         for block in range(self.blocks):
             for operation in self.order.split():
-                x = self._apply(operation, x, block, train)
+                x = self._apply(operation, x, block, train, weight)
         x = self._conv(x, self.outputs, 'top')
         start = (x.shape[1] - self.size) // 2
         x = x[:, start:, start:][:, : self.size, : self.size]
@@ -104,7 +115,7 @@ class Decoder(nn.Module):
         grid = (base, base, self.channels)
         return keras_glorot((*grid, voxels)), keras_glorot(grid)
 
-    def _apply(self, operation, x, block, train):
+    def _apply(self, operation, x, block, train, weight):
         if operation == 'upsample':
             return layers.upsample(x, self.upsampling)
         if operation == 'conv':
@@ -125,9 +136,8 @@ class Decoder(nn.Module):
                 epsilon=1e-5,  # PyTorch's; Flax's is 1e-6.
                 name=f'norm_{block}',
             )(x)
-        return batch_norm(self.release, train, self.axis_name, f'norm_{block}')(
-            x
-        )
+        norm = batch_norm(self.release, train, self.axis_name, f'norm_{block}')
+        return norm(x, weight)
 
     def _conv(self, x, channels, name):
         # Flax's own padding knows no 'reflect'.

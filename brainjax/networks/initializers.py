@@ -12,6 +12,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from brainjax.training import parallel
+
 # Standard deviation of a standard normal that is cut off at -2 and 2.
 _CUT_OFF = 0.87962566103423978
 
@@ -86,11 +88,54 @@ RELEASES = {
 }
 
 
+class WeightedBatchNorm(nn.BatchNorm):
+    """`nn.BatchNorm` that can take its statistics over a part of its rows.
+
+    Parameters and running statistics are Flax's, under the same names.
+    """
+
+    @nn.compact
+    def __call__(self, x: jax.Array, weight: jax.Array | None = None):
+        """Normalises x [n, ..., channels].
+
+        Args:
+          x: this device's examples.
+          weight: [n], whose mean over all devices is 1: the statistics are
+            means over examples weighted so. None for one as much as another,
+            and where the running statistics are used.
+        """
+        if weight is None or self.use_running_average:
+            return super().__call__(x)
+        number = x.shape[-1:]
+        ones, zeros = nn.initializers.ones, nn.initializers.zeros
+        running = [
+            self.variable('batch_stats', name, init, None, number)
+            for name, init in (('mean', zeros), ('var', ones))
+        ]
+        scale = self.param('scale', ones, number)
+        bias = self.param('bias', zeros, number)
+        # As Flax: in float32, the variance as a difference of moments.
+        wide = x.astype(jnp.float32)
+        by_row = weight.reshape(-1, *[1] * (x.ndim - 1))
+        axes = tuple(range(x.ndim - 1))
+        moments = [jnp.mean(by_row * wide**k, axes) for k in (1, 2)]
+        if self.axis_name:
+            moments = parallel.mean(moments)
+        mean, square = moments
+        variance = jnp.maximum(square - mean**2, 0.0)
+        for old, new in zip(running, (mean, variance)):
+            old.value = self.momentum * old.value + (1 - self.momentum) * new
+        rise = jax.lax.rsqrt(variance + self.epsilon) * scale
+        return ((wide - mean) * rise + bias).astype(
+            jnp.result_type(x, scale, bias)
+        )
+
+
 def batch_norm(
     release: str, train: bool, axis_name: str | None, name: str
-) -> nn.BatchNorm:
+) -> WeightedBatchNorm:
     """Returns a release's batch norm, to be called within a module."""
-    return nn.BatchNorm(
+    return WeightedBatchNorm(
         use_running_average=not train,
         momentum=RELEASES[release].momentum,  # PyTorch: .1, of the new.
         epsilon=RELEASES[release].epsilon,

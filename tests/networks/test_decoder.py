@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +8,8 @@ from numpy_layers import KERNELS, batch_norm, convolve, doubled, randomised
 
 from brainjax.errors import InputError
 from brainjax.networks.decoder import Decoder
+from brainjax.networks.initializers import WeightedBatchNorm
+from brainjax.training import parallel
 
 KERAS = {
     'upsampling': 'bilinear',
@@ -145,3 +148,41 @@ def test_even_kernels_are_refused():
         Decoder(size=16, blocks=2, kernel=4, channels=8, groups=4).init(
             jax.random.key(0), jnp.zeros((1, 5))
         )
+
+
+def test_what_pads_a_batch_is_nothing_to_a_batch_norm():
+    """Five rows on three devices, of which one has none of its own."""
+    x = jax.random.normal(jax.random.key(0), (5, 2, 3, 4))
+    pulled = jax.random.normal(jax.random.key(1), x.shape)
+    module = WeightedBatchNorm(
+        False, momentum=0.9, epsilon=1e-3, axis_name=parallel.AXIS
+    )
+    variables = randomised(module.init(jax.random.key(2), x))
+    alone = nn.BatchNorm(False, momentum=0.9, epsilon=1e-3)
+
+    def expected(x):
+        return alone.apply(variables, x, mutable=['batch_stats'])
+
+    def padded(x):
+        rows = jnp.concatenate([x, jnp.repeat(x[-1:], 4, axis=0)])
+        weights = jnp.where(jnp.arange(9) < 5, 9 / 5, 0)
+        y, changed = jax.vmap(
+            lambda x, weight: module.apply(
+                variables, x, weight, mutable=['batch_stats']
+            ),
+            axis_name=parallel.AXIS,
+        )(rows.reshape(3, 3, *x.shape[1:]), weights.reshape(3, 3))
+        changed = jax.tree.map(lambda x: x[0], changed)
+        return y.reshape(rows.shape)[:5], changed
+
+    found, other = padded(x), expected(x)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+        found,
+        other,
+    )
+    gradients = [
+        jax.grad(lambda x, norm=norm: jnp.sum(norm(x)[0] * pulled))(x)
+        for norm in (padded, expected)
+    ]
+    np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-5)

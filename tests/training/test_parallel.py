@@ -41,7 +41,8 @@ def test_losses_do_not_depend_on_the_number_of_devices(one):
                 np.testing.assert_allclose(
                     [record[name] for record in ours[network]],
                     [record[name] for record in theirs[network]],
-                    rtol=1e-4,
+                    # Before training amplifies rounding.
+                    rtol=1e-5 if kind == 'padded' else 1e-4,
                     err_msg=f'{kind} {network} {name}',
                 )
         if kind == 'padded':

@@ -69,6 +69,8 @@ BOUNDS = {
         *('encoder.kernels', 'encoder.strides'),
         *('decoder.epochs', 'decoder.steps', 'decoder.channels'),
         *('decoder.kernel', 'decoder.groups', 'decoder.choice_folds'),
+        *('decoder.batch_paired', 'decoder.batch_pictures'),
+        'decoder.batch_fmri',
     ),
     'a number above 0': (
         *('encoder.learning_rate', 'encoder.drops', 'encoder.width'),
@@ -92,14 +94,6 @@ BOUNDS = {
         *('validation', 'unpaired_fmri', 'encoder.dropout'),
         'decoder.pictures_dropout',
     ),
-}
-
-
-# The decoder's losses by their weights' keys -> key of their batch's size.
-BATCHES = {
-    'paired': 'batch_paired',
-    'encoder_decoder': 'batch_pictures',
-    'decoder_encoder': 'batch_fmri',
 }
 
 
@@ -282,11 +276,6 @@ def check(config: ConfigDict, recording: Recording) -> None:
             'both 0; one of them has to teach the decoder pictures.'
         )
     parallel.check_batch(config.encoder.batch, 'config.encoder.batch')
-    for loss, name in BATCHES.items():
-        # Else no such batch is made, or its rest is padded; but a batch norm
-        # would take its statistics over what was added.
-        if config.decoder[loss] and config.decoder.norm == 'batch':
-            parallel.check_batch(config.decoder[name], f'config.decoder.{name}')
     for section in (config.encoder, config.decoder):
         build_optimizer(section)
     _features(config, 'image_loss')

@@ -37,6 +37,7 @@ from brainjax.training.state import cast
 
 ENCODER_METRICS = ('loss', 'fmri', 'regularisation')
 DENSE_KERNEL = "['dense']['kernel']"  # Of the decoder: `parallel.product`.
+PARTS = ('paired', 'pictures', 'fmri')  # Of the decoder's batch, in order.
 DECODER_METRICS = ('loss', 'D', 'ED', 'DE', 'regularisation')
 
 
@@ -218,6 +219,7 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
         if c.decoder_encoder:
             fmri.append(batch['fmri']['fmri'])
         counts = [len(x) for x in images]
+        weight = _weights_of_all(batch)
         targets = jnp.concatenate(images)
         if features[0] is None:
             truth = loss_features(config, frozen, targets)
@@ -232,6 +234,7 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
                 computing(config, variables),
                 cast(jnp.concatenate(fmri), config.compute_dtype),
                 train=True,
+                weight=weight,
                 mutable=['batch_stats'],
             )
             pictured = reconstructions[: sum(counts)]
@@ -288,6 +291,34 @@ def decoder_step(config: ConfigDict, encoder, decoder: Decoder) -> Callable:
         )
 
     return step
+
+
+def _weights_of_all(batch) -> jax.Array | None:
+    """Weights of the parts' examples in what is a mean over all of them.
+
+    A batch norm sees all parts together, so that an example counts as much as
+    any, and what pads a part as nothing.
+
+    Args:
+      batch: of the decoder's step.
+
+    Returns:
+      [n] in the order of the parts, of mean 1 over all devices; None where no
+      part is padded.
+    """
+    if not any('weight' in part for part in batch.values()):
+        return None
+    parts = [batch[name] for name in PARTS if name in batch]
+    own = jnp.concatenate(
+        [
+            part['weight'] > 0
+            if 'weight' in part
+            else jnp.ones(len(jax.tree.leaves(part)[0]), bool)
+            for part in parts
+        ]
+    )
+    own = own.astype(jnp.float32)
+    return own / parallel.mean(own.mean())
 
 
 def _mean(loss: Callable, weight: jax.Array | None, *arrays) -> jax.Array:

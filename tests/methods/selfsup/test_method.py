@@ -55,24 +55,16 @@ def short(tmp_path_factory):
     return one_epoch(tmp_path_factory.mktemp('short'))
 
 
-def test_batches_have_to_divide_where_a_norm_sees_them(subject, monkeypatch):
+def test_batches_of_the_encoder_have_to_divide(subject, monkeypatch):
     monkeypatch.setattr(jax, 'device_count', lambda: 3)
-    c = config(
-        encoder__batch=6,
-        decoder__batch_paired=3,
-        decoder__batch_pictures=3,
-        decoder__batch_fmri=16,
-        decoder__decoder_encoder=1.0,
-    )
-    check(c, subject)
-    c.decoder.norm, c.decoder.decoder_encoder = 'batch', 0.0
-    check(c, subject)  # No loss takes that batch.
-    c.decoder.decoder_encoder = 1.0
+    c = config(encoder__batch=6, decoder__norm='batch')
+    check(c, subject)  # What the decoder's lack is padded.
+    c.encoder.batch = 16
     with pytest.raises(InputError) as error:
         check(c, subject)
     assert str(error.value) == (
-        'config.decoder.batch_fmri is 16, which does not divide among 3 '
-        'devices; give a multiple of 3.'
+        'config.encoder.batch is 16, which does not divide among 3 devices; '
+        'give a multiple of 3.'
     )
 
 
