@@ -68,6 +68,8 @@ def train(
     folder: PathLike,
     label: str,
     validate: Callable[[Any], dict[str, float]] | None = None,
+    validated: Callable[[TrainState], Any] = lambda state: state.params,
+    patience: int = 0,
     checkpoint_every: int = 1,
     made_from: Mapping[str, Any] | None = None,
     log: Log | None = None,
@@ -88,6 +90,10 @@ def train(
       label: for the progress bar.
       validate: {'params', 'batch_stats'} -> scores after each epoch; the one
         named 'score' (higher is better) chooses `state.best`, if that is kept.
+      validated: the parameters of a state that `validate` and `state.best`
+        get, such as a moving average.
+      patience: training ends after so many epochs that were no better than
+        the best before them; 0 for none.
       checkpoint_every: epochs between checkpoints, where these take less than
         SECONDS_UNSAVED; else at the end of the epoch after so long.
       made_from: what training sees and how, ready for JSON; a checkpoint that
@@ -96,7 +102,8 @@ def train(
         epoch, on the first host.
 
     Returns:
-      The last state, on all devices, and one record of mean metrics an epoch.
+      The last state, on all devices, and one record of mean metrics for each
+      epoch that was run.
 
     Raises:
       Interrupted: SIGINT or SIGTERM came, be it in the last step; a checkpoint
@@ -112,6 +119,8 @@ def train(
         log(history)
         state = parallel.replicate(state)
         start = int(state.step)
+        if _is_enough(history, patience):
+            return state, history
         previous = asked = None
         saved = time.monotonic()
         batches = prefetch(lambda i: parallel.shard(batch_at(i)), start, total)
@@ -123,7 +132,7 @@ def train(
                 state, metrics = run(state, frozen, batch)
                 if previous is not None:  # Read a step late: no waiting.
                     show(done - 1, _text(jax.device_get(previous)))
-                previous = metrics
+                previous, last = metrics, done == total
                 if done % steps_per_epoch == 0:
                     state, record = _close_epoch(
                         label,
@@ -131,37 +140,49 @@ def train(
                         done // steps_per_epoch,
                         steps_per_epoch,
                         validate,
+                        validated,
                     )
                     history.append(record)
                     log(history)  # Before the checkpoint: none is without.
                     show(done, _text(record))
+                    last |= _is_enough(history, patience)
                     due = record['epoch'] % checkpoint_every == 0
                     due |= time.monotonic() - saved > SECONDS_UNSAVED
-                    if due or done == total:
+                    if due or last:
                         checkpoints.save(manager, state, history, made_from)
                         saved = time.monotonic()
                 stop = stopping()
                 if hosts.count() > 1:
                     # Votes are read a step late: no waiting but at the end.
                     before, asked = asked, parallel.any_host(stop)
-                    read = asked if done == total else before
+                    read = asked if last else before
                     stop = read is not None and bool(read)
                 if stop:
                     checkpoints.save(manager, state, history, made_from)
                     raise Interrupted(
                         f'{label}: stopped after {done} of {total} steps'
                     )
+                if last:
+                    break
     return state, history
 
 
-def _close_epoch(label, state, epoch, steps, validate):
+def _is_enough(history: History, patience: int) -> bool:
+    """Whether `patience` epochs were no better than the best before them."""
+    if not 0 < patience < len(history):
+        return False
+    scores = [record['validation_score'] for record in history]
+    return max(scores[-patience:]) <= max(scores[:-patience])
+
+
+def _close_epoch(label, state, epoch, steps, validate, validated):
     record = {'epoch': epoch}
     totals = jax.device_get(state.totals)
     record |= {name: float(value) / steps for name, value in totals.items()}
     state = state.replace(totals=jax.tree.map(jnp.zeros_like, state.totals))
     _check_finite(label, record)
     if validate is not None:
-        now = {'params': state.params, 'batch_stats': state.batch_stats}
+        now = {'params': validated(state), 'batch_stats': state.batch_stats}
         scores = hosts.run_on_first(
             lambda: {k: float(v) for k, v in validate(now).items()}
         )

@@ -18,7 +18,7 @@ from tiny_training import (
 from brainjax.errors import InputError
 from brainjax.training import loop, parallel
 from brainjax.training import state as training_state
-from brainjax.training.checkpoints import manager
+from brainjax.training.checkpoints import manager, restore
 from brainjax.training.loop import Interrupted, train
 
 
@@ -68,6 +68,38 @@ def test_longer_run_goes_on_from_the_shorter(tmp_path, undisturbed):
     # A run that is done does nothing.
     done = run(tmp_path, validate=score_of, batches=None)
     assert numbers(done) == undisturbed
+
+
+def test_training_ends_where_validation_gets_no_better(tmp_path):
+    scores = {5: 1.0, 10: 3.0, 15: 2.0, 20: 9.0}  # By the number of steps.
+    options = {
+        'validate': lambda variables: {
+            'score': scores[int(variables['batch_stats']['count'])]
+        },
+        'validated': lambda state: jax.tree.map(lambda w: 2 * w, state.params),
+        'patience': 1,
+    }
+    state, history = numbers(run(tmp_path / 'whole', **options))
+    assert [each['validation_score'] for each in history] == [1, 3, 2]
+    with manager(tmp_path / 'whole') as m:
+        kept, _ = restore(m, make_state())
+    two, _ = run(tmp_path / 'two', epochs=2)
+    assert int(kept.step) == 15 and float(kept.best_score) == 3
+    np.testing.assert_array_equal(kept.best['params']['w'], 2 * two.params['w'])
+
+    def cut(i):
+        if i == 7:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return batch_at(i)
+
+    with pytest.raises(Interrupted):
+        run(tmp_path / 'cut', batches=cut, **options)
+    assert numbers(run(tmp_path / 'cut', **options)) == (state, history)
+    done = run(tmp_path / 'cut', batches=None, **options)
+    assert numbers(done) == (state, history)
+    # With more patience the last epoch is the best.
+    _, longer = run(tmp_path / 'longer', **options | {'patience': 2})
+    assert len(longer) == 4
 
 
 @pytest.mark.parametrize('stop', [1, 7, 10, 19])

@@ -35,6 +35,10 @@ def posterior() -> ConfigDict:
     c.flow.average = 0.995  # Decay of the moving average of weights.
     c.flow.epochs = 9
     c.flow.steps = 100  # An epoch.
+    # With a number of epochs here, the learning rate is constant and training
+    # ends after so many in which pictures held out were told no better; epochs
+    # is then the most that there are. 0: as many as epochs says, by a cosine.
+    c.flow.patience = 0
 
     c.checkpoint_every = 10  # Epochs; or five minutes, if they take longer.
     return c.lock()

@@ -25,7 +25,9 @@ BOUNDS = {
         'flow.batch_pictures',
     ),
     'a number above 0': ('flow.learning_rate', 'flow.clip'),
-    'a number from 0': ('flow.batch_paired', 'flow.batch_prior'),
+    'a number from 0': (
+        *('flow.batch_paired', 'flow.batch_prior', 'flow.patience'),
+    ),
     'a part from 0 to below 1': ('flow.average',),
 }
 # Of the training stimuli, so many choose what the reconstruction is; the flow

@@ -69,13 +69,19 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
 def in_words(config: ConfigDict) -> str:
     """How responses became pictures, for a paper's methods."""
     flow = config.flow
+    most = 'at most ' if flow.patience else ''
+    until = (
+        f'until pictures held out were told no better for {flow.patience}, '
+        if flow.patience
+        else ''
+    )
     return (
         'A Gaussian prior over pictures, a linear encoder with the posterior '
         'of its weights and a noise covariance gave a posterior in closed '
         'form, all settings chosen inside the training stimuli; a flow (a '
         f'U-Net of {len(flow.channels)} scales, conditional flow matching, '
-        f'{flow.epochs} epochs of {flow.steps} steps, Adam, learning rate '
-        f'{flow.learning_rate:g}) learned what it lacks, from '
+        f'{most}{flow.epochs} epochs of {flow.steps} steps, {until}Adam, '
+        f'learning rate {flow.learning_rate:g}) learned what it lacks, from '
         f'{flow.batch_pictures} pictures with simulated responses, '
         f'{flow.batch_paired} training trials and {flow.batch_prior} pictures '
         f'without responses a step. A reconstruction is the mean of '

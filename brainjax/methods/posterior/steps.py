@@ -1,6 +1,8 @@
 """The train step of the flow, written for one device."""
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +19,15 @@ METRICS = ('loss', 'pictures', 'paired', 'prior')
 
 
 def build_optimizer(config: ConfigDict) -> optax.GradientTransformation:
-    """Adam with a clipped gradient and a falling cosine, and the average."""
+    """Adam with a clipped gradient and a falling cosine, and the average.
+
+    Where validation ends the training nobody knows beforehand where the cosine
+    would: the rate stays as it is, and the average does its work.
+    """
     c = config.flow
-    rate = optax.cosine_decay_schedule(c.learning_rate, c.epochs * c.steps)
+    rate = c.learning_rate
+    if not c.patience:
+        rate = optax.cosine_decay_schedule(rate, c.epochs * c.steps)
     return averaged(
         optax.chain(optax.clip_by_global_norm(c.clip), optimizer('adam', rate)),
         c.average,
@@ -40,28 +48,10 @@ def flow_step(config: ConfigDict, shape: Shape) -> Callable:
         key = jax.random.fold_in(state.key, state.step)
         names, parts = sorted(batch), []
         for place, name in enumerate(names):
-            x = batch[name]['images'].astype(jnp.float32) / 255
-            wanted = losses.beyond_bounds(x)
-            x, wanted = (
-                (each - frozen['centre']) / frozen['scale']
-                for each in (x, wanted)
+            keys = parallel.example_keys(
+                jax.random.fold_in(key, place), len(batch[name]['images'])
             )
-            keys = parallel.example_keys(jax.random.fold_in(key, place), len(x))
-            time_keys, noise_keys, told_keys = jax.vmap(
-                lambda key: jax.random.split(key, 3), out_axes=1
-            )(keys)
-            level = frozen[name]
-            if name == 'paired':
-                mean = batch[name]['mean']
-            else:  # Of the prior, nothing is told: the level's gain is 0.
-                mean = losses.told(level, frozen['eye'], x, told_keys)
-            noise = jax.vmap(lambda key, x: jax.random.normal(key, x.shape))(
-                noise_keys, x
-            )
-            t = losses.times(time_keys)
-            now = (1 - t)[:, None] * noise + t[:, None] * wanted
-            base, seen = known(shape, level, mean, now, t)
-            parts.append((wanted - noise - base, seen, t))
+            parts.append(_pairs(shape, frozen, name, batch[name], keys))
         left, seen, t = map(jnp.concatenate, zip(*parts))
 
         def objective(params):
@@ -85,3 +75,49 @@ def flow_step(config: ConfigDict, shape: Shape) -> Callable:
         return state, metrics
 
     return step
+
+
+def _pairs(shape, frozen, name, part, keys):
+    """What is left of the velocity, what the network sees of it, and when."""
+    x = part['images'].astype(jnp.float32) / 255
+    wanted = losses.beyond_bounds(x)
+    x, wanted = (
+        (each - frozen['centre']) / frozen['scale'] for each in (x, wanted)
+    )
+    time_keys, noise_keys, told_keys = jax.vmap(
+        lambda key: jax.random.split(key, 3), out_axes=1
+    )(keys)
+    level = frozen[name]
+    if name == 'paired':
+        mean = part['mean']
+    else:  # Of the prior, nothing is told: the level's gain is 0.
+        mean = losses.told(level, frozen['eye'], x, told_keys)
+    noise = jax.vmap(lambda key, x: jax.random.normal(key, x.shape))(
+        noise_keys, x
+    )
+    t = losses.times(time_keys)
+    now = (1 - t)[:, None] * noise + t[:, None] * wanted
+    base, seen = known(shape, level, mean, now, t)
+    return wanted - noise - base, seen, t
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def validation_losses(
+    config: ConfigDict, shape: Shape, params: Any, frozen: Any, batch: Any
+) -> dict[str, jax.Array]:
+    """Losses of each part of a batch, the same noise and times in each epoch.
+
+    Args:
+      config: of the experiment, frozen.
+      shape: of a row.
+      params: of the network.
+      frozen, batch: as the step of `flow_step` takes them.
+    """
+    found = {}
+    for place, name in enumerate(sorted(batch)):
+        key = jax.random.key(config.seed + place)
+        keys = jax.random.split(key, len(batch[name]['images']))
+        left, seen, t = _pairs(shape, frozen, name, batch[name], keys)
+        error = correction(config, params, seen, t) - left
+        found[name] = (error**2).mean()
+    return found

@@ -5,18 +5,23 @@ from typing import Any
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, FrozenConfigDict
 
+from brainjax.errors import InputError
 from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.methods.data import made_from
 from brainjax.methods.posterior import steps
-from brainjax.methods.posterior.data import BATCHES, TrainingData
+from brainjax.methods.posterior.data import BATCHES, TrainingData, to_uint8
 from brainjax.methods.posterior.networks import init
 from brainjax.training import parallel
 from brainjax.training import state as training_state
 from brainjax.training.batches import indices
 from brainjax.training.loop import History, train
+
+# Of the pictures without fMRI, so many tell how long the flow learns, if that
+# is asked for; each is told with so many noises.
+HELD_OUT, MOST, NOISES = 0.05, 128, 4
 
 # What the flow depends on beside the data. The learning rate falls to 0 at
 # the last epoch, so that their number matters, as it does for no other method.
@@ -41,7 +46,8 @@ def fit_flow(
       log: see `training.loop.train`.
 
     Returns:
-      The average of the network's parameters, on the host, and the history.
+      The average of the network's parameters, on the host, and the history:
+      where validation ends the training that of its best epoch, else the last.
     """
     c = config.flow
     parts = {name: c[key] for name, key in BATCHES.items() if c[key]}
@@ -52,10 +58,14 @@ def fit_flow(
         **{name: data.levels[name] for name in parts},
     }
 
+    pictures, validate = data.pictures, None
+    if c.patience:
+        pictures, validate = _held_out(config, data, frozen)
+
     def batch_at(step):
         batch = {}
         for name, size in parts.items():
-            images = data.paired if name == 'paired' else data.pictures
+            images = data.paired if name == 'paired' else pictures
             i = parallel.local_rows(
                 indices(config.seed, STREAMS[name], len(images), step, size)
             )
@@ -70,6 +80,7 @@ def fit_flow(
         steps.build_optimizer(config),
         run_key,
         steps.METRICS,
+        keep_best=validate is not None,
     )
     identity = made_from(fingerprints, config, KEYS)
     identity['epochs'] = c.epochs
@@ -82,8 +93,50 @@ def fit_flow(
         steps_per_epoch=c.steps,
         folder=folder,
         label='posterior',
+        validate=validate,
+        validated=lambda state: state.opt_state.average,
+        patience=c.patience,
         checkpoint_every=config.checkpoint_every,
         made_from=identity,
         log=log,
     )
-    return jax.device_get(state.opt_state.average), history
+    chosen = state.best['params'] if validate else state.opt_state.average
+    return jax.device_get(chosen), history
+
+
+def _held_out(config, data, frozen):
+    """Pictures to learn from, and a function that scores others."""
+    c, n = config.flow, len(data.pictures)
+    number = min(int(HELD_OUT * n), MOST)
+    if not number:
+        raise InputError(
+            f'{n} pictures without fMRI are too few to hold some out for '
+            'config.flow.patience; set that to 0, for a fixed number of steps.'
+        )
+    order = np.random.default_rng([config.seed, STREAMS['pictures']])
+    order = order.permutation(n)
+    images = data.pictures[order[:number]].repeat(NOISES, axis=0)
+    parts = {'pictures': {'images': images}}
+    weights = {'pictures': c.batch_pictures}
+    if c.batch_prior:
+        parts['prior'] = parts['pictures']
+        weights['prior'] = c.batch_prior
+    if c.batch_paired and (stimuli := data.validation) is not None:
+        parts['paired'] = {
+            'images': to_uint8(stimuli.pictures).repeat(NOISES, axis=0),
+            'mean': stimuli.means.repeat(NOISES, axis=0),
+        }
+        weights['paired'] = c.batch_paired
+
+    def validate(variables):
+        found = steps.validation_losses(
+            FrozenConfigDict(config),
+            data.shape,
+            variables['params'],
+            frozen,
+            parts,
+        )
+        total = sum(weights[name] * float(found[name]) for name in parts)
+        return {'score': -total / sum(weights.values()), **found}
+
+    return data.pictures[np.sort(order[number:])], validate
