@@ -274,6 +274,7 @@ def posterior(dtype, scale, chips):
         shape(k),
         shape(rows),
         *(shape(k, k) for _ in range(3)),
+        shape(1),
     )
     eye = Eye(shape(k, rows), shape(k), *(shape(k, k) for _ in range(3)))
     batch = {
@@ -291,7 +292,7 @@ def posterior(dtype, scale, chips):
                 lambda key: networks.init(config, (112, 112, 3), key),
                 jax.random.key(0),
             ),
-            steps.build_optimizer(config),
+            steps.build_optimizer(config.flow),
             steps.METRICS,
         ),
         {'eye': eye, 'centre': shape(), 'scale': shape()}

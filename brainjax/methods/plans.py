@@ -131,11 +131,19 @@ def _posterior(config: ConfigDict, recording: Recording) -> list[Stage]:
     images = recording.stimuli.images
     grey = (images == images[..., :1]).all()
     channels = 1 if grey else 3
-    network = posterior_networks.build(config, channels)
-    seen = jnp.zeros((1, *images.shape[1:3], 4 * channels))
-    numbers = _trained(network, seen, jnp.zeros(1))
-    c = config.flow
+    shape, stages = (*images.shape[1:3], channels), []
+    if posterior_networks.in_latents(config):
+        halves = posterior_networks.build_autoencoder(config, shape)
+        picture = jnp.zeros((1, *shape))
+        shape = posterior_networks.latent_shape(config, shape)
+        inputs = picture, jnp.zeros((1, *shape))
+        numbers, c = sum(map(_trained, halves, inputs)), config.latents
+        stages = [Stage('autoencoder', numbers, c.epochs * c.steps)]
+    network = posterior_networks.build(config, shape[-1])
+    seen = jnp.zeros((1, *shape[:2], 4 * shape[-1]))
+    numbers, c = _trained(network, seen, jnp.zeros(1)), config.flow
     return [
+        *stages,
         Stage('closed form', note='prior, encoder and noise, in closed form'),
         Stage('flow', numbers, c.epochs * c.steps),
     ]

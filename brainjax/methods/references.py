@@ -7,6 +7,7 @@ their own settings inside them (see `linear.bayes`).
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from brainjax.io import kept_arrays, provenance
@@ -16,12 +17,13 @@ from brainjax.linear.bayes import posterior, reference
 from brainjax.linear.bayes.reference import Reference
 from brainjax.linear.ridge import tuned
 from brainjax.methods.data import Data
-from brainjax.pictures.operations import phase_scrambled
+from brainjax.pictures.operations import phase_scrambled, shrink
 from brainjax.recordings import Trials
 
 LEAST = 3  # Stimuli, of which one is held out to choose.
 MOST_TRIALS = 3000  # The posterior's time grows with their cube.
 MOST_PICTURES = 2000  # Unpaired; more hardly move a covariance.
+LARGEST = 112  # Pixels a side; larger pictures are shrunk, means enlarged.
 _IMAGES, _DENSITIES = ('bayes', 'ridge'), ('log_posterior', 'log_prior')
 
 
@@ -40,6 +42,7 @@ class References(NamedTuple):
     Attributes:
       fitted: the posterior, with the ridge in it.
       shape: (height, width, channels) of a row; grey pictures have 1 channel.
+      size: (height, width) of the pictures, which may be larger.
       repeats: [n] trials that each of the `Data`'s test responses averages.
       training: what the fit was given.
       notes: sentences for the report.
@@ -47,6 +50,7 @@ class References(NamedTuple):
 
     fitted: Reference
     shape: tuple[int, int, int]
+    size: tuple[int, int]
     repeats: np.ndarray
     training: Training
     notes: list[str]
@@ -140,17 +144,26 @@ def fit(data: Data, seed: int = 0) -> References:
 
 
 def _training(data, seed):
-    """`Training`, shape of its pictures and notes."""
+    """`Training`, shape of its pictures, their size and notes."""
     train, notes = evenly_chosen(data.normalised.train)
     images = data.recording.stimuli.images
+    size = images.shape[1:3]
     unpaired = data.pictures[evenly(len(data.pictures), MOST_PICTURES)]
     shown, stimulus = np.unique(train.stimulus, return_inverse=True)
-    channels = 1 if _is_grey(images[shown]) and _is_grey(unpaired) else 3
-    paired = images[shown, ..., :channels] / np.float32(255)
+    images, unpaired = (
+        shrink(each, LARGEST) for each in (images[shown], unpaired)
+    )
+    channels = 1 if _is_grey(images) and _is_grey(unpaired) else 3
+    paired = images[..., :channels] / np.float32(255)
+    if max(size) > LARGEST:
+        notes.append(
+            'Ridge and the closed-form posterior took pictures shrunk to '
+            f'{LARGEST} px; their reconstructions were enlarged.'
+        )
     if len(unpaired):
         free = unpaired[..., :channels] / np.float32(255)
     else:
-        free = phase_scrambled(paired, max(100, len(paired)), seed)
+        free = stand_ins(paired, seed)
         notes.append(
             'There are no unpaired pictures: the prior of the closed-form '
             'posterior comes from the training pictures and from pictures '
@@ -162,7 +175,12 @@ def _training(data, seed):
         stimulus,
         free.reshape(len(free), -1),
     )
-    return training, (*images.shape[1:3], channels), notes
+    return training, (*images.shape[1:3], channels), size, notes
+
+
+def stand_ins(paired: np.ndarray, seed: int) -> np.ndarray:
+    """Pictures in the place of unpaired ones; see `phase_scrambled`."""
+    return phase_scrambled(paired, max(100, len(paired)), seed)
 
 
 def _repeats(data):
@@ -170,11 +188,10 @@ def _repeats(data):
     return counts[data.test.stimulus]
 
 
-def _fit(data, seed, training, shape, notes):
+def _fit(data, seed, training, shape, size, notes):
     fitted = reference.fit(*training, shape=shape, seed=seed)
-    return References(
-        fitted, shape, _repeats(data), training, [_in_words(fitted), *notes]
-    )
+    notes = [_in_words(fitted), *notes]
+    return References(fitted, shape, size, _repeats(data), training, notes)
 
 
 def reconstruct(
@@ -238,13 +255,16 @@ def voxels(references: References) -> dict[str, np.ndarray]:
 def to_images(references: References, rows: np.ndarray) -> np.ndarray:
     """Returns rows [..., pixels] as pictures [..., height, width, 3]."""
     images = rows.reshape(*rows.shape[:-1], *references.shape)
+    size = (*images.shape[:-3], *references.size, images.shape[-1])
+    if images.shape != size:
+        images = np.asarray(jax.image.resize(images, size, 'linear'))
     return np.broadcast_to(images, (*images.shape[:-1], 3))
 
 
 def to_rows(references: References, images: np.ndarray) -> np.ndarray:
     """Returns uint8 pictures [n, height, width, 3] as rows [n, pixels]."""
     channels = references.shape[-1]
-    rows = images[..., :channels] / np.float32(255)
+    rows = shrink(images, LARGEST)[..., :channels] / np.float32(255)
     return rows.reshape(len(images), -1)
 
 

@@ -15,6 +15,8 @@ TIMES = 64  # Sines and cosines of the time.
 class Block(nn.Module):
     """Two 3x3 convolutions beside a shortcut; the second begins at 0.
 
+    Without a time there is no scale and shift.
+
     Attributes:
       channels: of the output.
       groups: of the norms; divides the channels of input and output.
@@ -24,12 +26,13 @@ class Block(nn.Module):
     groups: int
 
     @nn.compact
-    def __call__(self, x, time):
+    def __call__(self, x, time=None):
         y = self._conv('first')(jax.nn.silu(self._norm('norm')(x)))
-        scale, shift = jnp.split(
-            nn.Dense(2 * self.channels, name='time')(time)[:, None, None], 2, -1
-        )
-        y = self._norm('norm_time')(y) * (1 + scale) + shift
+        y = self._norm('norm_time')(y)
+        if time is not None:
+            told = nn.Dense(2 * self.channels, name='time')(time)
+            scale, shift = jnp.split(told[:, None, None], 2, -1)
+            y = y * (1 + scale) + shift
         y = self._conv('second', nn.initializers.zeros)(jax.nn.silu(y))
         if x.shape[-1] != self.channels:
             x = nn.Dense(self.channels, name='shortcut')(x)

@@ -163,6 +163,27 @@ def resize(images: np.ndarray, size: int, fit: str = 'centre') -> np.ndarray:
     return out
 
 
+def shrink(images: np.ndarray, longest: int) -> np.ndarray:
+    """Shrinks uint8 pictures so that no side is above `longest` pixels.
+
+    Each pixel is the mean of those it covers; smaller pictures stay.
+
+    Args:
+      images: [n, height, width, 3].
+      longest: of the sides.
+    """
+    height, width = images.shape[1:3]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return images
+    sides = [max(1, round(scale * side)) for side in (height, width)]
+    out = np.empty((len(images), *sides, *images.shape[3:]), np.uint8)
+    for i, image in enumerate(images):
+        whole = Image.fromarray(image)
+        out[i] = whole.resize(sides[::-1], Image.Resampling.BOX)
+    return out
+
+
 def to_one_size(
     images: Sequence[np.ndarray],
     size: tuple[int, int],

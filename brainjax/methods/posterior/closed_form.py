@@ -19,7 +19,9 @@ FLOOR = 1e-3  # Variance that every direction has, of 1 for a picture.
 
 
 class Level(NamedTuple):
-    """N(mean, axes' diag(variance) axes + FLOOR I) for one number of repeats.
+    """N(mean, axes' diag(variance) axes + floor I) for one number of repeats.
+
+    Rows are pictures, or latents of an autoencoder.
 
     Attributes:
       offset: [pixels]; mean = offset + gain @ g.
@@ -30,6 +32,7 @@ class Level(NamedTuple):
       information: [k, k] F.
       own: [k, k] root of the covariance of g that noise makes.
       open: [k, k] the same of the encoder's uncertainty, where that is 1.
+      floor: [1] variance that every direction has.
     """
 
     offset: np.ndarray
@@ -40,6 +43,7 @@ class Level(NamedTuple):
     information: np.ndarray
     own: np.ndarray
     open: np.ndarray
+    floor: np.ndarray
 
 
 class Eye(NamedTuple):
@@ -81,8 +85,20 @@ def collect(fitted: Reference, repeats: float) -> np.ndarray:
     return _known(fitted, repeats).collect
 
 
+def lacking(fitted: Reference, scale: float) -> float:
+    """Returns the `floor` of latents: what axes lack of them is nearly white.
+
+    Of pictures it is little, and uneven, and the flow learns it.
+    """
+    return max(FLOOR, float(fitted.outside.mean()) / scale**2)
+
+
 def level(
-    fitted: Reference, repeats: float, centre: float, scale: float
+    fitted: Reference,
+    repeats: float,
+    centre: float,
+    scale: float,
+    floor: float = FLOOR,
 ) -> Level:
     """Returns the posterior of responses that average `repeats` trials."""
     model, known = fitted.model, _known(fitted, repeats)
@@ -104,10 +120,13 @@ def level(
         gain,
         covariance,
         (known.information, _root(wide * own), _root(wide * open_)),
+        floor,
     )
 
 
-def prior_level(fitted: Reference, centre: float, scale: float) -> Level:
+def prior_level(
+    fitted: Reference, centre: float, scale: float, floor: float = FLOOR
+) -> Level:
     """Returns the prior in the same form; nothing is said by g."""
     k, q = fitted.model.seen.shape
     nothing = np.zeros((k, k))
@@ -118,6 +137,7 @@ def prior_level(fitted: Reference, centre: float, scale: float) -> Level:
         np.zeros((q, k)),
         np.eye(q),
         (nothing, nothing, nothing),
+        floor,
     )
 
 
@@ -128,7 +148,7 @@ def _known(fitted, repeats):
     )
 
 
-def _pictures(fitted, scaling, offset, gain, covariance, noise):
+def _pictures(fitted, scaling, offset, gain, covariance, noise, floor):
     """Turns a Gaussian of z, mean offset + gain g, into one of pictures."""
     centre, scale = scaling
     prior, basis = fitted.model.prior, fitted.basis
@@ -144,8 +164,9 @@ def _pictures(fitted, scaling, offset, gain, covariance, noise):
             basis.axes.T @ (readout @ gain) / scale,
             axes,
             variance,
-            np.sqrt((axes**2).T @ variance + FLOOR),
+            np.sqrt((axes**2).T @ variance + floor),
             *noise,
+            [floor],
         )
     )
 

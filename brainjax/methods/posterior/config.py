@@ -24,6 +24,7 @@ def posterior() -> ConfigDict:
     c.flow.channels = (32, 64, 128)  # Of each scale, the finest first.
     c.flow.groups = 8
     # Side of the squares of pixels taken as one; 1 takes six times as long.
+    # Latents are taken one by one.
     c.flow.patch = 2
     # Pairs in a batch: pictures with simulated responses (ED), training
     # stimuli with measured ones (D), pictures without any response.
@@ -39,6 +40,31 @@ def posterior() -> ConfigDict:
     # ends after so many in which pictures held out were told no better; epochs
     # is then the most that there are. 0: as many as epochs says, by a cosine.
     c.flow.patience = 0
+
+    # Pictures of more pixels a side are drawn as latents of an autoencoder; 112
+    # at most, and less for any reason.
+    c.latents = ConfigDict()
+    c.latents.above = 112
+    c.latents.number = 4  # At each place of their grid.
+    # Of each scale of the autoencoder, the finest first; all but that halve
+    # the grid. It begins with squares of pixels of this side: 8 px a latent.
+    c.latents.channels = (64, 128)
+    c.latents.patch = 4
+    c.latents.groups = 8
+    # What the divergence from N(0, 1) weighs; equal to the mean absolute error
+    # it would be likelihood and prior of pixels with Laplace noise.
+    c.latents.kl = 1e-2
+    # What the error in features of a network weighs that knows pictures, whose
+    # weights brainjax fetch gets; 0 for pixels alone.
+    c.latents.perceptual = 0.0
+    c.latents.perceptual_network = 'squeezenet'
+    c.latents.perceptual_layers = ('relu1', 'fire4')
+    c.latents.batch = 16
+    c.latents.learning_rate = 1e-3
+    c.latents.clip = 1.0
+    c.latents.average = 0.995
+    c.latents.epochs = 10
+    c.latents.steps = 100
 
     c.checkpoint_every = 10  # Epochs; or five minutes, if they take longer.
     return c.lock()

@@ -3,14 +3,17 @@
 x_t = (1 - t) e + t x goes from noise e at t = 0 to a picture x at t = 1, with
 the velocity x - e. Its expectation given x_t and the condition carries noise
 to draws from the posterior. Where that is Gaussian the expectation is known;
-the network learns what is left.
+the network learns what is left. Large pictures are latents of a variational
+autoencoder (`autoencoding`).
 """
 
 import jax
 import jax.numpy as jnp
 
 from brainjax.linear.bayes.encoder import left_open
-from brainjax.methods.posterior.closed_form import FLOOR, Eye, Level
+from brainjax.losses import unit_features
+from brainjax.methods.posterior.closed_form import Eye, Level
+from brainjax.networks.vaegan import Posterior
 
 BEYOND = 0.05  # Of the range of a pixel; wider than the network's errors.
 
@@ -36,7 +39,7 @@ def gaussian_velocity(
     away = x - t * mean
 
     def factor(variance):
-        variance = variance + FLOOR
+        variance = variance + level.floor
         return (t * variance - (1 - t)) / ((1 - t) ** 2 + t**2 * variance)
 
     rest = factor(0.0)
@@ -83,3 +86,41 @@ def beyond_bounds(x: jax.Array) -> jax.Array:
 def times(keys: jax.Array) -> jax.Array:
     """Times [n] in 0..1, the logistic function of a standard normal."""
     return jax.nn.sigmoid(jax.vmap(jax.random.normal)(keys))
+
+
+def autoencoding(
+    posterior: Posterior, made: jax.Array, images: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """What an autoencoder loses of pictures, and what its latents say of them.
+
+    Rombach et al. 2022 add sums over pixels and latents; both are divided by
+    the number of values of the pictures here.
+
+    Args:
+      posterior: of the latents, [n, ...].
+      made: [n, ...] what was generated from draws of these.
+      images: of the same shape.
+
+    Returns:
+      Mean absolute error, and KL(posterior || N(0, 1)).
+    """
+    mean, log_sigma = posterior
+    divergence = (mean**2 + jnp.exp(2 * log_sigma) - 1) / 2 - log_sigma
+    return jnp.abs(made - images).mean(), divergence.sum() / images.size
+
+
+def perceptual(
+    made: dict[str, jax.Array], seen: dict[str, jax.Array]
+) -> jax.Array:
+    """Squared distance of unit features, over places and layers (LPIPS).
+
+    Zhang et al. 2018, all channels weighing the same.
+
+    Args:
+      made, seen: layer -> [n, height, width, channels].
+    """
+    distances = [
+        jnp.sum((unit_features(made[k]) - unit_features(seen[k])) ** 2, -1)
+        for k in seen
+    ]
+    return sum(each.mean() for each in distances)

@@ -6,7 +6,9 @@ with the posterior of its weights, and noise with its covariance
 without fMRI, whose responses are drawn with everything that the encoder does
 not know, and from the training stimuli, it learns to carry noise to pictures,
 given the closed form's mean and covariance (`losses`). Its draws differ where
-the brain does not say what was seen; their mean is the reconstruction.
+the brain does not say what was seen; their mean is the reconstruction. Of large
+pictures it draws latents of an autoencoder (`latents`), from a closed form of
+these.
 """
 
 import functools
@@ -22,14 +24,18 @@ from brainjax.io.files import PathLike
 from brainjax.linear.bayes import choice, reference
 from brainjax.methods import references
 from brainjax.methods.data import Data
-from brainjax.methods.posterior import closed_form, networks
+from brainjax.methods.posterior import closed_form, latents, networks
 from brainjax.methods.posterior.closed_form import Level
 from brainjax.methods.posterior.data import (
     TrainingData,
     check,
     conditions,
+    divide,
     fit_closed_form,
+    stimuli,
+    unpaired,
 )
+from brainjax.methods.posterior.latents import Autoencoder
 from brainjax.methods.posterior.training import fit_flow
 from brainjax.methods.references import References
 from brainjax.training.batches import map_batches
@@ -52,6 +58,7 @@ class Fitted(NamedTuple):
       folder: of the run, which keeps the draws.
       repeats: trials that a response averages; None for as many as the test
         responses of the fit.
+      autoencoder_history: of its training, if there is one.
     """
 
     references: References
@@ -61,6 +68,7 @@ class Fitted(NamedTuple):
     part: float
     folder: pathlib.Path
     repeats: float | None = None
+    autoencoder_history: History = ()
 
 
 def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
@@ -69,7 +77,8 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     Args:
       data: of `methods.data.prepare`.
       config: see `posterior.config`.
-      workdir: gets 'checkpoints/posterior', and later 'draws'.
+      workdir: gets 'checkpoints/posterior', of large pictures
+        'checkpoints/autoencoder', and later 'draws'.
 
     Raises:
       InputError: the recording, the config or a checkpoint cannot be used.
@@ -77,7 +86,10 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     """
     config = FrozenConfigDict(config)
     check(config)
-    closed, training = fit_closed_form(data, config.seed)
+    autoencoder, before = None, []
+    if networks.in_latents(config):
+        autoencoder, before = _fit_autoencoder(data, config, workdir)
+    closed, training = fit_closed_form(data, config.seed, autoencoder)
     params, history = fit_flow(
         config,
         training,
@@ -88,7 +100,25 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
     fitted = Fitted(
         closed, training, params, history, 0.0, pathlib.Path(workdir)
     )
-    return fitted._replace(part=_choose_part(fitted, config))
+    return fitted._replace(
+        part=_choose_part(fitted, config), autoencoder_history=before
+    )
+
+
+def _fit_autoencoder(
+    data: Data, config: ConfigDict, workdir: PathLike
+) -> tuple[Autoencoder, History]:
+    """From all pictures but those of the training that choose, or the test."""
+    images = stimuli(data)
+    learned, chosen = divide(len(images), config.seed)
+    return latents.fit(
+        config,
+        [unpaired(data, config.seed), images[learned]],
+        images[chosen],
+        data.fingerprints,
+        pathlib.Path(workdir, 'checkpoints', 'autoencoder'),
+        metrics.logger(workdir, 'autoencoder', config.log.tensorboard),
+    )
 
 
 def _choose_part(fitted: Fitted, config: ConfigDict) -> float:
@@ -98,11 +128,14 @@ def _choose_part(fitted: Fitted, config: ConfigDict) -> float:
         return 0.0
     few = ConfigDict(config.to_dict() | {'draws': min(config.draws, DRAWS)})
     samples = _kept(fitted, held_out.means, level, few, _marks(held_out.means))
-    pictures = references.to_images(fitted.references, held_out.pictures)
     closed = references.to_images(fitted.references, held_out.reconstructions)
     rows = (
-        each.reshape(len(pictures), -1)
-        for each in (pictures, _mean(samples), closed.clip(0, 1))
+        each.reshape(len(samples), -1)
+        for each in (
+            np.float32(held_out.pictures / np.float32(255)),
+            _mean(samples),
+            closed.clip(0, 1),
+        )
     )
     return choice.best_part(*rows)
 
@@ -161,8 +194,8 @@ def _averaging(fitted: Fitted) -> TrainingData:
     data, repeats = fitted.data, fitted.repeats
     if repeats is None or repeats == data.repeats:
         return data
-    known = fitted.references.fitted
-    level = closed_form.level(known, repeats, data.centre, data.scale)
+    known, floor = data.known, float(data.levels['test'].floor[0])
+    level = closed_form.level(known, repeats, data.centre, data.scale, floor)
     return data._replace(
         levels={**data.levels, 'test': level},
         collect=closed_form.collect(known, repeats),
@@ -192,7 +225,12 @@ def _marks(rows: np.ndarray) -> np.ndarray:
 
 def _kept(fitted, means, level, config, marks):
     made_of = provenance.hash_arrays(
-        *jax.tree.leaves([fitted.params, means, level, marks]),
+        *jax.tree.leaves(
+            [
+                *(fitted.params, means, level, marks),
+                latents.numbers(fitted.data.autoencoder),
+            ]
+        ),
         np.array([config.draws, config.draw_steps, config.seed]),
     )
     path = fitted.folder / 'draws' / f'{made_of[:16]}.npz'
@@ -223,12 +261,14 @@ def _draw(
         found = _compiled(
             config, data.shape, fitted.params, level, means[which], noise
         )
-        return jax.numpy.uint8(
-            jax.numpy.round((found * data.scale + data.centre).clip(0, 1) * 255)
-        )
+        found = found * data.scale + data.centre
+        if data.autoencoder is not None:
+            found = latents.decode(data.autoencoder, np.asarray(found))
+        return jax.numpy.uint8(jax.numpy.round(found.clip(0, 1) * 255))
 
-    found = map_batches(some, np.stack([rows, numbers], axis=1), AT_ONCE)
-    images = references.to_images(fitted.references, found)
+    images = map_batches(some, np.stack([rows, numbers], axis=1), AT_ONCE)
+    if data.autoencoder is None:
+        images = references.to_images(fitted.references, images)
     return np.ascontiguousarray(images.reshape(n, k, *images.shape[1:]))
 
 

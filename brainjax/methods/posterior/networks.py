@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from brainjax.methods.posterior.closed_form import Level
 from brainjax.methods.posterior.losses import gaussian_velocity
+from brainjax.networks import autoencoder
 from brainjax.networks.unet import UNet
 from brainjax.training.state import cast, initialise
 
@@ -15,9 +16,56 @@ Shape = tuple[int, int, int]
 
 
 def build(config: ConfigDict, channels: int) -> UNet:
-    """Returns the network for pictures of 1 or 3 channels."""
+    """Returns the network for pictures, or latents, of so many channels."""
     c = config.flow
-    return UNet(tuple(c.channels), channels, c.groups, c.patch)
+    patch = 1 if in_latents(config) else c.patch
+    return UNet(tuple(c.channels), channels, c.groups, patch)
+
+
+def in_latents(config: ConfigDict) -> bool:
+    """Whether latents of an autoencoder are drawn, and not pixels."""
+    return config.size > config.latents.above
+
+
+def build_autoencoder(
+    config: ConfigDict, shape: Shape
+) -> tuple[autoencoder.Encoder, autoencoder.Generator]:
+    """Returns both halves for pictures of a shape (height, width, channels)."""
+    c = config.latents
+    options = {'groups': c.groups, 'patch': c.patch}
+    channels = tuple(c.channels)
+    return (
+        autoencoder.Encoder(c.number, channels, **options),
+        autoencoder.Generator(shape, channels, **options),
+    )
+
+
+def latent_shape(config: ConfigDict, shape: Shape) -> Shape:
+    """Returns (height, width, channels) of the latents of such pictures."""
+    c = config.latents
+    return (*autoencoder.grid(shape, c.patch, tuple(c.channels)), c.number)
+
+
+def init_autoencoder(
+    config: ConfigDict, shape: Shape, key: jax.Array
+) -> dict[str, Any]:
+    """Returns the first variables of both halves, {'params'}."""
+    inputs = (
+        jnp.zeros((1, *shape)),
+        jnp.zeros((1, *latent_shape(config, shape))),
+    )
+    halves = zip(
+        ('encoder', 'generator'),
+        build_autoencoder(config, shape),
+        jax.random.split(key),
+        inputs,
+    )
+    return {
+        'params': {
+            name: initialise(half, key, x)['params']
+            for name, half, key, x in halves
+        }
+    }
 
 
 def init(config: ConfigDict, shape: Shape, key: jax.Array) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A fitted posterior as arrays; what its linear encoder predicts."""
 
+import math
 import pathlib
 from typing import Any
 
@@ -21,9 +22,10 @@ from brainjax.methods.packing import (
     from_arrays,
     to_arrays,
 )
-from brainjax.methods.posterior import networks
-from brainjax.methods.posterior.closed_form import Eye, Level
+from brainjax.methods.posterior import latents, networks
+from brainjax.methods.posterior.closed_form import FLOOR, Eye, Level
 from brainjax.methods.posterior.data import TrainingData, check
+from brainjax.methods.posterior.latents import Autoencoder
 from brainjax.methods.posterior.method import Fitted
 from brainjax.methods.references import References
 
@@ -55,6 +57,7 @@ _LEVEL = {
     'information': 'k k',
     'own': 'k k',
     'open': 'k k',
+    'floor': 'one',
 }
 _REFERENCE = {
     'basis.origin': 'pixels',
@@ -91,6 +94,9 @@ def pack(fitted: Fitted, config: ConfigDict) -> Packed:
             [data.repeats, data.centre, data.scale, fitted.part]
         ),
     }
+    if data.autoencoder is not None:
+        arrays['autoencoder'] = latents.numbers(data.autoencoder)
+        arrays['latents'] = to_arrays(_pruned(data.known, ridge=False))
     holds = 'the training responses' if len(known.ridge.fmri) else ''
     about = {
         'fit': 'centre',
@@ -100,10 +106,10 @@ def pack(fitted: Fitted, config: ConfigDict) -> Packed:
     return Packed(jax.device_get(arrays), about)
 
 
-def _pruned(known: Reference) -> Reference:
+def _pruned(known: Reference, ridge: bool = True) -> Reference:
     """Without what only fitting wanted."""
-    ridge = known.ridge
-    if not known.choice.mean_ridge:
+    wanted, ridge = ridge and known.choice.mean_ridge, known.ridge
+    if not wanted:
         ridge = ridge._replace(fmri=ridge.fmri[:0], dual=ridge.dual[:0])
     return known._replace(
         ridge=ridge,
@@ -137,18 +143,20 @@ def unpack(
     channels = packed.about.get('channels')
     if channels not in (1, 3):
         raise InputError(f'its pictures have {channels!r} channels, not 1 or 3')
-    shape = (config.size, config.size, channels)
-    rows = {'pixels': config.size**2 * channels, 'voxels': voxels}
+    side = min(config.size, references.LARGEST)
+    shape = (side, side, channels)
     check_shapes({'numbers': arrays.get('numbers')}, {'numbers': (4,)})
-    known = from_arrays(Reference, arrays.get('reference', {}))
-    check_sides(arrays['reference'], _REFERENCE, rows)
-    sides = rows | {'Q': len(known.basis.axes)}
-    for name in ('model', 'point'):
-        check_sides(arrays['reference'][name], _MODEL, sides)
-    sides |= {'k': len(known.model.encoder.directions)}
+    known = _reference(arrays.get('reference', {}), shape, voxels)
+    drawn, flows, autoencoder = shape, known, None
+    if networks.in_latents(config):
+        autoencoder = _autoencoder(arrays.get('autoencoder', {}), config, shape)
+        drawn = latents.shape(autoencoder)
+        flows = _reference(arrays.get('latents', {}), drawn, voxels)
+    sides = _sides(flows, drawn, voxels)
     levels = {}
     for name in KEPT:
-        found = arrays.get('levels', {}).get(name, {})
+        found = dict(arrays.get('levels', {}).get(name, {}))
+        found.setdefault('floor', np.float32([FLOOR]))  # Of older models.
         levels[name] = from_arrays(Level, found, f'levels.{name}.')
         check_sides(found, _LEVEL, sides)
     check_shapes(
@@ -157,22 +165,23 @@ def unpack(
     eye = from_arrays(Eye, arrays.get('eye', {}))
     check_sides(arrays['eye'], _EYE, sides)
     expected = jax.eval_shape(
-        networks.build(config, channels).init,
+        networks.build(config, drawn[-1]).init,
         jax.random.key(0),
-        jnp.zeros((1, *shape[:2], 4 * channels)),
+        jnp.zeros((1, *drawn[:2], 4 * drawn[-1])),
         jnp.zeros(1),
     )['params']
     check_shapes({'flow': arrays.get('flow', {})}, {'flow': dict(expected)})
     repeats, centre, scale, part = arrays['numbers'].tolist()
-    none = np.empty((0, rows['pixels']))
+    none, rows = (np.empty((0, math.prod(each))) for each in (shape, drawn))
     training = references.Training(none, np.empty((0, voxels)), none[:0], none)
+    size = (config.size, config.size)
     return Fitted(
-        References(known, shape, np.array([repeats]), training, []),
+        References(known, shape, size, np.array([repeats]), training, []),
         TrainingData(
-            shape,
-            np.uint8(none),
-            np.uint8(none),
-            none,
+            drawn,
+            np.uint8(rows),
+            np.uint8(rows),
+            rows,
             levels,
             arrays['collect'],
             repeats,
@@ -180,12 +189,47 @@ def unpack(
             eye,
             centre,
             scale,
+            flows,
+            autoencoder,
         ),
         arrays['flow'],
         [],
         part,
         pathlib.Path(folder),
     )
+
+
+def _sides(known, shape, voxels):
+    return {
+        'pixels': math.prod(shape),
+        'voxels': voxels,
+        'Q': len(known.basis.axes),
+        'k': len(known.model.encoder.directions),
+        'one': 1,
+    }
+
+
+def _reference(arrays, shape, voxels):
+    """A closed form of rows of a shape, checked."""
+    known = from_arrays(Reference, arrays)
+    rows = {'pixels': math.prod(shape), 'voxels': voxels}
+    check_sides(arrays, _REFERENCE, rows)
+    for name in ('model', 'point'):
+        check_sides(arrays[name], _MODEL, rows | {'Q': len(known.basis.axes)})
+    return known
+
+
+def _autoencoder(arrays, config, shape):
+    """The autoencoder of pictures with as many channels as `shape`, checked."""
+    shape = (config.size, config.size, shape[-1])
+    halves = networks.build_autoencoder(config, shape)
+    expected = jax.eval_shape(
+        lambda: networks.init_autoencoder(config, shape, jax.random.key(0))
+    )
+    channels = (config.latents.number,)
+    found = {name: arrays.get(name) for name in ('params', 'mean', 'std')}
+    check_shapes(found, expected | {'mean': channels, 'std': channels})
+    return Autoencoder(*halves, **found)
 
 
 def encode(

@@ -1,4 +1,4 @@
-"""The train step of the flow, written for one device."""
+"""The train steps of flow and autoencoder, written for one device."""
 
 import functools
 from collections.abc import Callable
@@ -10,23 +10,33 @@ import optax
 from ml_collections import ConfigDict
 
 from brainjax.methods.posterior import losses
-from brainjax.methods.posterior.networks import Shape, correction, known
+from brainjax.methods.posterior.networks import (
+    Shape,
+    build_autoencoder,
+    correction,
+    known,
+)
+from brainjax.networks.frozen import Architecture
 from brainjax.training import parallel
 from brainjax.training import state as training_state
 from brainjax.training.optimizers import averaged, optimizer
+from brainjax.training.state import cast
 
 METRICS = ('loss', 'pictures', 'paired', 'prior')
+AUTOENCODER_METRICS = ('loss', 'error', 'kl', 'perceptual')
 
 
-def build_optimizer(config: ConfigDict) -> optax.GradientTransformation:
+def build_optimizer(c: ConfigDict) -> optax.GradientTransformation:
     """Adam with a clipped gradient and a falling cosine, and the average.
 
     Where validation ends the training nobody knows beforehand where the cosine
     would: the rate stays as it is, and the average does its work.
+
+    Args:
+      c: `config.flow` or `config.latents`.
     """
-    c = config.flow
     rate = c.learning_rate
-    if not c.patience:
+    if not c.get('patience', 0):
         rate = optax.cosine_decay_schedule(rate, c.epochs * c.steps)
     return averaged(
         optax.chain(optax.clip_by_global_norm(c.clip), optimizer('adam', rate)),
@@ -40,9 +50,9 @@ def flow_step(config: ConfigDict, shape: Shape) -> Callable:
     `frozen` holds 'eye', the levels 'pictures', 'paired' and 'prior', 'centre'
     and 'scale'; a batch 'pictures' {'images'}, 'paired' {'images', 'mean'}
     and 'prior' {'images'}, images uint8 and means scaled, as rows. Parts whose
-    batch is 0 are left out.
+    batch is 0 are left out. Where the rows are latents, images are floats.
     """
-    update = build_optimizer(config)
+    update = build_optimizer(config.flow)
 
     def step(state, frozen, batch):
         key = jax.random.fold_in(state.key, state.step)
@@ -79,8 +89,10 @@ def flow_step(config: ConfigDict, shape: Shape) -> Callable:
 
 def _pairs(shape, frozen, name, part, keys):
     """What is left of the velocity, what the network sees of it, and when."""
-    x = part['images'].astype(jnp.float32) / 255
-    wanted = losses.beyond_bounds(x)
+    x = wanted = part['images']
+    if x.dtype == jnp.uint8:
+        x = x.astype(jnp.float32) / 255
+        wanted = losses.beyond_bounds(x)
     x, wanted = (
         (each - frozen['centre']) / frozen['scale'] for each in (x, wanted)
     )
@@ -121,3 +133,57 @@ def validation_losses(
         error = correction(config, params, seen, t) - left
         found[name] = (error**2).mean()
     return found
+
+
+def autoencoder_step(
+    config: ConfigDict, shape: Shape, perceive: Architecture | None = None
+) -> Callable:
+    """Returns the step of the variational autoencoder.
+
+    A batch holds 'images' [n, *shape] uint8; `frozen` holds the parameters of
+    `perceive`, the network of the perceptual loss.
+    """
+    c, dtype = config.latents, config.compute_dtype
+    encoder, generator = build_autoencoder(config, shape)
+    update = build_optimizer(c)
+
+    def look(frozen, images):
+        colour = jnp.broadcast_to(images, (*images.shape[:-1], 3))
+        return perceive.apply(frozen, colour, c.perceptual_layers)
+
+    def step(state, frozen, batch):
+        key = jax.random.fold_in(state.key, state.step)
+        images = batch['images'].astype(jnp.float32) / 255
+        keys = parallel.example_keys(key, len(images))
+
+        def objective(params):
+            held, x = cast((params, images), dtype)
+            posterior = encoder.apply({'params': held['encoder']}, x)
+            posterior = cast(posterior, 'float32')
+            noise = jax.vmap(
+                lambda key: jax.random.normal(key, posterior.mean.shape[1:])
+            )(keys)
+            latents = posterior.mean + noise * jnp.exp(posterior.log_sigma)
+            made = generator.apply(
+                {'params': held['generator']}, cast(latents, dtype)
+            ).astype(jnp.float32)
+            error, divergence = losses.autoencoding(posterior, made, images)
+            looks = jnp.zeros([])
+            if perceive:
+                looks = losses.perceptual(
+                    *(look(frozen, each) for each in (made, images))
+                )
+            loss = error + c.kl * divergence + c.perceptual * looks
+            return loss, (error, divergence, looks)
+
+        (loss, parts), gradients = jax.value_and_grad(objective, has_aux=True)(
+            state.params
+        )
+        metrics = dict(zip(AUTOENCODER_METRICS, (loss, *parts)))
+        gradients, metrics = parallel.mean((gradients, metrics))
+        state = training_state.advance(
+            state, update, gradients, state.batch_stats, metrics
+        )
+        return state, metrics
+
+    return step

@@ -11,8 +11,8 @@ from brainjax.errors import InputError
 from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.methods.data import made_from
-from brainjax.methods.posterior import steps
-from brainjax.methods.posterior.data import BATCHES, TrainingData, to_uint8
+from brainjax.methods.posterior import latents, steps
+from brainjax.methods.posterior.data import BATCHES, TrainingData
 from brainjax.methods.posterior.networks import init
 from brainjax.training import parallel
 from brainjax.training import state as training_state
@@ -77,12 +77,14 @@ def fit_flow(
     init_key, run_key = jax.random.split(jax.random.key(config.seed))
     state = training_state.create(
         init(config, data.shape, init_key),
-        steps.build_optimizer(config),
+        steps.build_optimizer(c),
         run_key,
         steps.METRICS,
         keep_best=validate is not None,
     )
-    identity = made_from(fingerprints, config, KEYS)
+    identity = made_from(
+        fingerprints, config, KEYS, latents.numbers(data.autoencoder)
+    )
     identity['epochs'] = c.epochs
     state, history = train(
         steps.flow_step(config, data.shape),
@@ -123,7 +125,7 @@ def _held_out(config, data, frozen):
         weights['prior'] = c.batch_prior
     if c.batch_paired and (stimuli := data.validation) is not None:
         parts['paired'] = {
-            'images': to_uint8(stimuli.pictures).repeat(NOISES, axis=0),
+            'images': stimuli.rows.repeat(NOISES, axis=0),
             'mean': stimuli.means.repeat(NOISES, axis=0),
         }
         weights['paired'] = c.batch_paired
