@@ -156,7 +156,7 @@ def test_number_of_devices_changes_nothing_but_rounding():
 @pytest.mark.parametrize(
     ('section', 'values', 'message'),
     [
-        ('', {'size': 128}, 'up to 112 px'),
+        ('latents', {'above': 113}, 'drawn as latents: set it to 112 or less'),
         ('', {'draws': 0}, 'config.draws is 0; give a whole number from 1'),
         ('flow', {'channels': (8, 18)}, 'does not divide'),
         ('flow', {'average': 1.0}, 'config.flow.average is 1'),
