@@ -8,6 +8,9 @@
 Files: as for `configs/gaziv2022.py`: 1200 training and 50 test pictures (35
 repeats, averaged), unpaired pictures of ImageNet.
 
+With `--config.size=224` it draws latents of an autoencoder (28 x 28 x 4); that
+wants larger pictures than `images_112.npz`, such as the stimuli of the authors.
+
 It was never run on these files, which cannot be given out: only the settings
 of the flow follow from what was seen on smaller pictures.
 """
@@ -31,4 +34,11 @@ def get_config():
     config.flow.batch_prior = 16
     config.flow.epochs = 50
     config.flow.steps = 400
+    # Of pictures above 112 px.
+    config.latents.channels = (64, 128, 256)
+    config.latents.patch = 2
+    config.latents.batch = 32
+    config.latents.learning_rate = 5e-4
+    config.latents.epochs = 50
+    config.latents.steps = 400
     return config

@@ -75,6 +75,7 @@ def test_comments_above_and_beside_a_key():
         ('inversion_demo', 'to 64,512 units of 3 layers'),
         ('faces_demo', 'VAE-GAN: 778,522 parameters, 1,500 steps'),
         ('posterior_demo', 'flow: '),
+        ('posterior_latents', 'autoencoder: '),
     ],
 )
 def test_dry_run_says_what_would_be_done(config, trained, tmp_path, capsys):
