@@ -19,7 +19,7 @@ def get_config():
     config.simulated.noise_ceiling = 0.6
     config.pictures.number = 2000
     config.latents.channels = (32, 64)
-    config.latents.epochs = 8
+    config.latents.epochs = 16
     config.latents.steps = 75
     flow = config.flow
     flow.channels = (24, 48)

@@ -167,11 +167,13 @@ def autoencoder_step(
             made = generator.apply(
                 {'params': held['generator']}, cast(latents, dtype)
             ).astype(jnp.float32)
-            error, divergence = losses.autoencoding(posterior, made, images)
+            error, divergence = losses.autoencoding(
+                posterior, made, losses.beyond_bounds(images)
+            )
             looks = jnp.zeros([])
             if perceive:
                 looks = losses.perceptual(
-                    *(look(frozen, each) for each in (made, images))
+                    *(look(frozen, each.clip(0, 1)) for each in (made, images))
                 )
             loss = error + c.kl * divergence + c.perceptual * looks
             return loss, (error, divergence, looks)
