@@ -95,6 +95,20 @@ def test_an_accelerator_gives_the_same():
         )
 
 
+def test_a_tpu_takes_the_same_rows_and_columns(monkeypatch):
+    import jax
+
+    rng = np.random.default_rng(0)
+    gram = rng.normal(size=(9, 9))
+    gram += gram.T
+    voxels = np.array([[0, 8, 3], [4, 4, 1], [7, 2, 5]])
+    monkeypatch.setattr(accelerator, 'NUMBERS_AT_A_TIME', 2 * 3 * 9)
+    np.testing.assert_array_equal(
+        accelerator._submatrices_by_rows(jax.numpy.float32(gram), voxels),
+        [gram[np.ix_(v, v)].astype(np.float32) for v in voxels],
+    )
+
+
 @pytest.mark.parametrize('alpha', [0.01, 1.0, 1000.0])
 @pytest.mark.parametrize('voxels_of_a_unit', [24, 30, 31, 36, 55, 90, 0])
 @pytest.mark.parametrize('normalise', [True, False])
