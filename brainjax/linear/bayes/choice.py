@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from brainjax.linear import correlation
+from brainjax.linear import correlation, threads
 from brainjax.linear.bayes import encoder as encoders
 from brainjax.linear.bayes import likelihood, receptive_fields
 from brainjax.linear.bayes import noise as noises
@@ -82,7 +82,8 @@ def choose(
     variance = np.zeros_like(mean)
     other = np.zeros_like(cut)
     unpaired = priors.prior(free) if free else None
-    for held_out in tuned.folds(len(pictures), FOLDS, seed):
+
+    def fill(held_out: np.ndarray) -> None:
         rows, shown, test = tuned.hold_out(fmri, stimulus, held_out)
         kept, shown = np.unique(shown, return_inverse=True)
         repeats = np.bincount(stimulus)[held_out]
@@ -113,6 +114,8 @@ def choose(
                 mean[place, i][:, held_out], variance[place, i][:, held_out] = (
                     found
                 )
+
+    threads.spread(fill, tuned.folds(len(pictures), FOLDS, seed))
     deviation = np.sqrt(variance + lacking + LEAST**2 * cut.var())
     crps = _crps(mean, deviation, cut).mean(axis=(-2, -1))
     local, i, j = np.unravel_index(np.argmin(crps), sides)

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse, special
 
+from brainjax.linear import threads
 from brainjax.linear.arrays import evenly
 from brainjax.linear.bayes import encoder as encoders
 from brainjax.linear.bayes.encoder import LAMBDAS, POWERS, Encoder, Mixture
@@ -204,10 +205,10 @@ def _designs(looked, seen, prior, power, some=slice(None)):
     """Designs of windows; of `some` of them."""
     spread = looked.axes.T @ np.float32(_leading(prior, power).T)
     centred = np.float32(seen.pictures - seen.centre) @ looked.axes
-    return [
-        _design(window, centred, spread, seen)
-        for window in looked.windows[some]
-    ]
+    return threads.spread(
+        lambda window: _design(window, centred, spread, seen),
+        looked.windows[some],
+    )
 
 
 def _leading(prior, power):
@@ -239,12 +240,16 @@ def _evidence(designs, seen):
     shape = len(designs), len(LAMBDAS), seen.averages.shape[1]
     found = np.empty(shape, np.float32)
     response = np.float32(seen.root * seen.averages)
-    for out, design in zip(found, designs):
+
+    def fill(window: int) -> None:
+        out, design = found[window], designs[window]
         told = design.left.T @ response
         variance, logs = _scales(design.squares, told, seen)
         np.log(variance, out=out)
         out *= np.float32(-seen.freedom / 2)
         out -= np.float32(logs / 2)[:, None]
+
+    threads.spread(fill, range(len(designs)))
     return found
 
 

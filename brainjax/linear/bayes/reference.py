@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError
+from brainjax.linear import threads
 from brainjax.linear.bayes import choice as choices
 from brainjax.linear.bayes import likelihood, receptive_fields
 from brainjax.linear.bayes import posterior as posteriors
@@ -228,7 +229,8 @@ def held_out(
         ),
     )
     likes = {choice.local: fitted.model, choice.mean_local: fitted.point}
-    for some in tuned.folds(len(pictures), seed=seed):
+
+    def fill(some: np.ndarray) -> None:
         rows, shown, test = tuned.hold_out(fmri, stimulus, some)
         kept, shown = np.unique(shown, return_inverse=True)
         fits = {
@@ -248,6 +250,8 @@ def held_out(
                 fmri, stimulus, pictures, some, [fitted.ridge.alpha]
             )
             points[some] = (1 - part) * points[some] + part * ridge
+
+    threads.spread(fill, tuned.folds(len(pictures), seed=seed))
     return means, points
 
 

@@ -1,0 +1,30 @@
+"""Many small problems of linear algebra at once, a thread each."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from threadpoolctl import threadpool_info, threadpool_limits
+
+Part = TypeVar('Part')
+Result = TypeVar('Result')
+
+
+def spread(
+    work: Callable[[Part], Result], parts: Iterable[Part]
+) -> list[Result]:
+    """Does work on each part, on as many cores as NumPy may use.
+
+    Several threads on one small matrix wait for each other longer than they
+    work, so each problem has one. Within `work` another `spread` has one, too.
+
+    Args:
+      work: on one part; what it changes belongs to that part alone.
+      parts: what it is called with.
+
+    Returns:
+      What it returns, in the order of the parts.
+    """
+    threads = max(each['num_threads'] for each in threadpool_info())
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, parts))
