@@ -120,7 +120,8 @@ def uniformity(ranks: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
 
     A Kolmogorov-Smirnov test of (rank + u) / (k + 1), u uniform on 0..1, which
     is uniform exactly where ranks are: no limit of many draws is needed.
-    Pictures must be independent: give one response to each stimulus.
+    Pictures must be independent: give one response to each stimulus, and draws
+    of each from noise of its own.
 
     Args:
       ranks: [n, q] int in 0..k.
