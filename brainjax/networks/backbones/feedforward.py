@@ -238,8 +238,8 @@ def max_pool(
 
     As the maximum of shifted slices, because the gradient of
     `jax.lax.reduce_window` is some twenty times slower on a CPU: it gains 3 to
-    21 % of a step (`benchmarks/convolutions.py`). Where pixels tie they share
-    the gradient.
+    21 % of a step (`benchmarks/convolutions.py`). Where pixels tie, the first
+    has the gradient, as in PyTorch.
 
     Args:
       x: [n, height, width, channels].
@@ -256,7 +256,13 @@ def max_pool(
         over = [(0, max(0, -(n - window) % stride)) for n in x.shape[1:3]]
         # What is outside never is the maximum.
         x = jnp.pad(x, ((0, 0), *over, (0, 0)), constant_values=-jnp.inf)
-    return functools.reduce(jnp.maximum, _shifted(x, window, stride))
+    return functools.reduce(_greater, _shifted(x, window, stride))
+
+
+def _greater(a, b):
+    # Not `jnp.maximum`, whose gradient asks which of both equals the maximum: a
+    # compiler may compute it twice, rounded otherwise, and then neither does.
+    return jnp.where((a >= b) | jnp.isnan(a), a, b)
 
 
 def average_pool(x: jax.Array, window: int, stride: int) -> jax.Array:

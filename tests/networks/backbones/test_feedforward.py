@@ -45,11 +45,27 @@ def test_max_pool_and_its_gradient_are_reduce_window(shape, window, stride):
     np.testing.assert_allclose(gradient(x), expected(x), rtol=1e-6)
 
 
-def test_tied_pixels_share_the_gradient():
-    gradient = jax.grad(lambda x: feedforward.max_pool(x, 2, 2).sum())
-    shares = gradient(jnp.ones((1, 2, 2, 1)))
-    assert np.all(shares > 0)
-    assert shares.sum() == 1
+def test_the_first_of_tied_pixels_has_the_gradient():
+    x = jnp.ones((1, 2, 2, 1))
+    gradient = jax.grad(lambda x: feedforward.max_pool(x, 2, 2).sum())(x)
+    np.testing.assert_array_equal(gradient[0, ..., 0], [[1, 0], [0, 0]])
+    pooled = feedforward.max_pool(x.at[0, 1, 1].set(jnp.nan), 2, 2)
+    assert np.isnan(pooled).all()
+
+
+def test_no_gradient_is_lost_where_pixels_are_computed_twice():
+    """What is fused into several programs may be rounded in several ways."""
+    x, scale, bias = draw(4, 32, 32, 8), draw(8), draw(8)
+    layer = {'kernel': draw(3, 3, 8, 8), 'bias': bias}
+
+    @jax.grad
+    def gradient(bias, scale, x):
+        y = feedforward.max_pool(x * scale + bias, 2, 2)
+        return jnp.sin(feedforward.convolve(y, layer)).sum()
+
+    found = jax.jit(gradient)(bias, scale, x)
+    alone = gradient(bias, scale, x)  # Each operation by itself.
+    np.testing.assert_allclose(found, alone, rtol=1e-4)
 
 
 def test_max_pool_of_less_than_a_window_is_empty():
