@@ -14,11 +14,16 @@ from brainjax.methods.posterior import (
     latents,
     losses,
     method,
+    networks,
     packing,
+    steps,
 )
 from brainjax.methods.posterior.data import divide, stimuli
+from brainjax.networks import frozen
 from brainjax.networks.vaegan import Posterior
 from brainjax.pictures.operations import shrink
+from brainjax.training import parallel
+from brainjax.training import state as training_state
 
 
 def get_config():
@@ -189,3 +194,55 @@ def test_references_of_large_pictures_are_those_of_shrunk_ones(monkeypatch):
     enlarged = references.to_images(fitted, rows)
     error = np.abs(enlarged - images / 255).mean()
     assert error < 0.3 * np.abs(images / 255 - images.mean() / 255).mean()
+
+
+def test_a_step_of_the_autoencoder_is_given_by_its_losses():
+    """All parts of the loss, beside a pass written out."""
+    config = get_config()
+    config.latents.update(perceptual=0.5, perceptual_layers=('relu1',), kl=0.1)
+    net = frozen.init_random(jax.random.key(3), 'squeezenet', 0.1)
+    images = tiny_posterior.pictures(4, 0)[..., :1]
+    shape = images.shape[1:]
+    start = networks.init_autoencoder(config, shape, jax.random.key(0))
+    state = training_state.create(
+        start,
+        steps.build_optimizer(config.latents),
+        jax.random.key(1),
+        steps.AUTOENCODER_METRICS,
+    )
+    step = steps.autoencoder_step(config, shape, net.architecture)
+    run = jax.vmap(step, (None, None, 0), axis_name=parallel.AXIS)
+    after, found = jax.jit(run)(state, net.params, {'images': images[None]})
+    keys = jax.vmap(
+        lambda x: parallel.example_keys(
+            jax.random.fold_in(state.key, 0), len(x)
+        ),
+        axis_name=parallel.AXIS,
+    )(images[None])[0]
+    encoder, generator = networks.build_autoencoder(config, shape)
+    x = images / 255
+    mean, log_sigma = encoder.apply({'params': start['params']['encoder']}, x)
+    noise = jax.vmap(lambda key: jax.random.normal(key, mean.shape[1:]))(keys)
+    made = generator.apply(
+        {'params': start['params']['generator']},
+        mean + jnp.exp(log_sigma) * noise,
+    )
+    kl = 0.5 * (mean**2 + jnp.exp(log_sigma) ** 2 - 1 - 2 * log_sigma)
+    seen = [
+        net.architecture.apply(net.params, each.repeat(3, axis=-1), ['relu1'])
+        for each in (made.clip(0, 1), x)
+    ]
+    expected = {
+        'error': np.abs(made - x).mean(),  # No pixel is 0 or 1.
+        'kl': kl.sum() / x.size,
+        'perceptual': losses.perceptual(*seen),
+    }
+    expected['loss'] = (
+        expected['error'] + 0.1 * expected['kl'] + 0.5 * expected['perceptual']
+    )
+    assert expected['perceptual'] > 0
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name][0], value, rtol=1e-4)
+    for half in ('encoder', 'generator'):
+        stems = (each.params[half]['stem']['kernel'] for each in (after, state))
+        assert not np.array_equal(*(np.squeeze(stem) for stem in stems))
