@@ -6,6 +6,10 @@ The simulated subject of `posterior_demo.py`, who looks at silhouettes of 128
 px. An autoencoder learns to tell each in 16 x 16 x 4 latents, from the 2000
 pictures without responses and four fifths of those with them; the flow draws
 latents, which are decoded. Nothing is downloaded.
+
+Time: 7 minutes on one CPU core, of which the autoencoder takes 4.
+Scores to expect (closed form, ridge): pixel correlation .896 (.881, .818),
+two-way identification .999 (.999, .953); 90 % intervals cover .873.
 """
 
 from brainjax.methods.posterior.config import posterior
