@@ -32,7 +32,7 @@ from stand_ins import GIB, Experiment
 NAMES = ('gaziv2022', 'vanrullen2019', 'shen2019_natural')
 LAST = 'Score and report'
 SAMPLE = 0.1  # Seconds between looks at the memory.
-_TIMED = re.compile(r'(?P<stage>[A-Z][^:]*): [\d.]+ s')
+_TIMED = re.compile(r'(?P<stage>[A-Z].*): [\d.]+ s')
 _STEPS = re.compile(
     r'(?P<stage>[^:]+): (?P<done>\d+)/(?P<of>\d+) \w+'
     r'(, (?P<rate>[\d.e-]+) \w+/s)?'
