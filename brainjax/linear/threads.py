@@ -25,6 +25,15 @@ def spread(
     Returns:
       What it returns, in the order of the parts.
     """
-    threads = max(each['num_threads'] for each in threadpool_info())
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+    threads = _threads()
+    # Of BLAS alone: OpenMP's limit is each thread's own.
+    with threadpool_limits(1, 'blas'), ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, parts))
+
+
+def _threads():
+    libraries = threadpool_info()
+    return max(
+        (x['num_threads'] for x in libraries if x['user_api'] == 'blas'),
+        default=1,
+    )

@@ -242,7 +242,9 @@ def test_adapters_look_where_their_windows_say(release):
         1, ('a', 'b', 'c'), (True, False, False), (3, 3, 1), (2, 2, 1),
         *(2, 0.0, release),
     )  # fmt: skip
-    taps = {name: jnp.ones((1, 16, 16, 2)) for name in module.taps}
+    # Several pictures, for a maximum is one place's.
+    drawn = np.random.default_rng(0).uniform(1, 2, (4, 16, 16, 2))
+    taps = {name: jnp.asarray(drawn, jnp.float32) for name in module.taps}
     variables = jax.tree.map(
         jnp.ones_like, module.init(jax.random.key(0), taps)
     )
@@ -256,14 +258,12 @@ def test_adapters_look_where_their_windows_say(release):
                 capture_intermediates=lambda m, _: isinstance(m, Adapter),
                 mutable=['intermediates'],
             )
-            return seen['intermediates'][f'branch_{b}']['__call__'][0][
-                0, ..., 0
-            ]
+            return seen['intermediates'][f'branch_{b}']['__call__'][0][..., 0]
 
         found, pull = jax.vjp(units, taps[tap])
-        assert found.shape == (side, side)
+        assert found.shape == (4, side, side)
         said = layers.unit_centres(module.windows(b, 16), side)
         for i in (side // 2 - 1, side // 2):  # Off the borders.
-            (changed,) = pull(jnp.zeros_like(found).at[i, i].set(1.0))
+            (changed,) = pull(jnp.zeros_like(found).at[:, i, i].set(1.0))
             rows = np.flatnonzero(np.sum(changed, axis=(0, 2, 3)))
             assert said[i] == (rows[0] + rows[-1] + 1) / 2

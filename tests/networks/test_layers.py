@@ -166,16 +166,25 @@ def test_units_look_where_their_windows_say(name, tap, size):
     def features(image):
         return known.apply(params, image[None], (tap,), 'none')[tap][0]
 
+    # Several pictures, for a maximum is one pixel's.
+    images = 1 + jax.random.uniform(jax.random.key(0), (4, size, size, 3))
+
     @jax.jit
+    @jax.vmap
+    def pulled(image, i, j):
+        units, pull = jax.vjp(features, image)
+        (changed,) = pull(jnp.zeros_like(units).at[i, j].set(1.0))
+        return changed
+
     def seen_by(i, j):
-        units, pull = jax.vjp(features, jnp.ones((size, size, 3)))
-        return pull(jnp.zeros_like(units).at[i, j].set(1.0))
+        each = (jnp.full(len(images), k) for k in (i, j))
+        return pulled(images, *each).sum(axis=0)
 
     image = jax.ShapeDtypeStruct((size, size, 3), jnp.float32)
     n = len(jax.eval_shape(features, image))
     said = layers.unit_centres(known.windows_of(params, tap, n, size), n)
     for i, j in ((n // 2, n // 2), (n // 2 + 1, n // 2 - 1)):
-        (changed,) = seen_by(i, j)
+        changed = seen_by(i, j)
         for axis, unit in ((0, i), (1, j)):
             seen = np.flatnonzero(np.sum(changed, axis=(1 - axis, 2)))
             assert seen[0] > 0 and seen[-1] < size - 1  # No border hides any.
