@@ -8,6 +8,8 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 # Several tests run at once: threads of one that wait for cores that another
 # has slow both tenfold. Read when NumPy is imported.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
+if 'PYTEST_XDIST_WORKER' in os.environ:
+    os.environ.setdefault('NPROC', '1')  # Likewise of XLA.
 import jax
 import psutil
 import pytest
@@ -17,7 +19,10 @@ import pytest
 # ones end at a flag that they do not know.
 # Once only: what is compiled under other flags is compiled anew, and a process
 # of xdist has them from its parent.
-FAST = ['--xla_backend_optimization_level=0']
+FAST = [
+    '--xla_backend_optimization_level=0',
+    '--xla_cpu_parallel_codegen_split_count=1',  # A program in one piece.
+]
 if jax.__version_info__ < (0, 11):
     FAST.append('--xla_cpu_use_fusion_emitters=false')
 FLAGS = os.environ.get('XLA_FLAGS', '').split()

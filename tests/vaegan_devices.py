@@ -4,11 +4,9 @@ Run as a program it prints the metrics as JSON.
 """
 
 import json
-import sys
 import tempfile
 
 import jax
-import numpy as np
 import tiny_faces
 
 from brainjax.methods.faces.training import fit_vaegan
@@ -31,20 +29,7 @@ def metrics():
     return history
 
 
-def run_until_killed(folder):
-    """Trains in `folder` and says so after each epoch."""
-    c = tiny_faces.get_config()
-    c.training.update(epochs=10**6, steps=5)
-    fit_vaegan(tiny_faces.pictures(40), c, folder)
-
-
-def fingerprint(variables):
-    return [np.asarray(x).tobytes() for x in jax.tree.leaves(variables)]
-
-
 if __name__ == '__main__':
-    if len(sys.argv) > 1:
-        run_until_killed(sys.argv[1])
     print(
         json.dumps({'devices': jax.local_device_count(), 'history': metrics()})
     )

@@ -1,15 +1,10 @@
-import pathlib
-import subprocess
-import sys
-import time
-
 import jax
 import numpy as np
 import pytest
 import tiny_faces
 import vaegan_devices
 from conftest import TESTS
-from processes import environment, python
+from processes import python
 
 from brainjax.errors import InputError
 from brainjax.methods.faces import networks, steps
@@ -17,7 +12,6 @@ from brainjax.methods.faces.config import narrow, vanrullen2019
 from brainjax.methods.faces.data import check_config
 from brainjax.methods.faces.training import fit_vaegan
 from brainjax.networks import vaegan
-from brainjax.training.checkpoints import manager
 
 NAMES = set(steps.METRICS)
 
@@ -140,37 +134,6 @@ def test_number_of_devices_changes_nothing_but_rounding():
         for record in one
         for part in ('generator', 'discriminator')
     }
-
-
-def test_run_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path, images):
-    process = subprocess.Popen(
-        [sys.executable, TESTS / 'vaegan_devices.py', tmp_path / 'killed'],
-        env=environment(1),
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not saved(tmp_path / 'killed') and time.monotonic() < deadline:
-            assert process.poll() is None
-            time.sleep(0.02)
-    finally:
-        process.kill()
-        process.wait()
-    with manager(tmp_path / 'killed') as m:
-        done = m.latest_step() // 5
-    config = tiny_faces.get_config()
-    config.training.epochs = done + 2
-    ours = fit_vaegan(images, config, tmp_path / 'killed')
-    undisturbed = fit_vaegan(images, config, tmp_path / 'undisturbed')
-    assert ours[1] == undisturbed[1]
-    assert len(ours[1]) == done + 2
-    assert vaegan_devices.fingerprint(ours[0]) == vaegan_devices.fingerprint(
-        undisturbed[0]
-    )
-
-
-def saved(folder: pathlib.Path) -> bool:
-    return any(child.name.isdigit() for child in folder.glob('*'))
 
 
 @pytest.mark.parametrize(
