@@ -11,9 +11,11 @@ Result = TypeVar('Result')
 
 
 def spread(
-    work: Callable[[Part], Result], parts: Iterable[Part]
+    work: Callable[[Part], Result],
+    parts: Iterable[Part],
+    threads: int | None = None,
 ) -> list[Result]:
-    """Does work on each part, on as many cores as NumPy may use.
+    """Does work on each part, several at once.
 
     Several threads on one small matrix wait for each other longer than they
     work, so each problem has one. Within `work` another `spread` has one, too.
@@ -21,13 +23,14 @@ def spread(
     Args:
       work: on one part; what it changes belongs to that part alone.
       parts: what it is called with.
+      threads: how many at once; as many cores as NumPy may use by default.
 
     Returns:
       What it returns, in the order of the parts.
     """
-    threads = _threads()
+    pool = ThreadPoolExecutor(threads or _threads())
     # Of BLAS alone: OpenMP's limit is each thread's own.
-    with threadpool_limits(1, 'blas'), ThreadPoolExecutor(threads) as pool:
+    with threadpool_limits(1, 'blas'), pool:
         return list(pool.map(work, parts))
 
 

@@ -47,10 +47,21 @@ _XAVIER = nn.initializers.xavier_uniform()
 
 
 class Posterior(NamedTuple):
-    """Mean and log standard deviation of the latents, [n, latents] each."""
+    """Mean and log standard deviation of latents, [n, ..., latents] each."""
 
     mean: jax.Array
     log_sigma: jax.Array
+
+
+def kl_divergence(posterior: Posterior) -> jax.Array:
+    """Returns KL(posterior || N(0, 1)), summed over latents, [n, ...].
+
+    -1/2 sum(1 + 2 log sigma - mu^2 - sigma^2).
+    """
+    mean, log_sigma = posterior
+    return -0.5 * jnp.sum(
+        1 + 2 * log_sigma - mean**2 - jnp.exp(2 * log_sigma), axis=-1
+    )
 
 
 def _norm(

@@ -11,7 +11,6 @@ import ctypes
 import functools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -25,6 +24,7 @@ from brainjax.linear.ridge.equations import (
     is_dual,
     not_solvable,
 )
+from brainjax.linear.threads import spread
 
 # Rows of the Gram matrix gathered at a time, so that they stay in the cache.
 GATHERED_AT_A_TIME = 50
@@ -123,10 +123,9 @@ def _solve_selected(
             for u in units
         )
 
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-        parts = [range(i, len(right), threads) for i in range(threads)]
-        if not all(pool.map(work, parts)):
-            raise not_solvable(prepared)
+    parts = [range(i, len(right), threads) for i in range(threads)]
+    if not all(spread(work, parts, threads)):
+        raise not_solvable(prepared)
     return weights
 
 

@@ -10,8 +10,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from brainjax.networks.vaegan import Posterior
-
 EPSILON = 1e-12
 
 
@@ -21,17 +19,6 @@ class Logits(NamedTuple):
     real: jax.Array
     reconstructed: jax.Array
     sampled: jax.Array
-
-
-def kl_divergence(posterior: Posterior) -> jax.Array:
-    """Returns KL(posterior || N(0, 1)), summed over latents, [n].
-
-    -1/2 sum(1 + 2 log sigma - mu^2 - sigma^2).
-    """
-    mean, log_sigma = posterior
-    return -0.5 * jnp.sum(
-        1 + 2 * log_sigma - mean**2 - jnp.exp(2 * log_sigma), axis=-1
-    )
 
 
 def half_squared_norm(x: jax.Array) -> jax.Array:

@@ -98,7 +98,7 @@ def vaegan_step(
         def sample(params):
             posterior, changed = encode(params, images)
             latents = posterior.mean + noise * jnp.exp(posterior.log_sigma)
-            return (latents, losses.kl_divergence(posterior)), changed
+            return (latents, vaegan.kl_divergence(posterior)), changed
 
         def discriminate(images):
             return jax.vjp(judge, params['discriminator'], images)

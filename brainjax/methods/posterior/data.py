@@ -155,7 +155,6 @@ def fit_closed_form(
     fitted = references.fit(data, seed)
     known, shape, rows = fitted.fitted, fitted.shape, fitted.training
     means, points = reference.held_out(known, *rows, seed=seed)
-    floor = closed_form.FLOOR
     if autoencoder is None:
         pictures, paired = _pictures(data, fitted), to_uint8(rows.pictures)
     else:
@@ -164,6 +163,7 @@ def fit_closed_form(
         known = reference.fit(*rows, shape=shape, seed=seed)
         means, _ = reference.held_out(known, *rows, seed=seed)
     centre, scale = float(rows.unpaired.mean()), float(rows.unpaired.std())
+    floor = closed_form.FLOOR
     if autoencoder is not None:
         floor = closed_form.lacking(known, scale)
     means = (means - centre) / scale

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from brainjax.linear.bayes.encoder import left_open
 from brainjax.losses import unit_features
 from brainjax.methods.posterior.closed_form import Eye, Level
-from brainjax.networks.vaegan import Posterior
+from brainjax.networks.vaegan import Posterior, kl_divergence
 
 BEYOND = 0.05  # Of the range of a pixel; wider than the network's errors.
 
@@ -104,9 +104,8 @@ def autoencoding(
     Returns:
       Mean absolute error, and KL(posterior || N(0, 1)).
     """
-    mean, log_sigma = posterior
-    divergence = (mean**2 + jnp.exp(2 * log_sigma) - 1) / 2 - log_sigma
-    return jnp.abs(made - images).mean(), divergence.sum() / images.size
+    divergence = kl_divergence(posterior).sum() / images.size
+    return jnp.abs(made - images).mean(), divergence
 
 
 def perceptual(
