@@ -8,6 +8,7 @@ changes, makes it go on from its checkpoints as one that was interrupted.
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -17,7 +18,6 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.errors import InputError
 from brainjax.io import files, progress, provenance
 from brainjax.training import hosts
 
@@ -36,6 +36,7 @@ def once(
     fingerprints: Mapping[str, str],
     data: Sequence[Any],
     make: Callable[[], dict[str, Any]],
+    runs: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Makes a run's results, or takes those of the same run that is done.
 
@@ -43,6 +44,7 @@ def once(
       folder: of the run.
       config, fingerprints, data: see `made_from`.
       make: all that a run writes; returns what scores.json holds.
+      runs: names of folders in it, of runs whose results are its own too.
 
     Returns:
       The same; {} on all hosts but the first.
@@ -60,7 +62,7 @@ def once(
         (folder / FILE).unlink(missing_ok=True)
     found = make()
     if hosts.is_first():
-        write(folder, depends)
+        write(folder, depends, runs)
     return found
 
 
@@ -146,21 +148,22 @@ def _around(config):
     )
 
 
-def write(folder: files.PathLike, depends: Mapping[str, Any]) -> None:
+def write(
+    folder: files.PathLike,
+    depends: Mapping[str, Any],
+    runs: Sequence[str] = (),
+) -> None:
     """Notes that a run is done; the last thing that it does.
 
     Args:
       folder: of the run.
       depends: of `made_from`.
+      runs: see `once`.
     """
     folder = pathlib.Path(folder)
-    found = {
-        str(path.relative_to(folder)): provenance.hash_file(path)
-        for path in _results(folder)
-    }
-    files.write_json(
-        folder / FILE, {'made_from': dict(depends), 'files': found}
-    )
+    every = [folder, *(folder / name for name in runs)]
+    written = itertools.chain.from_iterable(map(_results, every))
+    provenance.write_manifest(folder / FILE, depends, written)
 
 
 def read(
@@ -175,17 +178,9 @@ def read(
       depends: of `made_from`, or a part of it.
     """
     folder = pathlib.Path(folder)
-    try:
-        about = files.read_json(folder / FILE)
-        was_made_from = {key: about['made_from'][key] for key in depends}
-        if was_made_from != depends or SCORES not in about['files']:
-            return None
-        for name, was in about['files'].items():
-            if provenance.hash_file(folder / name) != was:
-                return None
-        return files.read_json(folder / SCORES)
-    except (InputError, OSError, KeyError, TypeError, AttributeError):
+    if SCORES not in (provenance.unchanged(folder / FILE, depends) or ()):
         return None
+    return files.read_json(folder / SCORES)
 
 
 def _results(folder: pathlib.Path) -> Iterator[pathlib.Path]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax import experiment
+from brainjax import experiment, finished
 from brainjax.errors import InputError
 from brainjax.evaluation import test_subsets
 from brainjax.io import arrays, feature_folders, files, provenance
@@ -65,32 +65,58 @@ def run(config: ConfigDict, workdir: files.PathLike) -> dict[str, Any]:
     """
     began = time.monotonic()
     check(config)
+    done = finished.early(workdir, config)
+    if done is not None:
+        return done
     with provenance.open_run_folder(
         workdir, config, hosts.is_first()
     ) as folder:
-        found = _decode(config, folder)
-        fit_references = references.fit_once()
-        results = {
-            name: experiment.run_opened(
-                each.config,
-                folder / name,
-                lambda each=each: each.data,
-                fit_references=fit_references,
-            )
-            for name, each in found.items()
-        }
-        if not hosts.is_first():
-            return {}
-        told = _together(config, results)
-        files.write_json(folder / 'scores.json', told)
-        sets_page.render(
-            folder / 'report.html',
-            told,
-            results,
-            {name: _shown(folder / name) for name in results},
-            time.monotonic() - began,
+        found = _open(config)
+
+        def make():
+            _decode(config, folder, found)
+            return _conclude(config, folder, found, began)
+
+        data = {name: each.data for name, each in found.items()}
+        return finished.once(
+            folder,
+            config,
+            {name: each.fingerprints for name, each in data.items()},
+            [(x.recording, x.problems, x.test_kept) for x in data.values()],
+            make,
+            [*found],
         )
-        return told
+
+
+def _conclude(
+    config: ConfigDict,
+    folder: pathlib.Path,
+    found: Mapping[str, TestSet],
+    began: float,
+) -> dict[str, Any]:
+    """Runs each set, whose features are decoded, and tells of all."""
+    fit_references = references.fit_once()
+    results = {
+        name: experiment.run_opened(
+            each.config,
+            folder / name,
+            lambda each=each: each.data,
+            fit_references=fit_references,
+        )
+        for name, each in found.items()
+    }
+    if not hosts.is_first():
+        return {}
+    told = _together(config, results)
+    files.write_json(folder / finished.SCORES, told)
+    sets_page.render(
+        folder / 'report.html',
+        told,
+        results,
+        {name: _shown(folder / name) for name in results},
+        time.monotonic() - began,
+    )
+    return told
 
 
 def check(config: ConfigDict) -> None:
@@ -125,8 +151,8 @@ def config_of(config: ConfigDict, name: str) -> ConfigDict:
     return changed
 
 
-def _decode(config: ConfigDict, folder: pathlib.Path) -> dict[str, TestSet]:
-    """Decodes the trials of all sets, from each region, into their folders."""
+def _open(config: ConfigDict) -> dict[str, TestSet]:
+    """Opens the data of all sets, which have to be trained on the same."""
     found, first, trained = {}, None, None
     left = {*config.recording.groups}
     for name in config.recording.tests:
@@ -148,8 +174,16 @@ def _decode(config: ConfigDict, folder: pathlib.Path) -> dict[str, TestSet]:
         found[name] = TestSet(each, inversion.test_names(data), fmri, data)
     if left:
         test_subsets.rows(found[name].names, [*left])  # Says what is wrong.
-    config = found[config.recording.tests[0]].config
-    fitted = inversion.fit(first, config, folder / config.recording.test)
+    return found
+
+
+def _decode(
+    config: ConfigDict, folder: pathlib.Path, found: Mapping[str, TestSet]
+) -> None:
+    """Decodes the trials of all sets, from each region, into their folders."""
+    name = config.recording.tests[0]
+    config, first = found[name].config, found[name].data
+    fitted = inversion.fit(first, config, folder / name)
     fitted = fitted._replace(folder=folder)  # Gets metrics.csv of decoding.
     for label, prepared, _ in _parts(first, config):
         inversion.decode_sets(
@@ -162,7 +196,6 @@ def _decode(config: ConfigDict, folder: pathlib.Path) -> dict[str, TestSet]:
             },
             config,
         )
-    return found
 
 
 def _parts(

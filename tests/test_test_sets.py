@@ -1,5 +1,9 @@
 """One fit, several test sets: a run of each, its trials decoded with all."""
 
+import os
+import pathlib
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -15,6 +19,10 @@ from brainjax.methods.inversion import decoding_blocks, training
 from brainjax.recordings import open_recording
 
 SETS = ('natural', 'imagery')
+CHANGES = {
+    **{'recording.tests': SETS, 'subsets.rois': ('V1',), 'references': True},
+    'recording.groups': ('shapes=colorExpStim*',),
+}
 
 
 def config_of(named, **changes):
@@ -46,15 +54,7 @@ def finished(named, tmp_path_factory):
                 return made(*args, **options)
 
             patch.setattr(module, name, call)
-        told = test_sets.run(
-            config_of(
-                named,
-                **{'recording.tests': SETS, 'subsets.rois': ('V1',)},
-                **{'recording.groups': ('shapes=colorExpStim*',)},
-                references=True,
-            ),
-            folder,
-        )
+        told = test_sets.run(config_of(named, **CHANGES), folder)
     return folder, told, calls
 
 
@@ -85,6 +85,37 @@ def test_what_all_sets_share_is_fitted_once(finished):
         assert not (folder / name / 'features/train').exists()
     page = (folder / 'report.html').read_text()
     assert all(f'<th scope="col">{name}</th>' in page for name in SETS)
+
+
+def test_a_finished_run_of_sets_opens_nothing(
+    finished, named, tmp_path, monkeypatch
+):
+    folder, told, _ = finished
+    again = tmp_path / 'run'
+    shutil.copytree(folder, again)
+    opened = []
+    open_data = experiment.open_data
+
+    def counted(config):
+        opened.append(config.recording.test)
+        return open_data(config)
+
+    monkeypatch.setattr(experiment, 'open_data', counted)
+
+    def run():
+        return test_sets.run(config_of(named, **CHANGES), again)
+
+    assert run() == told and not opened
+    # What a set wrote is a result of the whole.
+    image = next((again / 'imagery/images').iterdir())
+    before = image.read_bytes()
+    image.write_bytes(before[:-2])
+    assert run()['scores'] == told['scores'] and opened == [*SETS]
+    assert image.read_bytes() == before
+    assert run() and opened == [*SETS]
+    # Files that may hold something else are looked at.
+    os.utime(next(pathlib.Path(named['recording.path']).iterdir()), ns=(0, 0))
+    assert run() and opened == 2 * [*SETS]
 
 
 def test_a_set_has_the_pictures_of_a_run_of_its_own(finished, named, tmp_path):

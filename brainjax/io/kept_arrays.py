@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from brainjax.errors import InputError
 from brainjax.io import arrays, files, provenance
 
 MANIFEST = 'made_from.json'
@@ -28,19 +27,16 @@ def write(
 
     Args:
       folder: for them alone; made if need be.
-      made_from: all that they depend on, ready for JSON.
+      made_from: all that they depend on.
       kept: by name.
     """
     folder = files.writable_folder(folder)
     (folder / MANIFEST).unlink(missing_ok=True)
-    found = {}
-    for name, array in kept.items():
-        path = folder / f'{name}.npy'
+    paths = [folder / f'{name}.npy' for name in kept]
+    for path, array in zip(paths, kept.values()):
         with files.atomic(path) as temporary, open(temporary, 'wb') as stream:
             np.lib.format.write_array(stream, array, allow_pickle=False)
-        found[name] = provenance.hash_file(path)
-    about = {'made_from': dict(made_from), 'files': found}
-    files.write_json(folder / MANIFEST, about)
+    provenance.write_manifest(folder / MANIFEST, made_from, paths)
 
 
 def read(
@@ -48,16 +44,8 @@ def read(
 ) -> dict[str, np.ndarray] | None:
     """Maps arrays into memory, read-only; None if there are none such."""
     folder = pathlib.Path(folder)
-    try:
-        about = files.read_json(folder / MANIFEST)
-        if about['made_from'] != files.json_ready(dict(made_from)):
-            return None
-        found = {}
-        for name, was in about['files'].items():
-            path = folder / f'{name}.npy'
-            if provenance.hash_file(path) != was:
-                return None
-            found[name] = arrays.open_npy(path)
-    except (InputError, OSError, KeyError, TypeError, AttributeError):
+    names = provenance.unchanged(folder / MANIFEST, made_from)
+    if names is None:
         return None
-    return found
+    paths = [folder / name for name in names]
+    return {path.stem: arrays.open_npy(path) for path in paths}

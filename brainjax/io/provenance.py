@@ -11,7 +11,7 @@ import importlib.metadata
 import json
 import pathlib
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -153,6 +153,46 @@ def claim(
         check_same(path, theirs, ours, what, remedy)
     else:
         files.write_json(path, ours)
+
+
+def write_manifest(
+    path: files.PathLike,
+    made_from: Mapping[str, Any],
+    written: Iterable[pathlib.Path],
+) -> None:
+    """Notes what files were made from and what they hold, for `unchanged`.
+
+    Args:
+      path: of the manifest.
+      made_from: all that the files depend on.
+      written: the files, in its folder or below.
+    """
+    folder = pathlib.Path(path).parent
+    found = {str(each.relative_to(folder)): hash_file(each) for each in written}
+    about = {'made_from': files.json_ready(dict(made_from)), 'files': found}
+    files.write_json(path, about)
+
+
+def unchanged(
+    path: files.PathLike, made_from: Mapping[str, Any]
+) -> list[str] | None:
+    """Names of a manifest's files if all are as they were written, else None.
+
+    Args:
+      path: of `write_manifest`; there may be none.
+      made_from: what they have to be made from, or a part of it.
+    """
+    ours = files.json_ready(dict(made_from))
+    try:
+        about = files.read_json(path)
+        if {name: about['made_from'][name] for name in ours} != ours:
+            return None
+        for name, was in about['files'].items():
+            if hash_file(pathlib.Path(path).parent / name) != was:
+                return None
+        return [*about['files']]
+    except (InputError, OSError, KeyError, TypeError, AttributeError):
+        return None
 
 
 @contextlib.contextmanager
