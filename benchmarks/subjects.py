@@ -30,6 +30,7 @@ from brainjax.methods.selfsup.data import split
 from brainjax.simulation import subject
 
 ARMS = ('apart', 'together')
+FIRST = {'apart': 'apart-0', 'together': 'together'}  # Has the first's encoder.
 VOXELS = {'V1': 120, 'V2': 80, 'V3': 30, 'V4': 30, 'HVC': 40}
 APART = 1000  # Between the seeds of the subjects: other voxels and scenes.
 
@@ -65,6 +66,8 @@ def encoders(config, data, folder):
     parts = split(data, config)
     backbone = networks.load_backbone(config.encoder, config.seed)
     module = networks.build_encoder(config, data.recording.voxels)
+    # Where a fit of the decoder looks for it.
+    folder = folder / 'checkpoints' / 'encoder'
     variables, _ = training.fit_encoder(config, module, backbone, parts, folder)
     modules = subjects.modules(module, parts.others)
     every = [data.recording, *data.others]
@@ -102,7 +105,7 @@ def run_seed(seed, args, folder):
     found['together'] = encoders(config, data['together'], folder / 'together')
     if args.decode:
         for arm in ARMS:
-            fitted = method.fit(data[arm], config, folder / f'decode-{arm}')
+            fitted = method.fit(data[arm], config, folder / FIRST[arm])
             decoded[arm] = score_pictures(fitted, data[arm], config)
     return found, decoded
 
@@ -110,6 +113,7 @@ def run_seed(seed, args, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--first-seed', type=int, default=0)
     parser.add_argument('--subjects', type=int, default=3)
     parser.add_argument('--trials', type=int, default=100)
     parser.add_argument('--epochs', type=int, default=6)
@@ -121,7 +125,7 @@ def main():
     )
     results = []
     with tempfile.TemporaryDirectory() as temporary:
-        for seed in range(args.seeds):
+        for seed in range(args.first_seed, args.first_seed + args.seeds):
             found, decoded = run_seed(
                 seed, args, pathlib.Path(temporary, str(seed))
             )
@@ -163,6 +167,10 @@ def report(args, results):
             low, high = intervals.interval(pair[1] - pair[0])
             table[name] = {
                 **{arm: float(x.mean()) for arm, x in zip(ARMS, pair)},
+                'gain_by_seed': [
+                    float((d['together'][name] - d['apart'][name]).mean())
+                    for _, d in results
+                ],
                 'gain': float((pair[1] - pair[0]).mean()),
                 'low': float(low),
                 'high': float(high),
