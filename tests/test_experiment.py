@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import tiny
+import tiny_selfsup
 from PIL import Image
 from recording_files import write_digits, write_weizmann
 
@@ -15,6 +16,8 @@ from brainjax.methods import METHODS
 from brainjax.methods import data as methods_data
 from brainjax.methods.data import Given
 from brainjax.recordings import open_recording
+
+SHORT = {'encoder__epochs': 1, 'decoder__epochs': 1, **tiny_selfsup.ONE_LAYER}
 
 
 def config(**changes):
@@ -122,7 +125,7 @@ def test_method_that_does_not_exist(tmp_path):
 
 def test_one_region_alone_goes_to_the_end(tmp_path):
     """The other regions hold no voxel then."""
-    c = config(recording__roi='V1|V2', encoder__epochs=1, decoder__epochs=1)
+    c = config(recording__roi='V1|V2', **SHORT)
     scores = experiment.run(c, tmp_path / 'run')['scores']
     assert {'encoder_correlation_in_V1', 'pixcorr'} <= scores.keys()
     assert 'encoder_correlation_in_HVC' not in scores
@@ -139,9 +142,7 @@ def test_problems_are_told_beside_the_scores(tmp_path, capsys):
     for i, picture in enumerate(tiny.pictures(20, seed=1)):
         Image.fromarray(picture).save(tmp_path / f'{i}.png')
     Image.new('RGBA', (16, 16), (9, 9, 9, 9)).save(tmp_path / '0.png')
-    c = config(
-        pictures__path=str(tmp_path), encoder__epochs=1, decoder__epochs=1
-    )
+    c = config(pictures__path=str(tmp_path), **SHORT)
     problems = experiment.run(c, tmp_path / 'run')['problems']
     kept = json.loads((tmp_path / 'run' / 'scores.json').read_text())
     assert kept['problems'] == problems

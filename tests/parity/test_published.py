@@ -159,11 +159,11 @@ def test_forward_of_the_keras_encoder(rng):
     assert (variables['params']['branch_weights'] < 0).any()
     fmri = jax.jit(ours.apply)(variables, features)
     close(fmri, theirs.eval()(taps).detach())
-    folded = ours.fold(variables['params'], features)
-    close(ours.apply(variables, features, folded=folded), fmri)
-    fmri, state = ours.apply(
-        variables, features, train=True, mutable='batch_stats'
-    )
+    folded = jax.jit(ours.fold)(variables['params'], features)
+    again = jax.jit(ours.apply)(variables, features, folded=folded)
+    close(again, fmri)
+    train = functools.partial(ours.apply, train=True, mutable='batch_stats')
+    fmri, state = jax.jit(train)(variables, features)
     expected = theirs.train()(taps)
     close(fmri, expected.detach())
     trees_close(
@@ -181,7 +181,7 @@ def test_first_values_of_the_keras_networks():
     ours = networks.build_encoder(config, voxels)
     sides = dict(zip(config.encoder.taps, (32, 16, 8, 4)))
     features = {tap: jnp.zeros((1, n, n, 64)) for tap, n in sides.items()}
-    params = ours.init(jax.random.key(0), features)['params']
+    params = jax.jit(ours.init)(jax.random.key(0), features)['params']
     for width in (6, 2):
         np.testing.assert_allclose(
             params[f'space_{width}'], 2 / (width**2 + voxels), rtol=1e-6
@@ -198,9 +198,8 @@ def test_first_values_of_the_keras_networks():
 def test_first_values_of_the_decoders(name):
     config = published(name)
     config.size, voxels = 32, 50
-    params = networks.build_decoder(config).init(
-        jax.random.key(0), jnp.zeros((1, voxels))
-    )['params']
+    init = jax.jit(networks.build_decoder(config).init)
+    params = init(jax.random.key(0), jnp.zeros((1, voxels)))['params']
     deviates(params['dense']['kernel'], 4, 4, 64, voxels)
     deviates(params['dense']['bias'], 4, 4, 64)
     kernel = config.decoder.kernel

@@ -159,7 +159,7 @@ def test_encode_and_generate_at_the_published_size():
         (raw / brightest).clip(0, 1),
         atol=1e-5,
     )
-    ours, our_features = vaegan.Discriminator(channels).apply(
+    ours, our_features = jax.jit(vaegan.Discriminator(channels).apply)(
         {'params': variables['params']['discriminator']}, jnp.asarray(images)
     )
     np.testing.assert_allclose(ours, logits, rtol=1e-4, atol=1e-5)

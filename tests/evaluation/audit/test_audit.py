@@ -378,9 +378,9 @@ def test_the_command_audits_folders(tmp_path, capsys):
 
 
 def test_a_run_audits_its_own_method(tmp_path):
-    import tiny
+    import tiny_selfsup
 
-    c = tiny.get_config()
+    c = tiny_selfsup.config(**tiny_selfsup.ONE_LAYER)
     c.encoder.epochs, c.decoder.epochs = 1, 2
     c.audit.update(on=True, clusters=2, seeds=1)
     results = experiment.run(c, tmp_path / 'run')

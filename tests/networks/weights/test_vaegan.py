@@ -85,7 +85,7 @@ def test_v1(tmp_path, variables):
     assert_same(found, variables)
     # What was converted works.
     images = np.float32(tiny_faces.pictures(3)) / 255
-    encoder = vaegan.Encoder(6, (4, 8)).apply(
+    encoder = jax.jit(vaegan.Encoder(6, (4, 8)).apply)(
         {k: found[k]['encoder'] for k in found}, images
     )
     latents = vaegan.encode(found, images)

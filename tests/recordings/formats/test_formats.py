@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tiny
+import tiny_selfsup
 from recording_files import write_digits
 
 from brainjax.methods import data as methods_data
@@ -14,7 +15,7 @@ from brainjax.recordings import FORMATS, average_repeats, conversion
 
 
 def config_of(path, form, **changes):
-    c = tiny.get_config()
+    c = tiny_selfsup.config(**tiny_selfsup.ONE_LAYER)
     c.encoder.update(epochs=1, steps=2)
     c.decoder.update(epochs=1, steps=2)
     c.recording.path = str(path)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import scipy.io
 import tiny
+import tiny_selfsup
 from conftest import REPOSITORY
 from PIL import Image
 
@@ -642,7 +643,7 @@ def test_the_self_supervised_method_trains_from_disk(tmp_path):
         train=dataclasses.replace(lazy.train, fmri=lazy.train.fmri[:]),
         test=dataclasses.replace(lazy.test, fmri=lazy.test.fmri[:]),
     )
-    config = tiny.get_config()
+    config = tiny_selfsup.config(**tiny_selfsup.ONE_LAYER)
     config.encoder.epochs = config.decoder.epochs = 1
     fitted = [
         selfsup.fit(
