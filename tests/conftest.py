@@ -1,5 +1,6 @@
 """What all tests share: a compilation cache and the way to real data."""
 
+import ctypes
 import gc
 import os
 import pathlib
@@ -43,6 +44,10 @@ jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
 
 
 LARGE = 2_000_000_000  # Bytes.
+# Gives freed memory back to the system. Without it a process stays as large
+# as it was, and would forget after every module from then on. Only GNU's C
+# library has it.
+TRIM = getattr(ctypes.CDLL(None), 'malloc_trim', lambda _: None)
 
 
 @pytest.fixture(autouse=True, scope='module')
@@ -56,6 +61,7 @@ def forget_compiled():
     if psutil.Process().memory_info().rss > LARGE:
         jax.clear_caches()
         gc.collect()
+        TRIM(0)
 
 
 def shared_data(name: str) -> pathlib.Path:

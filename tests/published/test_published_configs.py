@@ -28,13 +28,17 @@ TINY = {
 }
 
 
-@pytest.fixture(autouse=True)
-def narrow(monkeypatch):
-    """Networks of few channels stand for those that are fetched."""
-    made = {
+@pytest.fixture(scope='module')
+def made():
+    return {
         name: BACKBONES[name].init(jax.random.key(i), 1 / 16)
         for i, name in enumerate(('vgg16', 'vgg19', 'alexnet'))
     }
+
+
+@pytest.fixture(autouse=True)
+def narrow(made, monkeypatch):
+    """Networks of few channels stand for those that are fetched."""
     monkeypatch.setattr(weights, 'load', made.__getitem__)
     monkeypatch.setattr(weights, 'check_fetched', made.__getitem__)
 
