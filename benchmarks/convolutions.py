@@ -27,6 +27,7 @@ TRICKS = {
     'transposed_convolve': ('vaegan',),
     'max_pool': ('encoder', 'decoder', 'inversion', 'quasi_newton'),
     'winograd': ('inversion', 'quasi_newton'),
+    'frozen': ('encoder', 'decoder'),  # Winograd's in networks of 64 channels.
 }
 
 
@@ -37,7 +38,7 @@ def without(trick: str):
 
     from brainjax.methods.inversion import problem
     from brainjax.networks import encoder, layers
-    from brainjax.networks.backbones import feedforward
+    from brainjax.networks.backbones import feedforward, winograd
 
     names = ('NHWC', 'HWIO', 'NHWC')
 
@@ -74,6 +75,7 @@ def without(trick: str):
             (encoder, 'max_pool', max_pool),
         ],
         'winograd': [(problem, '_fast', jax.device_put)],
+        'frozen': [(winograd, 'freeze', dict)],
     }
     with contextlib.ExitStack() as stack:
         for module, name, value in replaced.get(trick, []):

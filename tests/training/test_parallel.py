@@ -15,6 +15,7 @@ from processes import environment, python
 from brainjax.training import parallel
 
 KINDS = ('noise', 'draws', 'padded')
+OURS = '--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED'
 
 
 @pytest.fixture(scope='module')
@@ -119,6 +120,22 @@ def test_shard_spreads_a_batch_in_its_order():
         'the size of a batch is 7, which does not divide among 2 devices; give '
         'a multiple of 2.'
     )
+
+
+@pytest.mark.parametrize('kind', ['', 'CPU_SCHEDULER_TYPE_DEFAULT'])
+def test_processors_keep_to_the_order_of_least_memory(kind):
+    """Unless `XLA_FLAGS` says otherwise; XLA would end at an unknown flag."""
+    flag = f'--xla_cpu_scheduler_type={kind}' if kind else ''
+    code = 'import brainjax.training.parallel as p, os; p.check_platform(); '
+    done = subprocess.run(
+        [sys.executable, '-c', code + 'print(os.environ["XLA_FLAGS"])'],
+        env={**environment(1), 'XLA_FLAGS': flag},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    chosen = [f for f in done.stdout.split() if 'scheduler' in f]
+    assert chosen == [flag or OURS]
 
 
 @pytest.mark.parametrize('platform', ['tpu', 'gpuu'])

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from brainjax.methods.selfsup import channels
 from brainjax.networks import layers, weights
-from brainjax.networks.backbones import backbone
+from brainjax.networks.backbones import backbone, winograd
 from brainjax.networks.decoder import Decoder
 from brainjax.networks.encoder import (
     Adapter,
@@ -69,7 +69,9 @@ def backbone_features(
     )
     if section.weights != 'random':
         preprocessing = weights.SOURCES[section.weights].preprocessing
-    return known.apply(params, images, section.taps, preprocessing)
+    return known.apply(
+        winograd.freeze(params), images, section.taps, preprocessing
+    )
 
 
 def build_encoder(config: ConfigDict, voxels: int):

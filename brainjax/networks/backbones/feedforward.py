@@ -220,6 +220,8 @@ def convolve(
     if 'tiles' in layer and stride == groups == 1 and around:
         y = winograd.convolve(x, layer['tiles'], layer['tiles_back'])
         return y + layer['bias']
+    if 'frozen' in layer and stride == groups == 1 and around:
+        return winograd.convolve_frozen(x, layer['kernel']) + layer['bias']
     y = jax.lax.conv_general_dilated(
         x.astype(layer['kernel'].dtype),
         layer['kernel'],

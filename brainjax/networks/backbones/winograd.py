@@ -1,15 +1,20 @@
 """3x3 convolution with fewer multiplications, for a processor's cores.
 
 Winograd's F(4x4, 3x3) (Lavin & Gray 2016) makes 16 outputs of a tile from 36
-products where the sum over the kernel takes 144. The kernels are transformed
-once, so that it suits networks that are not trained:
+products where the sum over the kernel takes 144. Kernels have no gradient here:
+it suits networks that are not trained,
 
-    params = winograd.prepare(params)
-    features = vgg.apply(params, images, taps)
+    features = vgg.apply(winograd.prepare(params), images, taps)
 
-An iteration of an inversion (VGG19, 224 px) takes a fifth of the time, see
-`benchmarks/convolutions.py`. Results differ from the plain convolution by some
-1e-5 of the largest.
+where few pictures pass many times (an iteration of an inversion, VGG19 at 224
+px, takes a fifth of the time), and
+
+    features = vgg.apply(winograd.freeze(params), images, taps)
+
+where many pass at once, as in a train step: kernels are transformed in the
+step, which costs little beside a batch and holds no memory between steps.
+`benchmarks/convolutions.py` tells what both gain. Results differ from the plain
+convolution by some 1e-5 of the largest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,6 +58,8 @@ _PRODUCTS = np.float32(
 FEWEST_CHANNELS = 64
 # In one product; more would not be in a processor's caches when needed.
 ENOUGH_TILES = 512
+# Of a batch; with fewer, transforming a kernel costs more than it saves.
+ENOUGH_PIXELS = 2048
 
 
 def prepare(
@@ -73,37 +80,61 @@ def prepare(
       'tiles_back' [36, out, in] too.
     """
 
-    def worthwhile(layer):
-        kernel = layer.get('kernel')
-        return (
-            kernel is not None
-            and kernel.ndim == 4
-            and kernel.shape[:2] == (3, 3)
-            and min(kernel.shape[2:]) >= fewest
-        )
-
     return {
         name: {
             **layer,
-            'tiles': _tiles(layer['kernel']),
-            'tiles_back': _tiles(
-                np.asarray(layer['kernel'])[::-1, ::-1].transpose(0, 1, 3, 2)
-            ),
+            'tiles': jnp.asarray(_tiles(np.asarray(layer['kernel']))),
+            'tiles_back': jnp.asarray(_tiles(_turned(layer['kernel']))),
         }
-        if worthwhile(layer)
+        if _worthwhile(layer, fewest)
         else layer
         for name, layer in params.items()
     }
 
 
-def _tiles(kernel: jax.Array) -> jax.Array:
-    """Transforms [3, 3, in, out] to [36, in, out]; columns come first."""
-    kernel = np.asarray(kernel)
-    half = np.tensordot(_KERNEL.astype(np.float32), kernel, (1, 1))
-    tiles = np.tensordot(half, _KERNEL.astype(np.float32), (1, 1))
-    return jnp.asarray(
-        np.moveaxis(tiles, -1, 1).reshape(_WINDOW**2, *kernel.shape[2:])
+def freeze(
+    params: Mapping[str, Mapping[str, jax.Array]],
+    fewest: int = FEWEST_CHANNELS,
+) -> dict[str, dict[str, jax.Array | None]]:
+    """Marks the 3x3 kernels of a network that is not trained, by 'frozen'.
+
+    On a processor they are convolved by `convolve_frozen`, elsewhere plainly.
+    Nothing is computed, and the marks are no leaves.
+
+    Args:
+      params: {layer: {'kernel', 'bias'}}; other precisions than float32 and
+        other shapes stay as they are.
+      fewest: channels that a convolution must take and make.
+    """
+    return {
+        name: {**layer, 'frozen': None}
+        if _worthwhile(layer, fewest) and layer['kernel'].dtype == np.float32
+        else layer
+        for name, layer in params.items()
+    }
+
+
+def _worthwhile(layer, fewest) -> bool:
+    kernel = layer.get('kernel')
+    return (
+        kernel is not None
+        and kernel.ndim == 4
+        and kernel.shape[:2] == (3, 3)
+        and min(kernel.shape[2:]) >= fewest
     )
+
+
+def _turned(kernel):
+    """The kernel of the gradient: turned around, of outputs to inputs."""
+    return kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+
+
+def _tiles(kernel):
+    """Transforms [3, 3, in, out] to [36, in, out]; columns come first."""
+    both = np.einsum('ax,by->abxy', _KERNEL, _KERNEL).astype(np.float32)
+    columns = kernel.transpose(1, 0, 2, 3).reshape(9, -1)
+    tiles = both.reshape(_WINDOW**2, 9) @ columns
+    return tiles.reshape(_WINDOW**2, *kernel.shape[2:])
 
 
 @jax.custom_vjp
@@ -131,17 +162,64 @@ convolve.defvjp(
 )
 
 
+@jax.custom_vjp
+def convolve_frozen(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Cross-correlates x with a 3x3 kernel as it is, padded to x's size.
+
+    Only x has a gradient. On a GPU or TPU it is the plain convolution.
+
+    Args:
+      x: [n, height, width, in].
+      kernel: [3, 3, in, out].
+
+    Returns:
+      [n, height, width, out].
+    """
+    if np.prod(x.shape[:3]) < ENOUGH_PIXELS:
+        return _plain(x, kernel)
+    return jax.lax.platform_dependent(
+        x,
+        kernel,
+        cpu=lambda x, kernel: _convolve(x, _tiles(kernel)),
+        default=_plain,
+    )
+
+
+convolve_frozen.defvjp(
+    lambda x, kernel: (convolve_frozen(x, kernel), kernel),
+    lambda kernel, gradient: (
+        convolve_frozen(gradient, _turned(kernel)),
+        None,
+    ),
+)
+
+
+def _plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        (1, 1),
+        'SAME',
+        dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )
+
+
 def _convolve(x: jax.Array, tiles: jax.Array) -> jax.Array:
     """Convolves a few pictures at a time, so that caches hold the windows."""
     down, across = (-(-n // _TILE) for n in x.shape[1:3])
-    together = max(1, ENOUGH_TILES // (down * across))
-    if len(x) <= together:
+    most = max(1, ENOUGH_TILES // (down * across))
+    if len(x) <= most:
         return _convolve_all(x, tiles)
-    return jax.lax.map(
-        lambda picture: _convolve_all(picture[None], tiles)[0],
-        x,
-        batch_size=together if together > 1 else None,
+    # Even portions, the last filled up: a rest would be a program of its own.
+    portions = -(-len(x) // most)
+    together = -(-len(x) // portions)
+    missing = portions * together - len(x)
+    filled = jnp.pad(x, ((0, missing), (0, 0), (0, 0), (0, 0)))
+    y = jax.lax.map(
+        lambda x: _convolve_all(x, tiles),
+        filled.reshape(portions, together, *x.shape[1:]),
     )
+    return y.reshape(portions * together, *x.shape[1:3], -1)[: len(x)]
 
 
 def _convolve_all(x: jax.Array, tiles: jax.Array) -> jax.Array:
@@ -156,14 +234,10 @@ def _convolve_all(x: jax.Array, tiles: jax.Array) -> jax.Array:
             (0, 0),
         ),
     )
-    columns = _combine(_PICTURE, _every_fourth(x, 2, across))
-    windows = jnp.stack(
-        [
-            part
-            for column in columns
-            for part in _combine(_PICTURE, _every_fourth(column, 1, down))
-        ]
-    )
+    # Stacked between the two axes: left apart, XLA would compute each column
+    # anew for every row that it is part of.
+    columns = jnp.stack(_combine(_PICTURE, _every_fourth(x, 2, across)))
+    windows = jnp.stack(_combine(_PICTURE, _every_fourth(columns, 2, down)), 1)
     products = jax.lax.dot_general(
         windows.reshape(_WINDOW**2, -1, channels),
         tiles,
@@ -171,11 +245,8 @@ def _convolve_all(x: jax.Array, tiles: jax.Array) -> jax.Array:
     )
     outputs = tiles.shape[-1]
     products = products.reshape(_WINDOW, _WINDOW, n, down, across, outputs)
-    columns = _combine(_PRODUCTS, list(products))
-    y = jnp.stack(
-        [jnp.stack(_combine(_PRODUCTS, list(column)), 2) for column in columns],
-        4,
-    )
+    columns = jnp.stack(_combine(_PRODUCTS, list(products)), 4)
+    y = jnp.stack(_combine(_PRODUCTS, list(columns)), 2)
     y = y.reshape(n, down * _TILE, across * _TILE, outputs)
     return y[:, :height, :width]
 

@@ -37,6 +37,55 @@ def test_convolution_and_its_gradient(shape):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=3e-5 * scale)
 
 
+@pytest.mark.parametrize('shape', [(3, 7, 9), (53, 6, 5), (1, 4, 4)])
+def test_frozen_kernels_are_transformed_where_they_are_used(shape, monkeypatch):
+    monkeypatch.setattr(winograd, 'ENOUGH_PIXELS', 17)  # Not of the last.
+    monkeypatch.setattr(winograd, 'ENOUGH_TILES', 9)
+    plain = layer(5, 6)
+    marked = winograd.freeze({'a': plain}, fewest=1)['a']
+    assert jax.tree.structure(marked) != jax.tree.structure(plain)
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((*shape, 5), np.float32)
+    weight = rng.standard_normal((*shape, 6), np.float32)
+
+    def loss(x, layer):
+        return jnp.sum(weight * feedforward.convolve(x, layer) ** 2)
+
+    both = jax.jit(jax.value_and_grad(loss))
+    found, expected = (both(x, each) for each in (marked, plain))
+    for ours, theirs in zip(found, expected):
+        scale = np.max(np.abs(theirs))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=3e-5 * scale)
+
+
+def test_frozen_kernels_are_convolved_plainly_on_other_devices():
+    params = winograd.freeze({'a': layer(64, 64)})
+    x = np.zeros((2, 64, 64, 64), np.float32)
+
+    @jax.jit
+    def gradient(x, params):
+        return jax.grad(
+            lambda x: jnp.sum(feedforward.convolve(x, params['a']) ** 2)
+        )(x)
+
+    def convolutions(platform):
+        lowered = gradient.trace(x, params).lower(
+            lowering_platforms=(platform,)
+        )
+        return lowered.as_text().count('stablehlo.convolution')
+
+    assert convolutions('tpu') == convolutions('cuda') == 2
+    assert convolutions('cpu') == 0
+
+
+def test_what_is_not_frozen_in_full_precision_stays_as_it_is():
+    half = {'kernel': jnp.zeros((3, 3, 64, 64), jnp.bfloat16)}
+    narrow = {'kernel': np.zeros((3, 3, 3, 64), np.float32)}
+    large = {'kernel': np.zeros((5, 5, 64, 64), np.float32)}
+    params = {'half': half, 'narrow': narrow, 'large': large, 'norm': {}}
+    assert winograd.freeze(params) == params
+
+
 def test_pictures_are_taken_in_portions(monkeypatch):
     monkeypatch.setattr(winograd, 'ENOUGH_TILES', 8)
     plain = layer(3, 4)
