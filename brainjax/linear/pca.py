@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from scipy import linalg
 
 from brainjax.errors import InputError
 from brainjax.pictures.operations import check_kind
@@ -136,7 +137,10 @@ def generate(fitted: Pca, latents: np.ndarray) -> np.ndarray:
 
 
 def _orthonormal(basis):
-    return np.linalg.qr(basis)[0]
+    # NumPy's takes eight arrays more of that size, and this one two.
+    return linalg.qr(
+        basis, mode='economic', overwrite_a=True, check_finite=False
+    )[0]
 
 
 def _flat(images):
