@@ -75,9 +75,11 @@ POSTERIOR = {
         percent=False,
     ),
     'information_shuffled': Item(
-        'Information, shuffled, bits',
-        'The same, from the responses to other pictures. Of a good posterior '
-        'it is below 0: it was told of another picture.',
+        'Information of wrong pairs, bits',
+        'The same, of the same fitted model, from the responses to other '
+        'pictures. Far below 0 is what a model gives that uses the response: '
+        'it was told of another picture. That a model fitted to shuffled '
+        'responses tells 0 is another test, which a run does not make.',
         worst=-math.inf,
         best=math.inf,
         chance='0',
