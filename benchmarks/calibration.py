@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 from common import print_results, write_result
 
-from brainjax.evaluation import posterior_scores
+from brainjax.evaluation.posterior import posterior_scores
 
 SIDE = (6, 5, 3)
 VALUES = 90

@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 from common import write_result
 
-from brainjax.evaluation import human, human_sessions
+from brainjax.evaluation.human import choices, human_sessions
 
 SIZES = ((1, 20), (3, 20), (5, 20), (5, 50), (10, 50), (20, 50), (30, 20))
 LIKENESS = 1.3  # Of a reconstruction to its own picture, where it has any.
@@ -62,9 +62,9 @@ def main() -> None:
         for seed in range(known.experiments):
             options = {'seed': seed, 'draws': known.draws}
             sessions = experiment(generator, observers, pictures, 0)
-            p.append(human.score(sessions, **options).score['p'])
+            p.append(choices.score(sessions, **options).score['p'])
             sessions = experiment(generator, observers, pictures, LIKENESS)
-            entry = human.score(sessions, **options).score
+            entry = choices.score(sessions, **options).score
             inside.append(entry['low'] <= expected <= entry['high'])
             widths.append(entry['high'] - entry['low'])
         results.append(

@@ -17,16 +17,11 @@ import numpy as np
 from common import print_results, write_result
 from scipy import stats
 
-from brainjax.evaluation import (
-    distractors,
-    encoding,
-    identification,
-    information,
-    paired,
-    scores,
-)
+from brainjax.evaluation import distractors, identification, paired, scores
 from brainjax.evaluation.intervals import RATE
+from brainjax.evaluation.posterior import information
 from brainjax.evaluation.statistics import corrected
+from brainjax.evaluation.voxels import encoding
 
 SIDE = 11
 POOL = 60  # Pictures from outside the test set.

@@ -27,7 +27,8 @@ from common import write_result
 from scipy import special
 
 from brainjax.errors import InputError
-from brainjax.evaluation import calibration, intervals, paired, statistics
+from brainjax.evaluation import intervals, paired, statistics
+from brainjax.evaluation.posterior import calibration
 from brainjax.io import files, matlab, provenance
 from brainjax.linear.bayes import reference
 from brainjax.methods import references

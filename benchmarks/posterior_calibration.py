@@ -22,7 +22,7 @@ from common import write_result
 
 from brainjax import experiment
 from brainjax.config_files import load_config
-from brainjax.evaluation import calibration, posterior_scores
+from brainjax.evaluation.posterior import calibration, posterior_scores
 from brainjax.io import files
 from brainjax.methods import references
 from brainjax.methods.data import prepare

@@ -24,7 +24,7 @@ import numpy as np
 from common import demo, write_result
 
 from brainjax import experiment
-from brainjax.evaluation import receptive_fields
+from brainjax.evaluation.voxels import receptive_fields
 from brainjax.methods.selfsup import findings
 from brainjax.methods.selfsup import method as selfsup
 from brainjax.reports import encoder_figures

@@ -22,7 +22,8 @@ from common import write_result
 from cycles import score_pictures, small_config
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from brainjax.evaluation import encoding, intervals
+from brainjax.evaluation import intervals
+from brainjax.evaluation.voxels import encoding
 from brainjax.io import files
 from brainjax.methods.data import load_pictures, prepare
 from brainjax.methods.selfsup import method, networks, subjects, training

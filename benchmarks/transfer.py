@@ -21,7 +21,8 @@ from common import write_result
 from cycles import small_config
 
 from brainjax import experiment, model
-from brainjax.evaluation import encoding, intervals
+from brainjax.evaluation import intervals
+from brainjax.evaluation.voxels import encoding
 from brainjax.io import files
 from brainjax.methods.data import load_pictures
 from brainjax.simulation import subject

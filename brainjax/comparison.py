@@ -12,13 +12,13 @@ from brainjax.evaluation import (
     class_scores,
     classification,
     folders,
-    human,
     pixels,
-    posterior_scores,
-    presets,
     score_files,
 )
 from brainjax.evaluation.audit import run as auditing
+from brainjax.evaluation.human import choices
+from brainjax.evaluation.posterior import posterior_scores
+from brainjax.evaluation.published import presets
 from brainjax.evaluation.scores import Score, Scored
 from brainjax.evaluation.statistics import corrected
 from brainjax.io import files, provenance
@@ -60,7 +60,7 @@ class Options(NamedTuple):
       simulated: whether no brain was measured.
       transductive: whether responses to the test pictures were used to fit.
       seed, draws: of the bootstrap and the permutations.
-      human_results: files with what people chose, see `evaluation.human`.
+      human_results: files with what people chose, see `evaluation.human.choices`.
       human_against: another method's reconstructions that they chose between.
       alpha, upright: how both sets are read, see `decoding.Rules`.
       unpaired_pictures: that the method learned from besides, for the audit.
@@ -281,14 +281,14 @@ def _posterior(
 
 
 def _people(
-    judged: human.Judged, out: pathlib.Path
+    judged: choices.Judged, out: pathlib.Path
 ) -> tuple[dict[str, Score], list[str]]:
     """Writes human.csv; returns people's score and what is said of it."""
-    rows = human.per_picture(judged)
+    rows = choices.per_picture(judged)
     right = 'right' if judged.name == 'human_two_way' else 'chosen'
     table = score_files.as_csv(('name', right, 'answers'), rows)
     files.write_text(out / 'human.csv', table)
-    return {judged.name: judged.score}, human.sentences(judged)
+    return {judged.name: judged.score}, choices.sentences(judged)
 
 
 def _sizes(images: Sequence[np.ndarray]) -> list[str]:

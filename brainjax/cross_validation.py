@@ -13,9 +13,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError, check_known
-from brainjax.evaluation import check_number, voxel_values
+from brainjax.evaluation import check_number
 from brainjax.evaluation.audit import folds as audit_folds
 from brainjax.evaluation.ceilings import Repeats
+from brainjax.evaluation.voxels import voxel_values
 from brainjax.outcome import Outcome
 from brainjax.recordings import Recording, splits
 

@@ -21,14 +21,10 @@ from brainjax import (
 from brainjax import outcome as outcomes
 from brainjax.cross_validation import Division
 from brainjax.errors import InputError, check_known
-from brainjax.evaluation import (
-    config_protocol,
-    pixels,
-    preregistration,
-    test_subsets,
-    voxel_values,
-)
+from brainjax.evaluation import pixels, preregistration, test_subsets
 from brainjax.evaluation.audit import run as audit
+from brainjax.evaluation.published import config_protocol
+from brainjax.evaluation.voxels import voxel_values
 from brainjax.io import files, metrics, progress, provenance
 from brainjax.methods import METHODS, references
 from brainjax.methods import repeats as repeats_of

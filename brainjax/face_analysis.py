@@ -13,15 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError, listed
-from brainjax.evaluation import (
-    face_files,
-    faces,
-    published,
-    recognition,
-    score_files,
-)
-from brainjax.evaluation.face_files import TestFaces
-from brainjax.evaluation.faces import Decoded, Gender
+from brainjax.evaluation import score_files
+from brainjax.evaluation.faces import analysis, face_files, recognition
+from brainjax.evaluation.faces.analysis import Decoded, Gender
+from brainjax.evaluation.faces.face_files import TestFaces
+from brainjax.evaluation.published import papers
 from brainjax.evaluation.scores import Score
 from brainjax.io import arrays, files, provenance
 from brainjax.io.files import PathLike
@@ -66,7 +62,7 @@ class Subject(NamedTuple):
       notes: sentences on what was not scored, and why.
     """
 
-    faces: TestFaces
+    analysis: TestFaces
     decoded: Mapping[tuple[str, str], Decoded]
     imagined: int | None
     scores: Mapping[str, Score]
@@ -172,7 +168,7 @@ def _subject(
     if options.stimuli:
         judged, said = _genders(folder, root, seen, variables, options)
         notes += said
-    scores = faces.score_subject(
+    scores = analysis.score_subject(
         seen.latents,
         decoded,
         imagined,
@@ -320,7 +316,7 @@ def _results(
     subjects = [each.scores for each in found]
     counts = [len(each.faces.latents['VAEGAN']) for each in found]
     scores = (
-        faces.over_subjects(subjects, counts)
+        analysis.over_subjects(subjects, counts)
         if len(found) > 1
         else {k: {**v, 'subjects': [v]} for k, v in subjects[0].items()}
     )
@@ -330,7 +326,7 @@ def _results(
             'subjects': names,
             'by_subject': dict(zip(names, subjects)),
             'vaegan_less_pca': {
-                name: faces.paired_difference(subjects, name, other)
+                name: analysis.paired_difference(subjects, name, other)
                 for name, other in (
                     ('pairwise_latents', 'pairwise_pca'),
                     ('full_recognition', 'full_recognition_pca'),
@@ -338,7 +334,7 @@ def _results(
                     ('imagery', 'imagery_pca'),
                 )
             },
-            'published': published.beside(faces.PUBLISHED, scores),
+            'published': papers.beside(analysis.PUBLISHED, scores),
             'method': METHOD,
             'simulated': False,
             'transductive': False,

@@ -6,14 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, listed
-from brainjax.evaluation import (
-    group_scores,
-    leaderboard,
-    run_folders,
-    score_files,
-)
-from brainjax.evaluation.run_folders import Run
-from brainjax.evaluation.score_table import describe
+from brainjax.evaluation import score_files
+from brainjax.evaluation.group import group_scores, leaderboard, run_folders
+from brainjax.evaluation.group.run_folders import Run
+from brainjax.evaluation.table.score_table import describe
 from brainjax.io import files, provenance
 from brainjax.io.files import PathLike
 from brainjax.reports import group_page, methods_text

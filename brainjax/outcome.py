@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainjax.evaluation import voxel_values
 from brainjax.evaluation.audit import AuditCheck
 from brainjax.evaluation.ceilings import Repeats
-from brainjax.evaluation.voxel_values import VoxelValues
+from brainjax.evaluation.voxels import voxel_values
+from brainjax.evaluation.voxels.voxel_values import VoxelValues
 from brainjax.io import arrays, files
 
 TOLD = 'outcome.json'  # Written last: it says that a fit is done.

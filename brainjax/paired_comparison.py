@@ -14,11 +14,11 @@ from brainjax.evaluation import (
     identification,
     paired,
     pixels,
-    posterior_scores,
-    presets,
-    run_folders,
     score_files,
 )
+from brainjax.evaluation.group import run_folders
+from brainjax.evaluation.posterior import posterior_scores
+from brainjax.evaluation.published import presets
 from brainjax.evaluation.scores import Score, Scored
 from brainjax.evaluation.statistics import corrected
 from brainjax.io import files, provenance

@@ -12,22 +12,20 @@ from ml_collections import ConfigDict
 from brainjax import cross_validation, evaluation
 from brainjax.evaluation import (
     ceilings,
-    config_protocol,
     identification,
-    information,
     network_features,
     paired,
     pixels,
-    posterior_scores,
     preregistration,
-    published,
     score_files,
     test_subsets,
-    voxel_values,
 )
 from brainjax.evaluation.audit import run as audit
+from brainjax.evaluation.posterior import information, posterior_scores
+from brainjax.evaluation.published import config_protocol, papers
 from brainjax.evaluation.scores import Score
 from brainjax.evaluation.statistics import corrected
+from brainjax.evaluation.voxels import voxel_values
 from brainjax.io import arrays, files, provenance
 from brainjax.linear.arrays import evenly
 from brainjax.methods.data import Figure
@@ -63,7 +61,7 @@ def conclude(
     scores |= limits
     timings['Score'] = time.monotonic() - began
     results, kept = _contents(config, folder, outcome, scores)
-    compared = published.beside(config.published.to_dict(), results['scores'])
+    compared = papers.beside(config.published.to_dict(), results['scores'])
     if compared:
         results['published'] = files.json_ready(compared)
     _write(folder, results, outcome)
@@ -122,10 +120,10 @@ def _published(
         about.append('This run is of a simulated subject: they cannot agree.')
     return [
         page.Table(
-            published.TITLE,
+            papers.TITLE,
             about,
-            published.COLUMNS,
-            published.rows(compared),
+            papers.COLUMNS,
+            papers.rows(compared),
         )
     ]
 

@@ -16,9 +16,10 @@ from ml_collections import ConfigDict
 
 from brainjax import config_files, experiment
 from brainjax.errors import InputError
-from brainjax.evaluation import paired, run_folders, score_files, statistics
-from brainjax.evaluation.score_table import decimals, describe, p_in_words
+from brainjax.evaluation import paired, score_files, statistics
+from brainjax.evaluation.group import run_folders
 from brainjax.evaluation.scores import Score
+from brainjax.evaluation.table.score_table import decimals, describe, p_in_words
 from brainjax.io import files, progress, provenance
 from brainjax.reports import page
 from brainjax.training import hosts

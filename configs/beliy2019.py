@@ -20,7 +20,7 @@ original took repeats of the test set.
 
 from ml_collections import ConfigDict
 
-from brainjax.evaluation.published import number
+from brainjax.evaluation.published.papers import number
 from brainjax.methods.selfsup.config import gaziv2022
 
 REPLICATION = 'an independent replication, not the authors'

@@ -31,7 +31,7 @@ from all 1200.
 
 from ml_collections import ConfigDict
 
-from brainjax.evaluation.published import number
+from brainjax.evaluation.published.papers import number
 from brainjax.methods.selfsup.config import gaziv2022
 
 RELEASED = (

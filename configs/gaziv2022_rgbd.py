@@ -24,7 +24,7 @@ so that no score here is beside them.
 
 from ml_collections import ConfigDict
 
-from brainjax.evaluation.published import number
+from brainjax.evaluation.published.papers import number
 from brainjax.methods.selfsup.config import gaziv2022
 
 RELEASED = (

@@ -20,7 +20,7 @@ the published values of this setting were not checked.
 
 from ml_collections import ConfigDict
 
-from brainjax.evaluation.published import number
+from brainjax.evaluation.published.papers import number
 from brainjax.methods.inversion.config import shen2019
 
 

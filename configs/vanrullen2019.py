@@ -24,7 +24,7 @@ scored from ds001761: its events do not tell which face was imagined.
 
 from ml_collections import ConfigDict
 
-from brainjax.evaluation.faces import PUBLISHED
+from brainjax.evaluation.faces.analysis import PUBLISHED
 from brainjax.methods.faces.config import vanrullen2019
 
 ONE = (

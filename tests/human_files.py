@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 
-from brainjax.evaluation import human_plan, human_sessions
+from brainjax.evaluation.human import human_plan, human_sessions
 
 PLACE = {name: i for i, name in enumerate(human_sessions.COLUMNS)}
 

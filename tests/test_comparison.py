@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from brainjax.__main__ import main
-from brainjax.evaluation import god, posterior_scores, presets
+from brainjax.evaluation.posterior import posterior_scores
+from brainjax.evaluation.published import god, presets
 from brainjax.networks import weights
 from brainjax.networks.backbones import BACKBONES
 

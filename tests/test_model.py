@@ -141,7 +141,7 @@ def test_a_model_predicts_fmri(name, runs):
 
 def test_the_encoder_is_that_of_the_run(runs):
     """Which scored it on the test pictures."""
-    from brainjax.evaluation import encoding
+    from brainjax.evaluation.voxels import encoding
 
     found, of = model.load(runs('selfsup')), data('selfsup')
     fmri = found.encode(

@@ -13,7 +13,7 @@ from PIL import Image
 
 from brainjax import config_files, experiment
 from brainjax.errors import InputError
-from brainjax.evaluation import published
+from brainjax.evaluation.published import papers
 from brainjax.methods import METHODS
 from brainjax.methods.data import Findings
 from brainjax.networks import weights
@@ -71,8 +71,8 @@ def config(examples, **changes):
     c.update(changes)
     c.published = ConfigDict(
         {
-            FIVE: published.number(0.952, 'a file', subject='subject 3'),
-            'pairwise_pca': published.number(0.9, 'it', verified=False),
+            FIVE: papers.number(0.952, 'a file', subject='subject 3'),
+            'pairwise_pca': papers.number(0.9, 'it', verified=False),
         }
     )
     return c
@@ -97,7 +97,7 @@ def test_protocol_and_classes_stand_beside_what_was_published(
     )
     assert found['pairwise_pca']['ours'] is None
     page = (run / 'report.html').read_text()
-    assert published.TITLE in page and 'it (not verified)' in page
+    assert papers.TITLE in page and 'it (not verified)' in page
     assert 'not scored' in page and '95.2\xa0%, subject 3' in page
     with open(run / 'classes.csv') as stream:
         rows = list(csv.DictReader(stream))
@@ -143,7 +143,7 @@ def test_test_pictures_without_a_class_are_told(tmp_path, examples):
 )
 def test_shipped_numbers_can_be_compared(name):
     said = config_files.load_config(name).published.to_dict()
-    rows = published.rows(published.beside(said, {}))
+    rows = papers.rows(papers.beside(said, {}))
     assert len(rows) == len(said) > 0
     for row in rows:
-        assert len(row) == len(published.COLUMNS) and row[1] == 'not scored'
+        assert len(row) == len(papers.COLUMNS) and row[1] == 'not scored'

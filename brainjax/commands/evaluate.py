@@ -90,7 +90,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         )
     set_up_jax()
     from brainjax import comparison
-    from brainjax.evaluation.score_table import in_line
+    from brainjax.evaluation.table.score_table import in_line
     from brainjax.io.progress import progress
     from brainjax.reports import human_test
 

@@ -46,7 +46,8 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     flags.check_draws(known)
     set_up_jax()
     from brainjax import face_analysis
-    from brainjax.evaluation import group_scores, score_table
+    from brainjax.evaluation.group import group_scores
+    from brainjax.evaluation.table import score_table
 
     results = face_analysis.analyse(
         known.derivatives,

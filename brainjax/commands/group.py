@@ -56,7 +56,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
         raise InputError(f'--level is {known.level:g}; give a p such as 0.05.')
     set_up_jax()
     from brainjax import group_analysis
-    from brainjax.evaluation import group_scores
+    from brainjax.evaluation.group import group_scores
 
     results = group_analysis.group(
         known.folders,

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(known: argparse.Namespace, rest: list[str]) -> None:
     del rest
-    from brainjax.evaluation import voxel_values
+    from brainjax.evaluation.voxels import voxel_values
 
     found = voxel_values.read(known.folder)
     wanted = [*found.values]

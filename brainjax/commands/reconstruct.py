@@ -62,7 +62,7 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     flags.check_draws(known)
     set_up_jax()
     from brainjax import new_data
-    from brainjax.evaluation.score_table import in_line
+    from brainjax.evaluation.table.score_table import in_line
 
     found = new_data.reconstruct(
         known.model,

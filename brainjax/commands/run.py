@@ -67,7 +67,7 @@ def _run(config, workdir, quiet: bool = False) -> int:
     import jax
 
     from brainjax import experiment, test_sets
-    from brainjax.evaluation.score_table import in_line
+    from brainjax.evaluation.table.score_table import in_line
     from brainjax.io import progress
 
     progress.note(f'devices {", ".join(map(str, jax.devices()))}', level=2)

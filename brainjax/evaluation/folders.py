@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainjax.errors import InputError, suggestion
-from brainjax.evaluation.posterior_scores import mean_images
+from brainjax.evaluation.posterior.posterior_scores import mean_images
 from brainjax.io import arrays
 from brainjax.io.files import PathLike
 from brainjax.pictures.decoding import Encoded, Rules, composited, decode

@@ -7,12 +7,12 @@ import numpy as np
 
 from brainjax.evaluation import identification, pixels, statistics
 from brainjax.evaluation.intervals import UNBOUNDED, Bounds
-from brainjax.evaluation.score_table import decimals, describe, p_in_words
 from brainjax.evaluation.scores import (
     Score,
     identification_scores,
     pixel_scores,
 )
+from brainjax.evaluation.table.score_table import decimals, describe, p_in_words
 
 COMPARED = ('pixcorr', 'two_way_pixels')
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
-from brainjax.evaluation.score_table import (
+from brainjax.evaluation.table.score_table import (
     SCORES,
     decimals,
     describe,

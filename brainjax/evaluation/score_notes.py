@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainjax.evaluation.intervals import FEWEST
-from brainjax.evaluation.score_table import PICTURE_SCORES, SCORES
+from brainjax.evaluation.table.score_table import PICTURE_SCORES, SCORES
 
 
 def left_out(

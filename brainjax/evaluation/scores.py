@@ -18,8 +18,8 @@ from brainjax.evaluation.intervals import (
     Bounds,
     interval,
 )
-from brainjax.evaluation.score_table import PICTURE_SCORES, SCORES
 from brainjax.evaluation.statistics import Score
+from brainjax.evaluation.table.score_table import PICTURE_SCORES, SCORES
 
 
 class Scored(NamedTuple):

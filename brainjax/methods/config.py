@@ -133,7 +133,7 @@ def shared() -> ConfigDict:
     c.distractors = ''
     # Example pictures of classes, or a bank (npz), to classify by.
     c.classes = ''
-    # Score -> what a paper reports, see `evaluation.published`.
+    # Score -> what a paper reports, see `evaluation.published.papers`.
     c.published = ConfigDict()
 
     # Arms of brainjax sweep: name -> what it changes, in sections as here.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from brainjax.evaluation import pixels
-from brainjax.evaluation.score_table import describe, in_words, is_defined
+from brainjax.evaluation.table.score_table import describe, in_words, is_defined
 from brainjax.linear import correlation
 
 

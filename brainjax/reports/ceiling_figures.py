@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from brainjax.evaluation.score_table import describe
+from brainjax.evaluation.table.score_table import describe
 from brainjax.reports import alt_texts
 from brainjax.reports.figures import COLOURS, INK, MUTED, plain, style
 

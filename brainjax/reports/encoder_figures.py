@@ -5,7 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from brainjax.evaluation.receptive_fields import Fields, Preference, polar
+from brainjax.evaluation.voxels.receptive_fields import (
+    Fields,
+    Preference,
+    polar,
+)
 from brainjax.reports import alt_texts
 from brainjax.reports.figures import (
     COLOURS,

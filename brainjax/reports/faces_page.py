@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from brainjax.evaluation import published
+from brainjax.evaluation.published import papers
 from brainjax.io.files import PathLike
 from brainjax.reports import group_page, page
 
@@ -36,10 +36,10 @@ def render(
     several = len(results['subjects']) > 1
     tables = [
         page.Table(
-            published.TITLE,
+            papers.TITLE,
             ['Only the first was read in the paper; see where from.'],
-            published.COLUMNS,
-            published.rows(results['published']),
+            papers.COLUMNS,
+            papers.rows(results['published']),
         )
     ]
     if several:

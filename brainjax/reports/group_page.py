@@ -5,9 +5,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from brainjax.evaluation import leaderboard
-from brainjax.evaluation.leaderboard import Leaderboard
-from brainjax.evaluation.score_table import (
+from brainjax.evaluation.group import leaderboard
+from brainjax.evaluation.group.leaderboard import Leaderboard
+from brainjax.evaluation.table.score_table import (
     decimals,
     describe,
     in_words,

@@ -20,7 +20,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
-from brainjax.evaluation import folders, human, human_plan, human_sessions
+from brainjax.evaluation import folders
+from brainjax.evaluation.human import choices as human
+from brainjax.evaluation.human import human_plan, human_sessions
 from brainjax.io import files
 from brainjax.io.files import PathLike
 from brainjax.pictures import operations

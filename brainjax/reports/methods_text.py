@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from brainjax.evaluation.score_table import (
+from brainjax.evaluation.table.score_table import (
     decimals,
     describe,
     is_defined,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from brainjax.evaluation import score_table
+from brainjax.evaluation.table import score_table
 
 # Scores that come first; of the others a card shows none.
 SHOWN = (

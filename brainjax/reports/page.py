@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from brainjax.evaluation import preregistration
 from brainjax.evaluation.audit import PAGE, AuditCheck
 from brainjax.evaluation.preregistration import Outcome
-from brainjax.evaluation.score_table import (
+from brainjax.evaluation.table.score_table import (
     PERCENT,
     decimals,
     describe,

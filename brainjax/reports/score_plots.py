@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brainjax.evaluation.score_table import describe, in_words
+from brainjax.evaluation.table.score_table import describe, in_words
 from brainjax.reports import alt_texts
 from brainjax.reports.figures import (
     COLOURS,

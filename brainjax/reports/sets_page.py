@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from brainjax.evaluation.score_table import decimals, describe, is_defined
+from brainjax.evaluation.table.score_table import decimals, describe, is_defined
 from brainjax.io.files import PathLike
 from brainjax.reports import figures, page
 

@@ -9,7 +9,7 @@ voxels below is far from perfect: it knows pixels, and nothing of edges.
 
 import numpy as np
 
-from brainjax.evaluation import encoding
+from brainjax.evaluation.voxels import encoding
 from brainjax.linear.estimator import VoxelSelectingRidge
 from brainjax.recordings import average_repeats, normalise, reliability
 from brainjax.reports import figures

@@ -10,7 +10,7 @@ noise; ``brainjax evaluate MADE SEEN --out W`` scores folders of any method.
 import numpy as np
 
 from brainjax import evaluation
-from brainjax.evaluation.score_table import in_line
+from brainjax.evaluation.table.score_table import in_line
 from brainjax.reports import score_plots
 from brainjax.simulation import scenes
 

@@ -9,7 +9,7 @@ differ it has not. It has scikit-learn's interface.
 
 import numpy as np
 
-from brainjax.evaluation import sharpness
+from brainjax.evaluation.posterior import sharpness
 from brainjax.linear.estimator import PicturePosterior
 from brainjax.recordings import average_repeats
 from brainjax.reports import calibration_figures

@@ -9,7 +9,7 @@ by half, and the ranks of the truth pile up at both ends.
 
 import numpy as np
 
-from brainjax.evaluation import calibration
+from brainjax.evaluation.posterior import calibration
 from brainjax.reports import calibration_figures
 
 random = np.random.default_rng(0)

@@ -11,7 +11,7 @@ are alike (``receptive_fields.fit_responses`` asks an encoder instead).
 
 import numpy as np
 
-from brainjax.evaluation import receptive_fields
+from brainjax.evaluation.voxels import receptive_fields
 from brainjax.linear.correlation import unit_columns
 from brainjax.recordings import normalise
 from brainjax.reports import encoder_figures

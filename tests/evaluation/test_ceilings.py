@@ -6,7 +6,7 @@ import pytest
 from brainjax import evaluation
 from brainjax.evaluation import ceilings
 from brainjax.evaluation.ceilings import Repeats
-from brainjax.evaluation.score_table import describe
+from brainjax.evaluation.table.score_table import describe
 from brainjax.recordings import Trials
 
 STIMULUS = np.repeat([7, 3, 9], [5, 6, 9])

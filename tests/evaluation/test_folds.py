@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 from brainjax import evaluation
-from brainjax.evaluation import information, scores
+from brainjax.evaluation import scores
 from brainjax.evaluation.pixels import distinct
+from brainjax.evaluation.posterior import information
 
 FOLD = np.array([0, 0, 1, 1, 1, 2, 2, 2, 2, 2])
 

@@ -9,12 +9,11 @@ from brainjax.errors import InputError
 from brainjax.evaluation import (
     classification,
     distractors,
-    god,
     identification,
     pixels,
-    presets,
     scores,
 )
+from brainjax.evaluation.published import god, presets
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(256, size=(10, 12, 12, 3), dtype=np.uint8)

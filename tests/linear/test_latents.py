@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brainjax.errors import InputError
-from brainjax.evaluation import recognition
+from brainjax.evaluation.faces import recognition
 from brainjax.linear import latents
 from brainjax.linear.estimator import LatentMap
 

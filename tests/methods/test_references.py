@@ -7,7 +7,7 @@ import pytest
 
 from brainjax import evaluation
 from brainjax.evaluation import paired
-from brainjax.evaluation.voxel_values import TITLES
+from brainjax.evaluation.voxels.voxel_values import TITLES
 from brainjax.linear.bayes import posterior
 from brainjax.methods import references
 from brainjax.methods.data import prepare

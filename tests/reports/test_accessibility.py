@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from browser import chromium
 
-from brainjax.evaluation import human_sessions
 from brainjax.evaluation.audit import AuditCheck
+from brainjax.evaluation.human import human_sessions
 from brainjax.evaluation.preregistration import Item, Outcome
 from brainjax.reports import figures, human_test, page, score_plots
 

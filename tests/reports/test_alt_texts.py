@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from brainjax import evaluation
-from brainjax.evaluation.receptive_fields import Fields, Preference
+from brainjax.evaluation.voxels.receptive_fields import Fields, Preference
 from brainjax.reports import DRAWINGS, score_plots
 
 RNG = np.random.default_rng(0)

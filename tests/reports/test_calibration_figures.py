@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brainjax.evaluation import posterior_scores
+from brainjax.evaluation.posterior import posterior_scores
 from brainjax.reports import DRAWINGS, calibration_figures
 
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from brainjax import evaluation, reports
 from brainjax.errors import InputError
-from brainjax.evaluation.receptive_fields import Fields, Preference
+from brainjax.evaluation.voxels.receptive_fields import Fields, Preference
 from brainjax.reports import encoder_figures, figures, score_plots
 
 GENERATOR = np.random.default_rng(0)

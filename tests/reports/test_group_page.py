@@ -2,7 +2,7 @@
 
 import re
 
-from brainjax.evaluation import group_scores, leaderboard
+from brainjax.evaluation.group import group_scores, leaderboard
 from brainjax.reports import group_page
 
 SUBJECTS = [

@@ -8,7 +8,7 @@ import pytest
 from human_files import rows_of, write
 
 from brainjax.__main__ import main
-from brainjax.evaluation import human, human_sessions
+from brainjax.evaluation.human import choices, human_sessions
 from brainjax.reports import human_test
 
 GENERATOR = np.random.default_rng(0)
@@ -136,7 +136,7 @@ def test_rates_of_observers_and_pictures():
         )
         for seed, (who, right) in enumerate(answers.items())
     ]
-    judged = human.score(sessions, draws=50)
+    judged = choices.score(sessions, draws=50)
     title, caption, figure = human_test.section(judged)
     assert title == 'What people chose' and 'left out' in caption
     left, right = figure.axes
@@ -147,5 +147,5 @@ def test_rates_of_observers_and_pictures():
     np.testing.assert_array_equal(rates, [0, 0.5, 0.5, 1])
     assert (
         'left out'
-        not in human_test.section(human.score(sessions[:2], draws=50))[1]
+        not in human_test.section(choices.score(sessions[:2], draws=50))[1]
     )

@@ -13,7 +13,7 @@ from browser import chromium
 from PIL import Image
 
 from brainjax.__main__ import main
-from brainjax.evaluation import human_plan, human_sessions
+from brainjax.evaluation.human import human_plan, human_sessions
 from brainjax.reports import human_test
 
 NAMES = ['<!--<script>"a", ü', 'b', 'c', 'd', 'e']

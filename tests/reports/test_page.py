@@ -11,7 +11,8 @@ from PIL import Image
 
 from brainjax import evaluation
 from brainjax.errors import InputError
-from brainjax.evaluation import score_table, statistics
+from brainjax.evaluation import statistics
+from brainjax.evaluation.table import score_table
 from brainjax.reports import figures, page, score_plots
 
 GENERATOR = np.random.default_rng(0)

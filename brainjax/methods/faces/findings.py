@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.evaluation import recognition
+from brainjax.evaluation.faces import recognition
 from brainjax.evaluation.scores import Score, pixel_scores
 from brainjax.methods.data import Data, Figure, Findings
 from brainjax.methods.faces import voxels

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from brainjax.evaluation.encoding import voxel_correlation
+from brainjax.evaluation.voxels.encoding import voxel_correlation
 from brainjax.linear import latents
 from brainjax.methods.faces.latents import Space
 from brainjax.recordings import Trials

@@ -3,7 +3,7 @@
 import numpy as np
 from ml_collections import ConfigDict
 
-from brainjax.evaluation import posterior_scores, sharpness
+from brainjax.evaluation.posterior import posterior_scores, sharpness
 from brainjax.methods import references
 from brainjax.methods.data import Data, Figure, Findings
 from brainjax.methods.posterior import latents

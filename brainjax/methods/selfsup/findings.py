@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from brainjax.evaluation import encoding, receptive_fields
+from brainjax.evaluation.voxels import encoding, receptive_fields
 from brainjax.methods.data import Data, Figure, Findings
 from brainjax.methods.selfsup import channels, depth, voxels
 from brainjax.methods.selfsup.data import learned_from_test

@@ -11,7 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
-from brainjax.evaluation import encoding
+from brainjax.evaluation.voxels import encoding
 from brainjax.io.files import PathLike
 from brainjax.io.metrics import Log
 from brainjax.methods.data import made_from

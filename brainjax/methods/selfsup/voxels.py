@@ -3,8 +3,12 @@
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from brainjax.evaluation.influence import influence
-from brainjax.evaluation.receptive_fields import Fields, Preference, polar
+from brainjax.evaluation.voxels.influence import influence
+from brainjax.evaluation.voxels.receptive_fields import (
+    Fields,
+    Preference,
+    polar,
+)
 from brainjax.methods.selfsup.method import Fitted
 from brainjax.methods.selfsup.networks import build_decoder
 

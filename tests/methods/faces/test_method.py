@@ -16,7 +16,8 @@ from processes import environment
 
 from brainjax import experiment
 from brainjax.errors import InputError
-from brainjax.evaluation import score_table, voxel_values
+from brainjax.evaluation.table import score_table
+from brainjax.evaluation.voxels import voxel_values
 from brainjax.io import metrics
 from brainjax.linear import pca
 from brainjax.methods.data import no_pictures, prepare

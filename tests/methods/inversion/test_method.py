@@ -12,7 +12,7 @@ from tiny_inversion import get_config
 
 from brainjax import experiment
 from brainjax.errors import InputError
-from brainjax.evaluation import voxel_values
+from brainjax.evaluation.voxels import voxel_values
 from brainjax.io import arrays, feature_folders, metrics, provenance
 from brainjax.linear import scaling
 from brainjax.methods.data import prepare

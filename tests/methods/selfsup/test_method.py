@@ -13,9 +13,9 @@ from tiny_selfsup import PICTURES, config
 
 from brainjax import evaluation
 from brainjax.errors import InputError
-from brainjax.evaluation import receptive_fields
-from brainjax.evaluation.encoding import voxel_correlation
-from brainjax.evaluation.voxel_values import TITLES
+from brainjax.evaluation.voxels import receptive_fields
+from brainjax.evaluation.voxels.encoding import voxel_correlation
+from brainjax.evaluation.voxels.voxel_values import TITLES
 from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import findings as selfsup_findings
 from brainjax.methods.selfsup import method as selfsup

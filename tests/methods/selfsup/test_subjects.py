@@ -12,7 +12,7 @@ from ml_collections import FrozenConfigDict
 from tiny_selfsup import PICTURES, config
 
 from brainjax.errors import InputError
-from brainjax.evaluation.encoding import voxel_correlation
+from brainjax.evaluation.voxels.encoding import voxel_correlation
 from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import networks, steps, subjects, training
 from brainjax.methods.selfsup.data import load, split

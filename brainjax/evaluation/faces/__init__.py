@@ -1,0 +1,1 @@
+"""Scores of the published analysis of faces (VanRullen & Reddy 2019)."""

@@ -1,0 +1,1 @@
+"""Scores of several subjects and runs as one."""

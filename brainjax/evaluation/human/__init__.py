@@ -1,0 +1,1 @@
+"""Scores of what people choose, and what they are shown."""

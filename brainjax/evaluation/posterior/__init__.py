@@ -1,0 +1,1 @@
+"""Are draws from a posterior calibrated, sharp and informative?"""

@@ -1,0 +1,1 @@
+"""Scores as published lines of work define them, beside what papers report."""

@@ -1,0 +1,1 @@
+"""Every score by name: what it is called and means, and how it is read."""

@@ -1,0 +1,1 @@
+"""What is known of each voxel, and where in pictures it looks."""
