@@ -60,7 +60,7 @@ class Options(NamedTuple):
       simulated: whether no brain was measured.
       transductive: whether responses to the test pictures were used to fit.
       seed, draws: of the bootstrap and the permutations.
-      human_results: files with what people chose, see `evaluation.human.choices`.
+      human_results: files of what people chose, of `evaluation.human.choices`.
       human_against: another method's reconstructions that they chose between.
       alpha, upright: how both sets are read, see `decoding.Rules`.
       unpaired_pictures: that the method learned from besides, for the audit.

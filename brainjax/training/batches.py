@@ -1,8 +1,9 @@
 """Which examples a step sees, made in time; a function over many batches."""
 
+import collections
+import concurrent.futures
 import functools
-import queue
-import threading
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -40,40 +41,32 @@ def indices(
 
 
 def prefetch(
-    batch_at: Callable[[int], Any], start: int, stop: int, depth: int = 2
+    batch_at: Callable[[int], Any], start: int, stop: int, depth: int = 3
 ) -> Iterator[Any]:
-    """Yields batch_at(start) ... batch_at(stop - 1), made ahead in a thread."""
-    ready: queue.Queue = queue.Queue(maxsize=depth)
-    done = threading.Event()
+    """Yields batch_at(start) ... batch_at(stop - 1), made ahead in threads.
 
-    def offer(item) -> bool:
-        while not done.is_set():  # A consumer that has gone takes nothing.
-            try:
-                ready.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work():
-        try:
-            for step in range(start, stop):
-                if not offer((batch_at(step), None)):
-                    return
-        except BaseException as error:  # Raised again by the consumer.
-            offer((None, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    Args:
+      batch_at: a pure function of the step.
+      start: the first step.
+      stop: the step after the last.
+      depth: how many are made at a time: while one waits for the disk,
+        another is computed.
+    """
+    pool = concurrent.futures.ThreadPoolExecutor(depth)
+    steps = iter(range(start, stop))
+    made = collections.deque()
     try:
-        for _ in range(start, stop):
-            batch, error = ready.get()
-            if error is not None:
-                raise error
+        for step in itertools.islice(steps, depth):
+            made.append(pool.submit(batch_at, step))
+        while made:
+            batch = made.popleft().result()
+            made.extend(
+                pool.submit(batch_at, step)
+                for step in itertools.islice(steps, 1)
+            )
             yield batch
     finally:
-        done.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)
 
 
 def map_batches(
