@@ -41,7 +41,7 @@ def indices(
 
 
 def prefetch(
-    batch_at: Callable[[int], Any], start: int, stop: int, depth: int = 3
+    batch_at: Callable[[int], Any], start: int, stop: int, depth: int = 2
 ) -> Iterator[Any]:
     """Yields batch_at(start) ... batch_at(stop - 1), made ahead in threads.
 
