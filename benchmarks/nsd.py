@@ -8,7 +8,9 @@ z-scores within sessions, and draws one epoch of shuffled batches of 64 through
 the thread that feeds training. The peer reads the same files from beginning to
 end and does nothing with them. Every measurement is a process of its own, whose
 highest resident memory is noted; 'cold' means that the system was told to
-forget the files before. Medians of five epochs.
+forget the files before. Medians of five epochs. What no shuffled epoch can pass
+is told too: the same rows read in a random order, asked for 512 at a time, and
+nothing done with them.
 
 The simulated volumes are cubes full of wanted voxels. Real ones hold 45 times
 as many, so the first opening of a real subject takes as long as reading its
@@ -134,6 +136,31 @@ def sequential(paths):
     return size, time.perf_counter() - began
 
 
+def scattered(paths, trials, row_bytes, seed):
+    """Reads rows in a random order; returns bytes and seconds."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (path, os.path.getsize(path) - (trials - i) * row_bytes)
+        for path in paths
+        for i in range(trials)
+    ]
+    order = rng.permutation(len(rows))
+    began = time.perf_counter()
+    handles = {path: os.open(path, os.O_RDONLY) for path in paths}
+    for start in range(0, len(rows), 512):
+        places = [rows[i] for i in order[start : start + 512]]
+        for path, place in places:
+            os.posix_fadvise(
+                handles[path], place, row_bytes, os.POSIX_FADV_WILLNEED
+            )
+        for path, place in places:
+            os.pread(handles[path], row_bytes, place)
+    seconds = time.perf_counter() - began
+    for handle in handles.values():
+        os.close(handle)
+    return len(rows) * row_bytes, seconds
+
+
 def peak_rss():
     """Bytes; getrusage would give the parent's peak where that is higher."""
     status = pathlib.Path('/proc/self/status').read_text()
@@ -188,11 +215,13 @@ def measure(sessions, trials, voxels, folder):
     later = [measured('open', root, cache) for _ in range(3)]
     stream = measured('stream', root, cache)
     paths = [pathlib.Path(p) for p in first['cache']]
-    peer = {'cold': [], 'warm': []}
-    for _ in range(EPOCHS):
+    peer = {'cold': [], 'warm': [], 'scattered': []}
+    for seed in range(EPOCHS):
         forget(paths)
         peer['cold'].append(sequential(paths))
         peer['warm'].append(sequential(paths))
+        forget(paths)
+        peer['scattered'].append(scattered(paths, trials, 2 * voxels, seed))
     ours = speed(stream['cold'])
     disk = speed(peer['cold'])
     return {
@@ -203,6 +232,7 @@ def measure(sessions, trials, voxels, folder):
         'peer_name': 'the same files read from beginning to end',
         'ratio': ours / disk,
         'ratio_meaning': 'ours / peer: 1 is the speed of the disk',
+        'scattered': speed(peer['scattered']),
         'accuracy': measured('accuracy', root, cache)['error'],
         'accuracy_meaning': 'largest error of a z-score against NumPy',
         'simulated': True,
@@ -256,7 +286,8 @@ def main():
         f'later openings   {result["open_seconds"]:7.2f} s  '
         f'{result["open_peak_rss_bytes"] / gib:.2f} GiB\n'
         f'an epoch, cold   {result["epoch_seconds_cold"]:7.2f} s  '
-        f'{result["ours"]:.0f} MB/s; the disk {result["peer"]:.0f} MB/s\n'
+        f'{result["ours"]:.0f} MB/s; the disk {result["peer"]:.0f} MB/s, '
+        f'{result["scattered"]:.0f} in random order\n'
         f'an epoch, warm   {result["epoch_seconds_warm"]:7.2f} s  '
         f'{result["warm"]["ours"]:.0f} MB/s; memory '
         f'{result["warm"]["peer"]:.0f} MB/s\n'
