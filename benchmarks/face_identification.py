@@ -34,7 +34,8 @@ from common import write_result
 from scipy import stats
 from vaegan_pictures import HELD_OUT, photographs
 
-from brainjax.evaluation import perceptual, recognition
+from brainjax.evaluation import perceptual
+from brainjax.evaluation.faces import recognition
 from brainjax.evaluation.identification import n_way, similarity, two_way
 from brainjax.linear import latents, pca
 from brainjax.methods.data import prepare

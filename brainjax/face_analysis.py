@@ -62,7 +62,7 @@ class Subject(NamedTuple):
       notes: sentences on what was not scored, and why.
     """
 
-    analysis: TestFaces
+    faces: TestFaces
     decoded: Mapping[tuple[str, str], Decoded]
     imagined: int | None
     scores: Mapping[str, Score]

@@ -5,7 +5,7 @@ it resembles more; or a picture and two methods' reconstructions of it, and
 chooses the nearer one (two-alternative forced choice). The page is one HTML
 file that needs only itself: it draws order, lures and sides from a seed that
 each observer's file states, mixes in checks of attention whose answer is plain,
-and hands out the choices as a CSV file that `evaluation.human_sessions` reads.
+and hands out the choices as a CSV file that `evaluation.human` reads.
 """
 
 import base64
