@@ -188,9 +188,10 @@ def _problem(network, settings, generator) -> Problem:
 
 def _fast(params: feedforward.Params) -> feedforward.Params:
     """On processors the convolutions with fewer multiplications pay."""
-    if jax.default_backend() != 'cpu':
-        return jax.device_put(params)
-    return winograd.prepare(params)
+    if jax.default_backend() == 'cpu':
+        params = winograd.prepare(params)
+    # NumPy's would be copied again with every call.
+    return jax.device_put(params)
 
 
 def _spread(

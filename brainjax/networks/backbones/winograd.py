@@ -58,6 +58,8 @@ _PRODUCTS = np.float32(
 FEWEST_CHANNELS = 64
 # In one product; more would not be in a processor's caches when needed.
 ENOUGH_TILES = 512
+# Of one picture in one product; a larger picture is taken in strips.
+MOST_TILES = 1024
 # Of a batch; with fewer, transforming a kernel costs more than it saves.
 ENOUGH_PIXELS = 2048
 
@@ -205,35 +207,60 @@ def _plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _convolve(x: jax.Array, tiles: jax.Array) -> jax.Array:
-    """Convolves a few pictures at a time, so that caches hold the windows."""
-    down, across = (-(-n // _TILE) for n in x.shape[1:3])
-    most = max(1, ENOUGH_TILES // (down * across))
-    if len(x) <= most:
-        return _convolve_all(x, tiles)
+    """Convolves a part at a time, so that caches hold its windows."""
+    n, height, width, _ = x.shape
+    down, across = -(-height // _TILE), -(-width // _TILE)
+    strips = max(1, -(-down * across // MOST_TILES))  # Of a picture.
+    rows = -(-down // strips)
+    x = jnp.pad(
+        x,
+        (
+            (0, 0),
+            (1, strips * rows * _TILE + 1 - height),
+            (1, across * _TILE + 1 - width),
+            (0, 0),
+        ),
+    )
+    at_once = max(1, ENOUGH_TILES // max(1, down * across))
+    if strips > 1:
+        y = _by_strips(x, tiles, strips, rows)
+    elif n > at_once:
+        y = _by_portions(x, tiles, at_once)
+    else:
+        y = _convolve_padded(x, tiles)
+    return y[:, :height, :width]
+
+
+def _by_strips(x, tiles, strips, rows):
+    """Takes each picture's strips of so many rows of tiles one by one."""
+
+    def strip(i):
+        place = i // strips, i % strips * rows * _TILE, 0, 0
+        size = 1, rows * _TILE + _WINDOW - _TILE, *x.shape[2:]
+        return _convolve_padded(jax.lax.dynamic_slice(x, place, size), tiles)[0]
+
+    y = jax.lax.map(strip, jnp.arange(len(x) * strips))
+    return y.reshape(len(x), -1, *y.shape[2:])
+
+
+def _by_portions(x, tiles, most):
+    """Takes a few pictures at a time."""
     # Even portions, the last filled up: a rest would be a program of its own.
     portions = -(-len(x) // most)
     together = -(-len(x) // portions)
     missing = portions * together - len(x)
     filled = jnp.pad(x, ((0, missing), (0, 0), (0, 0), (0, 0)))
     y = jax.lax.map(
-        lambda x: _convolve_all(x, tiles),
+        lambda x: _convolve_padded(x, tiles),
         filled.reshape(portions, together, *x.shape[1:]),
     )
-    return y.reshape(portions * together, *x.shape[1:3], -1)[: len(x)]
+    return y.reshape(-1, *y.shape[2:])[: len(x)]
 
 
-def _convolve_all(x: jax.Array, tiles: jax.Array) -> jax.Array:
+def _convolve_padded(x: jax.Array, tiles: jax.Array) -> jax.Array:
+    """Convolves [n, 4 down + 2, 4 across + 2, in] without further borders."""
     n, height, width, channels = x.shape
-    down, across = -(-height // _TILE), -(-width // _TILE)
-    x = jnp.pad(
-        x,
-        (
-            (0, 0),
-            (1, down * _TILE + 1 - height),
-            (1, across * _TILE + 1 - width),
-            (0, 0),
-        ),
-    )
+    down, across = height // _TILE, width // _TILE
     # Stacked between the two axes: left apart, XLA would compute each column
     # anew for every row that it is part of.
     columns = jnp.stack(_combine(_PICTURE, _every_fourth(x, 2, across)))
@@ -247,8 +274,7 @@ def _convolve_all(x: jax.Array, tiles: jax.Array) -> jax.Array:
     products = products.reshape(_WINDOW, _WINDOW, n, down, across, outputs)
     columns = jnp.stack(_combine(_PRODUCTS, list(products)), 4)
     y = jnp.stack(_combine(_PRODUCTS, list(columns)), 2)
-    y = y.reshape(n, down * _TILE, across * _TILE, outputs)
-    return y[:, :height, :width]
+    return y.reshape(n, down * _TILE, across * _TILE, outputs)
 
 
 def _every_fourth(x: jax.Array, axis: int, count: int) -> list[jax.Array]:

@@ -97,6 +97,15 @@ def test_pictures_are_taken_in_portions(monkeypatch):
         )
 
 
+@pytest.mark.parametrize('shape', [(2, 30, 9), (1, 31, 40), (3, 5, 64)])
+def test_large_pictures_are_taken_in_strips(monkeypatch, shape):
+    monkeypatch.setattr(winograd, 'MOST_TILES', 8)
+    plain = layer(3, 4)
+    fast = winograd.prepare({'a': plain}, fewest=1)['a']
+    x = np.random.default_rng(0).random((*shape, 3), np.float32)
+    np.testing.assert_allclose(convolve(x, fast), convolve(x, plain), atol=1e-4)
+
+
 def test_prepared_layers_at_another_stride_or_border():
     plain = layer(3, 4)
     fast = winograd.prepare({'a': plain}, fewest=1)['a']
