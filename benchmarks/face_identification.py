@@ -32,14 +32,14 @@ import pathlib
 import numpy as np
 from common import write_result
 from scipy import stats
-from vaegan_pictures import HELD_OUT, photographs
+from vaegan_pictures import divided, photographs
 
 from brainjax.evaluation import perceptual
 from brainjax.evaluation.faces import recognition
 from brainjax.evaluation.identification import n_way, similarity, two_way
 from brainjax.linear import latents, pca
 from brainjax.methods.data import prepare
-from brainjax.methods.faces import method, pictures, training
+from brainjax.methods.faces import method, training
 from brainjax.methods.faces.data import mean_response
 from brainjax.methods.faces.latents import decode, fit_map
 from brainjax.networks import weights
@@ -135,11 +135,7 @@ def main():
     parser.add_argument('--json')
     known = parser.parse_args()
     config = photographs()
-    config.pictures.path = known.faces
-    images, _, _ = pictures.load_faces(config)
-    config.seed = known.seed
-    order = np.random.default_rng(5).permutation(len(images))
-    held, rest = images[order[:HELD_OUT]], images[order[HELD_OUT:]]
+    held, rest = divided(config, known)
     variables, _ = training.fit_vaegan(rest, config, known.out / 'training')
     kinds = {
         'VAE-GAN': method.coders(variables, config),

@@ -5,7 +5,7 @@
 Simulates a subject of the Natural Scenes Dataset in its own files, 40 sessions
 of 750 trials over 15,625 voxels (int16), opens it with `nsd.read`, which
 z-scores within sessions, and draws one epoch of shuffled batches of 64 through
-the thread that feeds training. The peer reads the same files from beginning to
+the threads that feed training. The peer reads the same files from beginning to
 end and does nothing with them. Every measurement is a process of its own, whose
 highest resident memory is noted; 'cold' means that the system was told to
 forget the files before. Medians of five epochs. What no shuffled epoch can pass

@@ -59,6 +59,15 @@ def batch_norm():
     return config
 
 
+def divided(config, known):
+    """Loads faces: those held out, the same for every seed, and the rest."""
+    config.pictures.path = known.faces
+    images, _, _ = pictures.load_faces(config)
+    config.seed = known.seed
+    order = np.random.default_rng(5).permutation(len(images))
+    return images[order[:HELD_OUT]], images[order[HELD_OUT:]]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('faces')
@@ -67,11 +76,7 @@ def main():
     parser.add_argument('--batch-norm', action='store_true')
     known = parser.parse_args()
     config = batch_norm() if known.batch_norm else photographs()
-    config.pictures.path = known.faces
-    images, _, _ = pictures.load_faces(config)
-    config.seed = known.seed  # The same faces are held out from each.
-    order = np.random.default_rng(5).permutation(len(images))
-    held, rest = images[order[:HELD_OUT]], images[order[HELD_OUT:]]
+    held, rest = divided(config, known)
     began = time.process_time()
     variables, _ = training.fit_vaegan(rest, config, known.out / 'training')
     seconds = time.process_time() - began

@@ -217,10 +217,11 @@ def convolve(
     With as many groups as channels, each channel is convolved on its own.
     """
     around = padding in ('SAME', ((1, 1), (1, 1)))  # The same for 3 x 3.
-    if 'tiles' in layer and stride == groups == 1 and around:
+    fast = stride == groups == 1 and around
+    if fast and 'tiles' in layer:
         y = winograd.convolve(x, layer['tiles'], layer['tiles_back'])
         return y + layer['bias']
-    if 'frozen' in layer and stride == groups == 1 and around:
+    if fast and 'frozen' in layer:
         return winograd.convolve_frozen(x, layer['kernel']) + layer['bias']
     y = jax.lax.conv_general_dilated(
         x.astype(layer['kernel'].dtype),

@@ -81,7 +81,6 @@ def prepare(
       The same, where a transformed layer has 'tiles' [36, in, out] and
       'tiles_back' [36, out, in] too.
     """
-
     return {
         name: {
             **layer,
