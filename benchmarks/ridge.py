@@ -5,8 +5,9 @@
 The setting of Shen et al. 2019 in the size of Generic Object Decoding: 1200
 trials, 4500 voxels, 50 patterns to decode, 2000 units with 500 voxels each,
 float32; and without selection. The arrays are simulated. Each side has a
-process and the same threads, and they take turns. The peers run in an
-environment of their own, since PyFastL2LiR's selection fails on NumPy 2.4:
+process and the same threads, and they take turns: with one thread, and with as
+many as there are cores. The peers run in an environment of their own, since
+PyFastL2LiR's selection fails on NumPy 2.4:
 
     python -m venv PEER
     PEER/bin/pip install 'numpy<2.4' fastl2lir himalaya scikit-learn scipy
@@ -115,11 +116,10 @@ def work(side: str, path: str, k: int, units: int, out: str) -> None:
     )
 
 
-def run_side(options, side, path, k, units, folder):
+def run_side(options, threads, side, path, k, units, folder):
     """Runs one side in a process of its own."""
     out = folder / f'{side}.npz'
     python = sys.executable if side == 'ours' else options.peer_python
-    threads = str(options.threads)
     names = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
     subprocess.run(
         [
@@ -129,7 +129,7 @@ def run_side(options, side, path, k, units, folder):
         check=True,
         env={
             **os.environ,
-            **dict.fromkeys(names, threads),
+            **dict.fromkeys(names, str(threads)),
             'PYTHONPATH': str(REPOSITORY),
         },
     )
@@ -153,74 +153,92 @@ def main():
     parser.add_argument('--threads', type=int, default=os.cpu_count())
     parser.add_argument('--json')
     options = parser.parse_args()
-    units = {
-        'ours': options.units,
-        'fastl2lir': options.peer_units,
-        'himalaya': options.units,
-        'sklearn': options.units,
-    }
-    rows = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         path = folder / 'arrays.npz'
         np.savez(path, **simulate(options))
-        for k, sides in (
-            (options.k, ('ours', 'fastl2lir')),
-            (0, ('ours', 'himalaya', 'sklearn')),
-        ):
-            runs = {side: [] for side in sides}
-            for _ in range(options.rounds):
-                for side in sides:
-                    runs[side].append(
-                        run_side(options, side, path, k, units[side], folder)
-                    )
-            for side, found in runs.items():
-                seconds = float(np.median([x['seconds'] for x in found]))
-                n = min(units['ours'], units[side])
-                a, b = (x[0]['predicted'][:, :n] for x in (found, runs['ours']))
-                rows[f'{side}, k={k}'] = {
-                    'units_per_second': units[side] / seconds,
-                    'seconds': seconds,
-                    'units': units[side],
-                    'peak_mib': float(found[0]['peak_mib']),
-                    'more_mib': float(found[0]['more_mib']),
-                    'largest_difference': float(np.abs(a - b).max()),
-                }
-                print(
-                    f'{side:10s} k={k:<5d}'
-                    f'{rows[f"{side}, k={k}"]["units_per_second"]:12.1f} '
-                    f'units/s  peak {float(found[0]["peak_mib"]):7.0f} MiB  '
-                    f'difference {float(np.abs(a - b).max()):.1e}',
-                    flush=True,
-                )
-    first, peer = (
-        rows[f'{side}, k={options.k}'] for side in ('ours', 'fastl2lir')
-    )
-    best = max(
-        rows[f'{side}, k=0']['units_per_second']
-        for side in ('himalaya', 'sklearn')
-    )
+        found = {
+            threads: measure(options, threads, path, folder)
+            for threads in sorted({1, options.threads})
+        }
+    best = found[options.threads]
+    first = best['sides'][f'ours, k={options.k}']
+    peer = best['sides'][f'fastl2lir, k={options.k}']
+    hours = ALL_UNITS / first['units_per_second'] / 3600
     result = {
         'name': 'ridge',
         'unit': 'units a second, k voxels selected for each',
         'ours': first['units_per_second'],
         'peer': peer['units_per_second'],
         'peer_name': 'PyFastL2LiR 0.11',
-        'ratio': first['units_per_second'] / peer['units_per_second'],
-        'ratio_without_selection': rows['ours, k=0']['units_per_second'] / best,
+        'ratio': best['selected'],
+        'ratio_without_selection': best['whole'],
+        'ratio_per_core': found[1]['selected'],
+        'ratio_per_core_without_selection': found[1]['whole'],
         'ratio_meaning': 'ours / peer: above 1, brainjax is faster',
         'accuracy': peer['largest_difference'],
-        'hours_for_all_units': ALL_UNITS / first['units_per_second'] / 3600,
+        'hours_for_all_units': hours,
         'threads': options.threads,
-        'sides': rows,
+        'sides': {threads: each['sides'] for threads, each in found.items()},
         'simulated': True,
     }
-    print(
-        f'{result["ratio"]:.1f} times PyFastL2LiR; without selection '
-        f'{result["ratio_without_selection"]:.2f} times the best peer; all '
-        f'{ALL_UNITS} units in {result["hours_for_all_units"]:.1f} h'
-    )
+    for threads, each in found.items():
+        print(
+            f'{threads} threads: {each["selected"]:.2f} times PyFastL2LiR; '
+            f'without selection {each["whole"]:.2f} times the best peer'
+        )
+    print(f'all {ALL_UNITS} units in {hours:.1f} h')
     write_result(options.json, result)
+
+
+def measure(options, threads, path, folder):
+    """Runs all sides with so many threads; returns them and both ratios."""
+    rows = {}
+    for k, sides in (
+        (options.k, ('ours', 'fastl2lir')),
+        (0, ('ours', 'himalaya', 'sklearn')),
+    ):
+        runs = {side: [] for side in sides}
+        units = {side: options.units for side in sides}
+        if k:
+            units['fastl2lir'] = options.peer_units
+        for _ in range(options.rounds):
+            for side in sides:
+                runs[side].append(
+                    run_side(
+                        options, threads, side, path, k, units[side], folder
+                    )
+                )
+        for side, found in runs.items():
+            seconds = float(np.median([x['seconds'] for x in found]))
+            n = min(units['ours'], units[side])
+            a, b = (x[0]['predicted'][:, :n] for x in (found, runs['ours']))
+            row = rows[f'{side}, k={k}'] = {
+                'units_per_second': units[side] / seconds,
+                'seconds': seconds,
+                'units': units[side],
+                'peak_mib': float(found[0]['peak_mib']),
+                'more_mib': float(found[0]['more_mib']),
+                'largest_difference': float(np.abs(a - b).max()),
+            }
+            print(
+                f'{threads} threads {side:10s} k={k:<5d}'
+                f'{row["units_per_second"]:12.1f} units/s  '
+                f'peak {row["peak_mib"]:7.0f} MiB  '
+                f'difference {row["largest_difference"]:.1e}',
+                flush=True,
+            )
+
+    def rate(side, k):
+        return rows[f'{side}, k={k}']['units_per_second']
+
+    selected = rate('ours', options.k) / rate('fastl2lir', options.k)
+    best = max(rate('himalaya', 0), rate('sklearn', 0))
+    return {
+        'sides': rows,
+        'selected': selected,
+        'whole': rate('ours', 0) / best,
+    }
 
 
 if __name__ == '__main__':

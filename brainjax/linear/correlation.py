@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from brainjax.linear import threads
+from brainjax.linear.arrays import blocks
+
 TILE = (64, 4096)  # Rows and columns summed at a time.
 FEATURES_AT_A_TIME = 8192
 
@@ -47,16 +50,14 @@ def columns_in_tiles(
 
     Sums are taken over tiles that fit the processor's cache; where means are
     large, of differences from the first row, so that they cost no digits.
-    Beyond the result, the memory is that of a tile.
+    Beyond the result, the memory is that of a tile a thread.
     """
-    starts = range(0, x.shape[1], TILE[1])
+    width = min(TILE[1], -(-x.shape[1] // threads.available()))
     return np.concatenate(
-        [
-            _tile_columns(
-                *(each[:, start : start + TILE[1]] for each in (x, y)), constant
-            )
-            for start in starts
-        ]
+        threads.spread(
+            lambda part: _tile_columns(x[:, part], y[:, part], constant),
+            blocks(x.shape[1], max(width, 1)),
+        )
     )
 
 

@@ -1,10 +1,12 @@
 """Many small problems of linear algebra at once, a thread each."""
 
+import functools
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from threadpoolctl import threadpool_info, threadpool_limits
+import scipy.linalg  # noqa: F401  Brings a BLAS of its own, to be found below.
+from threadpoolctl import ThreadpoolController
 
 Part = TypeVar('Part')
 Result = TypeVar('Result')
@@ -28,15 +30,18 @@ def spread(
     Returns:
       What it returns, in the order of the parts.
     """
-    pool = ThreadPoolExecutor(threads or _threads())
+    pool = ThreadPoolExecutor(threads or available())
     # Of BLAS alone: OpenMP's limit is each thread's own.
-    with threadpool_limits(1, 'blas'), pool:
+    with _blas().limit(limits=1), pool:
         return list(pool.map(work, parts))
 
 
-def _threads():
-    libraries = threadpool_info()
-    return max(
-        (x['num_threads'] for x in libraries if x['user_api'] == 'blas'),
-        default=1,
-    )
+def available() -> int:
+    """How many threads NumPy may use, as OMP_NUM_THREADS says or the cores."""
+    return max((each['num_threads'] for each in _blas().info()), default=1)
+
+
+@functools.cache
+def _blas():
+    """Linear algebra's libraries; to look for them takes a millisecond."""
+    return ThreadpoolController().select(user_api='blas')

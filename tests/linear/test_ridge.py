@@ -4,11 +4,13 @@ import doctest
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController
 
 from brainjax.errors import InputError
 from brainjax.linear import estimator, ridge
 from brainjax.linear.estimator import LatentMap, VoxelSelectingRidge
 from brainjax.linear.ridge import device as accelerator
+from brainjax.linear.ridge import host
 
 UNITS = 7
 
@@ -221,6 +223,31 @@ def test_blocks_and_threads_change_nothing():
             whole,
             rtol=1e-5,
         )
+
+
+@pytest.mark.parametrize('allowed', [1, 2])
+def test_no_more_threads_than_numpy_may_use(monkeypatch, allowed):
+    fmri, stimulus, features, _ = data()
+    blas = ThreadpoolController().select(user_api='blas')
+    used = []
+
+    def spread(work, parts, threads):
+        used.append(threads)
+        return original(work, parts, threads)
+
+    def solve(*arguments, **options):
+        used.extend(each['num_threads'] for each in blas.info())
+        return cho_solve(*arguments, **options)
+
+    original, cho_solve = host.spread, host.scipy.linalg.cho_solve
+    monkeypatch.setattr(host, 'spread', spread)
+    monkeypatch.setattr(host.scipy.linalg, 'cho_solve', solve)
+    with blas.limit(limits=allowed):
+        for k in (0, 8):
+            prepared = ridge.prepare(fmri, stimulus, k=k)
+            units = ridge.scale_units(prepared, features)
+            ridge.fitter(prepared)(units.values)
+    assert len(used) > 1 and set(used) == {allowed}
 
 
 def test_voxels_and_units_without_variance_are_neutral():

@@ -9,7 +9,6 @@ languages, do not.
 
 import ctypes
 import functools
-import os
 from collections.abc import Callable
 from functools import partial
 
@@ -24,7 +23,7 @@ from brainjax.linear.ridge.equations import (
     is_dual,
     not_solvable,
 )
-from brainjax.linear.threads import spread
+from brainjax.linear.threads import available, spread
 
 # Rows of the Gram matrix gathered at a time, so that they stay in the cache.
 GATHERED_AT_A_TIME = 50
@@ -35,7 +34,7 @@ def solver(
     prepared: Prepared, threads: int | None = None
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Returns solve(values [stimuli, units]) -> weights [units, voxels]."""
-    threads = threads or _cores()
+    threads = threads or available()
     if prepared.k == len(prepared.mean):
         factor = _factor(prepared, threads)
         return partial(_solve_all, prepared, factor, threads)
@@ -56,7 +55,7 @@ def projection(
       fmri: [trials, voxels], normalised.
       threads: as `ridge.fitter`.
     """
-    threads = threads or _cores()
+    threads = threads or available()
     factor = _factor(prepared, threads)
     with threadpool_limits(threads):
         if is_dual(prepared):
@@ -211,9 +210,3 @@ def _routine(dtype: np.dtype) -> Callable[..., None]:
     pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
     signature = ctypes.CFUNCTYPE(None, *8 * [ctypes.c_void_p])
     return signature(pointer(capsule, name(capsule)))
-
-
-def _cores() -> int:
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
