@@ -34,9 +34,8 @@ _TRIALS = (TRUE_FACES + TEST_TRIALS) * TRUE_VOXELS * 4
 _SUMS = (LATENTS + 23) * TRUE_VOXELS * 8
 _MAPS = 2 * (LATENTS + 1) * TRUE_VOXELS * 4  # Of VAE-GAN and PCA.
 _AFTER = _PICTURES + _MAPS
-# Half as many directions again as components, thrice while they are made
-# orthonormal.
-_BASIS = 3 * 128 * 128 * 3 * (3 * LATENTS // 2) * 4
+# Products of the faces with each other, and the eigenvectors of these.
+_PRODUCTS = (TRUE_FACES**2 - FACES**2) * 8 + (TRUE_FACES - FACES) * LATENTS * 12
 
 EXPERIMENT = Experiment(
     about=f'{PICTURES} JPEGs of 178 x 218 px, {DISTINCT} of them distinct; '
@@ -58,12 +57,16 @@ EXPERIMENT = Experiment(
     ),
     steps={'vaegan': 50_000},
     saves={'vaegan': 50 // 10},
-    # Principal components: as many more faces, and directions for them.
-    factors={'Fit': TRUE_FACES / FACES * 1.5 * LATENTS / FACES},
+    factors={
+        # Operations of the products and of their decomposition.
+        'components': (TRUE_FACES / FACES) ** 2.5,
+        'Fit': TRUE_FACES / FACES,
+    },
     adds={
         'Open the recording and the pictures': _PICTURES + _TRIALS + 2 * _SUMS,
         'vaegan': _PICTURES,
-        'Fit': _AFTER + max(4 * _SUMS, _BASIS),
+        'components': _PICTURES + _PRODUCTS,
+        'Fit': _AFTER + 4 * _SUMS,
         # Weights as float64 while latents are found.
         'Reconstruct': _AFTER + _MAPS,
         'Describe': _AFTER + _MAPS,

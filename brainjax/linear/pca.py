@@ -7,16 +7,20 @@ The same two functions as those of a VAE-GAN:
     images = pca.generate(fitted, latents)
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
 
 from brainjax.errors import InputError
+from brainjax.linear.arrays import blocks
 from brainjax.pictures.operations import check_kind
 
 _BATCH = 256  # Pictures held as floats at once.
+_TOGETHER = 512  # As float64, where each meets all others.
+# Pictures whose products with each other are held, half a gigabyte.
+MOST = 8192
 
 
 class Pca(NamedTuple):
@@ -43,12 +47,16 @@ def fit(
     whiten: bool = False,
     seed: int = 0,
     iterations: int = 8,
+    show: Callable[[int, int], None] = lambda done, of: None,
 ) -> Pca:
-    """Finds the first components by randomised subspace iteration.
+    """Finds the first components.
 
-    Half as many directions again are iterated, so that what component k has
-    of others falls like (s_{1.5 k} / s_k)^(2 iterations) with the singular
-    values s. Pictures are read in parts, never held as floats all at once.
+    Of few pictures from the products of each with each other, whose
+    eigenvectors tell the components exactly. Of many by randomised subspace
+    iteration: half as many directions again are iterated, so that what
+    component k has of others falls like (s_{1.5 k} / s_k)^(2 iterations) with
+    the singular values s. Whichever takes fewer operations is taken. Pictures
+    are read in parts, never held as floats all at once.
 
     Reference: Halko, Martinsson & Tropp 2011, Finding structure with
     randomness, algorithm 4.4.
@@ -61,6 +69,7 @@ def fit(
         is that of the first few.
       seed: of the directions that the iteration begins with.
       iterations: times that they go through the pictures and back.
+      show: is told how many parts of the work are done, of how many.
     """
     n, shape = len(images), images.shape[1:]
     if not 0 < components < min(n, np.prod(shape) + 1):
@@ -69,28 +78,22 @@ def fit(
             f'{components} principal components; ask for fewer, or give more '
             'pictures than components.'
         )
-    mean = sum(part.sum(0, np.float64) for part in _parts(images)) / n
-    mean = np.float32(mean)
+    mean = np.float32(
+        sum(part.sum(0, np.float64) for part in _parts(images)) / n
+    )
     width = min(n, len(mean), components + max(16, components // 2))
-    rng = np.random.default_rng(seed)
-    basis = _orthonormal(rng.standard_normal((len(mean), width), np.float32))
-    for _ in range(iterations):
-        forth = np.zeros_like(basis)
-        for part in _parts(images):
-            part = part - mean
-            forth += part.T @ (part @ basis)
-        basis = _orthonormal(forth)
-    squares = np.zeros((width, width))
-    for part in _parts(images):
-        scores = (part - mean) @ basis
-        squares += scores.T @ scores
-    values, vectors = np.linalg.eigh(squares)
-    order = np.argsort(values)[::-1][:components]
-    found = np.float32((basis @ vectors[:, order]).T)
+    if n <= min(MOST, 2 * iterations * width, len(mean)):
+        values, found = _by_products(images, mean, components, show)
+    else:
+        start = np.random.default_rng(seed).standard_normal(
+            (len(mean), width), np.float32
+        )
+        values, found = _by_iteration(images, mean, start, iterations, show)
+    found = np.ascontiguousarray(found[:, :components].T)
     # A component's sign is arbitrary; fixed, the same run gives the same.
     largest = np.abs(found).argmax(axis=1)
     found *= np.sign(found[np.arange(components), largest])[:, None]
-    std = np.float32(np.sqrt(values[order].clip(0) / (n - 1)))
+    std = np.float32(np.sqrt(values[:components].clip(0) / (n - 1)))
     if whiten and std[-1] < 1e-6 * std[0]:
         raise InputError(
             f'{n} pictures do not differ in {components} ways, so that their '
@@ -136,6 +139,64 @@ def generate(fitted: Pca, latents: np.ndarray) -> np.ndarray:
     return images.clip(0, 1).reshape(-1, *fitted.mean.shape)
 
 
+def _by_products(images, mean, components, show):
+    """Squared singular values and directions [pixels, components], falling."""
+    n = len(images)
+    products = np.empty((n, n))  # Below and on the diagonal.
+    parts = list(blocks(n, _TOGETHER))
+    total = len(parts) + 2
+    for done, rows in enumerate(parts):
+        show(done, total)
+        # In float32 a direction without variance would have a thousandth of
+        # the first one's deviation.
+        ours = np.float64(_centred(images[rows], mean))
+        for columns in blocks(rows.start, _TOGETHER):
+            theirs = np.float64(_centred(images[columns], mean))
+            products[rows, columns] = ours @ theirs.T
+        products[rows, rows] = ours @ ours.T
+    show(total - 2, total)
+    # As LAPACK keeps matrices, by columns: no copy.
+    values, vectors = linalg.eigh(
+        products.T,
+        lower=False,
+        subset_by_index=(n - components, n - 1),
+        overwrite_a=True,
+        check_finite=False,
+    )
+    show(total - 1, total)
+    values, vectors = values[::-1], np.float32(vectors[:, ::-1])
+    directions = np.zeros((len(mean), components), np.float32, order='F')
+    for rows in blocks(n, _BATCH):
+        directions += _centred(images[rows], mean).T @ vectors[rows]
+    # They are orthogonal and as long as the singular values, but where these
+    # are 0: nothing is divided by them.
+    directions = _orthonormal(directions)
+    show(total, total)
+    return values, directions
+
+
+def _by_iteration(images, mean, start, iterations, show):
+    """The same by subspace iteration, of [pixels, directions] to start from."""
+    basis = _orthonormal(start)
+    for done in range(iterations):
+        show(done, iterations + 1)
+        forth = np.zeros_like(basis)
+        for part in _parts(images):
+            part = part - mean
+            forth += part.T @ (part @ basis)
+        del basis
+        basis = _orthonormal(forth)
+    show(iterations, iterations + 1)
+    squares = np.zeros(2 * basis.shape[1:])
+    for part in _parts(images):
+        scores = (part - mean) @ basis
+        squares += scores.T @ scores
+    values, vectors = np.linalg.eigh(squares)
+    basis = basis @ np.float32(vectors[:, ::-1])
+    show(iterations + 1, iterations + 1)
+    return values[::-1], basis
+
+
 def _orthonormal(basis):
     # NumPy's takes eight arrays more of that size, and this one two.
     return linalg.qr(
@@ -149,9 +210,17 @@ def _flat(images):
 
 def _parts(images: np.ndarray) -> Iterator[np.ndarray]:
     """Yields pictures as rows of floats in 0..1."""
-    for start in range(0, len(images), _BATCH):
-        part = _flat(images[start : start + _BATCH])
-        check_kind(part)
-        if part.dtype == np.uint8:
-            part = part * np.float32(1 / 255)
-        yield part.astype(np.float32, copy=False)
+    for some in blocks(len(images), _BATCH):
+        yield _floats(images[some])
+
+
+def _floats(images):
+    part = _flat(images)
+    check_kind(part)
+    if part.dtype == np.uint8:
+        part = part * np.float32(1 / 255)
+    return part.astype(np.float32, copy=False)
+
+
+def _centred(images, mean):
+    return _floats(images) - mean

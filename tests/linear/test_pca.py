@@ -17,14 +17,16 @@ def images():
     return np.uint8(np.round(x * 255)).reshape(700, 8, 8, 3)
 
 
-@pytest.fixture(scope='module')
-def exact(images):
+def of_scikit_learn(images):
     x = images.reshape(len(images), -1) / 255.0
     return PCA(20, svd_solver='full').fit(x), x
 
 
-def test_components_are_those_of_scikit_learn(images, exact):
-    model, x = exact
+# By iteration; and, of fewer pictures than pixels, by their products.
+@pytest.mark.parametrize('number', [700, 150])
+def test_components_are_those_of_scikit_learn(images, number):
+    images = images[:number]
+    model, x = of_scikit_learn(images)
     fitted = pca.fit(images, 20)
     ours = fitted.components.reshape(20, -1)
     theirs = model.components_
@@ -44,8 +46,8 @@ def test_components_are_those_of_scikit_learn(images, exact):
     )
 
 
-def test_pictures_from_scores(images, exact):
-    model, x = exact
+def test_pictures_from_scores(images):
+    model, x = of_scikit_learn(images)
     fitted = pca.fit(images, 20)
     rebuilt = pca.generate(fitted, pca.encode(fitted, images))
     assert rebuilt.shape == images.shape and rebuilt.dtype == np.float32
@@ -102,3 +104,14 @@ def test_more_components_than_ways_to_differ_cannot_be_whitened():
     with pytest.raises(InputError, match='do not differ in 10 ways'):
         pca.fit(images, 10, whiten=True)
     assert pca.fit(images, 4, whiten=True).std.min() > 0
+    found = pca.fit(images, 10).components.reshape(10, -1)
+    np.testing.assert_allclose(found @ found.T, np.eye(10), atol=1e-5)
+
+
+def test_products_of_pictures_in_several_parts(images, monkeypatch):
+    whole = pca.fit(images[:150], 20)
+    monkeypatch.setattr(pca, '_TOGETHER', 64)
+    monkeypatch.setattr(pca, '_BATCH', 32)
+    parts = pca.fit(images[:150], 20)
+    np.testing.assert_allclose(parts.components, whole.components, atol=1e-5)
+    np.testing.assert_allclose(parts.std, whole.std, rtol=1e-6)

@@ -26,6 +26,7 @@ from brainjax.methods.faces.latents import Space, decode, fit_map
 from brainjax.methods.faces.training import fit_vaegan
 from brainjax.networks import vaegan
 from brainjax.recordings import Recording
+from brainjax.training import hosts
 from brainjax.training.loop import History
 
 
@@ -81,12 +82,14 @@ def fit(data: Data, config: ConfigDict, workdir: PathLike) -> Fitted:
             log=metrics.logger(workdir, 'vaegan', config.log.tensorboard),
         )
     # Of the faces that the subject saw, as published: a basis each subject.
-    components = pca.fit(
-        images[shown],
-        config.pca.components or config.networks.latents,
-        config.pca.whiten,
-        config.seed,
-    )
+    with hosts.progress('components', None, unit='parts') as show:
+        components = pca.fit(
+            images[shown],
+            config.pca.components or config.networks.latents,
+            config.pca.whiten,
+            config.seed,
+            show=lambda done, of: show(done, total=of),
+        )
     # The published inversion finds the constant by the mean responses, which
     # normalising has taken away.
     kinds = {
