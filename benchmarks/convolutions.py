@@ -166,7 +166,7 @@ def inversion(options, optimiser: str):
     chosen = {'inversion': steps.Descent, 'quasi_newton': steps.QuasiNewton}
     settings = Settings(chosen[optimiser](steps=200), size=size)
     names = [f'picture{i}' for i in range(count)]
-    stop = 1 if options.full else 10
+    iterations = 1 if options.full else 10
 
     def build():
         problem, data, x = build_problem(
@@ -175,11 +175,18 @@ def inversion(options, optimiser: str):
         start = steps.OPTIMISERS[type(settings.optimiser)].start
         state = start(x, settings.optimiser)
 
-        def advance(data, state):
-            return search.advance.__wrapped__(problem, data, state, 0, stop)
+        def advance(data, state, step):
+            return search.advance.__wrapped__(problem, data, state, step)
 
-        run = jax.jit(advance).lower(data, state).compile()
-        return lambda: jax.block_until_ready(run(data, state))
+        run = jax.jit(advance).lower(data, state, 0).compile()
+
+        def iterate():
+            now = state
+            for step in range(iterations):
+                now = run(data, now, step)
+            jax.block_until_ready(now)
+
+        return iterate
 
     return build
 

@@ -121,7 +121,7 @@ def ours(options):
             np.save(options.shared / 'start.npy', np.asarray(x[0]))
         state = steps.start_descent(x, settings.optimiser)
         # The first call compiles.
-        jax.block_until_ready(search.advance(held, data, state, 0, 1))
+        jax.block_until_ready(search.advance(held, data, state, 0))
         return held, data, state
 
     def run(count):
@@ -129,7 +129,7 @@ def ours(options):
         seconds = []
         for step in range(options.steps):
             begin = time.perf_counter()
-            state = search.advance(held, data, state, step, step + 1)
+            state = search.advance(held, data, state, step)
             jax.block_until_ready(state)
             seconds.append(time.perf_counter() - begin)
         losses = np.asarray(state.losses[: options.steps, 0])

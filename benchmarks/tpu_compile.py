@@ -343,7 +343,7 @@ def inversion(dtype, scale, chips):
 
     def step(given):
         data, state = given
-        return search.advance(which, data, state, 0, 1)
+        return search.advance(which, data, state, 0)
 
     return Program(step, {}, {}, (data, state), True)
 

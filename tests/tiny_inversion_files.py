@@ -15,8 +15,12 @@ SETTING = feature_decoding.Setting(k=10, alpha=10.0)
 SHAPES = {'conv1': (6, 4, 4), 'fc': (30,)}
 
 
-def write_true(folder, recording, without=()):
-    """Features that the pictures of the tiny subject determine."""
+def write_true(folder, recording, without=(), compact=True):
+    """Features that the pictures of the tiny subject determine.
+
+    Compact ones are a file a layer, which is read many times as fast as one a
+    picture, as other programs write them.
+    """
     images = recording.stimuli.images.reshape(len(recording.stimuli), -1) / 255
     made = {}
     for i, (layer, shape) in enumerate(SHAPES.items()):
@@ -28,7 +32,12 @@ def write_true(folder, recording, without=()):
             for i, name in enumerate(recording.stimuli.names)
             if name not in without
         ]
-        feature_folders.write_features(
+        write = (
+            feature_folders.write_compact
+            if compact
+            else feature_folders.write_features
+        )
+        write(
             folder,
             layer,
             [recording.stimuli.names[i] for i in keep],

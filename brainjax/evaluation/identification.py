@@ -16,7 +16,7 @@ import functools
 import math
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from brainjax.errors import InputError
 from brainjax.linear import correlation
@@ -306,7 +306,7 @@ def _success(others, n, top):
             for better in range(others + 1)
         ]
     drawn = np.arange(min(top, n))
-    return stats.hypergeom.pmf(
+    return scipy.stats.hypergeom.pmf(
         drawn[:, None], others, np.arange(others + 1), n - 1
     ).sum(axis=0)
 

@@ -8,7 +8,8 @@ means give intervals far too narrow: of 20 hits in 20 they have no width at all.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 FEWEST = 5  # Pictures; of fewer no interval is known to hold.
 TAIL = 0.025
@@ -90,7 +91,7 @@ def _of_table(table, options):
     # Of the mean's variance, what both ways of averaging have in them.
     noise = np.nansum(residual**2) / free / count
     squares = np.square(over)
-    joined = squares.sum(axis=0) - stats.t.isf(TAIL, free) ** 2 * noise
+    joined = squares.sum(axis=0) - scipy.stats.t.isf(TAIL, free) ** 2 * noise
     return mean + [-1, 1] * np.sqrt(np.maximum(joined, squares.max(axis=0)))
 
 
@@ -110,7 +111,7 @@ def _around(values, bounds, seed, draws, least=None):
     if np.ptp(values) < 1e-12 * (1 + np.abs(values).max()):
         return widest - values.mean()
     if least is None:
-        least = stats.t.isf(TAIL, len(values) - 1)
+        least = scipy.stats.t.isf(TAIL, len(values) - 1)
     usual = _studentised(values, seed, draws, least)
     low, high = np.array([usual, widest]).T
     return np.array([low.max(), high.min()]) - values.mean()
@@ -122,8 +123,8 @@ def clopper_pearson(values: np.ndarray, bounds: Bounds) -> np.ndarray:
     n, hits = len(values), int(np.sum(values == high))
     # A beta distribution without misses, or hits, ends at its bound.
     shares = [
-        stats.beta.ppf(TAIL, hits, n - hits + 1) if hits else 0.0,
-        stats.beta.isf(TAIL, hits + 1, n - hits) if hits < n else 1.0,
+        scipy.stats.beta.ppf(TAIL, hits, n - hits + 1) if hits else 0.0,
+        scipy.stats.beta.isf(TAIL, hits + 1, n - hits) if hits < n else 1.0,
     ]
     return low + (high - low) * np.array(shares)
 
@@ -182,7 +183,7 @@ def _over_subjects(means, bounds):
     Subjects who are all alike, as at the ceiling, add nothing.
     """
     (low, high), n, mean = bounds, len(means), means.mean()
-    half = stats.t.isf(TAIL, n - 1) * means.std(ddof=1) / np.sqrt(n)
+    half = scipy.stats.t.isf(TAIL, n - 1) * means.std(ddof=1) / np.sqrt(n)
     ends = np.array([-half, half])
     if not np.isfinite(bounds).all() or half < 1e-12 * (1 + abs(mean)):
         return ends

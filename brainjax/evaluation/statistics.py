@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from brainjax.evaluation.intervals import UNBOUNDED, Bounds, interval, portions
 
@@ -174,7 +174,7 @@ def false_discovery(p_values: np.ndarray) -> np.ndarray:
     """
     q = np.array(p_values, np.float64)
     tested = ~np.isnan(q)
-    q[tested] = stats.false_discovery_control(q[tested])
+    q[tested] = scipy.stats.false_discovery_control(q[tested])
     return q
 
 
@@ -250,7 +250,7 @@ def of_p(p: float, family: Hashable, draws: int = 10_000) -> Null:
     """A null distribution, normal, for a score of which only p is known."""
     shares = np.arange(1, draws + 1) / (draws + 1)
     observed = max(p, shares[0])
-    scale = stats.norm.isf(np.concatenate([[observed], shares]))
+    scale = scipy.stats.norm.isf(np.concatenate([[observed], shares]))
     return Null(family, np.float32(scale))
 
 

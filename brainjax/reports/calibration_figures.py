@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from matplotlib.figure import Figure
-from scipy import stats
 
 from brainjax.reports import alt_texts
 from brainjax.reports.figures import COLOURS, INK, LINE, MUTED, montage, style
@@ -67,7 +67,7 @@ def rank_histogram(ranks: np.ndarray, draws: int, bins: int = 20) -> Figure:
         None,
     )
     counts = cells @ np.bincount(ranks.ravel(), minlength=draws + 1)
-    low, high = stats.binom.ppf([0.025, 0.975], ranks.size, 1 / bins)
+    low, high = scipy.stats.binom.ppf([0.025, 0.975], ranks.size, 1 / bins)
     figure = Figure(figsize=(5.4, 3.2), layout='constrained')
     axes = figure.subplots()
     style(axes)
@@ -102,7 +102,9 @@ def coverage_curve(levels: np.ndarray, covered: np.ndarray) -> Figure:
         mean = covered.mean(axis=0)
         figure.set_label(alt_texts.coverage_curve(levels, mean))
         if len(covered) > 1:
-            half = stats.sem(covered) * stats.t.ppf(0.975, len(covered) - 1)
+            half = scipy.stats.sem(covered) * scipy.stats.t.ppf(
+                0.975, len(covered) - 1
+            )
             axes.fill_between(
                 levels, mean - half, mean + half, color=COLOURS[0],
                 alpha=0.25, linewidth=0,

@@ -86,9 +86,10 @@ def test_what_was_trained_is_kept(tmp_path):
 def test_folder_is_for_one_process(tmp_path):
     with provenance.open_run_folder(tmp_path, config()):
         code = (
-            'import sys, tiny_selfsup\n'
+            'import sys\n'
+            'from ml_collections import ConfigDict\n'
             'from brainjax.io.provenance import open_run_folder\n'
-            'with open_run_folder(sys.argv[1], tiny_selfsup.config()):\n'
+            'with open_run_folder(sys.argv[1], ConfigDict({"seed": 0})):\n'
             '    pass\n'
         )
         done = subprocess.run(
@@ -192,9 +193,10 @@ def test_what_would_stop_the_end_of_a_run_stops_its_start(
 KILLED = """
 import os, signal, sys
 from brainjax.io import files, provenance
-from tiny_selfsup import config
+from ml_collections import ConfigDict
 
-with provenance.open_run_folder(sys.argv[1], config()):
+config = ConfigDict(dict.fromkeys(('method', 'recording', 'seed'), 0))
+with provenance.open_run_folder(sys.argv[1], config):
     with files.atomic(f'{sys.argv[1]}/data.json') as temporary:
         temporary.write_text('half')
         os.kill(os.getpid(), signal.SIGKILL)

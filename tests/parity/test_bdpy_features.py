@@ -31,7 +31,7 @@ NAMES = ['n01443537_22563', 'n01677366_18182', 'n03626115_19498']
 def folders(tmp_path_factory):
     """True features of the tiny subject, decoded by two regions."""
     root, recording = tmp_path_factory.mktemp('features'), tiny.subject()
-    made = write_true(root / 'true', recording)
+    made = write_true(root / 'true', recording, compact=False)
     for roi in ('V1', 'VC'):
         feature_decoding.decode(
             recording, root / 'true', root / 'decoded', roi=roi, setting=SETTING
@@ -175,7 +175,7 @@ def test_scores_are_those_of_bdpy(folders):
 def test_decoders_predict_there_what_they_do_here(tmp_path):
     """bdpy runs our decoders, and we those with its sparse weights."""
     recording = tiny.subject()
-    write_true(tmp_path / 'true', recording)
+    write_true(tmp_path / 'true', recording, compact=False)
     feature_decoding.decode(
         recording,
         tmp_path / 'true',

@@ -86,7 +86,9 @@ def assert_mixed(low, high, rtol):
 
 
 def short(dtype):
-    return tiny_selfsup.config(compute_dtype=dtype, **tiny_selfsup.ONE_LAYER)
+    c = tiny_selfsup.config(compute_dtype=dtype, **tiny_selfsup.ONE_LAYER)
+    c.encoder.epochs = c.decoder.epochs = 3
+    return c
 
 
 @pytest.fixture(scope='module')

@@ -5,7 +5,7 @@ For what counts as nearly the same see `pictures.duplicates`. Pictures are
 """
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from brainjax.evaluation import pixels
 from brainjax.evaluation.audit import ALPHA, AuditCheck, similarity
@@ -37,7 +37,7 @@ def near_duplicates(
             [found, len(target) - found],
             [usual, among - usual],
         ]
-        p = stats.fisher_exact(table, alternative='greater').pvalue
+        p = scipy.stats.fisher_exact(table, alternative='greater').pvalue
         level = 'flag' if p <= ALPHA else 'note'
     return AuditCheck(
         'near duplicates'

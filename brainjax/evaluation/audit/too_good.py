@@ -8,7 +8,8 @@ have been chosen by the target.
 """
 
 import numpy as np
-from scipy import ndimage, stats
+import scipy
+from scipy import ndimage
 
 from brainjax.evaluation.audit import (
     SIDE,
@@ -111,7 +112,7 @@ def chosen(
     told = float(_along(_fine(target), _fine(_like(target, others))).mean())
     usual = float(np.mean(standing))
     # How many normal draws it takes to be exceeded by one, on average.
-    number = 1 / max(stats.norm.sf(usual), 1e-6)
+    number = 1 / max(scipy.stats.norm.sf(usual), 1e-6)
     flagged = (
         usual >= STANDING
         and share >= PHOTOGRAPHIC

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from brainjax.evaluation.faces import recognition
 from brainjax.evaluation.group import group_scores
@@ -148,6 +148,8 @@ def paired_difference(
     n = len(differences)
     if n < 2:
         return None
-    half = stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n)
+    half = (
+        scipy.stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n)
+    )
     mean = float(differences.mean())
     return {'value': mean, 'low': mean - half, 'high': mean + half, 'n': n}

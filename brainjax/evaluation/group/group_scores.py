@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from brainjax.evaluation import statistics
 from brainjax.evaluation.group.prevalence import prevalence
@@ -114,8 +114,8 @@ def _over_subjects(values, reference, alternative):
     if np.isnan(away).any() or np.ptp(away) == 0:
         # Subjects that are all alike say nothing of how others would differ.
         return {'low': np.nan, 'high': np.nan, 'p': np.nan, 'd': np.nan}
-    test = stats.ttest_1samp(away, 0, alternative=alternative)
-    low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    test = scipy.stats.ttest_1samp(away, 0, alternative=alternative)
+    low, high = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
     return {
         'low': float(low),
         'high': float(high),

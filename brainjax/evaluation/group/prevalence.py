@@ -10,7 +10,7 @@ subjects are drawn at random.
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 
 class Prevalence(NamedTuple):
@@ -77,7 +77,7 @@ def p_value(
     `chance_of_significance`. For a share of 0 the null is that nobody has one.
     """
     chance = chance_of_significance(share, level)
-    return float(stats.binom.sf(significant - 1, subjects, chance))
+    return float(scipy.stats.binom.sf(significant - 1, subjects, chance))
 
 
 def bound(
@@ -95,7 +95,7 @@ def bound(
     """
     if not significant:
         return 0.0
-    often = stats.beta.ppf(
+    often = scipy.stats.beta.ppf(
         1 - confidence, significant, subjects - significant + 1
     )
     return float(max(0.0, (often - level) / (1 - level)))

@@ -10,7 +10,8 @@ and are exact for any number of draws. Work is done a picture at a time.
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from scipy import spatial, stats
+import scipy
+from scipy import spatial
 
 from brainjax.errors import InputError
 from brainjax.evaluation import statistics
@@ -133,7 +134,7 @@ def uniformity(ranks: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
     """
     u = np.random.default_rng(seed).random(ranks.shape)
     places = (ranks + u) / (k + 1)
-    p = [stats.kstest(column, 'uniform').pvalue for column in places.T]
+    p = [scipy.stats.kstest(column, 'uniform').pvalue for column in places.T]
     return statistics.family_wise(np.array(p))
 
 

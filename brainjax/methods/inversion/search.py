@@ -77,12 +77,14 @@ def invert(
     )
     optimiser = OPTIMISERS[type(settings.optimiser)]
     state = optimiser.start(x, settings.optimiser)
-    for step in range(0, settings.optimiser.steps, STEPS_AT_A_TIME):
-        stop = min(step + STEPS_AT_A_TIME, settings.optimiser.steps)
-        state = advance(problem, data, state, step, stop)
-        jax.block_until_ready(state)
-        if progress:
-            progress(stop, float(state.losses[stop - 1].mean()))
+    steps = settings.optimiser.steps
+    for step in range(steps):
+        state = advance(problem, data, state, step)
+        done = step + 1
+        if done % STEPS_AT_A_TIME == 0 or done == steps:
+            jax.block_until_ready(state)
+            if progress:
+                progress(done, float(state.losses[step].mean()))
     x, images, errors = _finish(problem, data, state)
     return Inverted(
         np.asarray(images),
@@ -107,8 +109,12 @@ def stretch(images: np.ndarray, percent: float = 4.0) -> np.ndarray:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def advance(problem: Problem, data: SearchData, state, start, stop):
-    """Takes the steps from start to before stop."""
+def advance(problem: Problem, data: SearchData, state, step):
+    """Takes a step.
+
+    The loop over steps is not part of the program: within a loop XLA takes a
+    convolution's gradient on a CPU by a path some 15 times as slow.
+    """
     settings = problem.settings
     take = OPTIMISERS[type(settings.optimiser)].step
 
@@ -119,13 +125,10 @@ def advance(problem: Problem, data: SearchData, state, start, stop):
             found, data.targets, data.weights, data.masks, settings.terms
         )
 
-    def body(step, state):
+    with jax.default_matmul_precision('highest'):
         return take(
             objective, settings.optimiser, data.box, data.keys, step, state
         )
-
-    with jax.default_matmul_precision('highest'):
-        return jax.lax.fori_loop(start, stop, body, state)
 
 
 @functools.partial(jax.jit, static_argnums=0)

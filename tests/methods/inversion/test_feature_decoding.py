@@ -245,7 +245,7 @@ def test_blocks_of_another_run_are_not_taken_for_its_own(tmp_path):
     recording = tiny.subject()
     for name in ('one', 'two'):
         made = write_true(tmp_path / name, recording)
-    feature_folders.write_features(
+    feature_folders.write_compact(
         tmp_path / 'two', 'fc', recording.stimuli.names, -made['fc']
     )
 
