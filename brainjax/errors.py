@@ -27,9 +27,9 @@ def brief(value: Any) -> str:
     return ' '.join(reprlib.repr(value).split())[:80]
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
+def suggestion(word: Any, known: Iterable[str]) -> str:
     """Returns ' Did you mean X?' for the nearest known word, or ''."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
     return f' Did you mean {near[0]!r}?' if near else ''
 
 

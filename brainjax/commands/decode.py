@@ -18,6 +18,7 @@ from brainjax.recordings import (
     select_roi,
     splits,
 )
+from brainjax.recordings.transforms import roi_mask
 from brainjax.training import hosts, joining
 
 
@@ -213,6 +214,9 @@ def _parts(
 ) -> Iterator[tuple[str, dict[pathlib.Path, Recording], str]]:
     """Yields each region's name and recordings, and each fold's."""
     rois = known.rois.split(',') if known.rois else [known.roi or 'all']
+    for roi in rois if known.rois else ():  # All, before the first is decoded.
+        for recording in recordings.values():
+            roi_mask(recording.rois, roi, recording.source)
     for roi in rois:
         parts = {
             out: select_roi(recording, roi) if known.rois else recording

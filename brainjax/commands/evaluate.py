@@ -88,6 +88,8 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
             '--human-against asks people to choose between two methods; give '
             '--human-test to write the page, or --human-results.'
         )
+    if not known.audit:
+        _check_unused(known)
     set_up_jax()
     from brainjax import comparison
     from brainjax.evaluation.table.score_table import in_line
@@ -134,3 +136,15 @@ def run(known: argparse.Namespace, rest: list[str]) -> None:
     for name, score in results['scores'].items():
         print(f'{name:36s} {in_line(score)}')
     print(pathlib.Path(known.out) / 'report.html')
+
+
+def _check_unused(known: argparse.Namespace) -> None:
+    """Refuses what the audit alone would look at."""
+    for flag, given in (
+        ('--recording', known.recording),
+        ('--unpaired-pictures', known.unpaired_pictures),
+        ('--chosen-from', known.chosen_from != 1),
+        ('--train-pictures', known.train_pictures and not known.classes),
+    ):
+        if given:
+            raise InputError(f'{flag} serves the audit; give --audit as well.')

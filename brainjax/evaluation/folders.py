@@ -5,6 +5,7 @@ suffix, or without its folders where that is enough to tell all of them apart.
 """
 
 import contextlib
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -142,7 +143,8 @@ def _as_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def _names(paths: Sequence[str], source: PathLike) -> list[str]:
-    whole = [stem(path) for path in paths]
+    # macOS writes an accent as a character of its own.
+    whole = [stem(unicodedata.normalize('NFC', path)) for path in paths]
     short = [name.rpartition('/')[-1] for name in whole]
     names = short if len(set(short)) == len(short) else whole
     seen = set()

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import lzma
 import os
+import posixpath
 import tarfile
 import zipfile
 import zlib
@@ -16,6 +17,7 @@ from brainjax.io import untrusted
 from brainjax.io.files import PathLike
 
 _ZIP = (b'PK\x03\x04', b'PK\x05\x06')  # The second of an empty archive.
+_MARK = slice(257, 262)  # Where tar says that it is one.
 _COMPRESSED = {
     b'\x1f\x8b': gzip.open,
     b'BZh': bz2.open,
@@ -43,7 +45,7 @@ def open_archive(path: PathLike, stack: contextlib.ExitStack) -> Archive:
       stack: closes it.
     """
     with untrusted.as_input_error(path, 'archive'), open(path, 'rb') as stream:
-        start = stream.read(6)
+        start = stream.read(_MARK.stop)
     if start.startswith(_ZIP):
         return _open_zip(path, stack)
     return _open_tar(path, stack, start)
@@ -99,20 +101,51 @@ def _open_tar(
     )
     size = os.path.getsize(path)
     most = untrusted.most_bytes(size) if unpack else size + tarfile.RECORDSIZE
-    with damage():
-        stream = stack.enter_context((unpack or open)(path, 'rb'))
-        archive = tarfile.TarFile(fileobj=_Bounded(stream, most))
-        members = [each for each in archive.getmembers() if each.isfile()]
+    try:
+        with damage():
+            stream = stack.enter_context((unpack or open)(path, 'rb'))
+            archive = tarfile.TarFile(fileobj=_Bounded(stream, most))
+            members = _files(archive)
+    except InputError as error:
+        if unpack or start[_MARK] == b'ustar':
+            raise
+        raise InputError(
+            f'{path} is neither a tar nor a zip archive; give one of pictures, '
+            'or their folder.'
+        ) from error
     # A sparse file may declare any size and bring no byte of it.
-    declared = sum(each.size for each in members)
+    declared = sum(each.size for _, each in members)
     untrusted.check_size(path, declared, 'all that is in it')
 
     def read(place: int) -> bytes:
-        member = members[place]
+        _, member = members[place]
         with damage():
             return archive.extractfile(member).read()
 
-    return Archive([each.name.removeprefix('./') for each in members], read)
+    return Archive([name for name, _ in members], read)
+
+
+def _files(archive: tarfile.TarFile) -> list[tuple[str, tarfile.TarInfo]]:
+    """Returns the name of each file, and what holds its bytes.
+
+    Links are followed to files of the same archive, as tar stores the second
+    name of one file; others are passed by.
+    """
+    members = archive.getmembers()
+    regular = {
+        posixpath.normpath(each.name): each for each in members if each.isfile()
+    }
+
+    def held(each: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if each.isfile():
+            return each
+        folder = posixpath.dirname(each.name) if each.issym() else ''
+        target = posixpath.join(folder, each.linkname)
+        linked = each.issym() or each.islnk()
+        return regular.get(posixpath.normpath(target)) if linked else None
+
+    found = ((each.name.removeprefix('./'), held(each)) for each in members)
+    return [(name, member) for name, member in found if member]
 
 
 class _Bounded:

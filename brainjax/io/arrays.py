@@ -33,13 +33,16 @@ def names(path: PathLike) -> frozenset[str]:
 
 
 def shapes(
-    path: PathLike, text: Sequence[str] | None = ()
+    path: PathLike,
+    text: Sequence[str] | None = (),
+    wanted: Sequence[str] | None = None,
 ) -> dict[str, tuple[int, ...]]:
     """Returns the declared shape of each array, loading none of them.
 
     Args:
       path: the file.
       text: names of arrays that may hold text; None for all.
+      wanted: names of arrays; what others hold does not matter. None for all.
     """
     found = {}
     total = 0
@@ -48,6 +51,8 @@ def shapes(
             if not member.filename.endswith('.npy'):
                 continue
             name = member.filename.removesuffix('.npy')
+            if wanted is not None and name not in wanted:
+                continue
             # The header as well may say that it is 4 GiB long.
             untrusted.check_size(path, member.file_size, name)
             with archive.open(member) as stream:
@@ -60,7 +65,8 @@ def shapes(
             if dtype.kind not in ('biufU' if textual else 'biuf'):
                 raise InputError(
                     f'{path}: {name} has dtype {dtype}, which is never '
-                    'loaded; save it again as a plain numeric array.'
+                    'loaded; save it again as a plain array of numbers'
+                    f'{" or text (astype(str))" if textual else ""}.'
                 )
             size = math.prod(shape) * dtype.itemsize
             total += size
@@ -77,9 +83,11 @@ def load(path: PathLike, wanted: Sequence[str]) -> dict[str, np.ndarray]:
         return {name: archive[name] for name in wanted}
 
 
-def read(path: PathLike) -> dict[str, np.ndarray]:
-    """Reads all arrays, of numbers and of text."""
-    return load(path, [*shapes(path, text=None)])
+def read(
+    path: PathLike, wanted: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Reads all arrays, of numbers and of text, or those wanted."""
+    return load(path, [*shapes(path, None, wanted)])
 
 
 def write(path: PathLike, **arrays: np.ndarray) -> None:
@@ -115,6 +123,15 @@ def open_npy(path: PathLike) -> np.ndarray:
     with untrusted.as_input_error(
         path, 'npy file of numbers', SyntaxError, tokenize.TokenError
     ):
+        with open(path, 'rb') as stream:
+            version = np.lib.format.read_magic(stream)
+            header = _HEADERS.get(version)
+            if header and header(stream)[2].hasobject:
+                raise InputError(
+                    f'{path} holds Python objects, such as a dictionary of '
+                    'arrays (as GLMsingle saves), which are never loaded; save '
+                    'the array that is wanted by itself.'
+                )
         return np.lib.format.open_memmap(path, mode='r')
 
 

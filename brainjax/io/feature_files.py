@@ -59,7 +59,8 @@ def read(path: PathLike, start: int = 0, stop: int | None = None) -> np.ndarray:
     """
     if _is_version_5(path):
         features = matlab.read(path, [KEY]).get(KEY)
-        if not isinstance(features, np.ndarray) or not features.size:
+        numeric = getattr(features, 'dtype', np.dtype(object)).kind in 'iuf'
+        if not numeric or not features.size:
             raise InputError(
                 f'{path} holds no numbers named {KEY!r}; give files of '
                 'features, one a picture.'

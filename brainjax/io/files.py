@@ -1,5 +1,6 @@
 """Reading and writing files: whole or not at all, and nothing executed."""
 
+import codecs
 import contextlib
 import fcntl
 import functools
@@ -133,8 +134,8 @@ def write_json(path: PathLike, value: Any) -> None:
 
 
 def read_text(path: PathLike) -> str:
-    """Reads UTF-8, with or without a byte order mark."""
-    with untrusted.as_input_error(path, 'text file'):
+    """Reads UTF-8, with or without a byte order mark, or UTF-16 with one."""
+    with untrusted.as_text_error(path, 'text file'):
         size = os.path.getsize(path)
         if size > LARGEST_TEXT:
             raise InputError(
@@ -142,7 +143,10 @@ def read_text(path: PathLike) -> str:
                 f'{LARGEST_TEXT // 2**20} is expected; check that it is the '
                 'right file.'
             )
-        return pathlib.Path(path).read_text(encoding='utf-8-sig')
+        content = pathlib.Path(path).read_bytes()
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode('utf-16' if wide else 'utf-8-sig')
+        return text.replace('\r\n', '\n').replace('\r', '\n')
 
 
 def read_json(

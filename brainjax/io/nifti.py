@@ -23,6 +23,7 @@ from brainjax.io.files import PathLike, atomic
 
 _MOST_PACKED = 1032  # No gzip file unpacks to more times its size.
 _INTENT = 15  # Bytes of its name, and one that ends it.
+_CIFTI = range(3000, 3100)  # Intent codes.
 _MOST_NIFTI1 = 32767  # Volumes that a NIfTI-1 file can count.
 
 
@@ -72,6 +73,12 @@ def header(path: PathLike) -> Header:
         _, unit = stated.get_xyzt_units()
         offset = int(stated.get_data_offset())
         about = stated['descrip'].item().decode('latin-1')
+        kind = int(stated['intent_code'])
+    if kind in _CIFTI:
+        raise InputError(
+            f'{path} is CIFTI, of a surface, whose points lie in no volume; '
+            'save what nibabel.load(FILE).get_fdata() gives as .npy.'
+        )
     if len(shape) not in (3, 4) or min(shape) < 1:
         raise InputError(
             f'{path} has shape {shape}; it must be a volume or a series of '

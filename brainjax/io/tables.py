@@ -22,7 +22,7 @@ SUFFIXES = ('.csv', '.tsv', '.txt')
 # In this order: a decimal comma is no delimiter beside one of the others.
 _DELIMITERS = ('\t', ';', ',')
 _SPACES = ' '
-_MISSING = ('', 'na', 'n/a', 'nan', 'null', 'none', '.')
+_MISSING = ('', 'na', 'n/a', '#n/a', '<na>', 'nan', 'null', 'none', '.')
 _INDEX = ('', 'index', 'trial', 'row', 'unnamed: 0')
 _SAMPLE = 20  # Rows by which a delimiter is judged.
 _LONGEST = 64 * 2**20  # Characters of a table of text.
@@ -110,7 +110,7 @@ def read_numbers(path: PathLike, texts: Collection[str] = ()) -> Numbers:
 
 
 def _damage(path: PathLike):
-    return untrusted.as_input_error(path, 'table of text in UTF-8', csv.Error)
+    return untrusted.as_text_error(path, 'table of text', csv.Error)
 
 
 def _lines(path: PathLike, blank: bool = False) -> Iterator[str]:

@@ -101,3 +101,18 @@ def as_input_error(
             f'{path} is not a complete {what} ({first_line(error)}); copy or '
             'download it again.'
         ) from error
+
+
+@contextlib.contextmanager
+def as_text_error(
+    path: str | os.PathLike, what: str, *more: type[Exception]
+) -> Iterator[None]:
+    """Does the same for text, and says in what characters it must be."""
+    with as_input_error(path, what, *more):
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f'{path} is not a {what} in UTF-8 ({first_line(error)}); save '
+                'it in UTF-8.'
+            ) from error

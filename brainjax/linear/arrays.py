@@ -50,8 +50,8 @@ def check_finite(values: np.ndarray, what: str, row: str, column: str) -> None:
         i, j = np.argwhere(~finite)[0]
         raise InputError(
             f'{what}: {column} {j} is {_called(values[i, j])} in {row} {i} '
-            f'({int((~finite).any(axis=0).sum())} such {column}s); leave '
-            f'those {column}s or {row}s out.'
+            f'(in all, {int((~finite).any(axis=0).sum())} of the {column}s '
+            'hold such values); leave them, or the rows, out.'
         )
 
 

@@ -180,6 +180,8 @@ def _of_image(
     """Reads the voxels of a mask in each volume."""
     if masker is not None:
         return _of_array(masker.transform(fmri), where, None)
+    if isinstance(fmri, str | os.PathLike):
+        nifti.header(fmri)  # What is none of a volume, no mask helps.
     if mask is None:
         raise InputError(
             f'{where}: fmri is an image; say which of its voxels with mask, '

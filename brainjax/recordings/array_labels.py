@@ -29,6 +29,12 @@ COLUMNS = {
     'part': ('part', 'split', 'test', 'is_test'),
     'category': ('category', 'class'),
 }
+# Columns that tell of trials, too, and hold no voxel.
+NO_VOXELS = (
+    *('subject', 'sub', 'participant', 'participant_id', 'onset', 'duration'),
+    *('trial', 'trial_type', 'trial_number', 'block', 'tr', 'time'),
+    *('rt', 'response', 'response_time', 'accuracy', 'correct', 'iti', 'isi'),
+)
 _PARTS = {
     **dict.fromkeys(('train', 'training', 'false', '0'), 'train'),
     **dict.fromkeys(('test', 'testing', 'true', '1'), 'test'),

@@ -85,7 +85,7 @@ def from_arrays(
       source: what messages and reports call it.
     """
     drop = options.kinds('drop', drop, UNUSABLE)
-    options.whole('size', size, 1, 2**14)
+    options.whole('size', size, 1, options.LARGEST)
     options.whole('seed', seed, 0)
     fit, alpha = (
         options.text(name, value) or ''
@@ -95,6 +95,7 @@ def from_arrays(
         mask, masker = None, mask
     grid = array_fmri.find_mask(mask, affine, source, masker)
     responses = array_fmri.read(fmri, source, grid, masker)
+    _check_columns(responses, source)
     told = array_labels.read(labels, source, runs, sessions)
     _check_lengths(responses.values, told, source, array_fmri.is_image(fmri))
     if _is_pair(test):
@@ -141,6 +142,17 @@ def from_arrays(
         problems=(*notes, *found, *unused),
         volume=take(responses.volume, keep),
     )
+
+
+def _check_columns(found: Responses, where: str) -> None:
+    """Refuses columns of fMRI that are no voxels, by their names."""
+    known = {*array_labels.NO_VOXELS}.union(*array_labels.COLUMNS.values())
+    for name in found.columns or ():
+        if isinstance(name, str) and name.lower() in known:
+            raise InputError(
+                f'{where}: column {name!r} of fmri tells of trials and is no '
+                'voxel; leave it out, and give in labels what belongs there.'
+            )
 
 
 def _check_lengths(

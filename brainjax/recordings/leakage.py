@@ -163,6 +163,24 @@ def problems(recording: Recording) -> list[str]:
             _repeated(recording),
             'test stimuli show the picture of an earlier one',
         ),
+        *_same_responses(recording),
+    ]
+
+
+def _same_responses(recording: Recording) -> list[str]:
+    """A sentence on trials with one response; none of what stays on disk."""
+    parts = recording.train.fmri, recording.test.fmri
+    if not all(isinstance(fmri, np.ndarray) for fmri in parts):
+        return []
+    train, test = ([hash(row.tobytes()) for row in fmri] for fmri in parts)
+    again = len(train) + len(test) - len({*train, *test})
+    if not again:
+        return []
+    across = len({*train} & {*test})
+    return [
+        f'{again} trials have the very response of another one'
+        f'{f", {across} of them in test and in training" if across else ""}; '
+        'a run or a file may be there twice.'
     ]
 
 

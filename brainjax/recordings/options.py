@@ -6,12 +6,17 @@ type nor the value of an option is certain.
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from brainjax.errors import InputError, brief, check_known
+from brainjax.io.files import PathLike
+from brainjax.pictures import decoding, operations
+
+LARGEST = 2**14  # Pixels of a side.
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, Any]:
@@ -32,6 +37,18 @@ def parse_options(texts: Iterable[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             found[name.strip()] = value.strip()
     return found
+
+
+def checked(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns options, those checked that formats share."""
+    whole('size', found.get('size'), 1, LARGEST)
+    for name in ('select_voxels', 'names'):
+        path(name, found.get(name))
+    operations.find_fit(text('fit', found.get('fit', 'centre')) or '')
+    names = decoding.Rules._fields
+    decoding.Rules(**{x: found[x] for x in names if x in found}).check()
+    roi = {'roi': text('roi', found['roi'])} if 'roi' in found else {}
+    return {**found, **roi}
 
 
 def text(name: str, value: Any) -> str | None:
@@ -55,10 +72,35 @@ def whole(name: str, value: Any, least: int, most: int = 2**31) -> None:
         )
 
 
-def texts(name: str, value: Any) -> tuple[str, ...]:
-    """Returns an option as texts; one text alone is a list of it."""
+def path(name: str, value: Any) -> PathLike | None:
+    """Returns an option that names a file or a folder; None stays None."""
+    if value is None or isinstance(value, str | os.PathLike):
+        return value
+    raise InputError(f'{name} is {brief(value)}; name a file or a folder.')
+
+
+def numbers(name: str, value: Any) -> list[int] | None:
+    """Returns an option as whole numbers; '1,3' is both, None stays None."""
+    if value is None:
+        return None
     if isinstance(value, str):
-        return (value,)
+        value = [int(x) if x.strip().isdecimal() else x for x in _parts(value)]
+    found = [value] if isinstance(value, int) else value
+    try:
+        found = [*found]
+    except TypeError:
+        found = [None]
+    for each in found:
+        if each is None:
+            raise InputError(f'{name} is {brief(value)}; give whole numbers.')
+        whole(name, each, 0)
+    return [*map(int, found)]
+
+
+def texts(name: str, value: Any) -> tuple[str, ...]:
+    """Returns an option as texts; 'a,b' is both."""
+    if isinstance(value, str):
+        return tuple(_parts(value))
     try:
         found = tuple(value)
     except (NotImplementedError, TypeError):
@@ -70,8 +112,6 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
 
 def kinds(name: str, value: Any, known: Sequence[str]) -> tuple[str, ...]:
     """Returns an option as some of the known texts; 'a,b' is both."""
-    if isinstance(value, str):
-        value = [text.strip() for text in value.split(',') if text.strip()]
     found = texts(name, value)
     for each in found:
         check_known(name, each, known)
@@ -109,8 +149,14 @@ def window(value: Sequence[float]) -> tuple[float, float]:
     return start, end
 
 
+def _parts(value: str) -> list[str]:
+    return [text.strip() for text in value.split(',') if text.strip()]
+
+
 def _number(value: Any) -> float:
     """Returns a number as it is, NaN for anything else."""
+    if isinstance(value, bool):
+        return math.nan
     try:
         return float(value)
     except (OverflowError, TypeError, ValueError):

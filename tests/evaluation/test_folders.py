@@ -1,6 +1,7 @@
 """Folders, archives and npz files of pictures, whole and damaged."""
 
 import tarfile
+import unicodedata
 
 import numpy as np
 import pytest
@@ -150,3 +151,12 @@ def test_matching_by_name(tmp_path):
     typo = made._replace(names=['c', 'bb', 'a'])
     with pytest.raises(InputError, match="Did you mean 'bb'"):
         folders.match(typo, truth, 'RECON', 'TRUTH')
+
+
+def test_accents_of_macos_are_the_same_names(tmp_path):
+    for form in ('NFC', 'NFD'):
+        path = tmp_path / form / unicodedata.normalize(form, 'caf\u00e9.png')
+        path.parent.mkdir()
+        Image.new('RGB', (4, 4)).save(path)
+    first, second = (folders.read(tmp_path / x) for x in ('NFC', 'NFD'))
+    assert folders.match(first, second, 'ours', 'theirs') == [0]

@@ -301,3 +301,13 @@ def test_bdpy_reads_what_is_written(tmp_path):
     for name, array in zip(NAMES, made()):
         found = decoded.get(layer='conv1', subject='S1', roi='VC', label=name)
         np.testing.assert_array_equal(np.squeeze(found), array)
+
+
+def test_cells_are_no_features(tmp_path):
+    cells = np.empty((1, 1), object)
+    cells[0, 0] = made()[0]
+    scipy.io.savemat(tmp_path / 'a.mat', {'feat': cells})
+    with pytest.raises(
+        InputError, match=r"a.mat holds no numbers named 'feat'"
+    ):
+        feature_files.read(tmp_path / 'a.mat')

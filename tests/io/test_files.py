@@ -43,7 +43,7 @@ def test_json_that_is_damaged_is_one_sentence(tmp_path):
         (b'{"a": ', 'x.json is damaged, not valid JSON .*; write it again'),
         (b'[1]', 'x.json is damaged, no JSON object; write it again'),
         (b'[' * 10**5, 'x.json is damaged, not valid JSON'),
-        (b'\xff\xfe', 'x.json is not a complete text file'),
+        (b'\xff', 'x.json is not a text file in UTF-8 .*; save it in UTF-8'),
         (b' ' * (files.LARGEST_TEXT + 1), 'x.json has 64 MiB where text of'),
     ):
         path.write_bytes(content)

@@ -68,7 +68,7 @@ def test_columns_of_text_and_missing_numbers(tmp_path):
         (',a\nx,1\ny,2\n', "row 2, '' is 'x'"),
         (',a\n7,1\n9,2\n', 'has no name and does not count'),
         ('a,b\n"1,2\n', 'not a complete table'),
-        ('a\n\xff', 'not a complete table of text in UTF-8'),
+        ('a\n\xff', 'not a table of text in UTF-8 .*; save it in UTF-8'),
     ],
 )
 def test_what_could_be_meant_otherwise_is_refused(tmp_path, content, says):

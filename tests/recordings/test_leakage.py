@@ -183,3 +183,16 @@ def test_text_for_a_terminal():
         'identical pictures  1 of 3        1 of 3 test pictures are a training'
     )
     assert text.splitlines()[1] == ' ' * 34 + 'n1_4 = n3_10'
+
+
+def test_trials_that_are_there_twice_are_told():
+    recording = small_recording()
+    assert not any('response' in x for x in leakage.problems(recording))
+    train, test = recording.train, recording.test
+    fmri = train.fmri.copy()
+    fmri[1], fmri[2] = fmri[0], test.fmri[0]
+    twice = dataclasses.replace(
+        recording, train=dataclasses.replace(train, fmri=fmri)
+    )
+    [told] = [x for x in leakage.problems(twice) if 'response' in x]
+    assert told.startswith('2 trials have the very response of another one, 1')

@@ -236,6 +236,15 @@ def not_solvable(prepared: Prepared) -> InputError:
     )
 
 
+def check_penalty(k: int, alpha: float) -> None:
+    """Refuses a number of voxels or a penalty that cannot be used."""
+    if k < 0 or not alpha > 0 or not np.isfinite(alpha):
+        raise InputError(
+            f'k is {k} and alpha {alpha}; give the number of voxels of a unit '
+            '(0 for all) and a penalty above 0.'
+        )
+
+
 def _checked(
     fmri: Any, stimulus: Any, k: int, alpha: float, bias: str
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -267,11 +276,7 @@ def _checked(
             f'stimulus {int(np.argmin(counts))} was shown '
             f'{int(counts.min()) if len(counts) > 1 else len(fmri)} times.'
         )
-    if k < 0 or not alpha > 0 or not np.isfinite(alpha):
-        raise InputError(
-            f'k is {k} and alpha {alpha}; give the number of voxels of a unit '
-            '(0 for all) and a penalty above 0.'
-        )
+    check_penalty(k, alpha)
     if bias not in ('penalised', 'free'):
         raise InputError(f'there is no bias {bias!r}; it is penalised or free.')
     return fmri, stimulus

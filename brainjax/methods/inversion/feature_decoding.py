@@ -12,6 +12,7 @@ them see the folder OUT.
 
 import functools
 import hashlib
+import itertools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -109,6 +110,8 @@ def decode_sets(
     Returns:
       The folders OUT/LAYER/SUBJECT/ROI, set by set.
     """
+    for k, alpha in itertools.product(*map(np.atleast_1d, setting[:2])):
+        ridge.check_penalty(k, alpha)
     found = feature_folders.open_layers(true, layers)
     recording, names, rows = _training(sets)
     for layer in found.values():

@@ -1,12 +1,15 @@
 """The formats of recordings: how each is recognised, read and written."""
 
 import inspect
+import itertools
 import os
+import pathlib
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from brainjax.errors import InputError, suggestion
+from brainjax.io import files
 from brainjax.io.files import PathLike
 from brainjax.recordings.formats import (
     arrays,
@@ -17,6 +20,7 @@ from brainjax.recordings.formats import (
     vim1,
     weizmann,
 )
+from brainjax.recordings.options import checked
 from brainjax.recordings.recording import Recording
 
 
@@ -41,6 +45,8 @@ class Format(NamedTuple):
     pictures: str = ''
     whole: Mapping[str, Any] = types.MappingProxyType({})
 
+
+_NEAR = 50  # Files of a folder among which a recording is looked for.
 
 # In this order: NSD is a folder too, and BData may be a MATLAB v5 file.
 FORMATS = {
@@ -88,7 +94,7 @@ def open_recording(path: PathLike, **options: Any) -> Recording:
                 f'{option!r}, only {", ".join(known)}.'
                 f'{suggestion(option, known)}'
             )
-    return FORMATS[name].read(path, **options)
+    return FORMATS[name].read(path, **checked(options))
 
 
 def format_of(path: PathLike) -> str:
@@ -101,14 +107,33 @@ def format_of(path: PathLike) -> str:
         if _tried(form.looks_like, path):
             return name
     raise InputError(
-        f'{path} is no recording that can be read; give a file of the '
-        f'formats {", ".join(FORMATS)}.'
+        f'{path} is no recording that can be read; {_advice(path)}'
     )
 
 
 def options_of(name: str) -> list[str]:
     """Returns what the `read` of a format takes beside the path."""
     return [*inspect.signature(FORMATS[name].read).parameters][1:]
+
+
+def _advice(path: PathLike) -> str:
+    """Says what to give in place of a path: what lies near it, if anything."""
+    path = pathlib.Path(os.fspath(path).partition(',')[0])
+    if path.is_file() and not path.stat().st_size:
+        return 'it is empty, so copy or download it again.'
+    inside = files.visible(path, '*')[:_NEAR] if path.is_dir() else []
+    for near, (name, form) in itertools.product(inside, FORMATS.items()):
+        # A table may be of anything.
+        clear = name != 'arrays' or near.is_dir()
+        if clear and _tried(form.looks_like, near):
+            return f'{near} is one ({name}), so give that.'
+    for part in (path, *path.parents):
+        if part.name.startswith('sub-') and bids.looks_like(part.parent):
+            return f'give the data set that it is of, {part.parent}.'
+    return (
+        f'give one of the formats {", ".join(FORMATS)}, or put fmri.npy and '
+        'labels.csv into a folder ("Your own data").'
+    )
 
 
 def _tried(looks_like: Callable[[PathLike], bool], path: PathLike) -> bool:

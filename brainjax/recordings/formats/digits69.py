@@ -37,11 +37,15 @@ TEST_ROWS = (*range(45, 50), *range(95, 100))  # The usual test set.
 _CATEGORIES = {1: 'six', 2: 'nine'}
 _ROI_NAMES = 'region_of_interest_label'
 _ROI_MASKS = 'region_of_interest_mask'
+_VARIABLES = ('X', 'X_prior', 'Y', 'stimulus_label', _ROI_NAMES, _ROI_MASKS)
 
 
 def looks_like(path: PathLike) -> bool:
-    """True for a MATLAB v5 file, unless another format knows it."""
-    return matlab.looks_like(path)
+    """True for a MATLAB v5 file, whole or damaged, unless it lacks all."""
+    if not matlab.looks_like(path):
+        return False
+    names = matlab.names(path)
+    return not names or not names.isdisjoint(_VARIABLES)
 
 
 def read(

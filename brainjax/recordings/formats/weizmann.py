@@ -73,6 +73,7 @@ def read(
       names: folder of two tables, see `stimulus_names.listed`.
     """
     drop = options.kinds('drop', drop, UNUSABLE)
+    pictures = options.path('pictures', pictures)
     content, ignored = _load(path)
     if not pictures:
         raise InputError(

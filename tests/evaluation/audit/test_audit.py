@@ -370,6 +370,12 @@ def test_the_command_audits_folders(tmp_path, capsys):
     assert 'Could anything but brain activity explain them?' in page
     assert 'nothing beyond it' in page
     assert 'beyond the category' in capsys.readouterr().out
+    # What the audit alone looks at is not passed over without it.
+    alone = [x for x in call if x != '--audit']
+    for flag in ('--recording=R', '--chosen-from=4', '--train-pictures=T'):
+        assert main([*alone, flag]) == 2
+        told = f'{flag.partition("=")[0]} serves the audit; give --audit'
+        assert told in capsys.readouterr().err
     # Without training pictures it says what could not be checked.
     assert main(call) == 0
     found = json.loads((tmp_path / 'out' / 'scores.json').read_text())

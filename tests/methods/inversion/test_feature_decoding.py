@@ -318,6 +318,12 @@ def test_what_cannot_be_decoded_is_one_sentence(tmp_path):
             recording, tmp_path / 'true', tmp_path / 'out', layers=['conv9']
         )
     arguments = recording, tmp_path / 'true', tmp_path / 'out'
+    for wrong in ({'alpha': (1.0, -1.0)}, {'k': -5}):
+        with pytest.raises(InputError, match='and a penalty above 0'):
+            feature_decoding.decode(
+                *arguments, setting=SETTING._replace(**wrong)
+            )
+    assert not (tmp_path / 'out').exists()
     feature_decoding.decode(*arguments, setting=SETTING)
     with pytest.raises(InputError, match='with k 10, and here it is 11'):
         feature_decoding.decode(*arguments, setting=SETTING._replace(k=11))
@@ -356,3 +362,9 @@ def test_the_command(tmp_path, capsys):
     ]
     assert (made_from['k'], made_from['voxels']) == (10, 40)
     assert made_from['alpha'] == [1.0, 10.0]
+    # Nothing is decoded of some regions when another is none.
+    arguments = ['decode', str(paths[0]), f'--pictures={paths[1]}']
+    arguments += [f'--features={tmp_path / "true"}', '--rois=V1,V9']
+    assert main([*arguments, f'--out={tmp_path / "no"}']) == 2
+    assert "no ROI 'V9'" in capsys.readouterr().err
+    assert not (tmp_path / 'no').exists()

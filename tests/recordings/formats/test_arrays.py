@@ -5,6 +5,7 @@ import dataclasses
 import json
 import shutil
 
+import nibabel
 import numpy as np
 import pytest
 import tiny
@@ -154,7 +155,7 @@ def spoil(copy, name, text):
             lambda c: np.save(
                 c / 'fmri.npy', np.array([{}]), allow_pickle=True
             ),
-            'not a complete npy file|holds object',
+            'fmri.npy holds Python objects, such as a dictionary',
         ),
         (
             lambda c: np.save(c / 'snr.npy', np.ones(3)),
@@ -198,3 +199,48 @@ def test_npz_files_of_ones_own(tmp_path):
         np.savez(path, **{**held, **changes})
         with pytest.raises(InputError, match=says):
             open_recording(path)
+
+
+def test_columns_that_tell_of_trials_are_no_voxels(tmp_path):
+    head = ['onset', 'V1_1', 'V1_2', 'subject', 'stimulus']
+    table = [[4.5 * i, i % 3, i % 2, 1, NAMES[i % 5]] for i in range(20)]
+    with open(tmp_path / 's.csv', 'w', newline='') as stream:
+        csv.writer(stream).writerows([head, *table])
+    recording = open_recording(tmp_path / 's.csv')
+    assert recording.voxels == 2 and {*recording.rois} == {'V1'}
+    assert any('onset, subject tell of trials' in x for x in recording.problems)
+
+    class Frame:
+        columns = ('V1_1', 'run')
+
+        def to_numpy(self):
+            return fmri()[:, :2]
+
+    with pytest.raises(InputError, match="'run' of fmri tells of trials"):
+        from_arrays(Frame(), labels())
+
+
+def test_arrays_of_objects_that_are_not_wanted_do_no_harm(tmp_path):
+    path = tmp_path / 's.npz'
+    np.savez(path, fmri=fmri(), labels=labels(), about=np.array({'a': 1}))
+    recording = open_recording(path)
+    assert any(
+        'about is no array that is known' in x for x in recording.problems
+    )
+    np.savez(path, fmri=fmri(), labels=np.array(labels(), object))
+    with pytest.raises(InputError, match=r'labels .* text \(astype\(str\)\)'):
+        open_recording(path)
+
+
+def test_surfaces_are_named_and_missing_cells_of_excel_are_known(tmp_path):
+    values = np.ones((1, 1, 1, 1, 3, 20), np.float32)
+    image = nibabel.Nifti2Image(values, np.eye(4))
+    image.header['intent_code'] = 3006
+    nibabel.save(image, tmp_path / 'b.dscalar.nii')
+    (tmp_path / 'labels.csv').write_text('stimulus\na\nb\nc\n')
+    with pytest.raises(InputError, match='is CIFTI, of a surface'):
+        open_recording(tmp_path / 'b.dscalar.nii')
+    rows = ['a,1,2', 'b,#N/A,1', 'c,4,5', 'd,3,1']
+    (tmp_path / 't.csv').write_text('stimulus,v_1,v_2\n' + '\n'.join(rows))
+    (tmp_path / 'labels.csv').unlink()
+    assert open_recording(tmp_path / 't.csv').voxels == 1

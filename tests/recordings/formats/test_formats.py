@@ -1,17 +1,26 @@
 """One subject in every format: the same trials, and a method that trains."""
 
+import contextlib
 import json
 
 import numpy as np
 import pytest
+import scipy.io
 import tiny
 import tiny_selfsup
 from recording_files import write_digits
 
+from brainjax.errors import InputError
 from brainjax.methods import data as methods_data
 from brainjax.methods.data import prepare
 from brainjax.methods.selfsup import method as selfsup
-from brainjax.recordings import FORMATS, average_repeats, conversion
+from brainjax.recordings import (
+    FORMATS,
+    average_repeats,
+    conversion,
+    open_recording,
+)
+from brainjax.recordings.formats import options_of
 
 
 def config_of(path, form, **changes):
@@ -66,3 +75,39 @@ def test_and_from_digits69(tmp_path):
     fitted = selfsup.fit(prepare(recording, pictures), c, tmp_path / 'run')
     images = selfsup.reconstruct(fitted, recording.test.fmri, c)
     assert images.shape == (10, 28, 28, 3) and np.isfinite(images).all()
+
+
+def test_options_of_another_type_are_one_sentence_in_every_format(tmp_path):
+    for name, form in FORMATS.items():
+        path = tmp_path / f'{name}{form.suffix}'
+        if form.write is None:
+            path, given = write_digits(tmp_path), {}
+        else:
+            written, _ = conversion.convert(tiny.subject(), path, name)
+            given = {'pictures': written[1]} if form.pictures else {}
+        # BIDS has a test of its own.
+        for option in options_of(name) if name != 'bids' else ():
+            with contextlib.suppress(InputError):
+                open_recording(path, **{**given, option: 1.5})
+        for option, value in (('size', 'x'), ('roi', [1]), ('fit', True)):
+            if option in options_of(name):
+                with pytest.raises(InputError, match=f'{option}'):
+                    open_recording(path, **{**given, option: value})
+
+
+def test_what_is_no_recording_says_what_to_give(tmp_path):
+    folder = tmp_path / 'there'
+    conversion.convert(tiny.subject(), folder / 'subject.h5', 'bdata')
+    conversion.convert(tiny.subject(), tmp_path / 'set', 'bids')
+    (tmp_path / 'empty.npz').touch()
+    scipy.io.savemat(tmp_path / 'betas.mat', {'betas': np.ones((3, 4))})
+    np.savez(tmp_path / 'other.npz', X=np.ones(3))
+    for path, words in (
+        (tmp_path, 'there is one .bdata., so give that|set is one .bids.'),
+        (tmp_path / 'set/sub-tiny/func', r'the data set .* of, .*set\.$'),
+        (tmp_path / 'empty.npz', 'it is empty'),
+        (tmp_path / 'betas.mat', 'fmri.npy and labels.csv into a folder'),
+        (tmp_path / 'other.npz', 'fmri.npy and labels.csv into a folder'),
+    ):
+        with pytest.raises(InputError, match=f'no recording .*{words}'):
+            open_recording(path)

@@ -11,7 +11,7 @@ from brainjax.errors import InputError
 from brainjax.io import arrays, files, tables
 from brainjax.io.files import PathLike
 from brainjax.recordings.array_fmri import NIFTI, Responses
-from brainjax.recordings.array_labels import COLUMNS
+from brainjax.recordings.array_labels import COLUMNS, NO_VOXELS
 
 NPY = ('.npy',)
 # What may stand beside one another, by stem.
@@ -59,9 +59,15 @@ def responses(path: PathLike) -> tuple[Any, dict[str, list[str]], list[str]]:
     if has(path, NIFTI):
         return os.fspath(path), {}, []
     if has(path, tables.SUFFIXES):
-        found = tables.read_numbers(path, OF_TRIALS)
+        found = tables.read_numbers(path, (*OF_TRIALS, *NO_VOXELS))
         values = Responses(found.values, found.columns)
-        return values, found.texts, [*found.notes]
+        notes = [*found.notes]
+        if unused := sorted({*found.texts} & {*NO_VOXELS}):
+            notes.append(
+                f'{path}: {", ".join(unused)} tell of trials and are not used.'
+            )
+        texts = {k: v for k, v in found.texts.items() if k in OF_TRIALS}
+        return values, texts, notes
     return numbers(path), {}, []
 
 

@@ -42,6 +42,7 @@ _ARRAYS = (
     *('fmri', 'pictures', 'unpaired_fmri', 'snr', 'noise_ceiling'),
     *('mask', 'affine'),
 )
+_KNOWN = (*_ARRAYS, *_COLUMNS, 'labels', 'names', 'subject', 'simulated')
 
 
 def looks_like(path: PathLike) -> bool:
@@ -176,7 +177,9 @@ def _about(found: dict[str, Any], where: PathLike) -> dict[str, Any]:
 
 def _of_npz(path: pathlib.Path) -> tuple[dict[str, Any], list[str]]:
     """Returns arguments of `from_arrays`, and sentences."""
-    held = arrays.read(path)
+    there = arrays.names(path)
+    known = [x for x in there if x in _KNOWN or x.startswith(ROI)]
+    held = arrays.read(path, known)
     found = {name: held.pop(name) for name in _ARRAYS if name in held}
     labels = {'stimulus': held.pop('labels')}
     labels |= {name: held.pop(name) for name in _COLUMNS if name in held}
@@ -193,9 +196,9 @@ def _of_npz(path: pathlib.Path) -> tuple[dict[str, Any], list[str]]:
     if 'names' in held and 'pictures' in found:
         found['pictures'] = _named(found['pictures'], held.pop('names'), path)
     notes = []
-    if held:
+    if unused := sorted({*held} | there - {*known}):
         notes.append(
-            f'{path}: {listed(held)} is no array that is known and not used.'
+            f'{path}: {listed(unused)} is no array that is known and not used.'
         )
     found |= {'labels': labels, 'rois': regions or None}
     return found | _about(about, path), notes

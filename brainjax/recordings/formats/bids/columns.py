@@ -16,7 +16,7 @@ from brainjax.recordings import stimulus_names
 from brainjax.recordings.formats.bids.files import Row
 
 NOTHING = ('n/a', '')
-_UNKNOWN = ('na', 'nan', 'none')  # As other software writes n/a.
+UNKNOWN = ('na', 'nan', 'none')  # As other software writes n/a.
 REST = ('rest', 'fix', 'fixation', 'baseline', 'null', 'blank', 'iti')
 # Of two columns that fit, the one named first here is taken.
 _USUAL = (
@@ -43,12 +43,15 @@ _OTHER = (
     'onset',
     'duration',
     'sample',
+    'trial',
+    'trial_number',
     'response_time',
     'response',
     'value',
     'channel',
     'hed',
 )
+_DIGITS = 15  # More than a double holds.
 _SHARE = 0.5  # Of a column's values that must be pictures or file names.
 _ROWS_A_NAME = 10  # A column with fewer values than a tenth of the rows sorts.
 
@@ -117,7 +120,7 @@ def shows(value: str) -> bool:
 
     'stimuli/fix.png' is rest as well.
     """
-    if value.lower() in (*NOTHING, *_UNKNOWN):
+    if value.lower() in (*NOTHING, *UNKNOWN):
         return False
     return stem(value.rpartition('/')[2]).lower() not in REST
 
@@ -150,7 +153,12 @@ def _judge(
             for column, found in values.items()
             if found
         }
-        best = max(share, key=share.get, default=None)
+        # Of cue and picture, say, the picture: it is more often another.
+        best = max(
+            share,
+            key=lambda c: (share[c], c.lower() in _USUAL, len({*values[c]})),
+            default=None,
+        )
         if best is not None and share[best] >= _SHARE:
             return best, why
     rows = sum(map(len, tables))
@@ -162,6 +170,7 @@ def _judge(
             for table in tables
         )
         named = text or column.lower() in _USUAL
+        named &= len({*values[column]}) > 1
         if named and different * _ROWS_A_NAME >= rows:
             return column, f'it holds {len({*values[column]})} different values'
     for column in order:
@@ -193,6 +202,10 @@ def _sentence(
 
 
 def _is_number(value: str) -> bool:
+    """Whether a value is a quantity; '0042' and '0110...' are names."""
+    padded = value.startswith('0') and len(value) > 1
+    if value.isdecimal() and (padded or len(value) > _DIGITS):
+        return False
     try:
         float(value)
     except ValueError:

@@ -36,10 +36,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from brainjax.errors import InputError, check_known
+from brainjax.errors import InputError, brief, check_known
 from brainjax.pictures.names import stem
 from brainjax.recordings import stimulus_names
-from brainjax.recordings.formats.bids.columns import NOTHING, shows
+from brainjax.recordings.formats.bids.columns import NOTHING, UNKNOWN, shows
 from brainjax.recordings.formats.bids.files import Row, Run
 from brainjax.recordings.splits import named_set
 
@@ -159,13 +159,15 @@ def _times(row: Row, where: str) -> tuple[float, float]:
     for column in ('onset', 'duration'):
         if column not in row:
             raise InputError(
-                f'{where} has no column {column!r}; events need it.'
+                f'{where} has no column {column!r}, which events need, only '
+                f'{brief([*row])}; name it so, and separate columns by tabs.'
             )
         try:
             seconds = float(row[column])
         except ValueError:
             seconds = math.nan
-        unknown = column == 'duration' and row[column] == 'n/a'
+        nothing = row[column].lower() in (*NOTHING, *UNKNOWN)
+        unknown = column == 'duration' and nothing
         if not math.isfinite(seconds) and not unknown:
             raise InputError(
                 f'{where}: {column} is {row[column]!r}; it must be a finite '
@@ -309,8 +311,10 @@ def _natural_objects(
 def _bold5000(row: Row, run: Run, where: str, column: str) -> Event | None:
     """Events of ds001499."""
     event = _generic(row, run, where, column)
-    repeated = row.get('ImgType', '').startswith('rep_')
-    return event and event._replace(part='test' if repeated else 'train')
+    kind = row.get('ImgType')
+    if event is None or kind is None:
+        return event
+    return event._replace(part='test' if kind.startswith('rep_') else 'train')
 
 
 def _written(row: Row, run: Run, where: str, column: str = '') -> Event:

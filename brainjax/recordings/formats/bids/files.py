@@ -15,7 +15,7 @@ from brainjax.io import files
 from brainjax.recordings.formats.bids.responses import Timing
 
 # What identifies a run; other entities distinguish versions of one run.
-_OF_A_RUN = ('sub', 'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run')
+OF_A_RUN = ('sub', 'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run')
 # Of these versions one must be chosen.
 _VERSIONS = {'space': 'spaces', 'res': 'resolutions', 'echo': 'echoes'}
 _LONGEST = 1000  # Seconds a repetition time can have; more is milliseconds.
@@ -55,7 +55,7 @@ class Run(NamedTuple):
         """For example 'sub-01_ses-02_task-faces_run-03'."""
         return '_'.join(
             f'{key}-{self.entities[key]}'
-            for key in _OF_A_RUN
+            for key in OF_A_RUN
             if key in self.entities
         )
 
@@ -226,10 +226,13 @@ def read_table(path: pathlib.Path) -> list[Row]:
     ]
     if not lines:
         raise InputError(f'{path} is empty; it must hold a table.')
-    columns = [name.strip() for name in lines[0].split('\t')]
+    columns = [_bare(name) for name in lines[0].split('\t')]
+    twice = [name for name in columns if columns.count(name) > 1]
+    if twice:
+        raise InputError(f'{path} has two columns {twice[0]!r}; rename one.')
     rows = []
     for number, line in enumerate(lines[1:], 2):
-        values = [value.strip() for value in line.split('\t')]
+        values = [_bare(value) for value in line.split('\t')]
         if len(values) != len(columns):
             raise InputError(
                 f'{path}: row {number} has {len(values)} values for '
@@ -239,6 +242,13 @@ def read_table(path: pathlib.Path) -> list[Row]:
         known = (v if v and v != 'on/a' else 'n/a' for v in values)
         rows.append(dict(zip(columns, known)))
     return rows
+
+
+def _bare(value: str) -> str:
+    """Returns a cell without blanks, and quotes, around; R writes them."""
+    value = value.strip()
+    quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return value[1:-1].strip() if quoted else value
 
 
 def description(root: pathlib.Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from brainjax.errors import InputError
 from brainjax.io import nifti
 from brainjax.io.files import PathLike, visible
-from brainjax.recordings.formats.bids.files import parse, tops
+from brainjax.recordings.formats.bids.files import OF_A_RUN, parse, tops
 from brainjax.recordings.transforms import roi_mask
 from brainjax.recordings.volume import NOWHERE, Volume, of_mask
 
@@ -22,7 +22,7 @@ FOLDERS = (
     'sourcedata/{subject}/masks',
     'sourcedata/{subject}/anat',
 )
-_ENTITIES = ('sub', 'ses', 'space', 'res', 'desc', 'hemi')
+_ENTITIES = ('space', 'res', 'desc', 'hemi', *OF_A_RUN)
 _HALF = re.compile(r'[LR]H_(V[123])[dv]|[LR]H_(hV4|LOC|FFA|PPA|HVC)')
 
 
@@ -176,7 +176,8 @@ def _region(path: pathlib.Path) -> str:
         return label[0].removeprefix('label-')
     # A region may be named 'FFA-1', so that not all that has a hyphen goes.
     own = (part for part in parts if part.partition('-')[0] not in _ENTITIES)
-    return re.sub(r'^mask_|_?mask$', '', '_'.join(own)).strip('_') or stem
+    name = re.sub(r'^mask_|_?mask$', '', '_'.join(own)).strip('_')
+    return name or parse(stem).entities.get('desc') or stem
 
 
 def _hemispheres(one: pathlib.Path, other: pathlib.Path) -> bool:

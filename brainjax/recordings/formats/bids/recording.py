@@ -343,7 +343,7 @@ def _recording(
         source=os.fspath(root),
         simulated=SIMULATED in about,
         format='bids',
-        problems=tuple(problems),
+        problems=tuple(dict.fromkeys(problems)),
         volume=volume,
     )
 

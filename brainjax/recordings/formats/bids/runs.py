@@ -23,6 +23,8 @@ MODELLED = 24
 # The least share of a trial's regressor, in squares, that a run must hold for
 # a GLM; the weights of a trial of which less was measured are mostly noise.
 MEASURED = 0.5
+_LATE = 10  # Runs that an event may be late by: in other units it is later.
+_ROUNDED = 0.01  # Between the sidecars' repetition time and the images'.
 
 
 class ResponseOptions(NamedTuple):
@@ -124,6 +126,7 @@ def read_run(
         image, voxels.grid, 'masks must be on the grid of the images'
     )
     timing = files.timing(run, root, image.volumes, image.seconds)
+    _check_units(events, timing, run)
     # Before the images: a table is read in no time, a run in seconds.
     confounds = confounds_of(run, root, how.confounds, image.volumes)
     series = nifti.series(image, voxels.voxels)
@@ -152,12 +155,29 @@ def read_run(
     fmri[:, usable] = weights @ series
     shown = sum(bool(event.stimulus) for event in events)
     problems = []
+    if image.seconds and abs(timing.seconds / image.seconds - 1) > _ROUNDED:
+        problems.append(
+            f'{root}: sidecars state {timing.seconds:g} s from one volume to '
+            f'the next and the images {image.seconds:g} s; those of the '
+            'sidecars are taken.'
+        )
     if len(kept) < shown:
         problems.append(
             f'{run.bold}: {shown - len(kept)} of {shown} trials begin before '
             'the run or end after it and are left out.'
         )
     return Part(run, kept, fmri, unusable), problems
+
+
+def _check_units(events: Sequence[Event], timing: Timing, run: Run) -> None:
+    """Refuses onsets that can be no seconds of a run."""
+    last = max(event.onset for event in events if event.stimulus)
+    if last > _LATE * timing.end:
+        raise InputError(
+            f'{run.bold}: events begin up to {last:g} s after its start, and '
+            f'it lasts {timing.end:g} s; onset and duration in events.tsv must '
+            'be in seconds, from the first volume of the run.'
+        )
 
 
 def _weights(

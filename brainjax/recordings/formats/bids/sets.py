@@ -135,6 +135,12 @@ def split(
         )
     sentences = []
     if not tested.any():
+        if len(names := {*stimulus[train].tolist()}) < 2:
+            raise InputError(
+                f'{where}: all trials show {names.pop()!r}; another '
+                'column of events.tsv must name the stimuli, so name it with '
+                '`stimulus`.'
+            )
         tested, sentence = splits.default_split(
             stimulus, train, categories(shown), where
         )

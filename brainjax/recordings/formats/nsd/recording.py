@@ -101,7 +101,7 @@ def read(
     check_known('test set', test, TESTS)
     root, named = found
     layout = files.Layout(root, _subject(subject, named, path), space, betas)
-    chosen = _chosen_sessions(layout, sessions)
+    chosen = _chosen_sessions(layout, options.numbers('sessions', sessions))
     design = files.design(layout)
     regions = files.regions(layout)
     mask = files.chosen_voxels(layout, regions, roi)

@@ -283,3 +283,71 @@ def test_trial_types_named_train_and_test_are_sets(tmp_path):
     """
     bids_files.data_set(tmp_path, {'task-see_run-1': events})
     assert shown(read(tmp_path)) == [['a', 'c'], ['b']]
+
+
+def test_patterns_of_digits_are_names_and_pictures_go_before_cues(tmp_path):
+    names = ['0110', '1001', '1' * 100, '0' * 100]
+    rows = [f'{2 + 14 * i} 2 random {n}' for i, n in enumerate(names)]
+    rows = ['onset duration trial_type stimulus_pattern', *rows]
+    bids_files.data_set(tmp_path / 'a', {'task-see_run-1': '\n'.join(rows)})
+    assert {*read(tmp_path / 'a').stimuli.names} == {*names}
+    cues = [f'{2 + 14 * i} 2 c{i % 2}.png p{i}.png' for i in range(5)]
+    rows = ['onset duration cue_file image_file', *cues]
+    bids_files.data_set(tmp_path / 'b', {'task-see_run-1': '\n'.join(rows)})
+    assert len(read(tmp_path / 'b').stimuli.names) == 5
+    one = [f'{2 + 14 * i} 2 random' for i in range(5)]
+    rows = ['onset duration trial_type', *one]
+    bids_files.data_set(tmp_path / 'c', {'task-see_run-1': '\n'.join(rows)})
+    with pytest.raises(InputError, match=r"all trials show 'random'.*stimulus"):
+        read(tmp_path / 'c')
+
+
+@pytest.mark.parametrize('kind', ['plain', 'R', 'Excel', 'nan'])
+def test_events_as_other_software_writes_them(tmp_path, kind):
+    bids_files.data_set(
+        tmp_path, {'task-see_run-1': bids_files.trials('a', 'b', 'c')}
+    )
+    path = tmp_path / 'sub-01/func/sub-01_task-see_run-1_events.tsv'
+    rows = [line.split('\t') for line in path.read_text().splitlines()]
+    if kind == 'R':
+        rows = [[f'"{cell}"' for cell in row] for row in rows]
+    if kind == 'nan':
+        rows[2][1] = 'NaN'
+    text = '\r\n'.join('\t'.join(row) for row in rows)
+    path.write_bytes(text.encode('utf-16' if kind == 'Excel' else 'utf-8'))
+    assert [*read(tmp_path).stimuli.names] == ['a', 'b', 'c']
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'words'),
+    [
+        ('stim_file', 'onset', "two columns 'onset'"),
+        ('onset', 'Onset', "no column 'onset', .* only .*'Onset'.*name it so"),
+        ('\t', ',', "no column 'onset', .*; name it so, and separate .* tabs"),
+        (
+            '\n30',
+            '\n30000',
+            'begin up to 30000 s after .* lasts 80 s.* seconds',
+        ),
+    ],
+)
+def test_events_that_cannot_be_read_rightly_are_refused(
+    tmp_path, old, new, words
+):
+    bids_files.data_set(
+        tmp_path, {'task-see_run-1': bids_files.trials('a', 'b', 'c')}
+    )
+    path = tmp_path / 'sub-01/func/sub-01_task-see_run-1_events.tsv'
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=words):
+        read(tmp_path)
+
+
+def test_two_repetition_times_are_told_once(tmp_path):
+    events = bids_files.trials('a', 'b', 'c')
+    runs = {'task-see_run-1': events, 'task-see_run-2': events}
+    bids_files.data_set(tmp_path, runs, seconds=2.0)
+    for path in tmp_path.rglob('*_bold.json'):
+        path.write_text('{"RepetitionTime": 1.5}')
+    told = [x for x in read(tmp_path).problems if 'those of the sidecars' in x]
+    assert len(told) == 1 and '1.5 s' in told[0] and '2 s' in told[0]
