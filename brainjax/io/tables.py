@@ -55,7 +55,7 @@ def looks_like(path: PathLike) -> bool:
             rows = list(itertools.islice(_rows(path, delimiter), _SAMPLE))
     except InputError:
         return True  # Whoever reads it says what is wrong.
-    return bool(rows) and any(map(_is_number, rows[-1]))
+    return bool(rows) and any(_is_number(x.replace(',', '.')) for x in rows[-1])
 
 
 def read_texts(path: PathLike) -> list[list[str]]:
@@ -97,6 +97,11 @@ def read_numbers(path: PathLike, texts: Collection[str] = ()) -> Numbers:
         header = _header(first, comma, texts)
         names = header or [f'column {i + 1}' for i in range(len(first[0]))]
         kept = [i for i, name in enumerate(names) if name.lower() in texts]
+        told = [names[i].lower() for i in kept]
+        if twice := {name for name in told if told.count(name) > 1}:
+            raise InputError(
+                f'{path} has two columns {twice.pop()!r}; rename one.'
+            )
         rows = itertools.islice(_rows(path, delimiter), bool(header), None)
         values, found = _parse(rows, names, kept, comma, path, bool(header))
     numbers = [name for i, name in enumerate(names) if i not in kept]

@@ -234,7 +234,7 @@ def unpaired_digits(path: PathLike) -> np.ndarray:
     if flat is None:
         raise InputError(
             f'{path} has no X_prior; give the digits69.mat of van Gerven et '
-            'al. 2010.'
+            'al. 2010, and save other pictures as npz, not as MATLAB does.'
         )
     if not isinstance(flat, np.ndarray) or flat.dtype.kind not in 'biuf':
         raise InputError(f'{path}: X_prior must be numbers.')
@@ -268,8 +268,9 @@ def upright_digits(flat: np.ndarray, where: str) -> np.ndarray:
 def _brick(path: pathlib.Path) -> Source:
     """Opens 'imgBrick' of NSD's stimuli, or a file's one array of pictures.
 
-    A picture is named by its place, counted from 1: 'nsd-00001' in the brick
-    of the Natural Scenes Dataset, elsewhere after the array ('name-00001').
+    They bear the texts of an array `names`, if there is one. Else a picture
+    is named by its place, counted from 1: 'nsd-00001' in the brick of the
+    Natural Scenes Dataset, elsewhere after the array ('name-00001').
     """
     with hdf5.opened(path) as file:
         names = [
@@ -285,18 +286,24 @@ def _brick(path: pathlib.Path) -> Source:
             )
         [name] = names
         count = len(hdf5.dataset(file, name, 'u'))
+        held = hdf5.inside(file, 'names') and hdf5.read(file, 'names', 'S')
     prefix = 'nsd' if name == 'imgBrick' else name
+    called = [f'{prefix}-{i:05d}' for i in range(1, count + 1)]
+    if held is not False:
+        called = [x.decode('utf-8', 'replace') for x in np.ravel(held).tolist()]
+        if len(called) != count:
+            raise InputError(
+                f'{path} holds {len(called)} names for {count} pictures; give '
+                'one text a picture.'
+            )
 
     def fetch(indices: Sequence[int]) -> list[np.ndarray]:
         with hdf5.opened(path) as file:
             images = hdf5.dataset(file, name, 'u')
             return [images[i] for i in indices]
 
-    return Source(
-        [f'{prefix}-{i:05d}' for i in range(1, count + 1)],
-        fetch,
-        _stamp(path),
-    )
+    named = name == 'imgBrick' or held is not False
+    return Source(called, fetch, _stamp(path), named=named)
 
 
 def _holds_pictures(item: hdf5.Node) -> bool:

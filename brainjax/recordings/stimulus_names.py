@@ -70,7 +70,9 @@ def path(text: str) -> str:
     '.\\Face\\01.JPG' is 'Face/01.jpg', '29.0' is '29'. Only the suffix's case
     means nothing; elsewhere two cases are two names.
     """
-    text = unicodedata.normalize('NFC', text.strip()).replace('\\', '/')
+    # MATLAB fills texts up with NUL.
+    text = unicodedata.normalize('NFC', text.replace('\0', '').strip())
+    text = text.replace('\\', '/')
     while text.startswith(('./', '/')):
         text = text.removeprefix('.').removeprefix('/')
     text = _plain_number(text.removeprefix(_BIDS_FOLDER))

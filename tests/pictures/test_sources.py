@@ -73,12 +73,15 @@ def test_arrays(tmp_path):
     np.save(tmp_path / 'd.npy', IMAGES)
     with h5py.File(tmp_path / 'e.h5', 'w') as file:
         file['faces'] = IMAGES
+    with h5py.File(tmp_path / 'f.h5', 'w') as file:
+        file['faces'], file['names'] = IMAGES, names.tolist()
     for name, first in (
         ('a.npz', 'p'),
         ('b.npz', 'p'),
         ('c.npz', 'shown-0001'),
         ('d.npy', 'd-0001'),
         ('e.h5', 'faces-00001'),
+        ('f.h5', 'p'),
     ):
         images, found, told = quiet(tmp_path / name)
         np.testing.assert_array_equal(images, IMAGES, err_msg=name)

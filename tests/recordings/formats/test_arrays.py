@@ -244,3 +244,15 @@ def test_surfaces_are_named_and_missing_cells_of_excel_are_known(tmp_path):
     (tmp_path / 't.csv').write_text('stimulus,v_1,v_2\n' + '\n'.join(rows))
     (tmp_path / 'labels.csv').unlink()
     assert open_recording(tmp_path / 't.csv').voxels == 1
+
+
+def test_tables_of_other_habits(tmp_path):
+    path = tmp_path / 's.csv'
+    rows = [f'p{i % 5};{i},5;{i % 3},25' for i in range(10)]
+    path.write_text('\n'.join(['stimulus;v_1;v_2', *rows]))
+    assert open_recording(path).voxels == 2  # With decimal commas alone.
+    path.write_text(path.read_text().replace('p1', 'p\0'))
+    assert 'p' in open_recording(path).stimuli.names
+    path.write_text(path.read_text().replace('v_1', 'Stimulus'))
+    with pytest.raises(InputError, match="two columns 'stimulus'; rename one"):
+        open_recording(path)
