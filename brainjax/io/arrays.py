@@ -97,13 +97,15 @@ def write(path: PathLike, **arrays: np.ndarray) -> None:
 
 
 def as_array(value: Any, what: str) -> np.ndarray:
-    """Returns a caller's value as an array.
+    """Returns a caller's value as an array; what is masked in it is NaN.
 
     Args:
       value: anything.
       what: it is, for messages.
     """
     try:
+        if np.ma.is_masked(value) and value.dtype.kind in 'biuf':
+            return value.astype(np.float64).filled(np.nan)
         return np.asarray(value)
     except Exception as error:  # A library's array may be on a device.
         raise InputError(

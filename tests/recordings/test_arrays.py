@@ -288,3 +288,15 @@ def test_whatever_is_given_is_a_recording_or_one_sentence(name):
         except InputError as error:
             said.append(str(error))
     assert len(said) > len(JUNK) // 2 and '\n' not in ''.join(said)
+
+
+def test_what_is_masked_is_no_number():
+    masked = np.ma.masked_array(FMRI, np.zeros(FMRI.shape, bool))
+    masked[2, 3] = np.ma.masked
+    with pytest.raises(InputError, match='1 NaN'):
+        from_arrays(masked, NAMES)
+    assert from_arrays(masked, NAMES, drop='nan').voxels == FMRI.shape[1] - 1
+    masked = np.ma.masked_array(np.arange(len(FMRI)) % 4, mask=False)
+    masked[0] = np.ma.masked
+    with pytest.raises(InputError, match='labels is None in trial 0'):
+        from_arrays(FMRI, masked)

@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from brainjax.errors import InputError, listed, suggestion
+from brainjax.errors import InputError, brief, listed, suggestion
 from brainjax.io import files
 from brainjax.recordings.formats.bids.responses import Timing
 
@@ -269,6 +269,14 @@ def timing(run: Run, root: pathlib.Path, volumes: int, stated: float) -> Timing:
     sidecars = [
         files.read_json(path) for path in inherited(run, root, 'bold', '.json')
     ]
+
+    for sidecar in sidecars:
+        time = sidecar.get('RepetitionTime')
+        if time and not _seconds(time):
+            raise InputError(
+                f'{run.bold}: a sidecar states a RepetitionTime of '
+                f'{brief(time)}; it must be a number of seconds, such as 2.0.'
+            )
 
     def first(key: str) -> float:
         times = (_seconds(sidecar.get(key)) for sidecar in sidecars)

@@ -175,7 +175,8 @@ def _check_units(events: Sequence[Event], timing: Timing, run: Run) -> None:
     if last > _LATE * timing.end:
         raise InputError(
             f'{run.bold}: events begin up to {last:g} s after its start, and '
-            f'it lasts {timing.end:g} s; onset and duration in events.tsv must '
+            f'its {timing.volumes} volumes last {timing.end:g} s; onset and '
+            'duration in events.tsv must '
             'be in seconds, from the first volume of the run.'
         )
 

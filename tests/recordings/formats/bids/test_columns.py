@@ -327,7 +327,7 @@ def test_events_as_other_software_writes_them(tmp_path, kind):
         (
             '\n30',
             '\n30000',
-            'begin up to 30000 s after .* lasts 80 s.* seconds',
+            'begin up to 30000 s .* 40 volumes last 80 s.* seconds',
         ),
     ],
 )

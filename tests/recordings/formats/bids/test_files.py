@@ -161,8 +161,10 @@ def test_the_nearest_sidecar_that_states_it_counts(tmp_path):
         == 4.5
     )
     assert first_response(tmp_path, **{near: {'RepetitionTime': 1}}) == 9.5
-    # true is no second.
-    assert first_response(tmp_path, **{near: {'RepetitionTime': True}}) == 4.5
+    for wrong in (True, '2.0', 2000, -1):
+        with pytest.raises(InputError, match=r'a RepetitionTime of .*seconds'):
+            first_response(tmp_path, **{near: {'RepetitionTime': wrong}})
+    assert first_response(tmp_path, **{near: {'RepetitionTime': 0}}) == 4.5
 
 
 def test_volume_timing_is_respected_or_refused(tmp_path):
