@@ -201,6 +201,15 @@ def _scales(known: argparse.Namespace, network, layers, tested: set[str]):
     from brainjax.networks import frozen
 
     check_known('scaling', known.scaling, scales.SCALINGS)
+    for flag, given, unused in (
+        ('--true', known.true, ('none', 'published')),
+        ('--spread', known.spread, ('none',)),
+    ):
+        if given and known.scaling in unused:
+            raise InputError(
+                f'{flag} has no part in scaling {known.scaling!r}; name '
+                'another with --scaling, or leave it.'
+            )
     if known.scaling == 'published':
         frozen.check_scales(network)
     true = names = None

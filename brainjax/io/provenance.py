@@ -148,11 +148,19 @@ def claim(
     Args:
       path, ours, what, remedy: see `check_same`.
     """
-    if path.exists():
+    if path.exists() and not stands_alone(path):
         theirs = files.read_json(path, remedy)
         check_same(path, theirs, ours, what, remedy)
     else:
         files.write_json(path, ours)
+
+
+def stands_alone(path: pathlib.Path) -> bool:
+    """Whether nothing lies beside a manifest: what it tells of was refused."""
+    return not any(
+        each.name != path.name and not each.name.startswith('.')
+        for each in path.parent.iterdir()
+    )
 
 
 def write_manifest(

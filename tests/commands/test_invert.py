@@ -431,3 +431,16 @@ def test_decoded_features_say_of_which_network_they_are(tmp_path):
     (tmp_path / 'out' / frozen.PROVENANCE).write_text('{}')
     with pytest.raises(InputError, match='with network None, and'):
         frozen.copy_provenance(tmp_path / 'true', tmp_path / 'out')
+
+
+def test_what_was_refused_does_not_stand_in_the_way(tmp_path, pictures, capsys):
+    folder, out = tmp_path / 'features', tmp_path / 'out'
+    assert extract(pictures, folder, '--size', '2') == 2  # Too small.
+    assert extract(pictures, folder) == 0
+    assert search(folder, out, '--loss', 'x') == 2
+    assert search(folder, out) == 0
+    assert search(folder, out, '--seed', '1') == 2  # Now there is something.
+    assert 'settings.seed 0, and here it is 1' in capsys.readouterr().err
+    for flag in ('--true', '--spread'):
+        assert search(folder, tmp_path / 'no', flag, 'X') == 2
+        assert f'{flag} has no part in scaling' in capsys.readouterr().err

@@ -232,7 +232,7 @@ def _about(layers, names, network, settings, generator, together) -> dict:
 def _claim(out: pathlib.Path, about: dict) -> None:
     """Writes what is being done, or checks that it is what was done before."""
     path, remedy = out / INDEX, 'name another folder'
-    if not path.exists():
+    if not path.exists() or provenance.stands_alone(path):
         files.write_json(path, {'about': about})
         return
     before = files.read_json(path, remedy).get('about')
