@@ -23,17 +23,19 @@ from brainjax.recordings import conversion
 LAYERS = 'conv1,fire2_expand'
 
 
-@pytest.fixture(autouse=True)
-def published(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True, scope='module')
+def published(tmp_path_factory):
     """Random weights in the cache, as if they had been fetched."""
-    monkeypatch.setenv('BRAINJAX_CACHE', str(tmp_path / 'cache'))
     params = BACKBONES['squeezenet'].init(jax.random.key(0))
-    weights.write(
-        weights.path('squeezenet'),
-        params,
-        {'preprocessing': 'caffe', 'sha256': 'ab'},
-    )
-    return params
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        cache = tmp_path_factory.mktemp('cache')
+        monkeypatch.setenv('BRAINJAX_CACHE', str(cache))
+        weights.write(
+            weights.path('squeezenet'),
+            params,
+            {'preprocessing': 'caffe', 'sha256': 'ab'},
+        )
+        yield params
 
 
 @pytest.fixture
