@@ -238,8 +238,10 @@ def test_versions_name_what_results_depend_on():
 def test_a_manifest_says_what_differs(tmp_path):
     path = tmp_path / 'about.json'
     ours = {'names': ['a'] * 99, 'size': (4, 4), 'net': {'b': 1, 'c': 'x' * 64}}
-    for _ in range(2):  # The second compares.
-        provenance.claim(path, ours, 'pictures')
+    provenance.claim(path, {'size': 1}, 'pictures')
+    provenance.claim(path, ours, 'pictures')  # Nothing was written yet.
+    (tmp_path / 'a.png').touch()
+    provenance.claim(path, ours, 'pictures')  # Now it compares.
     kept = path.read_bytes()
     for change, words in (
         ({'size': (4, 5)}, 'size [4, 4], and here it is [4, 5]'),
