@@ -42,7 +42,10 @@ def get_config(faces='generated'):
         training = config.training
         training.kl = 0.05
         training.perceptual = 300.0
-        training.rates = (0.5, 1.0, 0.05)
+        # At .5 the encoder's own steps grow until the training breaks; the
+        # clip holds what is left of that to a part.
+        training.rates = (0.25, 1.0, 0.05)
+        training.clip = 2.0
         training.warmup = 200
         training.epochs = 4
         training.drops = ((3, 0.3),)

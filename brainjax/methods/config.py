@@ -12,6 +12,7 @@ from brainjax.errors import InputError
 KINDS = {
     'a whole number from 1': lambda x: (x >= 1) & (x < np.inf),
     'a number above 0': lambda x: (x > 0) & (x < np.inf),
+    '0 or a number above 1': lambda x: (x == 0) | ((x > 1) & (x < np.inf)),
     'a number from 0': lambda x: (x >= 0) & (x < np.inf),
     'a part from 0 to below 1': lambda x: (x >= 0) & (x < 1),
     'a part above 0 and up to 1': lambda x: (x > 0) & (x <= 1),

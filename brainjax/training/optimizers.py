@@ -140,6 +140,51 @@ def separate(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+class ClippedState(NamedTuple):
+    """State of the optimiser, running mean of the norm, steps done."""
+
+    inner: Any
+    norm: jax.Array
+    count: jax.Array
+
+
+def clipped(
+    optimizer: optax.GradientTransformation, times: float, decay: float = 0.98
+) -> optax.GradientTransformation:
+    """Shortens gradients whose norm is far above that of those before.
+
+    The norm of all arrays together is held to `times` its running mean, whose
+    decay grows to `decay` as (1 + step) / (10 + step). It is the mean of what
+    was held, so that no single gradient raises the limit by much, and a
+    lasting growth does in some tens of steps. The first gradient that is not
+    0 is taken as it is.
+
+    Args:
+      optimizer: that changes the parameters.
+      times: above 1.
+      decay: below 1.
+    """
+
+    def init(params):
+        return ClippedState(
+            optimizer.init(params), jnp.zeros([]), jnp.zeros([], jnp.int32)
+        )
+
+    def update(gradients, state, params=None):
+        squares = [jnp.sum(g * g) for g in jax.tree.leaves(gradients)]
+        norm = jnp.sqrt(sum(squares))
+        known = state.norm > 0
+        held = jnp.where(known, jnp.minimum(norm, times * state.norm), norm)
+        factor = jnp.where(held < norm, held / norm, 1)
+        gradients = jax.tree.map(lambda g: factor * g, gradients)
+        updates, inner = optimizer.update(gradients, state.inner, params)
+        keep = jnp.minimum(decay, (1 + state.count) / (10 + state.count))
+        mean = jnp.where(known, keep * state.norm + (1 - keep) * held, held)
+        return updates, ClippedState(inner, mean, state.count + 1)
+
+    return optax.GradientTransformation(init, update)
+
+
 class AveragedState(NamedTuple):
     """State of the optimiser, moving average of the parameters, steps done."""
 

@@ -7,6 +7,7 @@ import pytest
 from brainjax.errors import InputError
 from brainjax.training.optimizers import (
     amsgrad,
+    clipped,
     non_negative,
     optimizer,
     separate,
@@ -153,6 +154,50 @@ def test_separate_optimisers_with_gates():
                 expected = jax.tree.map(jnp.zeros_like, params[name])
             jax.tree.map(np.testing.assert_array_equal, updates[name], expected)
             jax.tree.map(np.testing.assert_array_equal, state[name], own[name])
+
+
+def test_one_absurd_gradient_moves_no_further_than_the_clip_lets_it():
+    g = np.float32(np.random.default_rng(1).standard_normal((400, 50)))
+    absurd = g.copy()
+    absurd[300] *= 1e4
+
+    def way_off(transform):
+        return np.linalg.norm(
+            run(transform, absurd)[320] - run(transform, g)[320]
+        )
+
+    rate, times = 1e-3, 2.0
+    plain, held = optax.adam(rate), clipped(optax.adam(rate), times)
+    # Momentum carries twice the usual gradient on; unheld it is all there is.
+    assert way_off(held) < 0.15 * way_off(plain)
+    # By plain descent the path is that of a gradient twice as long as those
+    # before, to the tenth that the running mean knows their norm to.
+    sgd = optax.sgd(rate)
+    usual = np.linalg.norm(g, axis=1).mean()
+    step = np.diff(run(clipped(sgd, times), absurd), axis=0)[299]
+    np.testing.assert_allclose(
+        np.linalg.norm(step), rate * times * usual, rtol=0.1
+    )
+    np.testing.assert_allclose(
+        step / np.linalg.norm(step),
+        -g[300] / np.linalg.norm(g[300]),
+        atol=1e-5,
+    )
+
+
+def test_clip_lets_by_what_is_usual_and_follows_what_lasts():
+    g = np.float32(np.random.default_rng(2).standard_normal((200, 50)))
+    g[:2] = 0  # Of which no norm follows that could hold what comes.
+    sgd = optax.sgd(0.1)
+    np.testing.assert_array_equal(run(clipped(sgd, 100.0), g), run(sgd, g))
+    g[100:] *= 30
+    steps = [
+        np.linalg.norm(np.diff(run(each, g), axis=0), axis=1)
+        for each in (sgd, clipped(sgd, 2.0))
+    ]
+    np.testing.assert_allclose(steps[1][:99], steps[0][:99], rtol=1e-3)
+    assert steps[1][99] < 0.1 * steps[0][99]
+    np.testing.assert_allclose(steps[1][-1], steps[0][-1], rtol=1e-3)
 
 
 def test_parameters_that_must_not_fall_below_zero():

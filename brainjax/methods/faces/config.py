@@ -97,6 +97,9 @@ def vanrullen2019() -> ConfigDict:
     # Ours: its factors for encoder, generator and discriminator. An encoder
     # that learns fast drives its tanh to -1 and 1 for good.
     c.training.rates = (1.0, 1.0, 1.0)
+    # Ours: how many times the running mean of its norm a part's gradient may
+    # be, which ends what one batch of 16 can do; 0 for any.
+    c.training.clip = 0.0
     c.training.warmup = 0  # Ours: steps over which the rates rise to that.
     c.training.drops = ()  # Ours: (epoch from 0, factor), ...
     c.training.batch = 64  # Code.

@@ -50,6 +50,7 @@ BOUNDS = {
         *('training.margin', 'training.warmup', 'training.rates'),
         *('map.ridge', 'map.least_t', 'pca.components'),
     ),
+    '0 or a number above 1': ('training.clip',),
     'a part above 0 and up to 1': (
         'pictures.crop',  # Of the short side.
         'map.voxels',

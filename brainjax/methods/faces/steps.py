@@ -20,7 +20,12 @@ from brainjax.networks import vaegan
 from brainjax.networks.frozen import Architecture
 from brainjax.training import parallel
 from brainjax.training import state as training_state
-from brainjax.training.optimizers import optimizer, separate, stepwise
+from brainjax.training.optimizers import (
+    clipped,
+    optimizer,
+    separate,
+    stepwise,
+)
 from brainjax.training.state import cast
 
 METRICS = (
@@ -43,12 +48,11 @@ def build_optimizer(config: ConfigDict) -> optax.GradientTransformation:
             return later
         return lambda step: later(step) * jnp.minimum(1, (step + 1) / c.warmup)
 
-    return separate(
-        {
-            part: optimizer(c.optimizer, rate(factor))
-            for part, factor in zip(PARTS, c.rates)
-        }
-    )
+    def of(factor):
+        unguarded = optimizer(c.optimizer, rate(factor))
+        return clipped(unguarded, c.clip) if c.clip else unguarded
+
+    return separate({part: of(factor) for part, factor in zip(PARTS, c.rates)})
 
 
 def vaegan_step(

@@ -1,5 +1,6 @@
 import jax
 import numpy as np
+import optax
 import pytest
 import tiny_faces
 import vaegan_devices
@@ -12,6 +13,7 @@ from brainjax.methods.faces.config import narrow, vanrullen2019
 from brainjax.methods.faces.data import check_config
 from brainjax.methods.faces.training import fit_vaegan
 from brainjax.networks import vaegan
+from brainjax.training import optimizers
 
 NAMES = set(steps.METRICS)
 
@@ -59,6 +61,40 @@ def test_rates_of_the_parts_and_warm_up():
             np.testing.assert_allclose(
                 found[part], -1.9 * rate * factor, rtol=1e-5
             )
+
+
+def test_clip_holds_each_part_by_itself_and_0_is_the_published_update():
+    config = tiny_faces.get_config()
+    ones = {part: np.ones(4, np.float32) for part in networks.PARTS}
+    gates = dict.fromkeys(networks.PARTS, True)
+
+    def path(update, absurd):
+        state, moves = update.init(ones), []
+        for step in range(8):
+            g = {k: v * (-1) ** step for k, v in ones.items()}
+            if step == 5:
+                g['encoder'] = g['encoder'] * absurd
+            change, state = update.update(g, state, ones, gates=gates)
+            moves.append(change)
+        return state, {k: np.stack([m[k] for m in moves]) for k in ones}
+
+    rate = config.training.learning_rate
+    published = optimizers.separate(
+        dict.fromkeys(networks.PARTS, optax.adam(lambda step: rate))
+    )
+    assert not vanrullen2019().training.clip
+    unheld, plain = path(steps.build_optimizer(config), 1e6)
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        (unheld, plain),
+        path(published, 1e6),
+    )
+    config.training.clip = 2.0
+    held = path(steps.build_optimizer(config), 1e6)[1]
+    doubled = path(published, 2.0)[1]
+    for part in networks.PARTS:
+        np.testing.assert_allclose(held[part], doubled[part], rtol=1e-4)
+    assert np.abs(plain['encoder'] - held['encoder']).max() > 1e-5
 
 
 @pytest.mark.parametrize('make', [vanrullen2019, narrow])
@@ -144,6 +180,7 @@ def test_number_of_devices_changes_nothing_but_rounding():
         ('training', {'first_feature': 2}, 'has 2 layers, counted from 0'),
         ('networks', {'channels': (4,) * 5}, 'cannot be halved by 5 layers'),
         ('networks', {'brightness': 'mean'}, "no brightness 'mean'"),
+        ('training', {'clip': 0.5}, r'clip is 0\.5; give 0 or a number abov'),
         ('training', {'optimizer': 'adm'}, "no optimizer 'adm'. Did you mea"),
     ],
 )
