@@ -29,6 +29,10 @@ slips: pictures are prepared for VGG once, not twice, and group norm has groups
 of channels, not of pixels. Not followed either: its frozen encoder normalises
 by the statistics of each batch, and TensorFlow 1 upsamples from the corners of
 pixels, here from their middles.
+
+The release divides pixels by constants that it stores, and this by their mean
+over the training pictures; --config.image_loss.pixel_scale=img_norm.npz takes
+the stored ones.
 """
 
 from brainjax.methods.selfsup.config import gaziv2022

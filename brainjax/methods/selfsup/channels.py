@@ -14,6 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from brainjax.errors import InputError
+from brainjax.io import arrays
 from brainjax.methods.data import Given, Loaded
 from brainjax.networks.backbones import feedforward
 from brainjax.pictures import depth as depth_maps
@@ -68,6 +69,23 @@ def shown(images: np.ndarray) -> np.ndarray:
     if images.shape[-1] == 1:
         return np.repeat(images, 3, axis=-1)
     return images[..., :3]
+
+
+def stored_scale(config: ConfigDict) -> np.ndarray | None:
+    """Reads `config.image_loss.pixel_scale`, [channels] float32, if given."""
+    path = config.image_loss.get('pixel_scale', '')  # Older models: ''.
+    if not path:
+        return None
+    held = arrays.read(path)
+    scale = held.get('l1', np.empty(0)).ravel()
+    # A pixel is 1 at most, so more is of another unit.
+    if len(scale) != number(config) or not ((scale > 0) & (scale <= 1)).all():
+        raise InputError(
+            f'{path} does not hold what pixels are divided by (an array l1 '
+            f'of {number(config)} numbers above 0 and up to 1); give such a '
+            "file, or leave config.image_loss.pixel_scale at ''."
+        )
+    return scale.astype(np.float32)
 
 
 def with_depth(config: ConfigDict, loaded: Loaded, given: Given) -> Loaded:

@@ -122,6 +122,10 @@ def gaziv2022() -> ConfigDict:
     # Ours, not published: 'squared' asks for the mean of what may have been
     # seen, 'absolute' for the median.
     c.image_loss.pixel_distance = 'absolute'
+    # An npz file whose 'l1' is what pixels in 0..1 are divided by, one number
+    # a channel, as the Keras release's img_norm.npz; '': the mean pixel of the
+    # training pictures.
+    c.image_loss.pixel_scale = ''
     c.image_loss.variation = 0.3
 
     c.decoder = ConfigDict()

@@ -279,6 +279,7 @@ def check(config: ConfigDict, recording: Recording) -> None:
     for section in (config.encoder, config.decoder):
         build_optimizer(section)
     _features(config, 'image_loss')
+    channels.stored_scale(config)
     _check_encoder(config, recording.voxels)
     jax.eval_shape(
         build_decoder(config).init,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from brainjax.methods.selfsup import channels
 from brainjax.methods.selfsup.data import TrainingData
 from brainjax.training.batches import BATCH
 
@@ -17,14 +18,19 @@ def of(
 ) -> dict[str, Any]:
     """What pixels and, by Beliy et al. 2019, features are divided by.
 
+    Of pixels it may be stored in a file; see `channels.stored_scale`.
+
     Args:
       config: of the experiment.
       data: of `split`.
       features: uint8 pictures -> those that the image loss compares.
     """
     shown = data.paired.stimulus
-    colour = _mean_colour(data.images, shown) / 255
-    found = {'pixel_scale': np.maximum(colour, 1e-6).astype(np.float32)}
+    scale = channels.stored_scale(config)
+    if scale is None:
+        colour = _mean_colour(data.images, shown) / 255
+        scale = np.maximum(colour, 1e-6).astype(np.float32)
+    found = {'pixel_scale': scale}
     if config.image_loss.distance == 'absolute':
         found['feature_scales'] = _feature_scales(features, data.images, shown)
     return found

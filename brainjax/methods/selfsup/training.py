@@ -222,6 +222,9 @@ def fit_decoder(
         'snr': snr / snr.mean(),
         'inverse_snr': (1 / snr) / np.mean(1 / snr),
     }
+    # A file is known by what it holds; what is measured follows from the data.
+    stored = {'pixels': {'scale': frozen['pixel_scale']}}
+    stored = stored if config.image_loss.get('pixel_scale', '') else {}
     if c.pictures_noise and not c.pictures_draws:
         trials = data.validation if len(data.validation) else data.train
         frozen['residuals'] = trials.fmri - predict(
@@ -278,6 +281,7 @@ def fit_decoder(
                 {
                     'encoder': frozen['encoder_backbone'],
                     'loss': loss_backbone,
+                    **stored,
                 },
             ),
             start,

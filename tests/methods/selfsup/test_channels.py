@@ -16,7 +16,13 @@ from tiny_selfsup import config
 
 from brainjax.errors import InputError
 from brainjax.methods.data import Loaded, prepare
-from brainjax.methods.selfsup import channels, depth, losses, networks
+from brainjax.methods.selfsup import (
+    channels,
+    depth,
+    losses,
+    networks,
+    scales,
+)
 from brainjax.methods.selfsup import method as selfsup
 from brainjax.methods.selfsup.config import gaziv2022
 from brainjax.methods.selfsup.data import check, load, split
@@ -32,6 +38,32 @@ RNG = np.random.default_rng(0)
 
 def count(tree):
     return sum(x.size for x in jax.tree.leaves(tree))
+
+
+def test_what_pixels_are_divided_by_may_be_stored(tmp_path):
+    """A file as the Keras release's img_norm.npz: l1 and l2, a channel each."""
+    path = tmp_path / 'img_norm.npz'
+    stored = np.array([0.48, 0.45, 0.4]).reshape(1, 1, 1, 3)
+    np.savez(path, l1=stored, l2=2 * stored)
+    recording = tiny.subject()
+    changed = config(image_loss__pixel_scale=str(path))
+    data = split(prepare(recording, tiny.pictures(4, seed=1)), changed)
+    found, own = (scales.of(c, data, None) for c in (changed, config()))
+    np.testing.assert_allclose(
+        found['pixel_scale'], [0.48, 0.45, 0.4], rtol=1e-6
+    )
+    assert not np.allclose(found['pixel_scale'], own['pixel_scale'], rtol=0.01)
+    for wrong in (
+        {'l2': stored},
+        {'l1': 255 * stored},
+        {'l1': stored[..., :1]},
+    ):
+        np.savez(path, **wrong)
+        with pytest.raises(InputError, match='an array l1 of 3 numbers above'):
+            check(changed, recording)
+    path.unlink()
+    with pytest.raises(InputError, match=r'img_norm\.npz'):
+        check(changed, recording)
 
 
 @pytest.mark.parametrize('kind', channels.CHANNELS)
