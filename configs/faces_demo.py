@@ -42,8 +42,9 @@ def get_config(faces='generated'):
         training = config.training
         training.kl = 0.05
         training.perceptual = 300.0
-        # At .5 the encoder's own steps grow until the training breaks; the
-        # clip holds what is left of that to a part.
+        # With Adam, which forgets the first large gradients, the encoder's steps
+        # grow until the training breaks.
+        training.optimizer = 'amsgrad'
         training.rates = (0.25, 1.0, 0.05)
         training.clip = 2.0
         training.warmup = 200

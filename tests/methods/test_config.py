@@ -22,6 +22,7 @@ BOUNDS = {
 BAD = {
     'a whole number from 1': (0, -3),
     'a number above 0': (0.0, -1.0, math.nan, math.inf),
+    '0 or a number above 1': (-1.0, 0.5, math.nan, math.inf),
     'a number from 0': (-1.0, math.nan, math.inf),
     'a part from 0 to below 1': (-0.1, 1.0, math.nan),
     'a part above 0 and up to 1': (0.0, 1.1, math.nan),
