@@ -42,8 +42,8 @@ def get_config(faces='generated'):
         training = config.training
         training.kl = 0.05
         training.perceptual = 300.0
-        # With Adam, which forgets the first large gradients, the encoder's steps
-        # grow until the training breaks.
+        # Adam forgets the first large gradients, and the encoder's steps grow
+        # until the training breaks.
         training.optimizer = 'amsgrad'
         training.rates = (0.25, 1.0, 0.05)
         training.clip = 2.0
