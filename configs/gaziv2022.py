@@ -81,6 +81,7 @@ def get_config():
     )
     config.recording.roi = 'VC'  # 4643 voxels of subject 3.
     config.preset = 'weizmann'  # Among the unpaired pictures.
+    config.pictures.on_disk = True
     config.published = ConfigDict(
         {
             f'identification_{n}way_perceptual_vgg16': number(

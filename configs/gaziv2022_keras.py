@@ -47,6 +47,7 @@ def get_config():
     )
     config.recording.roi = 'VC'
     config.pictures.number = 49_000
+    config.pictures.on_disk = True
     config.preset = 'weizmann'
 
     encoder = config.encoder

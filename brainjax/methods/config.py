@@ -125,6 +125,9 @@ def shared() -> ConfigDict:
     # Ours: turned grey if all training stimuli are, and given the background
     # that all of these share, such as what surrounds a disc.
     c.pictures.like_stimuli = False
+    # Pictures of a path stay in the cache folder, decoded, and are read batch
+    # by batch: 50,000 of 112 px are 1.9 GB.
+    c.pictures.on_disk = False
     # Test pictures among them are left out; True keeps them: transductive.
     c.pictures.keep_test = False
 

@@ -333,7 +333,7 @@ def load_pictures(
     """Loads or generates the unpaired pictures, if they are not given.
 
     Returns:
-      [n, size, size, 3] uint8, sentences on what is odd, and names.
+      [n, size, size, 3] uint8 or `OnDisk`, sentences on what is odd, names.
     """
     c, notes = config.pictures, []
     if not c.number:
@@ -344,9 +344,10 @@ def load_pictures(
             config.size,
             limit=c.number,
             seed=config.seed,
+            cached=c.on_disk,
             tell=notes.append,
         )
-        return images, notes, names
+        return on_disk.from_mapped(images), notes, names
     if config.recording.path or given.recording is not None:
         raise InputError(
             'config.pictures.path is empty: name a folder, a .tar or '

@@ -35,6 +35,8 @@ class OnDisk:
         """Reads one row, a slice of rows or those of an index, into memory."""
         if isinstance(key, tuple):
             first, *rest = key
+            if first is Ellipsis:
+                return self[:][key]
             rows = self[first]
             whole = () if rows.ndim < self.ndim else (slice(None),)
             return rows[(*whole, *rest)]

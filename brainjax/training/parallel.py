@@ -169,7 +169,8 @@ def map_rows(
       The pytree of the function, of NumPy arrays [n, ...], on every host.
     """
     n, devices = len(rows), jax.device_count()
-    shapes = jax.eval_shape(function, frozen, rows)
+    described = jax.ShapeDtypeStruct(rows.shape, rows.dtype)
+    shapes = jax.eval_shape(function, frozen, described)
     found = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), shapes)
     run = jax.pmap(
         lambda frozen, part: jax.lax.all_gather(

@@ -32,6 +32,7 @@ def test_they_are_read_as_an_array(stored):
     assert provenance.hash_arrays(lazy) == provenance.hash_arrays(images)
     np.testing.assert_array_equal(lazy[0, 1], images[0, 1])
     np.testing.assert_array_equal(lazy[rows, :, 2], images[rows, :, 2])
+    np.testing.assert_array_equal(lazy[..., :1], images[..., :1])
 
 
 def test_some_of_them_stay_there(stored):

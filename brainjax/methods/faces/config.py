@@ -38,9 +38,7 @@ def vanrullen2019() -> ConfigDict:
     # its short side. Code: a tenth of the side, rounded down, is left out on
     # each side, which leaves 144 of CelebA's 178 px.
     c.pictures.crop = 144 / 178
-    # Ours: pictures of a path stay in the cache folder, decoded, and are read
-    # batch by batch; all of CelebA are 9.3 GiB.
-    c.pictures.on_disk = True
+    c.pictures.on_disk = True  # Ours: all of CelebA are 9.3 GiB.
 
     c.networks = ConfigDict()
     # '': train them; else a .safetensors file of `vaegan_weights.save`, or

@@ -54,7 +54,8 @@ def of_pictures(
     if hosts.run_on_first(look):
         if hosts.count() == 1:
             return found
-        shapes = jax.eval_shape(predict, frozen, images)
+        described = jax.ShapeDtypeStruct(images.shape, images.dtype)
+        shapes = jax.eval_shape(predict, frozen, described)
         empty = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), shapes)
         return hosts.broadcast(found or empty)
     with hosts.progress('pictures', len(images), unit='pictures') as show:

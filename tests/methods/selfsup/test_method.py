@@ -23,18 +23,19 @@ from brainjax.methods.selfsup import packing, training
 from brainjax.methods.selfsup.data import average_some, check, split
 from brainjax.methods.selfsup.networks import build_encoder, load_backbone
 from brainjax.methods.selfsup.training import fit_encoder, voxel_snr
+from brainjax.pictures.on_disk import OnDisk
 from brainjax.recordings import Trials, average_repeats, normalise
 from brainjax.reports import draw
 
 
-def one_epoch(folder, recording=None, **changes):
+def one_epoch(folder, recording=None, pictures=PICTURES, **changes):
     """Fits both networks for five steps, which are those of the whole run."""
     c = tiny.get_config('quick')
     c.update_from_flattened_dict(
         {name.replace('__', '.'): value for name, value in changes.items()}
     )
     return selfsup.fit(
-        prepare(recording or tiny.subject(), PICTURES), c, folder
+        prepare(recording or tiny.subject(), pictures), c, folder
     )
 
 
@@ -53,6 +54,14 @@ def fitted(subject, tmp_path_factory):
 @pytest.fixture(scope='module')
 def short(tmp_path_factory):
     return one_epoch(tmp_path_factory.mktemp('short'))
+
+
+def test_pictures_on_disk_train_the_same(short, tmp_path):
+    np.save(tmp_path / 'pictures.npy', PICTURES)
+    lazy = OnDisk(str(tmp_path / 'pictures.npy'))
+    found = one_epoch(tmp_path / 'run', pictures=lazy)
+    for a, b in zip(leaves(found.decoder), leaves(short.decoder)):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_batches_of_the_encoder_have_to_divide(subject, monkeypatch):
