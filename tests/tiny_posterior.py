@@ -55,8 +55,8 @@ def pictures(n, seed):
     return np.repeat(disc[..., None], 3, axis=-1)
 
 
-def data(repeats=2, train=40, test=10, seed=0):
-    """The `Data` of a subject who saw discs."""
+def data(repeats=2, train=40, test=10, seed=0, rectify=False):
+    """The `Data` of a subject who saw discs, and whose voxels may rectify."""
     images = pictures(train + test, seed)
     rng = np.random.default_rng([seed, 1])
     weights = rng.standard_normal((SIZE**2, VOXELS)) / 100
@@ -64,6 +64,8 @@ def data(repeats=2, train=40, test=10, seed=0):
     def trials(first, last, times):
         stimulus = np.repeat(np.arange(first, last), times)
         fmri = images[stimulus, ..., 0].reshape(len(stimulus), -1) @ weights
+        if rectify:
+            fmri = np.abs(fmri - np.median(fmri, axis=0))
         noise = rng.standard_normal(fmri.shape) * 4
         return Trials(np.float32(fmri + noise), stimulus.astype(np.int32))
 

@@ -295,7 +295,7 @@ def test_what_averaging_does_not_reduce_is_measured_by_repeats():
     own = rng.standard_normal((40, 60))[stimulus]  # The encoder's failures.
     rows = own + 2 * rng.standard_normal((200, 60))
     found = noise.fit(rows, stimulus)
-    part = noise.lasting(rows, stimulus, encoder_noise=1.0)
+    part = noise.lasting(rows, stimulus, assumed=1.0)
     np.testing.assert_allclose(part, 1 / 5, atol=0.03)
     averaged = noise.of_average(found._replace(lasting=part), 5)
     spread = averaged.independent + (averaged.shared**2).sum(axis=0)
@@ -303,8 +303,8 @@ def test_what_averaging_does_not_reduce_is_measured_by_repeats():
     np.testing.assert_allclose(spread.mean(), true, rtol=0.05)
     # Without repeats it is assumed, the more the less noise there is.
     single = np.arange(200)
-    assert noise.lasting(rows, single, 100.0) == 0.01
-    assert noise.lasting(rows, single, 0.1) == 0.5
+    assert noise.lasting(rows, single, 0.01) == 0.01
+    assert noise.lasting(rows, single, 10.0) == 0.5
 
 
 def test_variance_outside_of_the_axes_is_that_of_pictures_not_at_hand():

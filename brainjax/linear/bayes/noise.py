@@ -70,26 +70,26 @@ def _choose(residuals, stimulus, shares, folds, seed):
 
 
 def lasting(
-    residuals: np.ndarray, stimulus: np.ndarray, encoder_noise: float
+    residuals: np.ndarray, stimulus: np.ndarray, assumed: float
 ) -> float:
     """Returns the part of the residuals that averaging does not reduce.
 
     Where stimuli were repeated, what their trials have in common. Elsewhere it
-    cannot be measured: a linear encoder is then taken to explain half of what
-    pictures explain, so that as much again is in its residuals, 1 / lambda of
-    them, but no more than half.
+    cannot be measured, and is what is assumed, but no more than half. (A linear
+    encoder is taken to explain half of what pictures explain, so that as much
+    again is in its residuals, 1 / lambda of them.)
 
     Args:
       residuals: [trials, voxels], see `fit`.
       stimulus: [trials] what each showed.
-      encoder_noise: lambda.
+      assumed: part where it cannot be measured.
     """
     _, place, repeats = np.unique(
         stimulus, return_inverse=True, return_counts=True
     )
     freedom = len(stimulus) - len(repeats)
     if freedom < LEAST_REPEATS:
-        return float(np.clip(1 / encoder_noise, 0, MOST_ASSUMED))
+        return float(np.clip(assumed, 0, MOST_ASSUMED))
     sums = np.zeros((len(repeats), residuals.shape[1]))
     np.add.at(sums, place, residuals)
     within = (residuals**2).sum() - (sums**2 / repeats[:, None]).sum()

@@ -17,7 +17,8 @@ Pictures are averaged over squares of pixels, to about `SIDE` a side, before
 they are looked at.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse, special
@@ -25,7 +26,13 @@ from scipy import sparse, special
 from brainjax.linear import threads
 from brainjax.linear.arrays import evenly
 from brainjax.linear.bayes import encoder as encoders
-from brainjax.linear.bayes.encoder import LAMBDAS, POWERS, Encoder, Mixture
+from brainjax.linear.bayes.encoder import (
+    LAMBDAS,
+    POWERS,
+    Encoder,
+    Mixture,
+    Seen,
+)
 from brainjax.linear.bayes.prior import Basis, Prior
 
 SIDE = 28
@@ -148,15 +155,7 @@ def fit(
         power, parts, _ = like
         used = _common(parts)
         designs = _designs(looked, seen, prior, power, used)
-    share = _evidence(designs, seen)
-    share += _log(parts[used])
-    largest = share.max(axis=(0, 1))
-    share = np.exp(np.subtract(share, largest, out=share), out=share)
-    total = share.sum(axis=(0, 1))
-    evidence = (largest + np.log(total)).sum(dtype=np.float64)
-    share /= total
-    share[share < np.minimum(LEAST[0], LEAST[1] * share.max(axis=(0, 1)))] = 0
-    share /= share.sum(axis=(0, 1))
+    share, evidence = _shares(_evidence(designs, seen), parts[used])
     weights, left_out, doubt = _mixed(looked, designs, seen, share)
     whole = encoders.fit(pictures, prior, fmri, stimulus, powers=[power])
     noise = 1 / (share / np.array(LAMBDAS)[:, None]).sum(axis=(0, 1)).mean()
@@ -167,7 +166,7 @@ def fit(
         directions=directions,
         weights=weights,
         residuals=fmri + (left_out - seen.averages)[stimulus],
-        evidence=float(evidence),
+        evidence=evidence,
         mixture=Mixture(power, parts, float(1 - share[0].sum(axis=0).mean())),
     )
 
@@ -203,7 +202,7 @@ class _Design(NamedTuple):
 
 def _designs(looked, seen, prior, power, some=slice(None)):
     """Designs of windows; of `some` of them."""
-    spread = looked.axes.T @ np.float32(_leading(prior, power).T)
+    spread = looked.axes.T @ np.float32(leading(prior, power).T)
     centred = np.float32(seen.pictures - seen.centre) @ looked.axes
     return threads.spread(
         lambda window: _design(window, centred, spread, seen),
@@ -211,7 +210,7 @@ def _designs(looked, seen, prior, power, some=slice(None)):
     )
 
 
-def _leading(prior, power):
+def leading(prior: Prior, power: float) -> np.ndarray:
     """`encoder.features` of the axes that hold nearly all of their variance."""
     variance = (prior.std / prior.std[0]) ** (2 * power)
     held = np.cumsum(variance) / variance.sum()
@@ -244,7 +243,7 @@ def _evidence(designs, seen):
     def fill(window: int) -> None:
         out, design = found[window], designs[window]
         told = design.left.T @ response
-        variance, logs = _scales(design.squares, told, seen)
+        variance, logs = scales(design.squares, told, seen)
         np.log(variance, out=out)
         out *= np.float32(-seen.freedom / 2)
         out -= np.float32(logs / 2)[:, None]
@@ -263,8 +262,16 @@ def _log(parts):
     return np.float32(np.log(parts + NEVER))[..., None]
 
 
-def _scales(squares, told, seen):
-    """t [lambdas, voxels] float32, and log determinants [lambdas]."""
+def scales(
+    squares: np.ndarray, told: np.ndarray, seen: Seen
+) -> tuple[np.ndarray, np.ndarray]:
+    """t [lambdas, voxels] float32, and log determinants [lambdas].
+
+    Args:
+      squares: [r] eigenvalues of a kernel.
+      told: [r, voxels] responses told of its eigenvectors.
+      seen: of the stimuli.
+    """
     lambdas = np.array(LAMBDAS)[:, None]
     total = squares + lambdas
     energy = told**2
@@ -286,6 +293,36 @@ def _parts(logs):
         told = np.exp(told, out=told)
         parts = (told / told.sum(axis=(0, 1))).mean(axis=-1, dtype=np.float64)
     return parts
+
+
+def shares(designs: Sequence[Any], seen: Seen) -> np.ndarray:
+    """Returns how much of each voxel is each design's, and each lambda's.
+
+    Args:
+      designs: kernels left * squares @ left' of the training stimuli, weighted
+        by the roots of repeats.
+      seen: of these stimuli.
+
+    Returns:
+      [designs, lambdas, voxels] float32, 0 where it is little.
+    """
+    few = _of_voxels(seen, evenly(seen.averages.shape[1], MOST_VOXELS))
+    found = _evidence(designs, seen)
+    return _shares(found, _parts(_evidence(designs, few)))[0]
+
+
+def _shares(logs, parts):
+    """Parts of each voxel, in the place of `logs`, and the evidence."""
+    share = logs
+    share += _log(parts)
+    largest = share.max(axis=(0, 1))
+    share = np.exp(np.subtract(share, largest, out=share), out=share)
+    total = share.sum(axis=(0, 1))
+    evidence = (largest + np.log(total)).sum(dtype=np.float64)
+    share /= total
+    share[share < np.minimum(LEAST[0], LEAST[1] * share.max(axis=(0, 1)))] = 0
+    share /= share.sum(axis=(0, 1))
+    return share, float(evidence)
 
 
 def _mixed(looked, designs, seen, share):
@@ -314,7 +351,7 @@ def _mixed(looked, designs, seen, share):
         used, voxel = np.unique(voxel, return_inverse=True)
         shown = averages[used]
         told = np.float32(shown * root) @ left
-        scale, _ = _scales(squares, told.T, _of_voxels(seen, used))
+        scale, _ = scales(squares, told.T, _of_voxels(seen, used))
         kept = told[voxel]
         kept *= np.float32(known)[which]
         found = kept @ (left / root[:, None].astype(np.float32)).T

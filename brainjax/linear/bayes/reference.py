@@ -14,6 +14,7 @@ from brainjax.errors import InputError
 from brainjax.linear import threads
 from brainjax.linear.bayes import choice as choices
 from brainjax.linear.bayes import likelihood, receptive_fields
+from brainjax.linear.bayes import nonlinear as nonlinears
 from brainjax.linear.bayes import posterior as posteriors
 from brainjax.linear.bayes import prior as priors
 from brainjax.linear.ridge import tuned
@@ -259,6 +260,30 @@ def _free(basis: priors.Basis, unpaired: np.ndarray) -> priors.Moments | None:
     if not len(unpaired):
         return None
     return priors.moments(priors.coordinates(basis, unpaired))
+
+
+def nonlinear(
+    fitted: Reference,
+    pictures: np.ndarray,
+    fmri: np.ndarray,
+    stimulus: np.ndarray,
+    unpaired: np.ndarray,
+) -> nonlinears.Nonlinear | None:
+    """Fits an encoder that is not linear; None if it is no better.
+
+    Args:
+      fitted: of `fit`, which had the same arguments as this. Where its weights
+        are not local, or stimuli few, there is None either.
+    """
+    model = fitted.model
+    if not fitted.choice.local or len(pictures) < MANY:
+        return None
+    seen = priors.coordinates(fitted.basis, pictures)
+    prior = likelihood.features(_free(fitted.basis, unpaired), seen)
+    return nonlinears.fit(
+        *(fitted.windows, seen, prior, np.asarray(fmri, np.float64), stimulus),
+        (model.encoder, model.noise),
+    )
 
 
 def latents(fitted: Reference, pictures: np.ndarray) -> np.ndarray:

@@ -11,11 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brainjax.linear.bayes import posterior
-from brainjax.linear.bayes.noise import of_average
+from brainjax.linear.bayes import nonlinear, posterior
+from brainjax.linear.bayes import prior as priors
+from brainjax.linear.bayes.noise import Noise, of_average
+from brainjax.linear.bayes.nonlinear import Nonlinear
 from brainjax.linear.bayes.reference import Reference
 
 FLOOR = 1e-3  # Variance that every direction has, of 1 for a picture.
+AT_ONCE = 500  # Pictures whose responses are told together.
 
 
 class Level(NamedTuple):
@@ -80,6 +83,68 @@ def eye(fitted: Reference, centre: float, scale: float) -> Eye:
     )
 
 
+class Nonlinearity(NamedTuple):
+    """What a nonlinear encoder says of pictures, beside the linear one.
+
+    Attributes:
+      shift: [n, k] what it adds to the mean of g.
+      doubt: [n] its uncertainty, in units of `Level.open`.
+    """
+
+    shift: np.ndarray
+    doubt: np.ndarray
+
+
+def nonlinearity(
+    fitted: Reference,
+    level: Level,
+    encoder: Nonlinear,
+    repeats: float,
+    rows: np.ndarray,
+) -> tuple[Level, Nonlinearity]:
+    """Lets a nonlinear encoder simulate what responses to pictures say.
+
+    What is made of a response, C and the posterior, stays the linear one's.
+
+    Args:
+      fitted: the closed form.
+      level: of such an average.
+      encoder: fitted to the same responses.
+      repeats: trials that a response averages.
+      rows: [n, pixels] pictures, uint8, or latents.
+
+    Returns:
+      The level with noise and uncertainty of that encoder, and what it says.
+    """
+    known, model = _known(fitted, repeats), fitted.model
+    own, open_ = _spread(
+        known.collect, of_average(encoder.noise, repeats), encoder.doubt
+    )
+    weight = (known.collect**2).sum(axis=0)
+    shifts, doubts = [], []
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        if some.dtype == np.uint8:
+            some = some / np.float32(255)
+        seen = priors.coordinates(fitted.basis, some)
+        mean, variance = nonlinear.predict(encoder, seen)
+        linear = (seen - model.encoder.centre) @ model.encoder.directions.T
+        shifts.append(mean @ known.collect.T - linear @ known.information)
+        doubts.append(variance @ weight / (encoder.doubt @ weight))
+    wide = model.widening
+    level = level._replace(own=_root(wide * own), open=_root(wide * open_))
+    return _float32(level), _float32(
+        Nonlinearity(np.concatenate(shifts), np.concatenate(doubts))
+    )
+
+
+def _spread(collect, sigma: Noise, doubt):
+    """Covariances [k, k] of g that noise and an encoder's doubt make."""
+    shared = collect @ sigma.shared.T
+    own = (collect * sigma.independent) @ collect.T + shared @ shared.T
+    return own, (collect * doubt) @ collect.T
+
+
 def collect(fitted: Reference, repeats: float) -> np.ndarray:
     """Returns C [k, voxels]; g = C r of averages of `repeats` trials."""
     return _known(fitted, repeats).collect
@@ -108,11 +173,9 @@ def level(
     gain = model.seen.T @ np.linalg.inv(inner) / wide  # Of z by g.
     told = gain @ known.information
     covariance = np.eye(len(told)) - told @ model.seen
-    sigma = of_average(noise, repeats)
-    shared = known.collect @ sigma.shared.T
-    own = (known.collect * sigma.independent) @ known.collect.T
-    own += shared @ shared.T
-    open_ = (known.collect * encoder.variance) @ known.collect.T
+    own, open_ = _spread(
+        known.collect, of_average(noise, repeats), encoder.variance
+    )
     return _pictures(
         fitted,
         (centre, scale),

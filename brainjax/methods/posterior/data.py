@@ -14,7 +14,7 @@ from brainjax.methods import references
 from brainjax.methods.config import check_values
 from brainjax.methods.data import NOTHING, Data, Given, Loaded
 from brainjax.methods.posterior import closed_form, latents
-from brainjax.methods.posterior.closed_form import Eye, Level
+from brainjax.methods.posterior.closed_form import Eye, Level, Nonlinearity
 from brainjax.methods.posterior.latents import Autoencoder
 from brainjax.methods.posterior.networks import in_latents
 from brainjax.methods.references import References
@@ -86,6 +86,8 @@ class TrainingData(NamedTuple):
         (x - centre) / scale.
       known: the closed form of such rows.
       autoencoder: of the latents; None of pixels.
+      nonlinearity: of `pictures`; None where a nonlinear encoder is no better
+        than the linear one.
     """
 
     shape: tuple[int, int, int]
@@ -101,6 +103,7 @@ class TrainingData(NamedTuple):
     scale: float
     known: Reference
     autoencoder: Autoencoder | None = None
+    nonlinearity: Nonlinearity | None = None
 
 
 def load(config: ConfigDict, given: Given = NOTHING) -> Loaded:
@@ -172,10 +175,15 @@ def fit_closed_form(
     usual = float(np.median(np.bincount(rows.stimulus)))
     tested = float(np.median(fitted.repeats))
     scaling = centre, scale, floor
-    test = closed_form.level(known, tested, *scaling)
+    test = simulated = closed_form.level(known, tested, *scaling)
+    nonlinearity = None
+    if (encoder := reference.nonlinear(known, *rows)) is not None:
+        simulated, nonlinearity = closed_form.nonlinearity(
+            known, test, encoder, tested, pictures
+        )
     levels = {
         'test': test,
-        'pictures': test,
+        'pictures': simulated,
         'paired': closed_form.level(known, usual, *scaling),
         'prior': closed_form.prior_level(known, *scaling),
     }
@@ -197,6 +205,7 @@ def fit_closed_form(
         scale,
         known,
         autoencoder,
+        nonlinearity,
     )
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from brainjax.linear.bayes.encoder import left_open
 from brainjax.losses import unit_features
-from brainjax.methods.posterior.closed_form import Eye, Level
+from brainjax.methods.posterior.closed_form import Eye, Level, Nonlinearity
 from brainjax.networks.vaegan import Posterior, kl_divergence
 
 BEYOND = 0.05  # Of the range of a pixel; wider than the network's errors.
@@ -47,7 +47,13 @@ def gaussian_velocity(
     return mean + rest * away + along @ level.axes
 
 
-def told(level: Level, eye: Eye, x: jax.Array, keys: jax.Array) -> jax.Array:
+def told(
+    level: Level,
+    eye: Eye,
+    x: jax.Array,
+    keys: jax.Array,
+    beside: Nonlinearity | None = None,
+) -> jax.Array:
     """Draws what a response to each picture would say, the posterior's mean.
 
     Encoder and noise are drawn anew for each.
@@ -57,16 +63,18 @@ def told(level: Level, eye: Eye, x: jax.Array, keys: jax.Array) -> jax.Array:
       eye: of the encoder.
       x: [n, pixels].
       keys: [n] typed keys.
+      beside: what a nonlinear encoder says of them, whose level this is.
 
     Returns:
       [n, pixels], the means of the closed-form posterior.
     """
     y = x @ eye.axes.T + eye.offset
     b = y @ eye.directions.T
-    doubt = left_open(eye.features, eye.certain, y)
+    if beside is None:
+        beside = Nonlinearity(0.0, left_open(eye.features, eye.certain, y))
     white = jax.vmap(lambda key: jax.random.normal(key, (2, b.shape[1])))(keys)
-    g = b @ level.information + white[:, 0] @ level.own.T
-    g += jnp.sqrt(doubt.clip(0))[:, None] * (white[:, 1] @ level.open.T)
+    g = b @ level.information + beside.shift + white[:, 0] @ level.own.T
+    g += jnp.sqrt(beside.doubt.clip(0))[:, None] * (white[:, 1] @ level.open.T)
     return level.offset + g @ level.gain.T
 
 

@@ -48,9 +48,10 @@ def flow_step(config: ConfigDict, shape: Shape) -> Callable:
     """Returns the step that matches the flow.
 
     `frozen` holds 'eye', the levels 'pictures', 'paired' and 'prior', 'centre'
-    and 'scale'; a batch 'pictures' {'images'}, 'paired' {'images', 'mean'}
-    and 'prior' {'images'}, images uint8 and means scaled, as rows. Parts whose
-    batch is 0 are left out. Where the rows are latents, images are floats.
+    and 'scale'; a batch 'pictures' {'images'}, with a `Nonlinearity` perhaps,
+    'paired' {'images', 'mean'} and 'prior' {'images'}, images uint8 and means
+    scaled, as rows. Parts whose batch is 0 are left out. Where the rows are
+    latents, images are floats.
     """
     update = build_optimizer(config.flow)
 
@@ -103,7 +104,8 @@ def _pairs(shape, frozen, name, part, keys):
     if name == 'paired':
         mean = part['mean']
     else:  # Of the prior, nothing is told: the level's gain is 0.
-        mean = losses.told(level, frozen['eye'], x, told_keys)
+        beside = part.get('nonlinearity')
+        mean = losses.told(level, frozen['eye'], x, told_keys, beside)
     noise = jax.vmap(lambda key, x: jax.random.normal(key, x.shape))(
         noise_keys, x
     )

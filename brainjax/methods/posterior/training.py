@@ -58,20 +58,21 @@ def fit_flow(
         **{name: data.levels[name] for name in parts},
     }
 
-    pictures, validate = data.pictures, None
+    learned, validate = np.arange(len(data.pictures)), None
     if c.patience:
-        pictures, validate = _held_out(config, data, frozen)
+        learned, validate = _held_out(config, data, frozen)
 
     def batch_at(step):
         batch = {}
         for name, size in parts.items():
-            images = data.paired if name == 'paired' else pictures
+            n = len(data.paired if name == 'paired' else learned)
             i = parallel.local_rows(
-                indices(config.seed, STREAMS[name], len(images), step, size)
+                indices(config.seed, STREAMS[name], n, step, size)
             )
-            batch[name] = {'images': images[i]}
             if name == 'paired':
-                batch[name]['mean'] = data.means[i]
+                batch[name] = {'images': data.paired[i], 'mean': data.means[i]}
+            else:
+                batch[name] = _shown(data, name, learned[i])
         return batch
 
     init_key, run_key = jax.random.split(jax.random.key(config.seed))
@@ -106,8 +107,18 @@ def fit_flow(
     return jax.device_get(chosen), history
 
 
+def _shown(data, name, rows):
+    """Pictures, and what a nonlinear encoder says of them, if it is asked."""
+    part = {'images': data.pictures[rows]}
+    if name == 'pictures' and data.nonlinearity is not None:
+        part['nonlinearity'] = jax.tree.map(
+            lambda x: x[rows], data.nonlinearity
+        )
+    return part
+
+
 def _held_out(config, data, frozen):
-    """Pictures to learn from, and a function that scores others."""
+    """Rows of pictures to learn from, and a function that scores others."""
     c, n = config.flow, len(data.pictures)
     number = min(int(HELD_OUT * n), MOST)
     if not number:
@@ -117,11 +128,11 @@ def _held_out(config, data, frozen):
         )
     order = np.random.default_rng([config.seed, STREAMS['pictures']])
     order = order.permutation(n)
-    images = data.pictures[order[:number]].repeat(NOISES, axis=0)
-    parts = {'pictures': {'images': images}}
+    chosen = order[:number].repeat(NOISES)
+    parts = {'pictures': _shown(data, 'pictures', chosen)}
     weights = {'pictures': c.batch_pictures}
     if c.batch_prior:
-        parts['prior'] = parts['pictures']
+        parts['prior'] = _shown(data, 'prior', chosen)
         weights['prior'] = c.batch_prior
     if c.batch_paired and (stimuli := data.validation) is not None:
         parts['paired'] = {
@@ -141,4 +152,4 @@ def _held_out(config, data, frozen):
         total = sum(weights[name] * float(found[name]) for name in parts)
         return {'score': -total / sum(weights.values()), **found}
 
-    return data.pictures[np.sort(order[number:])], validate
+    return np.sort(order[number:]), validate

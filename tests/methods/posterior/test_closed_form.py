@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import tiny_posterior
 
-from brainjax.linear.bayes import encoder, noise, posterior, prior, reference
+from brainjax.linear.bayes import (
+    encoder,
+    noise,
+    nonlinear,
+    posterior,
+    prior,
+    reference,
+)
 from brainjax.methods import references
 from brainjax.methods.posterior import closed_form, losses, networks
 from brainjax.methods.posterior.data import (
@@ -92,6 +99,49 @@ def test_simulated_conditions_are_those_of_simulated_voxels(known):
         np.cov(theirs[:, several].T),
         atol=0.1 * deviation.max() ** 2,
     )
+
+
+def test_conditions_are_simulated_by_a_nonlinear_encoder(monkeypatch):
+    """Where voxels are not linear, with its noise and what it does not know."""
+    data = tiny_posterior.data(train=120, rectify=True)
+    closed, training = fit_closed_form(data, 0)
+    fitted, beside, n = closed.fitted, training.nonlinearity, 4000
+    some = 3
+    x = (training.pictures[some] / 255 - training.centre) / training.scale
+    keys = jax.random.split(jax.random.key(0), n)
+    level = training.levels['pictures']
+    ours = np.asarray(
+        losses.told(
+            level,
+            training.eye,
+            jnp.repeat(jnp.float32(x[None]), n, axis=0),
+            keys,
+            jax.tree.map(lambda x: x[[some] * n], beside),
+        )
+    )
+    encoder = reference.nonlinear(fitted, *closed.training)
+    y = prior.coordinates(
+        fitted.basis, training.pictures[[some]] / np.float32(255)
+    )
+    mean, variance = nonlinear.predict(encoder, y)
+    sigma = noise.of_average(encoder.noise, 2)
+    covariance = np.diag(sigma.independent) + sigma.shared.T @ sigma.shared
+    covariance += np.diag(variance[0])
+    rng = np.random.default_rng(1)
+    theirs = conditions(
+        training,
+        rng.multivariate_normal(mean[0], fitted.model.widening * covariance, n),
+    )
+    deviation = theirs.std(axis=0)
+    np.testing.assert_allclose(
+        ours.mean(axis=0), theirs.mean(axis=0), atol=6 * deviation.max() / 63
+    )
+    np.testing.assert_allclose(ours.std(axis=0), deviation, rtol=0.2)
+    # What is made of a response is the linear encoder's.
+    for name in ('gain', 'offset', 'variance'):
+        np.testing.assert_array_equal(
+            getattr(level, name), getattr(training.levels['test'], name)
+        )
 
 
 def test_an_untrained_flow_draws_the_closed_form(known):
