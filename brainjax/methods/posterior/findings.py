@@ -52,6 +52,7 @@ def findings(fitted: Fitted, data: Data, config: ConfigDict) -> Findings:
         [
             *posterior_scores.notes(config.draws),
             _on_the_mean(fitted),
+            _on_simulated(fitted),
             *_on_latents(fitted, targets),
         ],
         {
@@ -148,6 +149,21 @@ def in_words(config: ConfigDict) -> str:
         f'{flow.batch_paired} training trials and {flow.batch_prior} pictures '
         f'without responses a step. A reconstruction is the mean of '
         f'{config.draws} draws of {config.draw_steps} midpoint steps each.'
+    )
+
+
+def _on_simulated(fitted: Fitted) -> str:
+    """What made the responses that the flow learned from."""
+    if fitted.data.nonlinearity is None:
+        return (
+            'Responses to pictures without fMRI were simulated by the linear '
+            'encoder of the closed-form posterior: a nonlinear one was no '
+            'better for training stimuli that were held out, or these are few.'
+        )
+    return (
+        'Responses to pictures without fMRI were simulated by a nonlinear '
+        'encoder (Gaussian processes), which was better than the linear one '
+        'for training stimuli that were held out.'
     )
 
 
