@@ -130,9 +130,9 @@ def fit(
     if less.mean() < SURE * less.std(ddof=1) / np.sqrt(len(less)):
         return None
     gain = float(less.sum() / (residuals**2).sum())
-    # What this explains is no longer in the residuals that last.
-    assumed = (noise.lasting - gain) / (1 - gain)
     radial = [kernel.radial for kernel in kernels]
+    # What pictures explain beyond the mean is the processes' own doubt. Where
+    # trials of one stimulus do not measure it, nothing else lasts.
     return Nonlinear(
         looked.axes,
         spread,
@@ -140,7 +140,7 @@ def fit(
         kernels,
         share,
         doubt,
-        likelihood.left_over(left, doubt, stimulus, [noise.share], assumed),
+        likelihood.left_over(left, doubt, stimulus, [noise.share], 0.0),
         float(share[radial].sum(axis=(0, 1)).mean()),
         gain,
     )
