@@ -6,8 +6,8 @@
 File: see `configs/digits69.py`; `--config.recording.fold=0` (to 9) likewise.
 
 Time: 4 minutes a fold on one CPU core. Scores to expect over ten folds (closed
-form, ridge): pixel correlation .844 (.800, .737), two-way identification .981
-(.968, .894); 90 % intervals cover .904.
+form, ridge): pixel correlation .846 (.800, .737), two-way identification .982
+(.969, .894); 90 % intervals cover .912.
 """
 
 from brainjax.methods.posterior.config import posterior
