@@ -88,13 +88,14 @@ def test_it_is_the_mean_and_variance_of_gaussian_processes(rectifying):
     fmri -= fmri.mean(axis=0)
     told = encoder.seen(seen[:n], fmri, stimulus)
     spread = windows.axes.T @ np.float32(fields.leading(features, 1.0).T)
-    kernel = nonlinear._kernels(windows.windows[3], windows.axes, spread, told)
-    kernel = kernel[1]
-    share = np.zeros((1, len(encoder.LAMBDAS), 2), np.float32)
+    centred = nonlinear._centred(told.pictures, told, windows.axes)
+    _, kernel = nonlinear._kernels(windows.windows[3], centred, spread, told)
+    share = np.zeros((len(encoder.LAMBDAS), 2), np.float32)
     at, noise = 4, encoder.LAMBDAS[4]
-    share[0, at] = 1
+    share[at] = 1
+    parts = [nonlinear._parts(kernel, share, told)]
     fitted = nonlinear.Nonlinear(
-        *(windows.axes, spread, told, [kernel], share, *[None] * 4)
+        *(windows.axes, spread, told, [kernel], parts, *[None] * 4)
     )
     new = prior.coordinates(basis, pictures(7, 6))
     mean, variance = nonlinear.predict(fitted, new)
@@ -122,7 +123,7 @@ def test_it_is_the_mean_and_variance_of_gaussian_processes(rectifying):
         variance, open_[:, None] * scale, rtol=0.02, atol=2e-3
     )
     # Left out: the same, fitted again without the stimulus but for its mean.
-    wrong, _ = nonlinear._left_out([kernel], share, told)
+    wrong, _ = nonlinear._left_out([kernel], parts, told)
     assert (
         np.abs(wrong).mean()
         > np.abs(told.averages - nonlinear.predict(fitted, seen[:n])[0]).mean()

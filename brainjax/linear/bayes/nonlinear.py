@@ -26,7 +26,6 @@ from brainjax.linear.bayes.noise import Noise
 from brainjax.linear.bayes.prior import Prior
 from brainjax.linear.bayes.receptive_fields import Windows
 
-FEW = 3  # Each third window.
 MOST_STIMULI = 1000  # Time grows with their cube.
 SURE = 2.0  # Standard errors by which it must be better than a linear one.
 
@@ -57,6 +56,24 @@ class Kernel(NamedTuple):
     squares: np.ndarray
 
 
+class Part(NamedTuple):
+    """The voxels that a kernel and a lambda are right for.
+
+    Attributes:
+      noise: lambda.
+      voxels: [k] which.
+      share: [k] how far; over all parts of a voxel it sums to 1.
+      told: [r, k] their responses in the kernel's left singular vectors.
+      scale: [k] t_v.
+    """
+
+    noise: float
+    voxels: np.ndarray
+    share: np.ndarray
+    told: np.ndarray
+    scale: np.ndarray
+
+
 class Nonlinear(NamedTuple):
     """What is known of the responses of all voxels.
 
@@ -65,7 +82,7 @@ class Nonlinear(NamedTuple):
       spread: [pixels, q] how averaged pixels become features.
       seen: the training stimuli.
       kernels: of which a voxel is a mixture.
-      share: [kernels, lambdas, voxels], sums to 1 for each voxel.
+      parts: of each kernel.
       doubt: [voxels] variance of the processes, of training stimuli that were
         left out, on average over their trials.
       noise: of the residuals of these, less that.
@@ -78,7 +95,7 @@ class Nonlinear(NamedTuple):
     spread: np.ndarray
     seen: Seen
     kernels: list[Kernel]
-    share: np.ndarray
+    parts: list[list[Part]]
     doubt: np.ndarray
     noise: Noise
     radial: float
@@ -115,15 +132,17 @@ def fit(
     seen = encoders.seen(pictures, fmri, stimulus)
     features = fields.leading(prior, linear.mixture.power)
     spread = looked.axes.T @ np.float32(features.T)
+    centred = _centred(pictures, seen, looked.axes)
     pairs = threads.spread(
-        lambda window: _kernels(window, looked.axes, spread, seen),
-        looked.windows[::FEW],
+        lambda window: _kernels(window, centred, spread, seen),
+        looked.windows[:: fields.FEW],
     )
     kernels = [kernel for pair in pairs for kernel in pair]
     share = fields.shares(kernels, seen)
     used = np.flatnonzero(share.any(axis=(1, 2)))
     kernels, share = [kernels[i] for i in used], share[used]
-    wrong, doubt = _left_out(kernels, share, seen)
+    parts = [_parts(*each, seen) for each in zip(kernels, share)]
+    wrong, doubt = _left_out(kernels, parts, seen)
     left = fmri - seen.averages[stimulus] + wrong[stimulus]
     less = (residuals**2 - left**2).sum(axis=1)
     less = np.bincount(stimulus, less)
@@ -138,7 +157,7 @@ def fit(
         spread,
         seen,
         kernels,
-        share,
+        parts,
         doubt,
         likelihood.left_over(left, doubt, stimulus, [noise.share], 0.0),
         float(share[radial].sum(axis=(0, 1)).mean()),
@@ -154,9 +173,9 @@ def predict(
     The variance is what is not known of them, beside noise.
     """
     seen = fitted.seen
-    centred = np.float32(pictures - seen.centre) @ fitted.axes
+    centred = _centred(pictures, seen, fitted.axes)
     mean, square = _nothing(len(pictures), seen)
-    for kernel, share in zip(fitted.kernels, fitted.share):
+    for kernel, parts in zip(fitted.kernels, fitted.parts):
         rows = (centred * kernel.window) @ fitted.spread / kernel.size
         across = _compare(rows, kernel.rows, kernel.radial)
         level = across @ (seen.repeats / seen.trials)
@@ -165,18 +184,22 @@ def predict(
         own = kernel.scale * (own - 2 * level) + total
         across = kernel.scale * (across - level[:, None]) - kernel.mean + total
         across = np.float32(across * seen.root[:, 0]) @ kernel.left
-        for noise, voxels, part, told, scale in _parts(kernel, share, seen):
+        for noise, voxels, share, told, scale in parts:
             rest = 1 / (kernel.squares + noise)
             found = across @ (told * rest[:, None])
             open_ = own - across**2 @ rest + noise / seen.trials
-            mean[:, voxels] += part * found
-            square[:, voxels] += part * (found**2 + scale * open_[:, None])
+            mean[:, voxels] += share * found
+            square[:, voxels] += share * (found**2 + scale * open_[:, None])
     return mean, (square - mean**2).clip(0)
 
 
-def _kernels(window, axes, spread, seen):
+def _centred(pictures, seen, axes):
+    """Averaged pixels of pictures, less their mean over training trials."""
+    return np.float32(pictures - seen.centre) @ axes
+
+
+def _kernels(window, centred, spread, seen):
     """The linear and the radial kernel of one window."""
-    centred = np.float32(seen.pictures - seen.centre) @ axes
     rows = (centred * window) @ spread
     size = np.sqrt(seen.over_trials((rows**2).sum(axis=1)))
     rows /= np.float32(size)
@@ -213,16 +236,18 @@ def _compare(a, b, radial):
 
 
 def _parts(kernel, share, seen):
-    """Yields each lambda, its voxels, their parts, responses and scales."""
+    """The parts of a kernel, by its share [lambdas, voxels] in each."""
     used = np.flatnonzero(share.any(axis=0))
     shown = seen.root * seen.averages[:, used]
     told = kernel.left.T @ np.float32(shown)
     few = seen._replace(averages=shown, energy=seen.energy[used])
     scale, _ = fields.scales(kernel.squares, told, few)
+    found = []
     for noise, part, each in zip(LAMBDAS, share[:, used], scale):
-        some = np.flatnonzero(part)
-        if len(some):
-            yield noise, used[some], part[some], told[:, some], each[some]
+        if len(some := np.flatnonzero(part)):
+            which = used[some], part[some], told[:, some], each[some]
+            found.append(Part(noise, *which))
+    return found
 
 
 def _nothing(rows, seen):
@@ -230,11 +255,11 @@ def _nothing(rows, seen):
     return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
 
-def _left_out(kernels, share, seen):
+def _left_out(kernels, parts, seen):
     """Residuals [stimuli, voxels] of averages left out, and doubt [voxels]."""
     mean, square = _nothing(len(seen.averages), seen)
-    for kernel, each in zip(kernels, share):
-        for noise, voxels, part, told, scale in _parts(kernel, each, seen):
+    for kernel, each in zip(kernels, parts):
+        for noise, voxels, share, told, scale in each:
             known = kernel.squares / (kernel.squares + noise)
             # As in `encoder.fit`: the hat matrix tells what is left out.
             leverage = kernel.left**2 @ known + seen.repeats / seen.trials
@@ -243,7 +268,7 @@ def _left_out(kernels, share, seen):
             found = kernel.left @ (known[:, None] * told) / seen.root
             found = shown + (found - shown) * rest[:, None]
             open_ = noise * leverage * rest / seen.repeats
-            mean[:, voxels] += part * found
-            square[:, voxels] += part * (found**2 + scale * open_[:, None])
+            mean[:, voxels] += share * found
+            square[:, voxels] += share * (found**2 + scale * open_[:, None])
     doubt = seen.over_trials((square - mean**2).clip(0))
     return seen.averages - mean, doubt
