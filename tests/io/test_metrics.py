@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+import tensorboardX
 import tiny
 from tiny_training import batch_at, run
 
@@ -38,6 +39,27 @@ def scalars(folder):
     return found
 
 
+@pytest.fixture
+def closed(monkeypatch):
+    """Closes the writers of event files that the test made.
+
+    Threads of theirs would look for events without a pause, a core each, for
+    as long as this process runs other tests.
+    """
+    writer, made = tensorboardX.SummaryWriter, []
+
+    def make(*args, **options):
+        made.append(writer(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(tensorboardX, 'SummaryWriter', make)
+    yield
+    assert made
+    for each in made:
+        each.close()
+
+
+@pytest.mark.usefixtures('closed')
 def test_a_killed_run_has_each_line_once(tmp_path):
     def logged(folder, **options):
         log = metrics.logger(folder, 'encoder', tensorboard=True)
