@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from brainjax import experiment
 from brainjax.__main__ import main
 from brainjax.evaluation import folders
 from brainjax.evaluation.audit import (
@@ -381,26 +380,3 @@ def test_the_command_audits_folders(tmp_path, capsys):
     found = json.loads((tmp_path / 'out' / 'scores.json').read_text())
     rows = {row['check']: row for row in found['audit']}
     assert '--train-pictures' in rows['near duplicates']['verdict']
-
-
-def test_a_run_audits_its_own_method(tmp_path):
-    import tiny_selfsup
-
-    c = tiny_selfsup.config(**tiny_selfsup.ONE_LAYER)
-    c.encoder.epochs, c.decoder.epochs = 1, 2
-    c.audit.update(on=True, clusters=2, seeds=1)
-    results = experiment.run(c, tmp_path / 'run')
-    rows = {row['check']: row for row in results['audit']}
-    assert rows['runs in training and test']['flagged'] is None
-    assert {'held-out clusters', 'seeds', 'zero in place of the responses'} <= {
-        *rows
-    }
-    for name in ('noise', 'zero', 'shuffled'):
-        row = rows[f'{name} in place of the responses']
-        assert row['value'] > row['reference']
-    assert (
-        'of the test picture’s cluster (2 clusters)'
-        in (rows['held-out clusters']['verdict'])
-    )
-    assert rows['seeds']['reference'] > 0
-    assert (tmp_path / 'run' / 'audit' / 'seed-1' / 'checkpoints').is_dir()
