@@ -2,17 +2,11 @@
 
 import dataclasses
 import json
-import pathlib
-import signal
-import subprocess
-import sys
-import time
+import shutil
 
 import numpy as np
 import pytest
 import tiny_faces
-from conftest import TESTS
-from processes import environment
 
 from brainjax import experiment
 from brainjax.errors import InputError
@@ -27,15 +21,28 @@ from brainjax.methods.faces.latents import decode
 from brainjax.networks import vaegan
 from brainjax.networks.weights import vaegan as vaegan_weights
 from brainjax.recordings import average_repeats, normalise
-
-CONFIG = TESTS / 'tiny_faces_run.py'
+from brainjax.training import checkpoints
 
 
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
-    """An undisturbed run: its folder and what scores.json holds."""
+    """An undisturbed run: its folder and what scores.json holds.
+
+    Beside it is 'killed', its folder as it was after three epochs of six.
+    """
     workdir = tmp_path_factory.mktemp('faces') / 'run'
-    return workdir, experiment.run(tiny_faces.get_run_config(), workdir)
+    save = checkpoints.save
+
+    def saved(manager, state, history, made_from=None):
+        if len(history) == 4:
+            manager.wait_until_finished()
+            shutil.copytree(workdir, workdir.with_name('killed'))
+        return save(manager, state, history, made_from)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoints, 'save', saved)
+        results = experiment.run(tiny_faces.get_run_config(), workdir)
+    return workdir, results
 
 
 @pytest.fixture(scope='module')
@@ -301,35 +308,13 @@ def test_trained_networks_are_loaded(fitted, finished, tmp_path):
         faces.fit(prepare(recording, none), config, tmp_path)
 
 
-def saved(workdir):
-    folder = pathlib.Path(workdir, 'checkpoints', 'vaegan')
-    return any(child.name.isdigit() for child in folder.glob('*'))
-
-
-def command(workdir):
-    arguments = ('run', '--config', CONFIG, '--workdir', workdir)
-    return subprocess.Popen(
-        [sys.executable, '-m', 'brainjax', *map(str, arguments)],
-        env=environment(1),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_run_that_is_killed_ends_with_the_very_numbers(finished, tmp_path):
-    process = command(tmp_path / 'run')
-    try:
-        deadline = time.monotonic() + 120
-        while not saved(tmp_path / 'run') and time.monotonic() < deadline:
-            assert process.poll() is None
-            time.sleep(0.005)
-    finally:
-        process.kill()
-        process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    assert not (tmp_path / 'run' / 'scores.json').exists()
-    experiment.run(tiny_faces.get_run_config(), tmp_path / 'run')
+    folder = tmp_path / 'run'
+    shutil.copytree(finished[0].with_name('killed'), folder)
+    kept = {p.name for p in folder.glob('checkpoints/vaegan/*')}
+    assert {'10', '15'} <= kept and not kept & {'20', '25', '30'}
+    assert not (folder / 'scores.json').exists()
+    experiment.run(tiny_faces.get_run_config(), folder)
     ours, undisturbed = outcome(tmp_path / 'run'), outcome(finished[0])
     np.testing.assert_array_equal(ours[0], undisturbed[0])
     assert ours[1] == undisturbed[1]
