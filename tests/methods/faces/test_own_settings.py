@@ -46,28 +46,28 @@ def test_perceptual_loss_of_one_step():
     config.training.update(
         optimizer='sgd', learning_rate=rate, game='none', batch=4
     )
+    config.training.perceptual = weight
     config.training.perceptual_layers = ('relu1',)
     net = frozen.init_random(jax.random.key(3), 'squeezenet', 0.1)
     images = tiny_faces.pictures(4)
     start = networks.initialise(config, jax.random.key(0))
 
-    def one_step(perceptual):
-        config.training.perceptual = perceptual
-        step = steps.vaegan_step(config, perceptual and net.architecture)
-        state = training_state.create(
-            start,
-            steps.build_optimizer(config),
-            jax.random.key(1),
-            steps.METRICS,
-        )
-        run = jax.vmap(step, (None, None, 0), axis_name=parallel.AXIS)
-        after, metrics = jax.jit(run)(
-            state, net.params, {'images': images[None]}
-        )
-        return state, jax.tree.map(lambda x: x[0], (after.params, metrics))
+    state = training_state.create(
+        start,
+        steps.build_optimizer(config),
+        jax.random.key(1),
+        steps.METRICS,
+    )
+    step = steps.vaegan_step(config, net.architecture)
+    run = jax.jit(jax.vmap(step, (None, None, 0), axis_name=parallel.AXIS))
 
-    state, (plain, without) = one_step(0.0)
-    _, (seeing, within) = one_step(weight)
+    def one_step(seen_by):
+        after, metrics = run(state, seen_by, {'images': images[None]})
+        return jax.tree.map(lambda x: x[0], (after.params, metrics))
+
+    # To a network whose weights are all 0 all pictures are the same.
+    plain, without = one_step(jax.tree.map(jnp.zeros_like, net.params))
+    seeing, within = one_step(net.params)
     x, noise, _ = jax.vmap(
         lambda i: steps.draws(config, state, i), axis_name=parallel.AXIS
     )(images[None])
@@ -97,9 +97,11 @@ def test_perceptual_loss_of_one_step():
             total += ((f - g) ** 2).sum(-1).mean() / 2
         return weight * total / len(images)
 
-    value, gradient = jax.vmap(
-        lambda _: jax.value_and_grad(loss)(start['params']),
-        axis_name=parallel.AXIS,
+    value, gradient = jax.jit(
+        jax.vmap(
+            lambda _: jax.value_and_grad(loss)(start['params']),
+            axis_name=parallel.AXIS,
+        )
     )(jnp.zeros(1))
     np.testing.assert_allclose(
         within['reconstruction'] - without['reconstruction'],
