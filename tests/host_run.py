@@ -34,7 +34,8 @@ def batch_at(i):
             os.kill(os.getpid(), signal.SIGTERM)
         else:
             raise InputError('file.npz is missing; bring it.')
-    rows = parallel.local_rows(indices(0, 0, len(tiny_training.INPUTS), i, 8))
+    n, batch = len(tiny_training.INPUTS), tiny_training.BATCH
+    rows = parallel.local_rows(indices(0, 0, n, i, batch))
     return {'x': tiny_training.INPUTS[rows], 'y': tiny_training.TARGETS[rows]}
 
 

@@ -17,10 +17,11 @@ INPUTS = np.random.default_rng(0).standard_normal((30, 4), np.float32)
 
 
 TARGETS = INPUTS @ np.float32([1, -2, 3, 0.5])
+BATCH = 6  # For one, two or three hosts.
 
 
 def batch_at(i):
-    rows = indices(0, 0, len(INPUTS), i, 8)
+    rows = indices(0, 0, len(INPUTS), i, BATCH)
     return {'x': INPUTS[rows], 'y': TARGETS[rows]}
 
 

@@ -1,6 +1,11 @@
-"""The number of devices changes nothing but rounding."""
+"""The number of devices and hosts changes nothing but rounding.
+
+BRAINJAX_HOSTS_LONG=1 also trains the encoder and the decoder on four hosts.
+"""
 
 import ast
+import json
+import os
 import subprocess
 import sys
 
@@ -10,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import TESTS
-from processes import environment, python
+from processes import environment, python, run
 
 from brainjax.training import parallel
 
-KINDS = ('noise', 'draws', 'padded')
+KINDS = ('draws', 'padded')  # And 'noise' for hosts.
 OURS = '--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED'
 
 
@@ -22,7 +27,7 @@ OURS = '--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED'
 def one():
     """Kind -> what is trained on one device."""
     assert jax.local_device_count() == 1
-    return device_losses.train(*KINDS)
+    return device_losses.train('noise', *KINDS)
 
 
 def test_losses_do_not_depend_on_the_number_of_devices(one):
@@ -50,6 +55,57 @@ def test_losses_do_not_depend_on_the_number_of_devices(one):
             continue  # Too few steps to learn much.
         for history in theirs.values():
             assert history[-1]['loss'] < 0.98 * history[0]['loss']
+
+
+@pytest.mark.parametrize(
+    'processes',
+    [
+        2,
+        pytest.param(
+            4,
+            marks=pytest.mark.skipif(
+                'BRAINJAX_HOSTS_LONG' not in os.environ,
+                reason='BRAINJAX_HOSTS_LONG',
+            ),
+        ),
+    ],
+)
+def test_encoder_and_decoder_of_hosts_are_those_of_one_process(one, processes):
+    history, variables = one['noise']
+    program = TESTS / 'device_losses.py'
+    done = run(processes, program, 'noise', seconds=900)
+    assert [status for status, _, _ in done] == [0] * processes, done
+    found = json.loads(done[0][1].splitlines()[-1])
+    records, numbers = found['noise']
+    for network, names in (
+        ('encoder', ['loss', 'fmri', 'validation_score']),
+        ('decoder', ['loss', 'D', 'ED', 'DE']),
+    ):
+        for name in names:
+            ours, theirs = (
+                [record[name] for record in each[network]]
+                for each in (records, history)
+            )
+            assert len(ours) == 20
+            np.testing.assert_allclose(
+                ours, theirs, rtol=1e-4, err_msg=f'{network} {name}'
+            )
+    assert variables.keys() == numbers.keys()
+    # Its gradient is 0 but for rounding, which the optimiser blows up; the
+    # batch norm behind it takes it off again.
+    free = {
+        'decoder/params/conv_0/bias',
+        'decoder/batch_stats/norm_0/mean',
+    }
+    assert free < variables.keys()
+    for name in variables.keys() - free:
+        np.testing.assert_allclose(
+            numbers[name],
+            variables[name],
+            rtol=1e-4,
+            atol=1e-5,
+            err_msg=name,
+        )
 
 
 def test_shard_spreads_a_batch_in_its_order():
