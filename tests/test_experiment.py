@@ -3,6 +3,7 @@
 import html
 import json
 
+import linear_method
 import numpy as np
 import pytest
 import tiny
@@ -138,11 +139,12 @@ def test_one_test_picture_is_told_before_training(tmp_path):
     assert not (tmp_path / 'run').exists()
 
 
-def test_problems_are_told_beside_the_scores(tmp_path, capsys):
+def test_problems_are_told_beside_the_scores(tmp_path, capsys, monkeypatch):
+    linear_method.take_the_place_of_selfsup(monkeypatch)
     for i, picture in enumerate(tiny.pictures(20, seed=1)):
         Image.fromarray(picture).save(tmp_path / f'{i}.png')
     Image.new('RGBA', (16, 16), (9, 9, 9, 9)).save(tmp_path / '0.png')
-    c = config(pictures__path=str(tmp_path), **SHORT)
+    c = config(pictures__path=str(tmp_path))
     problems = experiment.run(c, tmp_path / 'run')['problems']
     kept = json.loads((tmp_path / 'run' / 'scores.json').read_text())
     assert kept['problems'] == problems

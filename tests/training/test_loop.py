@@ -158,11 +158,18 @@ def two_stages(folder, send=lambda what, i: None):
 PARALLEL = parallel.parallel
 
 
+@pytest.fixture(scope='module')
+def two_undisturbed(tmp_path_factory):
+    return two_stages(tmp_path_factory.mktemp('two'))
+
+
 @pytest.mark.parametrize(
     'when',
     [*(('step', i) for i in STEPS), *(('validation', i) for i in VALIDATIONS)],
 )
-def test_signal_at_any_step_of_two_stages_ends_the_run(tmp_path, when):
+def test_signal_at_any_step_of_two_stages_ends_the_run(
+    tmp_path, two_undisturbed, when
+):
     def send(*now):
         if now == when:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -180,7 +187,7 @@ def test_signal_at_any_step_of_two_stages_ends_the_run(tmp_path, when):
     taken = [i for what, i in later if what == 'step']
     step = when[1] if when[0] == 'step' else 5 * when[1]
     assert len(taken) == 20 - step
-    assert found == two_stages(tmp_path / 'undisturbed')
+    assert found == two_undisturbed
 
 
 def test_signal_after_the_last_question_is_raised_again(tmp_path):
