@@ -80,7 +80,7 @@ def test_trials_rois_and_scales_in_one_pass(run, tmp_path):
     path, _, images = recording(run)
     then = open_recording(path, pictures=images)
     then = dataclasses.replace(
-        then, train=first(then.train, 40), test=first(then.test, 48)
+        then, train=first(then.train, 16), test=first(then.test, 24)
     )
     scaled = dataclasses.replace(
         then,
@@ -101,7 +101,7 @@ def test_trials_rois_and_scales_in_one_pass(run, tmp_path):
         for roi in ('V1', 'V1+V2')
     ]
     ours, names = pictures(tmp_path / 'sbj_1' / 'V1')
-    assert len(names) == len({*names}) == 48 + 40
+    assert len(names) == len({*names}) == 24 + 16
     assert names[0].endswith('-trial-1') and '-trial' not in names[-1]
     again, _ = pictures(tmp_path / 'later' / 'V1')
     np.testing.assert_allclose(ours, again, atol=1e-3)
@@ -110,14 +110,14 @@ def test_trials_rois_and_scales_in_one_pass(run, tmp_path):
         for text in found[str(tmp_path / 'sbj_1' / 'V1')]['problems']
         if 'learned from' in text
     ]
-    shown = 40 + len(np.unique(then.test.stimulus))
-    assert f'40 of these {shown} pictures' in told
+    shown = 16 + len(np.unique(then.test.stimulus))
+    assert f'16 of these {shown} pictures' in told
     # All but V1 at the mean, which is 0 of normalised fMRI.
     kept = model.load(run / 'w')
     fmri = (then.test.fmri - scale(then)[0]) / scale(then)[1]
     fmri[:, ~kept.rois['V1']] = 0
     np.testing.assert_allclose(
-        kept.reconstruct(fmri, normalised=True), ours[:48], atol=1e-4
+        kept.reconstruct(fmri, normalised=True), ours[:24], atol=1e-4
     )
 
 
