@@ -157,22 +157,20 @@ def rosenbrock(x):
     )
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def run(objective, settings, box, state):
+    return jax.lax.fori_loop(
+        0,
+        settings.steps,
+        lambda t, s: steps.quasi_newton(objective, settings, box, None, t, s),
+        state,
+    )
+
+
 def search(objective, x, box, count):
     settings = steps.QuasiNewton(count)
     state = steps.start_quasi_newton(jnp.asarray(x), settings)
-
-    @functools.partial(jax.jit, static_argnums=1)
-    def run(state, count):
-        return jax.lax.fori_loop(
-            0,
-            count,
-            lambda t, s: steps.quasi_newton(
-                objective, settings, box, None, t, s
-            ),
-            state,
-        )
-
-    return run(state, count)
+    return run(objective, settings, box, state)
 
 
 BOXES = {
