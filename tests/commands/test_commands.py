@@ -18,6 +18,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 import tiny
+import tiny_selfsup
 from conftest import TESTS
 from faulty_server import serve
 from PIL import Image
@@ -76,8 +77,14 @@ def run(workdir, flags):
 
 @pytest.fixture(scope='module')
 def flags(tmp_path_factory):
-    """The flags that name the tiny subject's files."""
-    return tiny.write(tmp_path_factory.mktemp('subject'))
+    """The flags that name the tiny subject's files, and make less to trace."""
+    return [
+        *tiny.write(tmp_path_factory.mktemp('subject')),
+        *(
+            f'--config.{name.replace("__", ".")}={value!r}'
+            for name, value in tiny_selfsup.ONE_LAYER.items()
+        ),
+    ]
 
 
 @pytest.fixture(scope='module')
