@@ -33,7 +33,7 @@ def get_config():
     c.pictures.number = 80
     c.draws, c.draw_steps = 20, 4
     c.flow.update(
-        channels=(8, 16),
+        channels=(8,),  # Of more levels, test_unet.py.
         groups=4,
         batch_pictures=8,
         batch_paired=4,

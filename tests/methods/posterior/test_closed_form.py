@@ -149,6 +149,7 @@ def test_an_untrained_flow_draws_the_closed_form(known):
     data, closed, training = known
     config = tiny_posterior.get_config()
     config.draw_steps = 25
+    config.flow.update(channels=(4,), groups=2, patch=4)  # Any network does.
     params = networks.init(config, closed.shape, jax.random.key(0))['params']
     level = training.levels['test']
     mean = conditions(training, data.test.fmri)[:1]

@@ -108,7 +108,6 @@ def test_a_run_that_was_cut_off_resumes_to_the_same_parameters(
 ):
     data, config = tiny_posterior.data(), tiny_posterior.get_config()
     config.flow.patience = 1  # Pictures held out are told after each epoch.
-    config.flow.channels = (8,)  # Any network does.
     _, parts = fit_closed_form(data, 0)
 
     def fit(folder):
