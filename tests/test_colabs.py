@@ -1,5 +1,7 @@
 """The notebooks run as on Colab: fresh folder, cell by cell, a restart."""
 
+import contextlib
+import os
 import pathlib
 import shutil
 import subprocess
@@ -39,18 +41,19 @@ def published(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def colab(tmp_path, monkeypatch, published):
-    """A folder and an environment as a notebook finds on Colab."""
-    google = tmp_path / 'lib' / 'google'
-    startup = tmp_path / 'ipython' / 'profile_default' / 'startup'
+@pytest.fixture(scope='module')
+def colab(tmp_path_factory, published):
+    """An environment as a notebook finds on Colab."""
+    root = tmp_path_factory.mktemp('colab')
+    google = root / 'lib' / 'google'
+    startup = root / 'ipython' / 'profile_default' / 'startup'
     for folder in (google, startup):
         folder.mkdir(parents=True)
     (google / 'colab.py').write_text('output = None  # JAX asks for it.')
     (startup / 'colab.py').write_text('import google.colab')
-    for name, value in {
+    return os.environ | {
         'BRAINJAX_SMALL': '1',
-        'IPYTHONDIR': str(tmp_path / 'ipython'),
+        'IPYTHONDIR': str(root / 'ipython'),
         'GIT_CONFIG_COUNT': '1',
         'GIT_CONFIG_KEY_0': f'url.file://{published}.insteadOf',
         'GIT_CONFIG_VALUE_0': 'https://github.com/brainjax/brainjax',
@@ -59,33 +62,65 @@ def colab(tmp_path, monkeypatch, published):
         'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
         'JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES': '-1',
         'PYTHONPATH': str(google.parent),
-    }.items():
-        monkeypatch.setenv(name, value)
-    content = tmp_path / 'content'
-    content.mkdir()
-    return content
+    }
+
+
+def client(folder):
+    return nbclient.NotebookClient(
+        nbformat.v4.new_notebook(),
+        timeout=300,
+        resources={'metadata': {'path': folder}},
+    )
+
+
+def execute(kernel, cells):
+    kernel.nb = nbformat.v4.new_notebook(cells=cells)
+    for i, cell in enumerate(cells):
+        kernel.execute_cell(cell, i)
+
+
+@pytest.fixture(scope='module')
+def shared(tmp_path_factory, colab):
+    """A kernel for several: to start and to import is a third of each."""
+    found = client(tmp_path_factory.mktemp('shared'))
+    with found.setup_kernel(env=colab):
+        yield found
+
+
+@contextlib.contextmanager
+def fresh(folder, colab, first):
+    """A kernel that has restarted after the first cell."""
+    found = client(folder)
+    with found.setup_kernel(env=colab):
+        execute(found, [first])
+        run_sync(found.km.restart_kernel)(now=True)
+        run_sync(found.kc.wait_for_ready)(timeout=60)
+        execute(found, [first])
+        assert first.execution_count == 1  # Of a new kernel.
+        yield found
+
+
+@contextlib.contextmanager
+def emptied(folder, kernel):
+    """A kernel without a name of the notebook before, in an empty folder."""
+    source = f'%reset -f\n%cd -q {folder}'
+    execute(kernel, [nbformat.v4.new_code_cell(source)])
+    yield kernel
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
-def test_runs_as_on_colab(path, colab):
-    """Cell by cell in a fresh folder; one kernel restarts after the first."""
+def test_runs_as_on_colab(path, colab, request, tmp_path):
+    """Cell by cell in an empty folder; one kernel restarts after the first."""
     notebook = read(path)
-    client = nbclient.NotebookClient(
-        notebook, timeout=300, resources={'metadata': {'path': colab}}
-    )
-    first = next(
-        i for i, cell in enumerate(notebook.cells) if cell.cell_type == 'code'
-    )
-    with client.setup_kernel():
-        if path.stem == 'tour':  # All begin alike.
-            client.execute_cell(notebook.cells[first], first)
-            run_sync(client.km.restart_kernel)(now=True)
-            run_sync(client.kc.wait_for_ready)(timeout=60)
-        client.execute_cell(notebook.cells[first], first)
-        assert notebook.cells[first].execution_count == 1  # Of a new kernel.
-        for i in range(first, len(notebook.cells)):
-            client.execute_cell(notebook.cells[i], i)
-    assert [item.name for item in colab.iterdir()] == ['brainjax']
+    folder = tmp_path / 'content'
+    folder.mkdir()
+    if path.stem == 'tour':  # All begin alike.
+        begun = fresh(folder, colab, code(notebook)[0])
+    else:
+        begun = emptied(folder, request.getfixturevalue('shared'))
+    with begun as kernel:
+        execute(kernel, code(notebook))
+    assert [item.name for item in folder.iterdir()] == ['brainjax']
     pictures = [
         output
         for cell in code(notebook)
@@ -95,14 +130,14 @@ def test_runs_as_on_colab(path, colab):
     assert pictures, 'a notebook shows what it does'
 
 
-def test_what_colab_has_of_jax_is_kept(colab, monkeypatch):
+def test_what_colab_has_of_jax_is_kept(tmp_path, monkeypatch):
     """pip is told each version, and brainjax allows it."""
     source = code(read(NOTEBOOKS[0]))[0].source
     start = source.index('    found = {')
     lines = textwrap.dedent(source[start : source.index('        %pip')])
-    monkeypatch.chdir(colab)
+    monkeypatch.chdir(tmp_path)
     exec(lines.replace("'brainjax' not in found", 'True'), MODULES | {})
-    kept = (colab / 'kept.txt').read_text().split()
+    kept = (tmp_path / 'kept.txt').read_text().split()
     assert {f'jax=={jax.__version__}', f'jaxlib=={jax.lib.__version__}'} <= {
         *kept
     }
