@@ -18,7 +18,9 @@ from brainjax.methods.posterior.data import check, fit_closed_form
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp('posterior') / 'run'
-    return folder, experiment.run(tiny_posterior.get_config(), folder)
+    config = tiny_posterior.get_config()
+    config.flow.channels = (8, 16)
+    return folder, experiment.run(config, folder)
 
 
 def test_a_run_writes_draws_their_mean_and_how_sure_they_are(finished):
