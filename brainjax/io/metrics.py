@@ -16,6 +16,7 @@ import importlib.util
 import io
 import os
 import pathlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from brainjax.errors import InputError
@@ -105,22 +106,29 @@ def _events(folder: pathlib.Path) -> Log:
         older = any(folder.glob('*tfevents*'))
         if known is None:  # Earlier processes wrote what they had measured.
             known = len(history) if older else 0
-        if writer is None and history[known:]:
-            import tensorboardX
+        if not history[known:]:
+            return
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.summary import scalar
 
-            start = _step(history[known]) if older else None
-            writer = tensorboardX.SummaryWriter(
-                str(folder),
-                purge_step=start,
-                flush_secs=0,  # Each event at once, by a thread of its own.
-                # Files are called by the second: two may begin in one.
-                filename_suffix=f'.{os.getpid()}.{start or 0}',
-            )
+        # Not its SummaryWriter, whose thread takes a core to write at once.
+        if writer is None:
+            start = _step(history[known])
+            folder.mkdir(parents=True, exist_ok=True)
+            # Files are called by the second: two may begin in one.
+            suffix = f'.{os.getpid()}.{start if older else 0}'
+            writer = EventsWriter(str(folder / 'events'), suffix)
+            if older:
+                begin = SessionLog(status=SessionLog.START)
+                writer.write_event(Event(step=start, session_log=begin))
         for record in history[known:]:
-            step = _step(record)
+            of = {'wall_time': time.time(), 'step': _step(record)}
             for name, value in record.items():
                 if name not in COUNTS:
-                    writer.add_scalar(name, value, step)
+                    summary = scalar(name, value)
+                    writer.write_event(Event(summary=summary, **of))
+        writer.flush()
         known = len(history)
 
     return log
