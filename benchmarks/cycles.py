@@ -92,10 +92,18 @@ def main():
     parser.add_argument('--first-seed', type=int, default=0)
     parser.add_argument('--trials', type=int, default=100)
     parser.add_argument('--epochs', type=int, default=12)
-    parser.add_argument('--arms', nargs='+', choices=ARMS, default=[*ARMS])
+    parser.add_argument(
+        '--arms',
+        nargs='+',
+        choices=ARMS,
+        default=[*ARMS],
+        help='D among them, which the others are compared with',
+    )
     parser.add_argument('--workdir')
     parser.add_argument('--json')
     args = parser.parse_args()
+    if 'D' not in args.arms:
+        parser.error('give D among the --arms: it is what others gain over')
     jax.config.update(
         'jax_compilation_cache_dir', str(files.cache_folder('compiled'))
     )
@@ -154,9 +162,11 @@ def report(args, results):
                 f'  {values.mean():.3f} ({gain:+.3f}: {low:+.3f} {high:+.3f})'
             )
         print(row)
-    ours, peer = (table[arm]['two_way']['value'] for arm in ('D+ED', 'D'))
+    ours, peer = (
+        table[arm]['two_way']['value'] for arm in (args.arms[-1], 'D')
+    )
     result = {
-        'name': 'cycles',
+        'name': f'cycles, {args.arms[-1]}',
         'unit': 'identification accuracy',
         'ours': ours,
         'peer': peer,
