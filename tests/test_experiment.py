@@ -7,9 +7,9 @@ import linear_method
 import numpy as np
 import pytest
 import tiny
-import tiny_selfsup
 from PIL import Image
 from recording_files import write_digits, write_weizmann
+from tiny_selfsup import ONE_LAYER, config
 
 from brainjax import experiment
 from brainjax.errors import InputError
@@ -18,15 +18,7 @@ from brainjax.methods import data as methods_data
 from brainjax.methods.data import Given
 from brainjax.recordings import open_recording
 
-SHORT = {'encoder__epochs': 1, 'decoder__epochs': 1, **tiny_selfsup.ONE_LAYER}
-
-
-def config(**changes):
-    c = tiny.get_config()
-    c.update_from_flattened_dict(
-        {name.replace('__', '.'): value for name, value in changes.items()}
-    )
-    return c
+SHORT = {'encoder__epochs': 1, 'decoder__epochs': 1, **ONE_LAYER}
 
 
 def recording_of(paths, **changes):

@@ -277,9 +277,7 @@ def test_no_training_data_is_kept_where_it_is_not_needed(runs):
 def started(runs, **changes):
     c = selfsup()
     c.init.path = str(runs('selfsup'))
-    c.update_from_flattened_dict(
-        {name.replace('__', '.'): value for name, value in changes.items()}
-    )
+    c.update_from_flattened_dict(tiny.dotted(changes))
     return c
 
 

@@ -86,6 +86,11 @@ def get_config(variant='whole'):
     return c
 
 
+def dotted(changes):
+    """Changes of a config by name, with dots where keywords have __."""
+    return {name.replace('__', '.'): value for name, value in changes.items()}
+
+
 def pictures(n, seed, size=SIZE):
     """Coloured clouds, [n, size, size, 3] uint8."""
     rng = np.random.default_rng([7, seed])

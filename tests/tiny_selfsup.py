@@ -17,7 +17,5 @@ ONE_LAYER = {
 def config(**changes):
     """The tiny config with changes, such as decoder__epochs=1."""
     c = tiny.get_config()
-    c.update_from_flattened_dict(
-        {name.replace('__', '.'): value for name, value in changes.items()}
-    )
+    c.update_from_flattened_dict(tiny.dotted(changes))
     return c

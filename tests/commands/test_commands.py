@@ -81,8 +81,8 @@ def flags(tmp_path_factory):
     return [
         *tiny.write(tmp_path_factory.mktemp('subject')),
         *(
-            f'--config.{name.replace("__", ".")}={value!r}'
-            for name, value in tiny_selfsup.ONE_LAYER.items()
+            f'--config.{name}={value!r}'
+            for name, value in tiny.dotted(tiny_selfsup.ONE_LAYER).items()
         ),
     ]
 

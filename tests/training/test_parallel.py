@@ -30,27 +30,32 @@ def one():
     return device_losses.train('noise', *KINDS)
 
 
+def assert_same_histories(found, expected, rtol, kind):
+    for network, names in (
+        ('encoder', ['loss', 'fmri', 'validation_score']),
+        # Not its validation: a bias before a batch norm has the gradient 0,
+        # whose rounding the optimiser blows up. In training the norm takes
+        # the bias off again; its running mean is a step behind.
+        ('decoder', ['loss', 'D', 'ED', 'DE']),
+    ):
+        assert len(found[network]) == len(expected[network])
+        for name in names:
+            np.testing.assert_allclose(
+                [record[name] for record in found[network]],
+                [record[name] for record in expected[network]],
+                rtol=rtol,
+                err_msg=f'{kind} {network} {name}',
+            )
+
+
 def test_losses_do_not_depend_on_the_number_of_devices(one):
     many = python(4, TESTS / 'device_losses.py', *KINDS)
     assert many['devices'] == 4
     for kind in KINDS:
         (ours, _), (theirs, _) = many[kind], one[kind]
-        for network, names in (
-            ('encoder', ['loss', 'fmri', 'validation_score']),
-            # Not its validation: a bias before a batch norm has the gradient
-            # 0, whose rounding the optimiser blows up. In training the norm
-            # takes the bias off again; its running mean is a step behind.
-            ('decoder', ['loss', 'D', 'ED', 'DE']),
-        ):
-            assert len(ours[network]) == len(theirs[network])
-            for name in names:
-                np.testing.assert_allclose(
-                    [record[name] for record in ours[network]],
-                    [record[name] for record in theirs[network]],
-                    # Before training amplifies rounding.
-                    rtol=1e-5 if kind == 'padded' else 1e-4,
-                    err_msg=f'{kind} {network} {name}',
-                )
+        # The few steps of 'padded' end before training amplifies rounding.
+        rtol = 1e-5 if kind == 'padded' else 1e-4
+        assert_same_histories(ours, theirs, rtol, kind)
         if kind == 'padded':
             continue  # Too few steps to learn much.
         for history in theirs.values():
@@ -77,19 +82,8 @@ def test_encoder_and_decoder_of_hosts_are_those_of_one_process(one, processes):
     assert [status for status, _, _ in done] == [0] * processes, done
     found = json.loads(done[0][1].splitlines()[-1])
     records, numbers = found['noise']
-    for network, names in (
-        ('encoder', ['loss', 'fmri', 'validation_score']),
-        ('decoder', ['loss', 'D', 'ED', 'DE']),
-    ):
-        for name in names:
-            ours, theirs = (
-                [record[name] for record in each[network]]
-                for each in (records, history)
-            )
-            assert len(ours) == 20
-            np.testing.assert_allclose(
-                ours, theirs, rtol=1e-4, err_msg=f'{network} {name}'
-            )
+    assert [len(of) for of in records.values()] == [20, 20]
+    assert_same_histories(records, history, 1e-4, 'noise')
     assert variables.keys() == numbers.keys()
     # Its gradient is 0 but for rounding, which the optimiser blows up; the
     # batch norm behind it takes it off again.

@@ -31,9 +31,7 @@ from brainjax.reports import draw
 def one_epoch(folder, recording=None, pictures=PICTURES, **changes):
     """Fits both networks for five steps, which are those of the whole run."""
     c = tiny.get_config('quick')
-    c.update_from_flattened_dict(
-        {name.replace('__', '.'): value for name, value in changes.items()}
-    )
+    c.update_from_flattened_dict(tiny.dotted(changes))
     return selfsup.fit(
         prepare(recording or tiny.subject(), pictures), c, folder
     )
