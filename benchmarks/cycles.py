@@ -97,7 +97,8 @@ def main():
         nargs='+',
         choices=ARMS,
         default=[*ARMS],
-        help='D among them, which the others are compared with',
+        help='D among them, which the others are compared with; of the last '
+        'the ratio is told',
     )
     parser.add_argument('--workdir')
     parser.add_argument('--json')
